@@ -1,0 +1,251 @@
+//! One migration under control: samples in, targets out, events to whoever listens.
+//!
+//! ```text
+//!              first look with memory flowing        terminal / by hand / acted
+//!   Waiting ------------------------------> Active -----------------------------> Released
+//! ```
+//! In `Waiting` nothing is set, for what is set before memory flows outlives a failed migration
+//! (`libvirt` restores only what changed during the job). `Released` is for ever.
+
+use core::time::Duration;
+
+use crate::estimate::{Bandwidth, Rounds};
+use crate::event::{Event, Publisher, Release};
+use crate::guard::{Guard, Order};
+use crate::law::{Decision, Law, View};
+use crate::policy::Policy;
+use crate::sample::{JobState, Sample, Settings};
+use crate::target::{Action, Target};
+use crate::time::Timestamp;
+
+/// How often to look while memory flows: QEMU's own window; an iteration event shortens the wait.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How often to look before memory flows: the first round of a small guest is short.
+const LOOK_EARLY: Duration = Duration::from_millis(50);
+
+/// How often the settings are read back, to see a change by hand.
+const SETTINGS_EVERY: Duration = Duration::from_secs(1);
+
+/// A limit within this share of the one in force is not sent again: QEMU's windows vary by as much.
+const DEAD_BAND_PERCENT: u64 = 10;
+
+/// Where control stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Waiting,
+    Active,
+    Released,
+}
+
+/// Control of one migration by one law.
+#[derive(Clone, Debug)]
+pub struct Controller<L> {
+    law: L,
+    guard: Guard,
+    ceiling: Option<Duration>,
+    rounds: Rounds,
+    bandwidth: Bandwidth,
+    phase: Phase,
+    decision: Option<Decision>,
+    in_force: Target,
+    settings_read_at: Option<Timestamp>,
+    unreachable: bool,
+}
+
+impl<L: Law> Controller<L> {
+    /// Control by `law` within `policy`.
+    pub fn new(law: L, policy: Policy) -> Self {
+        Self {
+            law,
+            guard: Guard::new(policy),
+            ceiling: policy
+                .downtime_max_ms
+                .map(|ms| Duration::from_millis(ms.into())),
+            rounds: Rounds::default(),
+            bandwidth: Bandwidth::default(),
+            phase: Phase::Waiting,
+            decision: None,
+            in_force: Target::NONE,
+            settings_read_at: None,
+            unreachable: false,
+        }
+    }
+
+    /// The law's name.
+    pub fn law(&self) -> &'static str {
+        self.law.name()
+    }
+
+    /// How long to wait before the next look, at most.
+    #[must_use]
+    pub fn next_look(&self) -> Duration {
+        if self.phase == Phase::Waiting {
+            LOOK_EARLY
+        } else {
+            LOOK
+        }
+    }
+
+    /// Whether the next look should read the settings back.
+    #[must_use]
+    pub fn wants_settings(&self, now: Timestamp) -> bool {
+        self.phase != Phase::Released
+            && self
+                .settings_read_at
+                .is_none_or(|at| now.since(at) >= SETTINGS_EVERY)
+    }
+
+    /// The bandwidth as it is reckoned now, bytes per second; zero while unknown.
+    #[must_use]
+    pub fn bytes_per_s(&self) -> u64 {
+        self.bandwidth.smooth()
+    }
+
+    /// Takes one look; returns what must change, which is often nothing.
+    pub fn look(&mut self, sample: &Sample, publisher: &mut dyn Publisher) -> Target {
+        if self.phase == Phase::Released || sample.state == JobState::Setup {
+            return Target::NONE;
+        }
+        if sample.state != JobState::Precopy {
+            return self.release(sample.at, Release::Terminal, publisher);
+        }
+        if sample.iteration == 0 {
+            return Target::NONE;
+        }
+        if self.phase == Phase::Waiting {
+            self.phase = Phase::Active;
+            publisher.publish(sample.at, Event::Begun);
+        }
+        if let Some(found) = self.changed_by_hand(sample) {
+            return self.release(sample.at, found, publisher);
+        }
+        self.steer(sample, publisher)
+    }
+
+    /// Says how the target of the last look fared.
+    pub fn outcome(
+        &mut self,
+        at: Timestamp,
+        target: &Target,
+        done: bool,
+        publisher: &mut dyn Publisher,
+    ) {
+        if !done {
+            self.in_force = Target::NONE;
+            if let Some(action) = target.action {
+                self.guard.refused(action, at);
+            }
+            publisher.publish(at, Event::Refused(*target));
+            return;
+        }
+        self.in_force.downtime_ms = target.downtime_ms.or(self.in_force.downtime_ms);
+        self.in_force.speed_mib_per_s = target.speed_mib_per_s.or(self.in_force.speed_mib_per_s);
+        if let Some(action @ (Action::Abort | Action::StartPostcopy)) = target.action {
+            self.release(at, Release::Acted(action), publisher);
+        }
+    }
+
+    fn steer(&mut self, sample: &Sample, publisher: &mut dyn Publisher) -> Target {
+        self.bandwidth.update(sample);
+        let round = self.rounds.update(sample);
+        if let Some(round) = round {
+            publisher.publish(sample.at, Event::Round(round));
+        }
+        let decision = self.law.decide(&View {
+            round,
+            bytes_per_s: self.bandwidth.smooth(),
+        });
+        self.publish_decision(sample.at, decision, publisher);
+        let order = self.guard.pass(sample, &decision, &self.bandwidth);
+        self.publish_unreachable(sample.at, &order, publisher);
+        let target = self.difference(&order.target);
+        if target != Target::NONE {
+            publisher.publish(
+                sample.at,
+                Event::Targeted {
+                    target,
+                    cause: order.cause,
+                },
+            );
+        }
+        target
+    }
+
+    fn publish_decision(
+        &mut self,
+        at: Timestamp,
+        decision: Decision,
+        publisher: &mut dyn Publisher,
+    ) {
+        if self.decision.replace(decision) != Some(decision)
+            && let Some(accept_bytes) = decision.accept_bytes
+        {
+            publisher.publish(
+                at,
+                Event::Decided {
+                    accept_bytes,
+                    cause: decision.cause,
+                },
+            );
+        }
+    }
+
+    fn publish_unreachable(&mut self, at: Timestamp, order: &Order, publisher: &mut dyn Publisher) {
+        let was = core::mem::replace(&mut self.unreachable, order.forbidden_pause.is_some());
+        if let (Some(pause), Some(ceiling), false) = (order.forbidden_pause, self.ceiling, was) {
+            publisher.publish(at, Event::Unreachable { pause, ceiling });
+        }
+    }
+
+    /// What of `wanted` is not in force.
+    fn difference(&self, wanted: &Target) -> Target {
+        let near = |new: u32, old: u32| {
+            u64::from(new.abs_diff(old)) * 100 <= u64::from(old) * DEAD_BAND_PERCENT
+        };
+        Target {
+            downtime_ms: wanted
+                .downtime_ms
+                .filter(|&new| self.in_force.downtime_ms.is_none_or(|old| !near(new, old))),
+            speed_mib_per_s: wanted
+                .speed_mib_per_s
+                .filter(|&new| self.in_force.speed_mib_per_s != Some(new)),
+            action: wanted.action,
+        }
+    }
+
+    /// Compares what libvirt holds with what was set; the first reading tells what was there.
+    fn changed_by_hand(&mut self, sample: &Sample) -> Option<Release> {
+        let found = sample.settings?;
+        self.settings_read_at = Some(sample.at);
+        let Settings {
+            downtime_ms,
+            speed_mib_per_s,
+        } = found;
+        let downtime = self
+            .in_force
+            .downtime_ms
+            .is_some_and(|ms| u64::from(ms) != downtime_ms);
+        let speed = self
+            .in_force
+            .speed_mib_per_s
+            .is_some_and(|mib| mib != speed_mib_per_s);
+        if downtime || speed {
+            return Some(Release::ByHand {
+                downtime_ms,
+                speed_mib_per_s,
+            });
+        }
+        self.in_force.speed_mib_per_s = Some(speed_mib_per_s);
+        None
+    }
+
+    fn release(&mut self, at: Timestamp, why: Release, publisher: &mut dyn Publisher) -> Target {
+        self.phase = Phase::Released;
+        publisher.publish(at, Event::Released(why));
+        Target::NONE
+    }
+}
+
+#[cfg(test)]
+mod tests;

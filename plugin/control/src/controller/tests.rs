@@ -1,0 +1,147 @@
+use std::vec::Vec;
+
+use super::*;
+use crate::law::{Adaptive, Slowdown, Stock};
+
+#[derive(Default)]
+struct Events(Vec<Event>);
+
+impl Publisher for Events {
+    fn publish(&mut self, _: Timestamp, event: Event) {
+        self.0.push(event);
+    }
+}
+
+fn controller() -> Controller<Adaptive> {
+    Controller::new(Adaptive::new(Slowdown::DEFAULT), Policy::default())
+}
+
+fn precopy(at_ms: u64, iteration: u64) -> Sample {
+    Sample {
+        at: Timestamp::from_nanos(at_ms * 1_000_000),
+        state: JobState::Precopy,
+        iteration,
+        processed_bytes: at_ms * 100_000,
+        remaining_bytes: 100_000_000,
+        window_bytes_per_s: 100_000_000,
+        ..Sample::default()
+    }
+}
+
+fn settings(downtime_ms: u64) -> Option<Settings> {
+    Some(Settings {
+        downtime_ms,
+        speed_mib_per_s: 7,
+    })
+}
+
+#[test]
+fn nothing_is_set_before_memory_flows() {
+    let mut events = Events::default();
+    let mut control = controller();
+    let setup = Sample {
+        state: JobState::Setup,
+        ..precopy(0, 0)
+    };
+    assert_eq!(control.look(&setup, &mut events), Target::NONE);
+    assert_eq!(control.look(&precopy(50, 0), &mut events), Target::NONE);
+    assert!(events.0.is_empty());
+    let first = control.look(&precopy(100, 1), &mut events);
+    assert_eq!(first.downtime_ms, Some(10));
+    assert_eq!(events.0[0], Event::Begun);
+}
+
+#[test]
+fn a_target_in_force_is_not_sent_again_until_it_is_refused() {
+    let mut events = Events::default();
+    let mut control = controller();
+    let target = control.look(&precopy(0, 1), &mut events);
+    control.outcome(Timestamp::default(), &target, true, &mut events);
+    assert_eq!(control.look(&precopy(100, 1), &mut events), Target::NONE);
+    control.outcome(Timestamp::default(), &target, false, &mut events);
+    assert_eq!(control.look(&precopy(200, 1), &mut events), target);
+}
+
+#[test]
+fn a_change_by_hand_ends_control_for_ever() {
+    let mut events = Events::default();
+    let mut control = controller();
+    let target = control.look(
+        &Sample {
+            settings: settings(300),
+            ..precopy(0, 1)
+        },
+        &mut events,
+    );
+    control.outcome(Timestamp::default(), &target, true, &mut events);
+    let ours = Sample {
+        settings: settings(10),
+        ..precopy(100, 1)
+    };
+    assert_eq!(control.look(&ours, &mut events), Target::NONE);
+    let theirs = Sample {
+        settings: settings(777),
+        ..precopy(200, 2)
+    };
+    assert_eq!(control.look(&theirs, &mut events), Target::NONE);
+    let why = Release::ByHand {
+        downtime_ms: 777,
+        speed_mib_per_s: 7,
+    };
+    assert_eq!(events.0.last(), Some(&Event::Released(why)));
+    assert_eq!(control.look(&precopy(300, 3), &mut events), Target::NONE);
+    assert!(!control.wants_settings(Timestamp::from_nanos(u64::MAX)));
+}
+
+#[test]
+fn nothing_follows_a_terminal_state() {
+    for state in [JobState::Switchover, JobState::Postcopy, JobState::Ended] {
+        let mut events = Events::default();
+        let mut control = controller();
+        control.look(&precopy(0, 1), &mut events);
+        control.look(
+            &Sample {
+                state,
+                ..precopy(100, 2)
+            },
+            &mut events,
+        );
+        assert_eq!(events.0.last(), Some(&Event::Released(Release::Terminal)));
+        assert_eq!(control.look(&precopy(200, 3), &mut events), Target::NONE);
+    }
+}
+
+#[test]
+fn stock_only_watches() {
+    let mut events = Events::default();
+    let mut control = Controller::new(Stock, Policy::default());
+    for n in 0..50 {
+        assert_eq!(
+            control.look(&precopy(n * 100, 1 + n / 5), &mut events),
+            Target::NONE
+        );
+    }
+    assert!(events.0.iter().any(|e| matches!(e, Event::Round(_))));
+    assert!(!events.0.iter().any(|e| matches!(e, Event::Targeted { .. })));
+}
+
+#[test]
+fn an_unreachable_pause_is_told_once() {
+    let mut events = Events::default();
+    let policy = Policy {
+        downtime_max_ms: Some(100),
+        ..Policy::default()
+    };
+    let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
+    for n in 0..100 {
+        let target = control.look(&precopy(n * 100, 1 + n / 10), &mut events);
+        assert!(target.downtime_ms.is_none_or(|ms| ms <= 100), "{target:?}");
+        control.outcome(Timestamp::default(), &target, true, &mut events);
+    }
+    let told = events
+        .0
+        .iter()
+        .filter(|e| matches!(e, Event::Unreachable { .. }))
+        .count();
+    assert_eq!(told, 1);
+}

@@ -1,0 +1,147 @@
+//! The bandwidth of pre-copy: smooth for reckoning, and as QEMU itself measures it for setting limits.
+
+use core::time::Duration;
+
+use crate::sample::Sample;
+
+/// The shortest span over which bytes are divided by time. QEMU's own window is 100 ms
+/// (`BUFFER_DELAY`, `migration/migration.c`) and jitters with sync stalls, zero-page scans and socket
+/// bursts; two of its windows average the bursts out.
+const SPAN_MIN: Duration = Duration::from_millis(200);
+
+/// Time constant of the smoothing: about ten of QEMU's windows, so that one odd window moves the
+/// estimate by a tenth.
+const SMOOTHING: Duration = Duration::from_secs(1);
+
+/// How many of QEMU's windows are remembered: half a second, the time in which a new limit meets them.
+const WINDOWS: usize = 5;
+
+/// Follows the bandwidth from sample to sample. Bytes per second; zero while unknown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Bandwidth {
+    smooth: u64,
+    windows: [u64; WINDOWS],
+    next: usize,
+    from: Option<Sample>,
+}
+
+impl Bandwidth {
+    /// Takes one sample in.
+    pub fn update(&mut self, sample: &Sample) {
+        if sample.window_bytes_per_s > 0 {
+            self.windows[self.next % WINDOWS] = sample.window_bytes_per_s;
+            self.next = (self.next + 1) % WINDOWS;
+        }
+        let Some(from) = self.from else {
+            self.from = Some(*sample);
+            return;
+        };
+        let span = sample.at.since(from.at);
+        if span < SPAN_MIN {
+            return;
+        }
+        let sent = sample.processed_bytes.saturating_sub(from.processed_bytes);
+        self.smooth = blend(self.smooth, per_second(sent, span), span);
+        self.from = Some(*sample);
+    }
+
+    /// The smoothed rate; before there is one, the newest of QEMU's windows. Zero if nothing is known.
+    #[must_use]
+    pub fn smooth(&self) -> u64 {
+        if self.smooth > 0 {
+            self.smooth
+        } else {
+            self.newest()
+        }
+    }
+
+    /// The lowest rate that QEMU has measured lately: a limit reckoned with it holds in each of those
+    /// windows. Falls back to the smoothed rate.
+    #[must_use]
+    pub fn lowest_window(&self) -> u64 {
+        let lowest = self.windows.iter().copied().filter(|&w| w > 0).min();
+        lowest.unwrap_or(self.smooth)
+    }
+
+    fn newest(&self) -> u64 {
+        self.windows[(self.next + WINDOWS - 1) % WINDOWS]
+    }
+}
+
+/// `bytes` in `span` as bytes per second; zero for no span.
+pub(super) fn per_second(bytes: u64, span: Duration) -> u64 {
+    let nanos = span.as_nanos();
+    if nanos == 0 {
+        return 0;
+    }
+    u64::try_from(u128::from(bytes) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
+}
+
+/// Moves `old` towards `new` by the share of [`SMOOTHING`] that `span` is.
+fn blend(old: u64, new: u64, span: Duration) -> u64 {
+    if old == 0 {
+        return new;
+    }
+    let whole = SMOOTHING.as_millis();
+    let share = span.as_millis().min(whole);
+    let mixed = (u128::from(old) * (whole - share) + u128::from(new) * share) / whole;
+    u64::try_from(mixed).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn sample(at_ms: u64, processed_bytes: u64, window_bytes_per_s: u64) -> Sample {
+        let at = Timestamp::from_nanos(at_ms * 1_000_000);
+        Sample {
+            at,
+            processed_bytes,
+            window_bytes_per_s,
+            ..Sample::default()
+        }
+    }
+
+    #[test]
+    fn one_empty_window_moves_the_estimate_by_a_fifth_at_most() {
+        let mut bandwidth = Bandwidth::default();
+        for step in 0..=10 {
+            bandwidth.update(&sample(step * 200, step * 20_000_000, 100_000_000));
+        }
+        assert_eq!(bandwidth.smooth(), 100_000_000);
+        bandwidth.update(&sample(2200, 200_000_000, 0));
+        assert_eq!(bandwidth.smooth(), 80_000_000);
+        assert_eq!(bandwidth.lowest_window(), 100_000_000);
+    }
+
+    #[test]
+    fn follows_a_link_that_slows_down() {
+        let mut bandwidth = Bandwidth::default();
+        let mut sent = 0;
+        for step in 0..40 {
+            sent += if step < 20 { 20_000_000 } else { 2_000_000 };
+            let window = if step < 20 { 100_000_000 } else { 10_000_000 };
+            bandwidth.update(&sample(step * 200, sent, window));
+        }
+        assert!(
+            (10_000_000..12_000_000).contains(&bandwidth.smooth()),
+            "{bandwidth:?}"
+        );
+        assert_eq!(bandwidth.lowest_window(), 10_000_000);
+    }
+
+    #[test]
+    fn knows_qemus_window_before_it_has_its_own() {
+        let mut bandwidth = Bandwidth::default();
+        assert_eq!(bandwidth.smooth(), 0);
+        bandwidth.update(&sample(0, 0, 7));
+        assert_eq!((bandwidth.smooth(), bandwidth.lowest_window()), (7, 7));
+    }
+
+    #[test]
+    fn rates_never_overflow() {
+        assert_eq!(per_second(u64::MAX, Duration::from_nanos(1)), u64::MAX);
+        assert_eq!(per_second(u64::MAX, Duration::ZERO), 0);
+    }
+}

@@ -1,0 +1,217 @@
+//! What is left at each bitmap sync: the only moments at which `memory_remaining` is true (QEMU
+//! `migration/ram.c`: between syncs it counts down what the last one found, and knows of nothing newer).
+
+use core::time::Duration;
+
+use super::bandwidth::per_second;
+use crate::sample::{JobState, Sample};
+use crate::time::Timestamp;
+
+/// One round of pre-copy that has ended, or several if looks at the job were further apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Round {
+    /// The iteration that begins with this sync; at least 2.
+    pub iteration: u64,
+    /// How many syncs lie between the look before and this one; 1 if none was missed.
+    pub syncs: u64,
+    /// When the sync was, as nearly as is known.
+    pub at: Timestamp,
+    /// What was left to send right after the sync, bytes: R in `docs/control-law.md`.
+    pub remaining_bytes: u64,
+    /// How long the round, or the several, took.
+    pub duration: Duration,
+    /// What was sent in that time, bytes.
+    pub sent_bytes: u64,
+}
+
+impl Round {
+    /// What the round sent, bytes per second.
+    #[must_use]
+    pub fn bytes_per_s(&self) -> u64 {
+        per_second(self.sent_bytes, self.duration)
+    }
+
+    /// How fast distinct pages were dirtied in the round, bytes per second: what is left, over the
+    /// time. A lower bound where the round was longer than it takes to rewrite the working set.
+    #[must_use]
+    pub fn unique_dirty_bytes_per_s(&self) -> u64 {
+        per_second(self.remaining_bytes, self.duration)
+    }
+}
+
+/// Finds the rounds in a run of samples.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rounds {
+    last: Option<Sample>,
+    sync: Option<Sync>,
+}
+
+/// A sync, and what had been sent by then.
+#[derive(Clone, Copy, Debug)]
+struct Sync {
+    at: Timestamp,
+    processed_bytes: u64,
+}
+
+impl Rounds {
+    /// Takes one sample in; returns the round that has ended since the one before, if one has.
+    pub fn update(&mut self, sample: &Sample) -> Option<Round> {
+        if sample.state != JobState::Precopy || sample.iteration == 0 {
+            return None;
+        }
+        let Some(last) = self.last.replace(*sample) else {
+            self.sync = Some(Sync {
+                at: sample.at,
+                processed_bytes: sample.processed_bytes,
+            });
+            return None;
+        };
+        if sample.iteration <= last.iteration {
+            return None;
+        }
+        let sync = locate(&last, sample);
+        let before = self.sync.replace(sync);
+        Some(Round {
+            iteration: sample.iteration,
+            syncs: sample.iteration - last.iteration,
+            at: sync.at,
+            remaining_bytes: sample
+                .remaining_bytes
+                .saturating_add(sample.processed_bytes.saturating_sub(sync.processed_bytes)),
+            duration: before.map_or(Duration::ZERO, |b| sync.at.since(b.at)),
+            sent_bytes: before.map_or(0, |b| {
+                sync.processed_bytes.saturating_sub(b.processed_bytes)
+            }),
+        })
+    }
+}
+
+/// When the newest sync between `last` and `now` was, and what had been sent by then.
+///
+/// An event tells the time. Without one, the sync came when what `last` had left was sent; where several
+/// were missed nothing tells, and the look itself is taken for the sync.
+fn locate(last: &Sample, now: &Sample) -> Sync {
+    let sent = now.processed_bytes.saturating_sub(last.processed_bytes);
+    let span = now.at.since(last.at);
+    match now.sync_at {
+        Some(at) if at >= last.at && at <= now.at => Sync {
+            at,
+            processed_bytes: last.processed_bytes.saturating_add(share(
+                sent,
+                at.since(last.at),
+                span,
+            )),
+        },
+        _ if now.iteration - last.iteration == 1 => {
+            let before = sent.min(last.remaining_bytes);
+            let wait = if sent == 0 {
+                span
+            } else {
+                fraction(span, before, sent)
+            };
+            Sync {
+                at: last.at.after(wait),
+                processed_bytes: last.processed_bytes + before,
+            }
+        }
+        _ => Sync {
+            at: now.at,
+            processed_bytes: now.processed_bytes,
+        },
+    }
+}
+
+/// The part of `bytes` that `part` is of `whole`.
+fn share(bytes: u64, part: Duration, whole: Duration) -> u64 {
+    if whole.is_zero() {
+        return bytes;
+    }
+    let mixed = u128::from(bytes) * part.as_nanos() / whole.as_nanos();
+    u64::try_from(mixed).unwrap_or(bytes)
+}
+
+/// The part of `span` that `part` is of `whole`, which is not zero.
+fn fraction(span: Duration, part: u64, whole: u64) -> Duration {
+    let nanos = span.as_nanos() * u128::from(part) / u128::from(whole.max(1));
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(at_ms: u64, iteration: u64, processed_bytes: u64, remaining_bytes: u64) -> Sample {
+        Sample {
+            at: Timestamp::from_nanos(at_ms * 1_000_000),
+            state: JobState::Precopy,
+            iteration,
+            processed_bytes,
+            remaining_bytes,
+            ..Sample::default()
+        }
+    }
+
+    #[test]
+    fn the_event_tells_when_the_sync_was() {
+        let mut rounds = Rounds::default();
+        assert_eq!(rounds.update(&sample(0, 1, 0, 1000)), None);
+        assert_eq!(rounds.update(&sample(900, 1, 900, 100)), None);
+        let seen = Sample {
+            sync_at: Some(Timestamp::from_nanos(1_000_000_000)),
+            ..sample(1100, 2, 1100, 400)
+        };
+        let round = rounds.update(&seen).expect("a round");
+        assert_eq!(round.at, Timestamp::from_nanos(1_000_000_000));
+        assert_eq!(
+            round.remaining_bytes, 500,
+            "what was sent since the sync was left at the sync"
+        );
+        assert_eq!(round.duration, Duration::from_secs(1));
+        assert_eq!((round.sent_bytes, round.bytes_per_s()), (1000, 1000));
+        assert_eq!(round.unique_dirty_bytes_per_s(), 500);
+    }
+
+    #[test]
+    fn without_an_event_the_sync_came_when_the_rest_was_sent() {
+        let mut rounds = Rounds::default();
+        rounds.update(&sample(0, 1, 0, 1000));
+        rounds.update(&sample(900, 1, 900, 100));
+        let round = rounds.update(&sample(1100, 2, 1100, 400)).expect("a round");
+        assert_eq!(
+            (round.at.as_nanos(), round.remaining_bytes),
+            (1_000_000_000, 500)
+        );
+    }
+
+    #[test]
+    fn missed_syncs_are_counted_and_the_newest_is_kept() {
+        let mut rounds = Rounds::default();
+        rounds.update(&sample(0, 1, 0, 1000));
+        let round = rounds.update(&sample(3000, 4, 3000, 300)).expect("a round");
+        assert_eq!(
+            (round.iteration, round.syncs, round.remaining_bytes),
+            (4, 3, 300)
+        );
+        assert_eq!(round.duration, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn a_look_at_an_earlier_or_ended_job_is_no_round() {
+        let mut rounds = Rounds::default();
+        rounds.update(&sample(0, 3, 0, 1000));
+        assert_eq!(rounds.update(&sample(10, 2, 0, 1000)), None);
+        let ended = Sample {
+            state: JobState::Ended,
+            ..sample(20, 9, 0, 0)
+        };
+        assert_eq!(rounds.update(&ended), None);
+    }
+
+    #[test]
+    fn no_byte_sent_is_no_division() {
+        let mut rounds = Rounds::default();
+        rounds.update(&sample(0, 1, 5, 0));
+        let round = rounds.update(&sample(100, 2, 5, 7)).expect("a round");
+        assert_eq!((round.remaining_bytes, round.sent_bytes), (7, 0));
+    }
+}

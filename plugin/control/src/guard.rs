@@ -1,0 +1,248 @@
+//! The guard: turns what a law accepts into settings of libvirt, within the policy, for every law alike.
+//!
+//! * A pause is what is left over the bandwidth of the *switchover*, and its ceiling is the policy's.
+//!   QEMU however compares with the bandwidth of *pre-copy*, in one 100 ms window
+//!   (`migration_update_counters`, QEMU `migration/migration.c`), and lifts a speed limit for the
+//!   switchover. Under a speed ceiling a limit may therefore be larger than the pause it leads to.
+//! * Where the ceiling alone hides whether the link could make the pause, it is lifted for a moment:
+//!   QEMU then measures the link, and switches over if the pause is within the policy.
+//! * The user's orders and the deadline come last, and outrank the law.
+
+use core::time::Duration;
+
+use crate::estimate::Bandwidth;
+use crate::event::Cause;
+use crate::law::Decision;
+use crate::policy::{Policy, Then};
+use crate::sample::Sample;
+use crate::target::{Action, Target};
+use crate::time::Timestamp;
+
+/// The longest downtime limit QEMU takes (`MAX_MIGRATE_DOWNTIME`, QEMU `migration/options.c`).
+pub const DOWNTIME_LIMIT_MAX_MS: u32 = 2_000_000;
+
+/// libvirt's "no limit" (`QEMU_DOMAIN_MIG_BANDWIDTH_MAX`, libvirt `src/qemu/qemu_domain.h`), MiB/s.
+pub const SPEED_UNLIMITED_MIB_PER_S: u64 = 8_796_093_022_207;
+
+/// What a pause takes with nothing left to send: 20 to 29 ms measured on idle guests (device state, stop
+/// and start). No estimate of QEMU's holds it, so that it is taken off the policy's ceiling.
+const PAUSE_FIXED_MS: u32 = 30;
+
+/// How long a speed ceiling is lifted to let QEMU see the link: five of its windows.
+const LIFT: Duration = Duration::from_millis(500);
+
+/// After an action was refused, it is tried again no sooner.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What the guard lets through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The target, whole.
+    pub target: Target,
+    /// Why: the law's cause, or what overruled it.
+    pub cause: Cause,
+    /// The pause that the policy forbids, if the law would have gone.
+    pub forbidden_pause: Option<Duration>,
+}
+
+/// Whether the speed ceiling hides the link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// Nothing faster than the ceiling was ever seen.
+    Unseen,
+    /// The ceiling is lifted since then.
+    Lifted(Timestamp),
+    /// It was lifted, and this is what the link carried, bytes per second.
+    Seen(u64),
+}
+
+/// The guard's memory of one migration.
+#[derive(Clone, Copy, Debug)]
+pub struct Guard {
+    policy: Policy,
+    link: Link,
+    begun: Option<Timestamp>,
+    acted: Option<Action>,
+    retry_at: Option<Timestamp>,
+}
+
+impl Guard {
+    /// A guard of one migration.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            link: Link::Unseen,
+            begun: None,
+            acted: None,
+            retry_at: None,
+        }
+    }
+
+    /// The action that was taken, if one was.
+    #[must_use]
+    pub fn acted(&self) -> Option<Action> {
+        self.acted
+    }
+
+    /// libvirt refused `action`: it has not happened.
+    pub fn refused(&mut self, action: Action, at: Timestamp) {
+        if self.acted == Some(action) {
+            self.acted = None;
+            self.retry_at = Some(at.after(RETRY));
+        }
+    }
+
+    /// Turns a decision into a target.
+    pub fn pass(&mut self, sample: &Sample, decision: &Decision, bandwidth: &Bandwidth) -> Order {
+        let begun = *self.begun.get_or_insert(sample.at);
+        if let Some(order) = self.overrule(sample, begun) {
+            return order;
+        }
+        let Some(accept) = decision.accept_bytes else {
+            return self.keep(decision.cause);
+        };
+        self.limit(sample, accept, decision.cause, bandwidth)
+    }
+
+    /// The user's orders and the deadline.
+    fn overrule(&mut self, sample: &Sample, begun: Timestamp) -> Option<Order> {
+        if self.acted == Some(Action::Suspend) {
+            return Some(force(Cause::Order));
+        }
+        if self.policy.postcopy_after_first_round && sample.iteration >= 2 {
+            return Some(self.act(sample.at, Action::StartPostcopy, Cause::Order));
+        }
+        if let Some(timeout) = self.policy.timeout
+            && sample.at.since(timeout.from.unwrap_or(begun)) >= timeout.after
+        {
+            return Some(self.act(sample.at, timeout.action, Cause::Order));
+        }
+        let deadline = self.policy.deadline?;
+        if Duration::from_millis(sample.elapsed_ms) < deadline.after {
+            return None;
+        }
+        Some(match deadline.then {
+            Then::Switchover => force(Cause::Deadline),
+            Then::Abort => self.act(sample.at, Action::Abort, Cause::Deadline),
+            Then::Postcopy => self.act(sample.at, Action::StartPostcopy, Cause::Deadline),
+        })
+    }
+
+    /// Lets one action through, once.
+    fn act(&mut self, at: Timestamp, action: Action, cause: Cause) -> Order {
+        let mut order = self.keep(cause);
+        if self.acted.is_none() && self.retry_at.is_none_or(|retry| at >= retry) {
+            self.acted = Some(action);
+            order.target.action = Some(action);
+        }
+        order
+    }
+
+    fn limit(
+        &mut self,
+        sample: &Sample,
+        accept: u64,
+        cause: Cause,
+        bandwidth: &Bandwidth,
+    ) -> Order {
+        let told = self.policy.switchover_bytes_per_s;
+        let compared = told.unwrap_or_else(|| bandwidth.lowest_window());
+        if compared == 0 {
+            return self.keep(cause);
+        }
+        self.follow_link(sample.at, bandwidth);
+        let switchover = told.unwrap_or_else(|| self.switchover_bytes_per_s(bandwidth));
+        let ceiling = self.policy.downtime_max_ms.map_or(u64::MAX, |max_ms| {
+            bytes_in_ms(switchover, max_ms.saturating_sub(PAUSE_FIXED_MS).max(1))
+        });
+        let forbidden = cause.goes() && accept > ceiling;
+        if forbidden && told.is_none() && self.hidden_by_ceiling() {
+            self.link = Link::Lifted(sample.at);
+        }
+        let mut order = self.keep(if forbidden { Cause::Ceiling } else { cause });
+        order.target.downtime_ms = Some(ms_for(accept.min(ceiling), compared, forbidden));
+        if forbidden && !matches!(self.link, Link::Lifted(_)) {
+            order.forbidden_pause = Some(Duration::from_millis(
+                u64::from(ms_for(accept, switchover, false)) + u64::from(PAUSE_FIXED_MS),
+            ));
+        }
+        order
+    }
+
+    /// Nothing but the speed that is due.
+    fn keep(&self, cause: Cause) -> Order {
+        let speed_mib_per_s = self
+            .policy
+            .speed_max_mib_per_s
+            .map(|ceiling| match self.link {
+                Link::Lifted(_) => SPEED_UNLIMITED_MIB_PER_S,
+                Link::Unseen | Link::Seen(_) => ceiling,
+            });
+        Order {
+            target: Target {
+                speed_mib_per_s,
+                ..Target::NONE
+            },
+            cause,
+            forbidden_pause: None,
+        }
+    }
+
+    fn hidden_by_ceiling(&self) -> bool {
+        self.policy.speed_max_mib_per_s.is_some() && self.link == Link::Unseen
+    }
+
+    /// Ends a lift when its time is over, with what it showed.
+    fn follow_link(&mut self, now: Timestamp, bandwidth: &Bandwidth) {
+        if let Link::Lifted(since) = self.link
+            && now.since(since) >= LIFT
+        {
+            self.link = Link::Seen(bandwidth.lowest_window());
+        }
+    }
+
+    /// What the switchover will run at. A ceiling that hides the link counts as the link: the pause is
+    /// then shorter than reckoned, never longer.
+    fn switchover_bytes_per_s(&self, bandwidth: &Bandwidth) -> u64 {
+        match self.link {
+            Link::Seen(bytes_per_s) => bytes_per_s,
+            Link::Unseen | Link::Lifted(_) => bandwidth.lowest_window(),
+        }
+    }
+}
+
+/// Stops the guest at QEMU's next window, whatever is left.
+fn force(cause: Cause) -> Order {
+    let target = Target {
+        downtime_ms: Some(DOWNTIME_LIMIT_MAX_MS),
+        ..Target::NONE
+    };
+    Order {
+        target,
+        cause,
+        forbidden_pause: None,
+    }
+}
+
+/// The limit that just accepts `bytes`, or, rounded `down`, that accepts no byte more; within QEMU's own
+/// bounds.
+fn ms_for(bytes: u64, bytes_per_s: u64, down: bool) -> u32 {
+    let thousandfold = u128::from(bytes) * 1000;
+    let per_s = u128::from(bytes_per_s.max(1));
+    let ms = if down {
+        thousandfold / per_s
+    } else {
+        thousandfold.div_ceil(per_s)
+    };
+    u32::try_from(ms)
+        .unwrap_or(u32::MAX)
+        .clamp(1, DOWNTIME_LIMIT_MAX_MS)
+}
+
+fn bytes_in_ms(bytes_per_s: u64, ms: u32) -> u64 {
+    u64::try_from(u128::from(bytes_per_s) * u128::from(ms) / 1000).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,247 @@
+use super::*;
+use crate::policy::{Deadline, Timeout};
+use crate::sample::JobState;
+
+const MIB: u64 = 1 << 20;
+
+fn sample(at_ms: u64, window_bytes_per_s: u64) -> Sample {
+    Sample {
+        at: Timestamp::from_nanos(at_ms * 1_000_000),
+        state: JobState::Precopy,
+        iteration: 2,
+        elapsed_ms: at_ms,
+        window_bytes_per_s,
+        ..Sample::default()
+    }
+}
+
+/// A guard that has seen QEMU measure `bytes_per_s`, and what it makes of accepting `accept`.
+struct Rig {
+    guard: Guard,
+    bandwidth: Bandwidth,
+}
+
+impl Rig {
+    fn new(policy: Policy) -> Self {
+        Self {
+            guard: Guard::new(policy),
+            bandwidth: Bandwidth::default(),
+        }
+    }
+
+    fn pass(&mut self, at_ms: u64, bytes_per_s: u64, accept: u64) -> Order {
+        let sample = sample(at_ms, bytes_per_s);
+        self.bandwidth.update(&sample);
+        let decision = Decision {
+            accept_bytes: Some(accept),
+            cause: Cause::Reservation,
+        };
+        self.guard.pass(&sample, &decision, &self.bandwidth)
+    }
+}
+
+#[test]
+fn a_limit_is_what_is_accepted_over_qemus_bandwidth() {
+    let order = Rig::new(Policy::default()).pass(0, 100 * MIB, 150 * MIB);
+    assert_eq!(
+        order.target,
+        Target {
+            downtime_ms: Some(1500),
+            ..Target::NONE
+        }
+    );
+}
+
+#[test]
+fn qemus_own_bounds_hold() {
+    let mut rig = Rig::new(Policy::default());
+    assert_eq!(rig.pass(0, 100 * MIB, 0).target.downtime_ms, Some(1));
+    assert_eq!(
+        rig.pass(0, 1, u64::MAX).target.downtime_ms,
+        Some(DOWNTIME_LIMIT_MAX_MS)
+    );
+}
+
+#[test]
+fn the_policys_pause_is_never_exceeded_and_the_forbidden_one_is_told() {
+    let policy = Policy {
+        downtime_max_ms: Some(530),
+        ..Policy::default()
+    };
+    let order = Rig::new(policy).pass(0, 100 * MIB, 150 * MIB);
+    assert_eq!(
+        (order.target.downtime_ms, order.cause),
+        (Some(500), Cause::Ceiling)
+    );
+    assert_eq!(order.forbidden_pause, Some(Duration::from_millis(1530)));
+}
+
+#[test]
+fn under_a_speed_ceiling_the_limit_grows_and_the_speed_stays() {
+    let policy = Policy {
+        speed_max_mib_per_s: Some(20),
+        ..Policy::default()
+    };
+    let order = Rig::new(policy).pass(0, 20 * MIB, 128 * MIB);
+    assert_eq!(
+        (order.target.downtime_ms, order.target.speed_mib_per_s),
+        (Some(6400), Some(20))
+    );
+}
+
+#[test]
+fn a_ceiling_that_hides_a_good_link_is_lifted_for_a_moment() {
+    let policy = Policy {
+        speed_max_mib_per_s: Some(20),
+        downtime_max_ms: Some(2030),
+        ..Policy::default()
+    };
+    let mut rig = Rig::new(policy);
+    let lifted = rig.pass(0, 20 * MIB, 128 * MIB);
+    assert_eq!(
+        lifted.target.speed_mib_per_s,
+        Some(SPEED_UNLIMITED_MIB_PER_S)
+    );
+    assert_eq!(
+        lifted.target.downtime_ms,
+        Some(2000),
+        "whatever the link shows, no longer pause"
+    );
+    assert_eq!(lifted.forbidden_pause, None, "not known yet");
+    (1..5).for_each(|n| {
+        rig.pass(n * 100, 100 * MIB, 128 * MIB);
+    });
+    let seen = rig.pass(500, 100 * MIB, 128 * MIB);
+    assert_eq!(seen.target.speed_mib_per_s, Some(20));
+}
+
+#[test]
+fn a_ceiling_that_hides_nothing_comes_back_and_the_policy_is_out_of_reach() {
+    let policy = Policy {
+        speed_max_mib_per_s: Some(20),
+        downtime_max_ms: Some(1030),
+        ..Policy::default()
+    };
+    let mut rig = Rig::new(policy);
+    (0..5).for_each(|n| {
+        rig.pass(n * 100, 20 * MIB, 128 * MIB);
+    });
+    let order = rig.pass(500, 20 * MIB, 128 * MIB);
+    assert_eq!(order.target.speed_mib_per_s, Some(20));
+    assert_eq!(order.forbidden_pause, Some(Duration::from_millis(6430)));
+}
+
+#[test]
+fn a_told_switchover_bandwidth_is_what_counts() {
+    let policy = Policy {
+        switchover_bytes_per_s: Some(1000 * MIB),
+        downtime_max_ms: Some(5000),
+        ..Policy::default()
+    };
+    let order = Rig::new(policy).pass(0, 20 * MIB, 128 * MIB);
+    assert_eq!(
+        (order.target.downtime_ms, order.cause),
+        (Some(128), Cause::Reservation)
+    );
+}
+
+fn with_deadline(then: Then) -> Rig {
+    let after = Duration::from_secs(10);
+    let deadline = Some(Deadline { after, then });
+    Rig::new(Policy {
+        deadline,
+        downtime_max_ms: Some(100),
+        ..Policy::default()
+    })
+}
+
+#[test]
+fn the_deadline_outranks_the_longest_pause() {
+    let mut rig = with_deadline(Then::Switchover);
+    assert_ne!(rig.pass(9_999, MIB, MIB).cause, Cause::Deadline);
+    let order = rig.pass(10_000, MIB, MIB);
+    assert_eq!(order.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
+}
+
+#[test]
+fn the_deadlines_action_comes_once_and_again_only_if_refused() {
+    for (then, action) in [
+        (Then::Abort, Action::Abort),
+        (Then::Postcopy, Action::StartPostcopy),
+    ] {
+        let mut rig = with_deadline(then);
+        assert_eq!(rig.pass(10_000, MIB, MIB).target.action, Some(action));
+        assert_eq!(rig.pass(10_100, MIB, MIB).target.action, None);
+        rig.guard
+            .refused(action, Timestamp::from_nanos(10_100_000_000));
+        assert_eq!(
+            rig.pass(10_200, MIB, MIB).target.action,
+            None,
+            "not at once"
+        );
+        assert_eq!(rig.pass(11_100, MIB, MIB).target.action, Some(action));
+    }
+}
+
+#[test]
+fn a_timeout_counts_from_the_command_or_from_the_first_memory() {
+    let after = Duration::from_secs(3);
+    let timeout = |from| {
+        Some(Timeout {
+            after,
+            from,
+            action: Action::Suspend,
+        })
+    };
+    let mut late = Rig::new(Policy {
+        timeout: timeout(None),
+        ..Policy::default()
+    });
+    assert_eq!(late.pass(5_000, MIB, MIB).target.action, None);
+    assert_eq!(
+        late.pass(8_000, MIB, MIB).target.action,
+        Some(Action::Suspend)
+    );
+    let from = Some(Timestamp::from_nanos(0));
+    let mut early = Rig::new(Policy {
+        timeout: timeout(from),
+        ..Policy::default()
+    });
+    assert_eq!(
+        early.pass(5_000, MIB, MIB).target.action,
+        Some(Action::Suspend)
+    );
+    assert_eq!(
+        early.pass(5_100, MIB, MIB).target.downtime_ms,
+        Some(DOWNTIME_LIMIT_MAX_MS),
+        "a guest that stands waits for nothing"
+    );
+}
+
+#[test]
+fn postcopy_after_precopy_goes_at_the_first_sync() {
+    let policy = Policy {
+        postcopy_after_first_round: true,
+        ..Policy::default()
+    };
+    let order = Rig::new(policy).pass(0, MIB, MIB);
+    assert_eq!(
+        (order.target.action, order.cause),
+        (Some(Action::StartPostcopy), Cause::Order)
+    );
+}
+
+#[test]
+fn a_law_that_leaves_things_alone_is_left_alone() {
+    let mut rig = Rig::new(Policy::default());
+    let decision = Decision {
+        accept_bytes: None,
+        cause: Cause::Observing,
+    };
+    assert_eq!(
+        rig.guard
+            .pass(&sample(0, MIB), &decision, &rig.bandwidth)
+            .target,
+        Target::NONE
+    );
+}

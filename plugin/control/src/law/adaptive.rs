@@ -1,0 +1,286 @@
+//! The adaptive law: stop when one more round no longer pays.
+//!
+//! The loss of an application is J = pause + delta x (time under pre-copy). R is what a bitmap sync
+//! finds left, B the bandwidth: stopping now pauses R/B, one more round takes R/B and costs delta of it.
+//! In bytes of pause, the price of a round is delta x R. At each sync:
+//!
+//! ```text
+//!            R below the shortest round's price ------------> go              (floor)
+//!  sync -->  R falls by more than the price of a round -----> run the round   (falling)
+//!            the guest has turned quiet, likely for long ---> run the round   (quiet)
+//!            R <= r, the reservation value of what was seen > go              (reservation)
+//!            waiting has cost as much as the whole pause ---> go              (patience)
+//!            otherwise -------------------------------------> probe           (waiting)
+//! ```
+//!
+//! *Going* accepts a little more than R. *Running the round* accepts the floor alone, which lets QEMU send
+//! to the end. *Probing* accepts a fifth of what the plateau leaves: QEMU then syncs when the rest is sent,
+//! and a phase that turns quiet is seen sooner. Whoever turns busy after the decision is refused by
+//! QEMU, which syncs once more before it stops the guest (`migration_iteration_run`, QEMU
+//! `migration/migration.c`).
+//!
+//! Rationale, with what was tried: `docs/control-law.md`.
+
+use core::time::Duration;
+
+use super::reservation::{ROUND, Seen};
+use super::{Decision, Law, View};
+use crate::estimate::Round;
+use crate::event::Cause;
+
+/// What pre-copy costs the application while it runs: delta, parts per million of its speed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slowdown {
+    ppm: u64,
+}
+
+impl Slowdown {
+    /// A tenth: dirty logging, a busy core and a busy link, together (`control-theory`: a prior until it
+    /// is measured; the default of the policy).
+    pub const DEFAULT: Self = Self { ppm: 100_000 };
+
+    /// A migration that costs nothing would never need to end: below a hundredth, a hundredth counts.
+    const MIN_PPM: u64 = 10_000;
+
+    /// From parts per million, held within 1 % and 100 %.
+    #[must_use]
+    pub fn from_ppm(ppm: u64) -> Self {
+        Self {
+            ppm: ppm.clamp(Self::MIN_PPM, 1_000_000),
+        }
+    }
+
+    fn of(self, bytes: u64) -> u64 {
+        scale(bytes, self.ppm, 1_000_000)
+    }
+}
+
+/// The shortest round: QEMU reckons its threshold anew every 100 ms (`BUFFER_DELAY`,
+/// `migration/migration.c`), so that a round costs at least that.
+const ROUND_MIN: Duration = Duration::from_millis(100);
+
+/// How much more than R is accepted when going, per cent of R: what is dirtied and what the bandwidth
+/// varies until the limit acts, one window later.
+const MARGIN_PERCENT: u64 = 15;
+
+/// The margin doubles each time QEMU finds a little more than was accepted, up to this.
+const MARGIN_MAX_PERCENT: u64 = 60;
+
+/// How much of a plateau is accepted while waiting, per cent: syncs come that much sooner, and a guest that
+/// turned idle in that instant is stopped at a fifth of the pause of going at once.
+const PROBE_PERCENT: u64 = 20;
+
+/// The law's memory of one migration.
+#[derive(Clone, Copy, Debug)]
+pub struct Adaptive {
+    slowdown: Slowdown,
+    before: Option<Round>,
+    plateau: Seen,
+    /// For how long the plateau has been waited on, in thousandths of a round.
+    waited: u64,
+    /// For how long the guest has been quieter than the plateau, as bytes the link could send.
+    quiet_for: u64,
+    decision: Decision,
+    margin_percent: u64,
+}
+
+/// One round, as the law sees it. Bytes.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    /// R.
+    remaining: u64,
+    /// What was dirtied in the round, as far as it shows: R without what the round did not get to send.
+    fresh: u64,
+    /// What the link could have sent in the time of the round.
+    span: u64,
+    /// What the next round leaves, if it goes on like that. The working-set curve is concave, so that
+    /// dirtying in proportion to time is the least of a shorter round.
+    next: u64,
+    /// What the shortest round could send.
+    shortest: u64,
+}
+
+impl Look {
+    fn new(round: &Round, before: Option<&Round>, bytes_per_s: u64) -> Self {
+        let remaining = round.remaining_bytes;
+        let unsent = before
+            .filter(|_| round.syncs == 1)
+            .map_or(0, |b| b.remaining_bytes.saturating_sub(round.sent_bytes));
+        let fresh = remaining.saturating_sub(unsent);
+        let span = in_span(bytes_per_s, round.duration).max(1);
+        let next = scale(fresh, remaining, span).min(remaining);
+        Self {
+            remaining,
+            fresh,
+            span,
+            next,
+            shortest: in_span(bytes_per_s, ROUND_MIN),
+        }
+    }
+}
+
+impl Adaptive {
+    /// A law for one migration of an application that pre-copy slows down by `slowdown`.
+    #[must_use]
+    pub fn new(slowdown: Slowdown) -> Self {
+        Self {
+            slowdown,
+            before: None,
+            plateau: Seen::new(),
+            waited: 0,
+            quiet_for: 0,
+            decision: Decision {
+                accept_bytes: None,
+                cause: Cause::FirstRound,
+            },
+            margin_percent: MARGIN_PERCENT,
+        }
+    }
+
+    fn at_sync(&mut self, round: &Round, bytes_per_s: u64) -> Decision {
+        let look = Look::new(round, self.before.as_ref(), bytes_per_s);
+        let cause = self.judge(&look);
+        self.widen_if_refused(cause, look.remaining);
+        self.before = Some(*round);
+        let floor = self.slowdown.of(look.shortest);
+        let accept = match cause {
+            _ if cause.goes() => with_margin(look.remaining, self.margin_percent),
+            Cause::Waiting => self.probe_bytes(),
+            _ => floor,
+        };
+        Decision {
+            accept_bytes: Some(accept.max(floor)),
+            cause,
+        }
+    }
+
+    fn judge(&mut self, look: &Look) -> Cause {
+        if look.remaining <= self.slowdown.of(look.shortest) {
+            return Cause::Floor;
+        }
+        if self.plateau.is_empty() {
+            if look.remaining - look.next > self.price_bytes(look) {
+                return Cause::Falling;
+            }
+            if let Some(before) = self.before {
+                self.plateau.push(before.remaining_bytes, ROUND);
+            }
+        }
+        let quiet = self.see(look);
+        if quiet && self.quiet_pays(look) {
+            Cause::Quiet
+        } else if look.remaining <= self.reservation_bytes() {
+            Cause::Reservation
+        } else if self.slowdown.of(self.waited) >= ROUND {
+            Cause::Patience
+        } else {
+            Cause::Waiting
+        }
+    }
+
+    /// Takes a round of the plateau in; says whether the guest has turned quieter than the plateau is.
+    ///
+    /// On a plateau a guest dirties as much as the link sends, in any shorter time at least in proportion
+    /// (the working-set curve is concave). Less than that is quiet, and would leave in proportion.
+    fn see(&mut self, look: &Look) -> bool {
+        let high = self.plateau.highest().max(look.remaining);
+        let busy = look.span.min(high);
+        let quiet = look.fresh < busy - self.slowdown.of(busy);
+        // A round that dirtied a part of what the plateau does was busy for that part of its time.
+        let calm = look.span - scale(look.span, look.fresh.min(busy), busy.max(1));
+        self.quiet_for = if quiet {
+            self.quiet_for.saturating_add(calm)
+        } else {
+            0
+        };
+        let leaves = if quiet {
+            scale(look.fresh, high, busy)
+        } else {
+            look.remaining
+        };
+        let weight = scale(ROUND, look.span, high);
+        self.waited = self.waited.saturating_add(weight);
+        self.plateau
+            .push(leaves.min(look.remaining), weight.min(ROUND));
+        quiet
+    }
+
+    /// What one more round costs, in bytes of pause.
+    fn price_bytes(&self, look: &Look) -> u64 {
+        self.slowdown.of(look.remaining.max(look.shortest))
+    }
+
+    /// What is left that is worth taking, and what going on is worth.
+    fn reservation_bytes(&self) -> u64 {
+        self.plateau
+            .reservation_bytes(self.slowdown.of(self.plateau.mean()))
+    }
+
+    /// What is accepted while waiting: part of the plateau, but nothing that is not worth taking.
+    fn probe_bytes(&self) -> u64 {
+        scale(self.plateau.highest(), PROBE_PERCENT, 100).min(self.reservation_bytes())
+    }
+
+    /// Whether a quieter phase is worth one more round.
+    ///
+    /// A phase of age a outlasts a further span x with the chance a/(a + x) (Lindy's law, for durations
+    /// of no known scale); a is how long the quiet was seen, x how long it takes to send what is left. If
+    /// it holds, the round leaves `next`; if not, the wait begins anew, which is worth the reservation
+    /// value.
+    fn quiet_pays(&self, look: &Look) -> bool {
+        let (high, remaining) = (self.plateau.highest(), look.remaining);
+        // Between the least that a shorter round leaves, and all that this one dirtied: W(x) is concave.
+        let next = look.next.midpoint(look.fresh).min(remaining);
+        let both = self.quiet_for.saturating_add(remaining);
+        let kept = scale(next, self.quiet_for, both);
+        let lost = scale(self.reservation_bytes().min(high), remaining, both);
+        self.price_bytes(look)
+            .saturating_add(kept)
+            .saturating_add(lost)
+            < remaining
+    }
+
+    /// QEMU refused a switchover for a little more than was accepted: the bandwidth or the guest varies
+    /// by more than the margin.
+    fn widen_if_refused(&mut self, cause: Cause, remaining: u64) {
+        let close = self
+            .before
+            .is_some_and(|b| remaining <= with_margin(b.remaining_bytes, MARGIN_MAX_PERCENT));
+        let again = |cause| matches!(cause, Cause::Reservation | Cause::Patience);
+        if again(cause) && again(self.decision.cause) && close {
+            self.margin_percent = (self.margin_percent * 2).min(MARGIN_MAX_PERCENT);
+        }
+    }
+}
+
+impl Law for Adaptive {
+    fn name(&self) -> &'static str {
+        "adaptive"
+    }
+
+    fn decide(&mut self, view: &View) -> Decision {
+        if let Some(round) = &view.round {
+            self.decision = self.at_sync(round, view.bytes_per_s);
+        } else if self.decision.cause == Cause::FirstRound && view.bytes_per_s > 0 {
+            let shortest = in_span(view.bytes_per_s, ROUND_MIN);
+            self.decision.accept_bytes = Some(self.slowdown.of(shortest));
+        }
+        self.decision
+    }
+}
+
+fn with_margin(bytes: u64, percent: u64) -> u64 {
+    scale(bytes, 100 + percent, 100)
+}
+
+fn in_span(bytes_per_s: u64, span: Duration) -> u64 {
+    let bytes = u128::from(bytes_per_s) * span.as_nanos() / 1_000_000_000;
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+fn scale(bytes: u64, by: u64, of: u64) -> u64 {
+    u64::try_from(u128::from(bytes) * u128::from(by) / u128::from(of.max(1))).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use super::*;
+use crate::time::Timestamp;
+
+const MB: u64 = 1_000_000;
+const LINK: u64 = 117 * MB;
+
+/// Shows the law one R after the other, each found when the R before was sent; says why it decided.
+struct Run {
+    law: Adaptive,
+    iteration: u64,
+    sending: u64,
+}
+
+impl Run {
+    /// A migration whose first round sends `first_bytes`.
+    fn new(first_bytes: u64) -> Self {
+        Self {
+            law: Adaptive::new(Slowdown::DEFAULT),
+            iteration: 1,
+            sending: first_bytes,
+        }
+    }
+
+    /// A sync when all was sent.
+    fn sync(&mut self, remaining_bytes: u64) -> Decision {
+        self.sync_after(self.sending, remaining_bytes)
+    }
+
+    /// A sync when `sent_bytes` were sent.
+    fn sync_after(&mut self, sent_bytes: u64, remaining_bytes: u64) -> Decision {
+        self.iteration += 1;
+        self.sending = remaining_bytes;
+        let round = Round {
+            iteration: self.iteration,
+            syncs: 1,
+            at: Timestamp::default(),
+            remaining_bytes,
+            duration: Duration::from_nanos(sent_bytes * 1000 / (LINK / MB)),
+            sent_bytes,
+        };
+        self.law.decide(&View {
+            round: Some(round),
+            bytes_per_s: LINK,
+        })
+    }
+
+    fn causes(&mut self, remaining_mb: &[u64]) -> std::vec::Vec<Cause> {
+        remaining_mb
+            .iter()
+            .map(|&r| self.sync(r * MB).cause)
+            .collect()
+    }
+}
+
+#[test]
+fn a_saturated_guest_is_hoped_for_and_then_taken() {
+    use Cause::{Falling, Reservation, Waiting};
+    let mut run = Run::new(400 * MB);
+    assert_eq!(run.causes(&[134, 134]), [Falling, Waiting]);
+    let causes = [(); 2].map(|()| run.sync_after(107 * MB, 134 * MB).cause);
+    assert_eq!(causes, [Waiting, Reservation]);
+}
+
+#[test]
+fn a_converging_guest_is_followed_to_the_floor() {
+    use Cause::{Falling, Floor};
+    let causes = Run::new(400 * MB).causes(&[67, 29, 12, 5, 2, 1]);
+    assert_eq!(causes, [Falling, Falling, Falling, Falling, Falling, Floor]);
+}
+
+#[test]
+fn an_idle_guest_is_taken_at_once() {
+    assert_eq!(Run::new(400 * MB).causes(&[1]), [Cause::Floor]);
+}
+
+#[test]
+fn convergence_that_slows_to_less_than_delta_a_round_is_over() {
+    // 4 % less each round: below the price of 10 %.
+    let mut run = Run::new(400 * MB);
+    run.sync(100 * MB);
+    assert_eq!(run.sync(96 * MB).cause, Cause::Waiting);
+}
+
+#[test]
+fn going_accepts_a_little_more_than_is_left_and_waiting_a_fifth() {
+    let mut run = Run::new(400 * MB);
+    assert_eq!(
+        run.sync(134 * MB).accept_bytes,
+        Some(LINK / 100),
+        "a tenth of what 100 ms carry"
+    );
+    assert_eq!(run.sync(134 * MB).accept_bytes, Some(134 * MB / 5));
+    run.sync(134 * MB);
+    assert_eq!(run.sync(134 * MB).accept_bytes, Some(134 * MB * 115 / 100));
+}
+
+#[test]
+fn a_margin_that_was_too_small_grows_to_its_bound() {
+    let mut run = Run::new(400 * MB);
+    let accepted: std::vec::Vec<_> = (0..7)
+        .filter_map(|_| run.sync(134 * MB).accept_bytes)
+        .map(|a| a / MB)
+        .collect();
+    assert_eq!(accepted[3..], [154, 174, 214, 214]);
+}
+
+#[test]
+fn what_was_not_sent_is_no_news() {
+    // Half of 200 was sent, and 100 + 16 are left: the guest dirtied 16 while 100 were sent.
+    let mut run = Run::new(400 * MB);
+    run.sync(200 * MB);
+    run.sync(200 * MB);
+    assert_eq!(run.sync_after(100 * MB, 116 * MB).cause, Cause::Quiet);
+}
+
+/// The trial of a real FT code on 200 Mbit/s: 768 MiB, rounds of 10 s. The 128 is a gift.
+#[test]
+fn a_deep_drop_below_a_long_plateau_is_taken() {
+    let mut run = Run::new(768 * MB);
+    let mut going = std::vec::Vec::new();
+    for r in [315, 255, 256, 256, 128] {
+        going.push(run.sync(r * MB).cause);
+    }
+    assert_eq!(going[4], Cause::Reservation);
+}
+
+/// Phases longer than two rounds: the first quiet round is followed to the end.
+#[test]
+fn a_quiet_that_came_soon_is_followed() {
+    use Cause::{Floor, Quiet, Reservation};
+    let mut run = Run::new(400 * MB);
+    run.sync(216 * MB);
+    run.sync(216 * MB);
+    assert_eq!(run.causes(&[60, 16, 1]), [Quiet, Reservation, Floor]);
+}
+
+/// Whatever is left, however it comes: the wait costs no more than the pause.
+#[test]
+fn a_guest_that_promises_for_ever_is_not_waited_for_for_ever() {
+    let mut run = Run::new(400 * MB);
+    let went = (0..100).position(|n| {
+        let remaining = if n % 4 == 3 { 30 } else { 200 };
+        run.sync(remaining * MB).cause.goes()
+    });
+    assert!(went.is_some_and(|n| n <= 16), "{went:?}");
+}
+
+#[test]
+fn a_quiet_that_breaks_is_waited_for_again() {
+    let mut run = Run::new(400 * MB);
+    run.sync(216 * MB);
+    run.sync(216 * MB);
+    run.sync(20 * MB);
+    assert_eq!(run.sync(216 * MB).cause, Cause::Waiting);
+}
+
+#[test]
+fn a_costly_slowdown_goes_at_once_and_a_free_one_still_ends() {
+    let goes_at = |ppm| {
+        let mut run = Run::new(400 * MB);
+        run.law = Adaptive::new(Slowdown::from_ppm(ppm));
+        (1..1000).find(|_| run.sync(134 * MB).cause == Cause::Reservation)
+    };
+    assert_eq!(goes_at(1_000_000), Some(1));
+    assert!(goes_at(0).is_some_and(|syncs| syncs < 50));
+}
+
+#[test]
+fn before_the_first_sync_only_the_floor_is_accepted() {
+    let mut law = Adaptive::new(Slowdown::DEFAULT);
+    let unknown = law.decide(&View::default());
+    assert_eq!(
+        unknown,
+        Decision {
+            accept_bytes: None,
+            cause: Cause::FirstRound
+        }
+    );
+    let known = law.decide(&View {
+        round: None,
+        bytes_per_s: LINK,
+    });
+    assert_eq!(
+        known,
+        Decision {
+            accept_bytes: Some(LINK / 100),
+            cause: Cause::FirstRound
+        }
+    );
+}

@@ -1,0 +1,21 @@
+//! The control law of `libvirt-hpc`: no clock, no I/O, no dependency, no allocation.
+//!
+//! Data flows one way: [`sample::Sample`] -> [`estimate`] -> [`law`] -> [`guard`] -> [`target::Target`],
+//! and what happens on that way is published as an [`event::Event`]. [`controller::Controller`] holds the
+//! parts together; whoever drives it brings a [`port::Job`].
+#![no_std]
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+extern crate std;
+
+pub mod controller;
+pub mod estimate;
+pub mod event;
+pub mod guard;
+pub mod law;
+pub mod policy;
+pub mod port;
+pub mod sample;
+pub mod target;
+pub mod time;

@@ -1,0 +1,63 @@
+//! What the sensor reads: one look at a migration job.
+
+use crate::time::Timestamp;
+
+/// Where the outgoing migration stands, as far as libvirt tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JobState {
+    /// No job yet, or one that has not begun to send memory: nothing may be set, for what is set now
+    /// outlives a failed migration.
+    #[default]
+    Setup,
+    /// Memory is being copied while the guest runs.
+    Precopy,
+    /// The guest is stopped for the switchover; it cannot be called back.
+    Switchover,
+    /// The guest runs on the destination and fetches what is missing.
+    Postcopy,
+    /// The job is over, whatever its end.
+    Ended,
+}
+
+/// The two settings we may change, as they stand in libvirt.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `virDomainMigrateGetMaxDowntime`, milliseconds.
+    pub downtime_ms: u64,
+    /// `virDomainMigrateGetMaxSpeed`, MiB/s.
+    pub speed_mib_per_s: u64,
+}
+
+/// One look at the job: `virDomainGetJobStats`, events, and now and then the settings.
+///
+/// Source of the fields: libvirt `include/libvirt/libvirt-domain.h`, `VIR_DOMAIN_JOB_*`; their meaning:
+/// QEMU `migration/ram.c`. Absent fields are zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sample {
+    /// When this was read.
+    pub at: Timestamp,
+    /// Where the job stands.
+    pub state: JobState,
+    /// `memory_iteration`: bitmap syncs so far; 1 is the first round, which carries no dirty data.
+    pub iteration: u64,
+    /// When the sync that began `iteration` was announced by `VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION`;
+    /// none if only polling saw it.
+    pub sync_at: Option<Timestamp>,
+    /// `time_elapsed` of the job, milliseconds.
+    pub elapsed_ms: u64,
+    /// `memory_total`, bytes of guest memory.
+    pub total_bytes: u64,
+    /// `memory_processed`, bytes on the wire so far.
+    pub processed_bytes: u64,
+    /// `memory_remaining`, bytes left of the *last* sync: true only right after one.
+    pub remaining_bytes: u64,
+    /// `disk_remaining`, bytes of storage still to copy before the memory can end.
+    pub disk_remaining_bytes: u64,
+    /// `memory_bps`, bytes per second in QEMU's last 100 ms window; zero if unknown.
+    pub window_bytes_per_s: u64,
+    /// `memory_dirty_rate` x `memory_page_size`, bytes per second. Recorded, never decided upon: in a
+    /// stall it mirrors our own send rate.
+    pub dirty_bytes_per_s: u64,
+    /// The settings as read back with this sample, when they were read.
+    pub settings: Option<Settings>,
+}

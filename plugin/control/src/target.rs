@@ -1,0 +1,33 @@
+//! What the actuator is told: absolute targets, so that repeating one is harmless and a restarted
+//! controller converges.
+
+/// A step that cannot be taken back. At most one of them happens in a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// `virDomainAbortJob`: the guest stays where it is.
+    Abort,
+    /// `virDomainMigrateStartPostCopy`: the guest goes now, its memory follows.
+    StartPostcopy,
+    /// `virDomainSuspend`: virsh's `--timeout-suspend`.
+    Suspend,
+}
+
+/// What libvirt should be set to now. `None` leaves a thing as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Target {
+    /// For `virDomainMigrateSetMaxDowntime`, milliseconds, 1 to 2,000,000.
+    pub downtime_ms: Option<u32>,
+    /// For `virDomainMigrateSetMaxSpeed`, MiB/s.
+    pub speed_mib_per_s: Option<u64>,
+    /// For the calls that end or turn the job.
+    pub action: Option<Action>,
+}
+
+impl Target {
+    /// Change nothing.
+    pub const NONE: Self = Self {
+        downtime_ms: None,
+        speed_mib_per_s: None,
+        action: None,
+    };
+}

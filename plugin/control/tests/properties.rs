@@ -1,0 +1,175 @@
+//! Whatever the samples: nothing outside the policy, nothing after the end, and the same again for the
+//! same.
+
+use std::time::Duration;
+
+use libvirt_hpc_control::controller::Controller;
+use libvirt_hpc_control::event::{Event, Publisher};
+use libvirt_hpc_control::guard::{DOWNTIME_LIMIT_MAX_MS, SPEED_UNLIMITED_MIB_PER_S};
+use libvirt_hpc_control::law::{Adaptive, Slowdown};
+use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
+use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::target::{Action, Target};
+use libvirt_hpc_control::time::Timestamp;
+use proptest::prelude::*;
+
+#[derive(Default)]
+struct Events(Vec<Event>);
+
+impl Publisher for Events {
+    fn publish(&mut self, _: Timestamp, event: Event) {
+        self.0.push(event);
+    }
+}
+
+fn state() -> impl Strategy<Value = JobState> {
+    prop_oneof![
+        1 => Just(JobState::Setup),
+        60 => Just(JobState::Precopy),
+        1 => Just(JobState::Switchover),
+        1 => Just(JobState::Postcopy),
+        1 => Just(JobState::Ended),
+    ]
+}
+
+/// Any sample at all, as a step of time after the one before.
+fn sample() -> impl Strategy<Value = (u64, Sample)> {
+    let numbers = (
+        any::<u64>(),
+        any::<u64>(),
+        any::<u64>(),
+        any::<u64>(),
+        0..20_u64,
+    );
+    let odd = (
+        proptest::option::weighted(0.1, (any::<u64>(), any::<u64>())),
+        state(),
+    );
+    let plausible = (0..2_u64 << 30, 0..1_u64 << 30, any::<bool>());
+    (numbers, odd, plausible).prop_map(|(n, (settings, state), (small, rate, wild))| {
+        let sample = Sample {
+            state,
+            iteration: n.4,
+            elapsed_ms: n.0 % 100_000,
+            processed_bytes: if wild { n.1 } else { small },
+            remaining_bytes: if wild { n.2 / 2 } else { small },
+            window_bytes_per_s: if wild { n.3 } else { rate },
+            settings: settings.map(|(downtime_ms, speed_mib_per_s)| Settings {
+                downtime_ms,
+                speed_mib_per_s,
+            }),
+            ..Sample::default()
+        };
+        (n.0 % 300_000_000, sample)
+    })
+}
+
+fn then() -> impl Strategy<Value = Then> {
+    prop_oneof![
+        Just(Then::Switchover),
+        Just(Then::Abort),
+        Just(Then::Postcopy)
+    ]
+}
+
+fn policy() -> impl Strategy<Value = Policy> {
+    let deadline = proptest::option::of((1..100_u64, then()));
+    let timeout = proptest::option::weighted(0.2, 1..60_u64);
+    let bounds = (
+        proptest::option::of(1..10_000_u32),
+        proptest::option::of(1..1000_u64),
+    );
+    (deadline, timeout, bounds, any::<bool>()).prop_map(|(deadline, timeout, bounds, postcopy)| {
+        Policy {
+            downtime_max_ms: bounds.0,
+            speed_max_mib_per_s: bounds.1,
+            switchover_bytes_per_s: None,
+            deadline: deadline.map(|(s, then)| Deadline {
+                after: Duration::from_secs(s),
+                then,
+            }),
+            timeout: timeout.map(|s| Timeout {
+                after: Duration::from_secs(s),
+                from: None,
+                action: Action::Suspend,
+            }),
+            postcopy_after_first_round: postcopy,
+        }
+    })
+}
+
+/// Feeds the samples, in order of time; libvirt refuses where `refusals` says so.
+fn run(policy: Policy, samples: &[(u64, Sample)], refusals: u64) -> Vec<(Sample, Target, bool)> {
+    let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
+    let (mut events, mut now) = (Events::default(), 0);
+    let mut seen = Vec::new();
+    for (index, (step, sample)) in samples.iter().enumerate() {
+        now += step;
+        let sample = Sample {
+            at: Timestamp::from_nanos(now),
+            ..*sample
+        };
+        let target = control.look(&sample, &mut events);
+        let done = refusals >> (index % 64) & 1 == 0;
+        if target != Target::NONE {
+            control.outcome(sample.at, &target, done, &mut events);
+        }
+        seen.push((sample, target, done));
+    }
+    seen
+}
+
+/// What outranks the longest pause: a deadline that orders the switchover, and a guest that stands.
+fn overruled(policy: &Policy, sample: &Sample, suspended: bool) -> bool {
+    suspended
+        || policy.deadline.is_some_and(|d| {
+            d.then == Then::Switchover && Duration::from_millis(sample.elapsed_ms) >= d.after
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_target_is_outside_the_policy(
+        policy in policy(),
+        samples in proptest::collection::vec(sample(), 1..200),
+        refusals in any::<u64>(),
+    ) {
+        let (mut over, mut acted, mut suspended) = (false, 0, false);
+        for (sample, target, done) in run(policy, &samples, refusals) {
+            over |= sample.state != JobState::Precopy && sample.state != JobState::Setup;
+            if over || sample.state == JobState::Setup {
+                prop_assert_eq!(target, Target::NONE);
+            }
+            if let Some(ms) = target.downtime_ms {
+                prop_assert!((1..=DOWNTIME_LIMIT_MAX_MS).contains(&ms));
+                if let Some(max) = policy.downtime_max_ms
+                    && policy.speed_max_mib_per_s.is_none()
+                    && !overruled(&policy, &sample, suspended)
+                {
+                    prop_assert!(ms <= max, "{ms} ms where {max} ms are allowed");
+                }
+            }
+            if let Some(speed) = target.speed_mib_per_s {
+                let ceiling = policy.speed_max_mib_per_s;
+                prop_assert!(ceiling == Some(speed) || speed == SPEED_UNLIMITED_MIB_PER_S);
+                prop_assert!(ceiling.is_some(), "no ceiling, no change of speed");
+            }
+            if let (Some(action), true) = (target.action, done) {
+                acted += 1;
+                suspended |= action == Action::Suspend;
+            }
+        }
+        prop_assert!(acted <= 1, "{acted} steps that cannot be taken back");
+    }
+
+    #[test]
+    fn the_same_samples_give_the_same_targets(
+        policy in policy(),
+        samples in proptest::collection::vec(sample(), 1..100),
+        refusals in any::<u64>(),
+    ) {
+        prop_assert_eq!(run(policy, &samples, refusals), run(policy, &samples, refusals));
+    }
+}
