@@ -1,0 +1,80 @@
+//! What the owner of a domain wishes for its migrations.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The wishes in one `<migration>` element. The default is the empty element,
+/// which marks the domain and leaves every choice to the control law.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Policy {
+    /// What pre-copy may cost the application while it runs, in 1/1000 percent
+    /// (`10%` is 10,000; at most [`crate::SLOWDOWN_MAX_MILLIPERCENT`]).
+    pub slowdown_millipercent: Option<u32>,
+    /// The longest pause that may be chosen on purpose, 1 ms to
+    /// [`crate::DOWNTIME_MAX_MS`].
+    pub downtime_max_ms: Option<u32>,
+    /// When the migration must be over, and what happens if it is not.
+    pub deadline: Option<Deadline>,
+    /// The ceiling of the copy's speed while the guest runs, in the unit of
+    /// `virDomainMigrateSetMaxSpeed`, 1 to [`crate::BANDWIDTH_MAX_MIB_PER_S`].
+    pub bandwidth_max_mib_per_s: Option<u64>,
+    /// Whether post-copy, which loses the guest if the network fails, is allowed.
+    pub postcopy_allowed: Option<bool>,
+    /// The parallel job that the domain is a part of.
+    pub job: Option<Job>,
+}
+
+/// The time a migration may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadline {
+    /// Seconds from the start of the migration, 1 to [`crate::DEADLINE_MAX_SECONDS`].
+    pub seconds: u32,
+    /// What happens to a migration still under way by then.
+    pub then: Then,
+}
+
+/// What happens at the deadline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Then {
+    /// The guest is paused for as long as its last copy takes.
+    #[default]
+    Switchover,
+    /// The migration is aborted; the guest stays where it is.
+    Abort,
+    /// The guest starts on the other side and fetches its memory as it goes.
+    Postcopy,
+}
+
+impl Then {
+    /// Every value, in the order of the documentation.
+    pub const ALL: [Self; 3] = [Self::Switchover, Self::Abort, Self::Postcopy];
+
+    /// The value as it is written in the `then` attribute.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Switchover => "switchover",
+            Self::Abort => "abort",
+            Self::Postcopy => "postcopy",
+        }
+    }
+}
+
+impl fmt::Display for Then {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A parallel job whose domains move together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The name of the job, the same in all its domains: 1 to
+    /// [`crate::JOB_ID_MAX_BYTES`] ASCII letters, digits and `._:@+-/[]`.
+    pub id: String,
+    /// How many domains the job has, 1 to [`crate::JOB_MAX_MEMBERS`].
+    pub members: u32,
+}
