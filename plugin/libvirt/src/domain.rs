@@ -1,0 +1,241 @@
+//! Domains: who they are, how they are, and what is written in them.
+
+use virt::domain::Domain as Handle;
+use virt_sys as sys;
+
+use crate::connect::Connection;
+use crate::error::{Error, Named, without_nul};
+use crate::ffi;
+
+/// Characters of a UUID as text: virsh looks up by UUID only what is exactly this long.
+const UUID_LENGTH: usize = sys::VIR_UUID_STRING_BUFLEN as usize - 1;
+
+/// Which of a domain's two definitions is meant: `virDomainModificationImpact`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Impact {
+    /// The running one if it runs, else the persistent one.
+    Current,
+    /// The running one.
+    Live,
+    /// The persistent one.
+    Config,
+    /// Both.
+    LiveAndConfig,
+}
+
+impl Impact {
+    fn flags(self) -> u32 {
+        match self {
+            Self::Current => sys::VIR_DOMAIN_AFFECT_CURRENT,
+            Self::Live => sys::VIR_DOMAIN_AFFECT_LIVE,
+            Self::Config => sys::VIR_DOMAIN_AFFECT_CONFIG,
+            Self::LiveAndConfig => sys::VIR_DOMAIN_AFFECT_LIVE | sys::VIR_DOMAIN_AFFECT_CONFIG,
+        }
+    }
+}
+
+/// `virDomainGetState`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DomainState {
+    /// `virDomainState`
+    pub state: u32,
+    /// The reason type of that state.
+    pub reason: u32,
+}
+
+impl DomainState {
+    /// Stopped within a migration: for the switchover, or by a suspend during it, which libvirt does
+    /// not tell apart (`qemuDomainSuspend`, `src/qemu/qemu_driver.c`).
+    #[must_use]
+    pub fn is_paused_for_migration(self) -> bool {
+        self.state == sys::VIR_DOMAIN_PAUSED && self.reason == sys::VIR_DOMAIN_PAUSED_MIGRATION
+    }
+
+    /// Gone ahead to the destination while its memory follows, or stuck there.
+    #[must_use]
+    pub fn is_postcopy(self) -> bool {
+        const REASONS: [u32; 2] = [
+            sys::VIR_DOMAIN_PAUSED_POSTCOPY,
+            sys::VIR_DOMAIN_PAUSED_POSTCOPY_FAILED,
+        ];
+        self.state == sys::VIR_DOMAIN_PAUSED && REASONS.contains(&self.reason)
+    }
+
+    /// Off: `VIR_DOMAIN_SHUTOFF`.
+    #[must_use]
+    pub fn is_off(self) -> bool {
+        self.state == sys::VIR_DOMAIN_SHUTOFF
+    }
+}
+
+/// A domain on a connection. Clones share both.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    handle: Handle,
+    name: String,
+    uuid: String,
+    connection: Connection,
+}
+
+impl Domain {
+    /// Finds a domain as virsh does (`virshLookupDomainInternal`, `tools/virsh-util.c`): by id if the
+    /// text is a number, else or if there is none by UUID if it is as long as one, at last by name.
+    ///
+    /// # Errors
+    /// libvirt's answer to the last of these; [`Error::is_no_domain`] if there is none.
+    pub fn lookup(connection: &Connection, text: &str) -> Result<Self, Error> {
+        without_nul("the domain's name", text)?;
+        let connect = connection.handle();
+        let space = |c: char| c.is_ascii_whitespace() || c == '\u{b}';
+        let id = text.trim_start_matches(space).parse::<i32>().ok();
+        if let Some(handle) = id
+            .and_then(|id| u32::try_from(id).ok())
+            .and_then(|id| connect.lookup_domain_by_id(id).ok())
+        {
+            return Self::new(connection, handle);
+        }
+        if text.len() == UUID_LENGTH
+            && let Ok(handle) = connect.lookup_domain_by_uuid_string(text)
+        {
+            return Self::new(connection, handle);
+        }
+        let found = connect.lookup_domain_by_name(text);
+        Self::new(
+            connection,
+            found.named("virDomainLookupByName", Some(text))?,
+        )
+    }
+
+    /// Finds a domain by its UUID alone.
+    ///
+    /// # Errors
+    /// As for [`Domain::lookup`].
+    pub fn lookup_by_uuid(connection: &Connection, uuid: &str) -> Result<Self, Error> {
+        without_nul("the domain's UUID", uuid)?;
+        let found = connection.handle().lookup_domain_by_uuid_string(uuid);
+        Self::new(
+            connection,
+            found.named("virDomainLookupByUUIDString", Some(uuid))?,
+        )
+    }
+
+    /// Wraps libvirt's handle, whose name and UUID it holds itself.
+    pub(crate) fn new(connection: &Connection, handle: Handle) -> Result<Self, Error> {
+        let name = handle.name().named("virDomainGetName", None)?;
+        let uuid = handle
+            .uuid_string()
+            .named("virDomainGetUUIDString", Some(&name))?;
+        Ok(Self {
+            handle,
+            name,
+            uuid,
+            connection: connection.clone(),
+        })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its UUID, as libvirt prints it.
+    #[must_use]
+    pub fn uuid(&self) -> &str {
+        &self.uuid
+    }
+
+    /// The connection it was found on.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The `virt` crate's handle.
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// `virDomainGetState`
+    ///
+    /// # Errors
+    /// When libvirt cannot tell; [`Error::is_no_domain`] if it is gone.
+    pub fn state(&self) -> Result<DomainState, Error> {
+        let (state, reason) =
+            ffi::state(&self.handle).named("virDomainGetState", Some(&self.name))?;
+        let (state, reason) = (state.cast_unsigned(), reason.cast_unsigned());
+        Ok(DomainState { state, reason })
+    }
+
+    /// Whether it runs.
+    ///
+    /// # Errors
+    /// When libvirt cannot tell.
+    pub fn is_active(&self) -> Result<bool, Error> {
+        self.handle
+            .is_active()
+            .named("virDomainIsActive", Some(&self.name))
+    }
+
+    /// Whether it is defined beyond its running.
+    ///
+    /// # Errors
+    /// When libvirt cannot tell.
+    pub fn is_persistent(&self) -> Result<bool, Error> {
+        self.handle
+            .is_persistent()
+            .named("virDomainIsPersistent", Some(&self.name))
+    }
+
+    /// Its XML; `flags` are `virDomainXMLFlags`.
+    ///
+    /// # Errors
+    /// When libvirt refuses, as it does for secure information on a read-only connection.
+    pub fn xml(&self, flags: u32) -> Result<String, Error> {
+        self.handle
+            .xml_desc(flags)
+            .named("virDomainGetXMLDesc", Some(&self.name))
+    }
+
+    /// The metadata element of namespace `uri`, without the namespace's prefix and declaration; none if
+    /// there is none. Safe to call during a migration.
+    ///
+    /// # Errors
+    /// When `uri` holds a NUL byte, or libvirt has no such definition or refuses.
+    pub fn metadata(&self, uri: &str, impact: Impact) -> Result<Option<String>, Error> {
+        without_nul("the metadata namespace", uri)?;
+        let kind = sys::VIR_DOMAIN_METADATA_ELEMENT.cast_signed();
+        let found = self.handle.metadata(kind, Some(uri), impact.flags());
+        match found.named("virDomainGetMetadata", Some(&self.name)) {
+            Err(error) if error.is_no_metadata() => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// Replaces the metadata element of namespace `uri` by `element` under `prefix`, or removes it.
+    /// libvirt puts `element` and all in it into the namespace, and refuses one that declares `prefix`
+    /// itself (`virXMLInjectNamespace`, `src/util/virxml.c`): give it as [`Domain::metadata`] returns
+    /// it.
+    ///
+    /// Never during a migration: libvirt then blocks up to 30 s, and the change comes after the job.
+    ///
+    /// # Errors
+    /// When a text holds a NUL byte, or libvirt does not accept the element or refuses.
+    pub fn set_metadata(
+        &self,
+        prefix: &str,
+        uri: &str,
+        element: Option<&str>,
+        impact: Impact,
+    ) -> Result<(), Error> {
+        without_nul("the metadata prefix", prefix)?;
+        without_nul("the metadata namespace", uri)?;
+        element
+            .map(|element| without_nul("the metadata element", element))
+            .transpose()?;
+        let kind = sys::VIR_DOMAIN_METADATA_ELEMENT.cast_signed();
+        self.handle
+            .set_metadata(kind, element, Some(prefix), Some(uri), impact.flags())
+            .named("virDomainSetMetadata", Some(&self.name))
+    }
+}

@@ -1,0 +1,30 @@
+//! The adapter to libvirt: connections, domains, migrations and their statistics.
+//!
+//! Whoever steers a migration opens two connections: one for the blocking [`migrate::migrate`], one for
+//! [`watcher::Watcher`]. A client library older than 10.0 can lose the wake-up of a second thread that
+//! calls on the same connection, until the migration is over (`src/rpc/virnetclient.c`).
+//!
+//! Handles are the `virt` crate's. What it lacks or gets wrong is in `ffi`, the only unsafe file. Only
+//! symbols of libvirt 9.0 are linked; newer abilities are found at run time by [`features::Features`].
+
+pub mod connect;
+pub mod domain;
+pub mod error;
+pub mod event;
+pub mod features;
+mod ffi;
+mod inbox;
+pub mod init;
+pub mod migrate;
+pub mod parameter;
+mod session;
+pub mod settings;
+pub mod stats;
+mod tracker;
+pub mod watcher;
+mod worker;
+
+pub use connect::Connection;
+pub use domain::Domain;
+pub use error::Error;
+pub use watcher::Watcher;

@@ -1,0 +1,235 @@
+//! The statistics of a job, as `virDomainGetJobStats` gives them.
+
+/// A typed value of libvirt: `virTypedParameter`.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FieldValue {
+    /// `VIR_TYPED_PARAM_INT`
+    Int(i32),
+    /// `VIR_TYPED_PARAM_UINT`
+    UnsignedInt(u32),
+    /// `VIR_TYPED_PARAM_LLONG`
+    Long(i64),
+    /// `VIR_TYPED_PARAM_ULLONG`
+    UnsignedLong(u64),
+    /// `VIR_TYPED_PARAM_DOUBLE`
+    Double(f64),
+    /// `VIR_TYPED_PARAM_BOOLEAN`
+    Boolean(bool),
+    /// `VIR_TYPED_PARAM_STRING`
+    Text(String),
+}
+
+impl FieldValue {
+    /// The value as a count; none if it is negative or no integer.
+    #[must_use]
+    pub fn as_count(&self) -> Option<u64> {
+        match self {
+            Self::Int(value) => u64::try_from(*value).ok(),
+            Self::UnsignedInt(value) => Some(u64::from(*value)),
+            Self::Long(value) => u64::try_from(*value).ok(),
+            Self::UnsignedLong(value) => Some(*value),
+            Self::Double(_) | Self::Boolean(_) | Self::Text(_) => None,
+        }
+    }
+}
+
+/// A field by libvirt's name.
+pub type Field = (String, FieldValue);
+
+/// `virDomainJobType`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JobType {
+    /// No job.
+    #[default]
+    None,
+    /// A job whose end can be told.
+    Bounded,
+    /// A job whose end cannot be told: every migration.
+    Unbounded,
+    /// Done.
+    Completed,
+    /// Broken.
+    Failed,
+    /// Aborted.
+    Cancelled,
+    /// A type this code does not know.
+    Other(i32),
+}
+
+impl JobType {
+    /// From libvirt's number.
+    #[must_use]
+    pub fn from_raw(number: i32) -> Self {
+        match u32::try_from(number) {
+            Ok(virt_sys::VIR_DOMAIN_JOB_NONE) => Self::None,
+            Ok(virt_sys::VIR_DOMAIN_JOB_BOUNDED) => Self::Bounded,
+            Ok(virt_sys::VIR_DOMAIN_JOB_UNBOUNDED) => Self::Unbounded,
+            Ok(virt_sys::VIR_DOMAIN_JOB_COMPLETED) => Self::Completed,
+            Ok(virt_sys::VIR_DOMAIN_JOB_FAILED) => Self::Failed,
+            Ok(virt_sys::VIR_DOMAIN_JOB_CANCELLED) => Self::Cancelled,
+            _ => Self::Other(number),
+        }
+    }
+
+    /// Whether the job is still going on.
+    #[must_use]
+    pub fn is_running(self) -> bool {
+        matches!(self, Self::Bounded | Self::Unbounded)
+    }
+}
+
+/// `operation` of an outgoing migration: `VIR_DOMAIN_JOB_OPERATION_MIGRATION_OUT`.
+pub const MIGRATION_OUT: u64 = 5;
+
+macro_rules! job_stats {
+    ($($(#[$doc:meta])* $field:ident = $name:literal,)*) => {
+        /// One answer of `virDomainGetJobStats`. Every number may be absent.
+        ///
+        /// Source: `VIR_DOMAIN_JOB_*` in libvirt's `include/libvirt/libvirt-domain.h`.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct JobStats {
+            /// What kind of job there is.
+            pub job_type: JobType,
+            $($(#[$doc])* pub $field: Option<u64>,)*
+            /// All that libvirt sent, the unknown included, in its order.
+            pub fields: Vec<Field>,
+        }
+
+        impl JobStats {
+            /// Sorts what libvirt sent.
+            #[must_use]
+            pub fn new(job_type: JobType, fields: Vec<Field>) -> Self {
+                let mut stats = Self { job_type, ..Self::default() };
+                for (name, value) in &fields {
+                    match name.as_str() {
+                        $($name => stats.$field = value.as_count(),)*
+                        _ => {}
+                    }
+                }
+                stats.fields = fields;
+                stats
+            }
+        }
+    };
+}
+
+job_stats! {
+    /// `virDomainJobOperation`
+    operation = "operation",
+    /// ms since the job began
+    time_elapsed_ms = "time_elapsed",
+    /// ms, without the time it took to reach the other host
+    time_elapsed_net_ms = "time_elapsed_net",
+    /// ms; QEMU never tells it
+    time_remaining_ms = "time_remaining",
+    /// ms; what QEMU expects while the job runs, what it was when the job is done
+    downtime_ms = "downtime",
+    /// ms, without the time it took to reach the other host
+    downtime_net_ms = "downtime_net",
+    /// ms
+    setup_time_ms = "setup_time",
+    /// bytes of memory and storage
+    data_total = "data_total",
+    /// bytes of memory and storage
+    data_processed = "data_processed",
+    /// bytes of memory and storage
+    data_remaining = "data_remaining",
+    /// bytes
+    memory_total = "memory_total",
+    /// bytes on the wire
+    memory_processed = "memory_processed",
+    /// bytes left at the last sync, less what was sent since
+    memory_remaining = "memory_remaining",
+    /// pages that held one value throughout
+    memory_constant = "memory_constant",
+    /// pages sent as they are
+    memory_normal = "memory_normal",
+    /// bytes sent as they are
+    memory_normal_bytes = "memory_normal_bytes",
+    /// bytes per second in the last 100 ms window
+    memory_bps = "memory_bps",
+    /// pages per second, zero in the first iteration
+    memory_dirty_rate = "memory_dirty_rate",
+    /// bytes
+    memory_page_size = "memory_page_size",
+    /// bitmap syncs so far
+    memory_iteration = "memory_iteration",
+    /// page requests of the destination
+    memory_postcopy_requests = "memory_postcopy_requests",
+    /// bytes
+    disk_total = "disk_total",
+    /// bytes
+    disk_processed = "disk_processed",
+    /// bytes
+    disk_remaining = "disk_remaining",
+    /// bytes per second
+    disk_bps = "disk_bps",
+    /// bytes of the XBZRLE cache
+    compression_cache = "compression_cache",
+    /// bytes
+    compression_bytes = "compression_bytes",
+    /// pages
+    compression_pages = "compression_pages",
+    /// pages
+    compression_cache_misses = "compression_cache_misses",
+    /// pages
+    compression_overflow = "compression_overflow",
+    /// percent of the guest's CPU time taken away
+    auto_converge_throttle_percent = "auto_converge_throttle",
+    /// bytes
+    vfio_data_transferred = "vfio_data_transferred",
+}
+
+impl JobStats {
+    /// Whether this is an outgoing migration that goes on.
+    #[must_use]
+    pub fn is_outgoing_migration(&self) -> bool {
+        self.job_type.is_running() && self.operation == Some(MIGRATION_OUT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FieldValue, JobStats, JobType};
+
+    #[test]
+    fn known_fields_are_sorted_and_unknown_ones_kept() {
+        let fields = vec![
+            ("operation".to_owned(), FieldValue::Int(5)),
+            (
+                "memory_total".to_owned(),
+                FieldValue::UnsignedLong(u64::MAX),
+            ),
+            ("auto_converge_throttle".to_owned(), FieldValue::Int(-1)),
+            (
+                "memory_iteration".to_owned(),
+                FieldValue::Text("2".to_owned()),
+            ),
+            ("of_libvirt_99".to_owned(), FieldValue::Double(0.5)),
+        ];
+        let stats = JobStats::new(JobType::Unbounded, fields.clone());
+        assert!(stats.is_outgoing_migration());
+        assert_eq!(stats.memory_total, Some(u64::MAX));
+        assert_eq!(stats.auto_converge_throttle_percent, None, "negative");
+        assert_eq!(stats.memory_iteration, None, "not a number");
+        assert_eq!(stats.memory_remaining, None, "absent");
+        assert_eq!(stats.fields, fields);
+    }
+
+    #[test]
+    fn only_a_running_job_is_a_migration() {
+        let fields = || vec![("operation".to_owned(), FieldValue::Int(5))];
+        for (number, running) in [
+            (0, false),
+            (1, true),
+            (2, true),
+            (3, false),
+            (5, false),
+            (-1, false),
+        ] {
+            let stats = JobStats::new(JobType::from_raw(number), fields());
+            assert_eq!(stats.is_outgoing_migration(), running, "type {number}");
+        }
+        assert!(!JobStats::new(JobType::Unbounded, Vec::new()).is_outgoing_migration());
+    }
+}

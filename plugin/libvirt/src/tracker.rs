@@ -1,0 +1,123 @@
+//! From what libvirt answers to what the controller reads.
+
+use libvirt_hpc_control::sample::{JobState, Sample};
+use libvirt_hpc_control::time::Timestamp;
+
+use crate::domain::DomainState;
+use crate::stats::JobStats;
+
+/// One answer of libvirt about the job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reading<'a> {
+    /// The domain is there.
+    Present(&'a JobStats, DomainState),
+    /// The domain is gone, or does not run.
+    Gone,
+}
+
+/// How far a job had come: it never falls within one.
+#[derive(Clone, Copy, Debug)]
+struct Progress {
+    elapsed_ms: u64,
+    processed: u64,
+}
+
+impl Progress {
+    fn of(stats: &JobStats) -> Self {
+        Self {
+            elapsed_ms: stats.time_elapsed_ms.unwrap_or(0),
+            processed: stats.memory_processed.unwrap_or(0),
+        }
+    }
+
+    /// Whether this is of a job that began after `earlier`'s. Both must have fallen: the elapsed time
+    /// is from the wall clock, which may be set back.
+    fn restarted_since(self, earlier: Self) -> bool {
+        self.elapsed_ms < earlier.elapsed_ms && self.processed < earlier.processed
+    }
+}
+
+/// Follows one outgoing migration from before its beginning to its end.
+#[derive(Debug, Default)]
+pub(crate) struct Tracker {
+    seen: Option<Progress>,
+    ended: bool,
+    suspended: bool,
+}
+
+impl Tracker {
+    /// We have suspended the guest: that it stands still is no switchover.
+    pub(crate) fn suspended(&mut self) {
+        self.suspended = true;
+    }
+
+    /// Where the migration stands after `reading`. An end is for good: a later job is not ours.
+    pub(crate) fn observe(&mut self, reading: Reading<'_>) -> JobState {
+        let state = self.judge(reading);
+        self.ended |= state == JobState::Ended;
+        state
+    }
+
+    fn judge(&mut self, reading: Reading<'_>) -> JobState {
+        let Reading::Present(stats, domain) = reading else {
+            return JobState::Ended;
+        };
+        if self.ended {
+            return JobState::Ended;
+        }
+        if !stats.is_outgoing_migration() {
+            return if self.seen.is_some() {
+                JobState::Ended
+            } else {
+                JobState::Setup
+            };
+        }
+        let progress = Progress::of(stats);
+        if self
+            .seen
+            .is_some_and(|earlier| progress.restarted_since(earlier))
+        {
+            return JobState::Ended;
+        }
+        self.seen = Some(progress);
+        self.running(stats, domain)
+    }
+
+    fn running(&self, stats: &JobStats, domain: DomainState) -> JobState {
+        let flows = stats.memory_total.unwrap_or(0) > 0 && stats.memory_iteration.unwrap_or(0) > 0;
+        if domain.is_postcopy() {
+            JobState::Postcopy
+        } else if domain.is_paused_for_migration() && !self.suspended {
+            JobState::Switchover
+        } else if flows {
+            JobState::Precopy
+        } else {
+            JobState::Setup
+        }
+    }
+}
+
+/// `stats` in the controller's terms; absent fields are zero.
+pub(crate) fn sample(at: Timestamp, state: JobState, stats: &JobStats) -> Sample {
+    let page_size = stats.memory_page_size.unwrap_or(0);
+    Sample {
+        at,
+        state,
+        iteration: stats.memory_iteration.unwrap_or(0),
+        sync_at: None,
+        elapsed_ms: stats.time_elapsed_ms.unwrap_or(0),
+        total_bytes: stats.memory_total.unwrap_or(0),
+        processed_bytes: stats.memory_processed.unwrap_or(0),
+        remaining_bytes: stats.memory_remaining.unwrap_or(0),
+        disk_remaining_bytes: stats.disk_remaining.unwrap_or(0),
+        window_bytes_per_s: stats.memory_bps.unwrap_or(0),
+        dirty_bytes_per_s: stats
+            .memory_dirty_rate
+            .unwrap_or(0)
+            .saturating_mul(page_size),
+        settings: None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

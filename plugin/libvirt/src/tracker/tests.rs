@@ -1,0 +1,203 @@
+//! Tables of what libvirt answers.
+
+use libvirt_hpc_control::sample::{JobState, Sample};
+use libvirt_hpc_control::time::Timestamp;
+
+use super::{Reading, Tracker, sample};
+use crate::domain::DomainState;
+use crate::stats::{FieldValue, JobStats, JobType};
+
+const RUNS: DomainState = DomainState {
+    state: 1,
+    reason: 1,
+};
+const PAUSED_BY_USER: DomainState = DomainState {
+    state: 3,
+    reason: 1,
+};
+const PAUSED_TO_MIGRATE: DomainState = DomainState {
+    state: 3,
+    reason: 2,
+};
+const POSTCOPY: DomainState = DomainState {
+    state: 3,
+    reason: 12,
+};
+const POSTCOPY_FAILED: DomainState = DomainState {
+    state: 3,
+    reason: 13,
+};
+
+fn stats(job_type: JobType, fields: &[(&str, u64)]) -> JobStats {
+    let field =
+        |(name, value): &(&str, u64)| ((*name).to_owned(), FieldValue::UnsignedLong(*value));
+    JobStats::new(job_type, fields.iter().map(field).collect())
+}
+
+fn outgoing(iteration: u64, elapsed: u64, processed: u64) -> JobStats {
+    stats(
+        JobType::Unbounded,
+        &[
+            ("operation", 5),
+            ("memory_total", 1 << 30),
+            ("memory_iteration", iteration),
+            ("time_elapsed", elapsed),
+            ("memory_processed", processed),
+        ],
+    )
+}
+
+fn follow(readings: &[(JobStats, DomainState)]) -> Vec<JobState> {
+    let mut tracker = Tracker::default();
+    let observe = |(stats, domain): &(JobStats, DomainState)| {
+        tracker.observe(Reading::Present(stats, *domain))
+    };
+    readings.iter().map(observe).collect()
+}
+
+#[test]
+fn a_migration_from_setup_to_success() {
+    let states = follow(&[
+        (stats(JobType::None, &[]), RUNS),
+        (
+            stats(JobType::Unbounded, &[("operation", 5), ("time_elapsed", 3)]),
+            RUNS,
+        ),
+        (outgoing(0, 10, 0), RUNS),
+        (outgoing(1, 20, 100), RUNS),
+        (outgoing(2, 30, 200), PAUSED_BY_USER),
+        (outgoing(3, 40, 300), PAUSED_TO_MIGRATE),
+        (
+            stats(JobType::Completed, &[("operation", 5)]),
+            PAUSED_TO_MIGRATE,
+        ),
+    ]);
+    let expected = [
+        JobState::Setup,
+        JobState::Setup,
+        JobState::Setup,
+        JobState::Precopy,
+        JobState::Precopy,
+        JobState::Switchover,
+        JobState::Ended,
+    ];
+    assert_eq!(states, expected);
+}
+
+#[test]
+fn every_way_to_end() {
+    for job_type in [
+        JobType::None,
+        JobType::Completed,
+        JobType::Failed,
+        JobType::Cancelled,
+    ] {
+        let over = stats(job_type, &[("operation", 5)]);
+        let states = follow(&[
+            (over.clone(), RUNS),
+            (outgoing(1, 9, 9), RUNS),
+            (over, RUNS),
+        ]);
+        let expected = [JobState::Setup, JobState::Precopy, JobState::Ended];
+        assert_eq!(states, expected, "{job_type:?}");
+    }
+}
+
+#[test]
+fn other_jobs_are_not_ours() {
+    let save = || {
+        stats(
+            JobType::Unbounded,
+            &[("operation", 2), ("memory_iteration", 1)],
+        )
+    };
+    assert_eq!(follow(&[(save(), RUNS)]), [JobState::Setup]);
+    let states = follow(&[(outgoing(1, 1, 1), RUNS), (save(), RUNS)]);
+    assert_eq!(states, [JobState::Precopy, JobState::Ended]);
+}
+
+#[test]
+fn a_second_migration_is_not_the_first_and_a_clock_set_back_is_no_second() {
+    let states = follow(&[
+        (outgoing(5, 5000, 500), RUNS),
+        (outgoing(5, 4000, 600), RUNS),
+        (outgoing(1, 10, 5), RUNS),
+        (outgoing(2, 20, 700), RUNS),
+    ]);
+    let expected = [
+        JobState::Precopy,
+        JobState::Precopy,
+        JobState::Ended,
+        JobState::Ended,
+    ];
+    assert_eq!(states, expected);
+}
+
+#[test]
+fn postcopy_is_seen_even_when_it_is_stuck() {
+    let job = outgoing(2, 1, 1);
+    let states = follow(&[(job.clone(), POSTCOPY), (job, POSTCOPY_FAILED)]);
+    assert_eq!(states, [JobState::Postcopy, JobState::Postcopy]);
+}
+
+#[test]
+fn a_suspend_of_ours_is_no_switchover() {
+    let mut tracker = Tracker::default();
+    tracker.suspended();
+    let job = outgoing(2, 1, 1);
+    let state = tracker.observe(Reading::Present(&job, PAUSED_TO_MIGRATE));
+    assert_eq!(state, JobState::Precopy);
+}
+
+#[test]
+fn a_domain_that_is_gone_has_ended_for_good() {
+    let mut tracker = Tracker::default();
+    assert_eq!(tracker.observe(Reading::Gone), JobState::Ended);
+    let job = outgoing(1, 1, 1);
+    assert_eq!(
+        tracker.observe(Reading::Present(&job, RUNS)),
+        JobState::Ended
+    );
+}
+
+#[test]
+fn absent_fields_are_zero_and_present_ones_arrive() {
+    let at = Timestamp::from_nanos(7);
+    let empty = sample(at, JobState::Setup, &stats(JobType::None, &[]));
+    assert_eq!(
+        empty,
+        Sample {
+            at,
+            ..Sample::default()
+        }
+    );
+    let fields = [
+        ("memory_iteration", 2),
+        ("time_elapsed", 3),
+        ("memory_total", 4),
+        ("memory_processed", 5),
+        ("memory_remaining", 6),
+        ("disk_remaining", 7),
+        ("memory_bps", 8),
+        ("memory_dirty_rate", u64::MAX),
+        ("memory_page_size", 4096),
+    ];
+    let expected = Sample {
+        at,
+        state: JobState::Precopy,
+        iteration: 2,
+        sync_at: None,
+        elapsed_ms: 3,
+        total_bytes: 4,
+        processed_bytes: 5,
+        remaining_bytes: 6,
+        disk_remaining_bytes: 7,
+        window_bytes_per_s: 8,
+        dirty_bytes_per_s: u64::MAX,
+        settings: None,
+    };
+    assert_eq!(
+        sample(at, JobState::Precopy, &stats(JobType::Unbounded, &fields)),
+        expected
+    );
+}

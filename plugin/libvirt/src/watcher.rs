@@ -1,0 +1,256 @@
+//! One outgoing migration, watched and set over a control connection.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use libvirt_hpc_control::port::Job;
+use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::target::{Action, Target};
+use libvirt_hpc_control::time::Timestamp;
+
+use crate::domain::{Domain, DomainState};
+use crate::error::Error;
+use crate::event::Event;
+use crate::ffi;
+use crate::inbox::Inbox;
+use crate::session::Session;
+use crate::settings::Speed;
+use crate::stats::JobStats;
+use crate::tracker::{Reading, Tracker, sample};
+use crate::worker::Worker;
+
+/// How long a call may take before the controller goes on without its answer. QEMU's monitor answers
+/// within milliseconds, except while it stops the guest and sends the rest; a controller that is blind
+/// for longer than this cannot keep a deadline, nor obey Ctrl-C as a user expects.
+const CALL_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Ends the [`Job::wait`] of its watcher, from any thread.
+#[derive(Clone)]
+pub struct Waker(Arc<Inbox>);
+
+impl Waker {
+    /// Ends the present wait, or the next one.
+    pub fn wake(&self) {
+        self.0.ring();
+    }
+}
+
+/// The adapter's [`Job`]. Calls are made on a thread of its own, under a deadline; a lost connection is
+/// opened again, with growing pauses, and the domain found by its UUID.
+pub struct Watcher {
+    worker: Worker<Session>,
+    inbox: Arc<Inbox>,
+    tracker: Tracker,
+    last: Sample,
+    stats: JobStats,
+    done: Option<Action>,
+}
+
+impl Watcher {
+    /// Watches `domain`, whose connection must not be the one of the migrate call.
+    ///
+    /// # Errors
+    /// When the driver has no events, or no thread can be started.
+    pub fn new(domain: &Domain) -> Result<Self, Error> {
+        let inbox = Arc::new(Inbox::default());
+        let session = Session::new(domain.clone(), Arc::clone(&inbox))?;
+        let worker = Worker::start(domain.name(), session)?;
+        Ok(Self {
+            worker,
+            inbox,
+            tracker: Tracker::default(),
+            last: Sample::default(),
+            stats: JobStats::default(),
+            done: None,
+        })
+    }
+
+    /// What ends this watcher's wait from elsewhere: a signal, or the end of the migrate call.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker(Arc::clone(&self.inbox))
+    }
+
+    /// The statistics behind the last sample that was read.
+    #[must_use]
+    pub fn stats(&self) -> &JobStats {
+        &self.stats
+    }
+
+    /// The final statistics, the real downtime among them, of a migration that has succeeded. libvirt
+    /// sends them just after the guest has stopped here, where a transient one can then not be asked;
+    /// this waits for them no longer than `at_most`. Of a failed migration there are none.
+    #[must_use]
+    pub fn final_stats(&self, at_most: Duration) -> Option<JobStats> {
+        self.inbox.completed(at_most)
+    }
+
+    /// The events since the last time, oldest first; the oldest are lost if nobody asks for long.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        self.inbox.take_events()
+    }
+
+    /// Makes a `call` of the caller's own on the control connection, under the same deadline.
+    ///
+    /// # Errors
+    /// The call's own, or that libvirt does not answer or cannot be reached.
+    pub fn call<T: Send + 'static>(
+        &mut self,
+        call: &'static str,
+        run: impl FnOnce(&Domain) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let domain = self.worker.domain().to_owned();
+        self.worker
+            .call(call, CALL_DEADLINE, move |session, ticket| {
+                let found = session.domain()?;
+                if ticket.is_abandoned() {
+                    // Finding it took too long: what was to be done then must not happen now.
+                    return Err(Error::NotAnswering {
+                        call,
+                        domain,
+                        waited: CALL_DEADLINE,
+                    });
+                }
+                run(found)
+            })
+    }
+
+    fn read(&mut self) -> Result<Sample, Error> {
+        let stats = self.call("virDomainGetJobStats", |domain| {
+            let stats = domain.job_stats()?;
+            Ok((ffi::now(), stats))
+        });
+        let answer = stats.and_then(|(at, stats)| {
+            let state = self.call("virDomainGetState", Domain::state)?;
+            Ok((at, stats, state))
+        });
+        match answer {
+            Ok((at, stats, state)) => Ok(self.present(at, stats, state)),
+            Err(error) if is_gone(&error) => Ok(self.gone()),
+            Err(error) => self.silent(error),
+        }
+    }
+
+    fn present(&mut self, at: Timestamp, stats: JobStats, domain: DomainState) -> Sample {
+        let state = self.tracker.observe(Reading::Present(&stats, domain));
+        if state == JobState::Ended {
+            // The job's statistics are gone with it: the last ones are what is known of it.
+            return self.ended(at);
+        }
+        let sync_at = stats
+            .memory_iteration
+            .and_then(|iteration| self.inbox.sync_at(iteration));
+        let read = Sample {
+            sync_at,
+            ..sample(at, state, &stats)
+        };
+        self.stats = stats;
+        read
+    }
+
+    fn gone(&mut self) -> Sample {
+        self.tracker.observe(Reading::Gone);
+        self.ended(ffi::now())
+    }
+
+    fn ended(&self, at: Timestamp) -> Sample {
+        Sample {
+            at,
+            state: JobState::Ended,
+            settings: None,
+            ..self.last
+        }
+    }
+
+    /// No answer: expected while QEMU stops the guest, if an event has told so.
+    fn silent(&self, error: Error) -> Result<Sample, Error> {
+        match self.inbox.phase() {
+            Some(state @ (JobState::Switchover | JobState::Postcopy))
+                if error.is_not_answering() && self.last.state != JobState::Setup =>
+            {
+                Ok(Sample {
+                    at: ffi::now(),
+                    state,
+                    settings: None,
+                    ..self.last
+                })
+            }
+            _ => Err(error),
+        }
+    }
+
+    fn settings(&mut self) -> Result<Option<Settings>, Error> {
+        let downtime = self.call("virDomainMigrateGetMaxDowntime", Domain::max_downtime_ms);
+        let speed = downtime.and_then(|downtime_ms| {
+            let read = |domain: &Domain| domain.max_speed_mib_per_s(Speed::Precopy);
+            let speed_mib_per_s = self.call("virDomainMigrateGetMaxSpeed", read)?;
+            Ok(Settings {
+                downtime_ms,
+                speed_mib_per_s,
+            })
+        });
+        match speed {
+            // It ended between the two questions: the next sample says so.
+            Err(error) if is_gone(&error) => Ok(None),
+            settings => settings.map(Some),
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), Error> {
+        match action {
+            Action::Abort => self.call("virDomainAbortJob", Domain::abort_job),
+            Action::StartPostcopy => {
+                self.call("virDomainMigrateStartPostCopy", Domain::start_postcopy)
+            }
+            Action::Suspend => {
+                self.tracker.suspended();
+                self.call("virDomainSuspend", Domain::suspend)
+            }
+        }
+    }
+}
+
+/// Whether the domain, or its running, is over.
+fn is_gone(error: &Error) -> bool {
+    error.is_no_domain() || error.is_operation_invalid()
+}
+
+impl Job for Watcher {
+    type Error = Error;
+
+    fn now(&self) -> Timestamp {
+        ffi::now()
+    }
+
+    fn sample(&mut self, settings: bool) -> Result<Sample, Error> {
+        let mut read = self.read()?;
+        if settings && matches!(read.state, JobState::Setup | JobState::Precopy) {
+            read.settings = self.settings()?;
+        }
+        self.last = read;
+        Ok(read)
+    }
+
+    fn apply(&mut self, target: &Target) -> Result<(), Error> {
+        if let Some(limit) = target.speed_mib_per_s {
+            self.call("virDomainMigrateSetMaxSpeed", move |domain| {
+                domain.set_max_speed_mib_per_s(Speed::Precopy, limit)
+            })?;
+        }
+        if let Some(limit) = target.downtime_ms.map(u64::from) {
+            self.call("virDomainMigrateSetMaxDowntime", move |domain| {
+                domain.set_max_downtime_ms(limit)
+            })?;
+        }
+        // An action that has been taken is not taken twice: libvirt would refuse it.
+        if let Some(action) = target.action.filter(|action| self.done != Some(*action)) {
+            self.act(action)?;
+            self.done = Some(action);
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self, at_most: Duration) {
+        self.inbox.wait(at_most);
+    }
+}

@@ -1,0 +1,92 @@
+//! Connections.
+
+use libvirt_hpc_libvirt::connect::{KeepAlive, Options};
+use libvirt_hpc_libvirt::features::{Features, Version, library_version};
+use libvirt_hpc_libvirt::{Connection, Domain, Error};
+
+use crate::host;
+
+#[test]
+fn versions_are_told() {
+    let connection = host(&[]);
+    let features = Features::of(&connection).expect("all drivers tell it");
+    assert!(features.library >= Version::new(6, 0, 0));
+    assert_eq!(features.library, library_version().expect("the library"));
+    assert_eq!(
+        features.daemon, features.library,
+        "the driver is in the library"
+    );
+    assert!(
+        !features.avail_switchover_bandwidth(),
+        "the test driver's hypervisor is version 0.0.2"
+    );
+}
+
+#[test]
+fn connections_that_cannot_be_had() {
+    for uri in [
+        "test:///no/such/file",
+        "nonsense://",
+        "qemu+unix:///system?socket=/no/such",
+        "%",
+    ] {
+        let error = Connection::open(Some(uri), Options::default()).expect_err(uri);
+        assert!(
+            error
+                .libvirt_message()
+                .is_some_and(|words| !words.is_empty()),
+            "{uri}: {error}"
+        );
+        assert!(
+            error.to_string().starts_with("virConnectOpenAuth: "),
+            "{error}"
+        );
+    }
+    let error = Connection::open(Some("test:\0"), Options::default()).expect_err("no C string");
+    assert!(matches!(error, Error::NulByte { .. }));
+}
+
+#[test]
+fn keepalive_is_a_wish_or_a_demand() {
+    let keepalive = |required| {
+        Some(KeepAlive {
+            interval_s: 5,
+            count: 3,
+            required,
+        })
+    };
+    let open = |keepalive| {
+        Connection::open(
+            Some("test:///default"),
+            Options {
+                keepalive,
+                read_only: false,
+            },
+        )
+    };
+    assert!(open(keepalive(false)).is_ok());
+    let error = open(keepalive(true)).expect_err("the driver has none");
+    assert!(error.is_unsupported(), "{error}");
+}
+
+#[test]
+fn read_only_may_look_and_not_touch() {
+    let options = Options {
+        read_only: true,
+        keepalive: None,
+    };
+    let connection = Connection::open(Some("test:///default"), options).expect("the test driver");
+    let domain = Domain::lookup(&connection, "test").expect("its only domain");
+    assert!(domain.is_active().expect("a look"));
+    assert!(domain.suspend().expect_err("a touch").is_auth());
+}
+
+#[test]
+fn reopen_is_a_connection_of_its_own() {
+    let connection = Connection::open(Some("test:///default"), Options::default()).expect("opens");
+    let other = connection.reopen().expect("opens again");
+    assert_eq!(other.uri().expect("known"), "test:///default");
+    drop(connection);
+    assert!(other.is_alive() && other.closed().is_none());
+    assert!(Domain::lookup(&other, "test").is_ok());
+}
