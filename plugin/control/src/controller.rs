@@ -156,7 +156,7 @@ impl<L: Law> Controller<L> {
             round,
             bytes_per_s: self.bandwidth.smooth(),
         });
-        self.publish_decision(sample.at, decision, publisher);
+        self.publish_decision(sample.at, decision, round.is_some(), publisher);
         let order = self.guard.pass(sample, &decision, &self.bandwidth);
         self.publish_unreachable(sample.at, &order, publisher);
         let target = self.difference(&order.target);
@@ -172,15 +172,20 @@ impl<L: Law> Controller<L> {
         target
     }
 
+    /// Tells of a decision at a sync, or when its cause changes: what is accepted before the first sync
+    /// follows the bandwidth, which is no news.
     fn publish_decision(
         &mut self,
         at: Timestamp,
         decision: Decision,
+        round: bool,
         publisher: &mut dyn Publisher,
     ) {
-        if self.decision.replace(decision) != Some(decision)
-            && let Some(accept_bytes) = decision.accept_bytes
-        {
+        let known = self
+            .decision
+            .replace(decision)
+            .is_some_and(|d| d.cause == decision.cause && d.accept_bytes.is_some());
+        if let Some(accept_bytes) = decision.accept_bytes.filter(|_| round || !known) {
             publisher.publish(
                 at,
                 Event::Decided {
