@@ -1,0 +1,23 @@
+//! The half of `virsh-hpc` that talks to libvirt. The front door starts it; see `session`.
+#![forbid(unsafe_code)]
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use libvirt_hpc_plugin::{clock, session};
+
+fn main() -> ExitCode {
+    let started = clock::now();
+    let args: Vec<OsString> = env::args_os().skip(1).collect();
+    session::run(&args, started).unwrap_or_else(|error| {
+        if session::is_broken_pipe(&error) {
+            // A reader that has seen enough is no mistake.
+            return ExitCode::SUCCESS;
+        }
+        // Where stderr is gone, the exit status has to say it all.
+        let _ = writeln!(io::stderr(), "error: {error:#}");
+        ExitCode::FAILURE
+    })
+}

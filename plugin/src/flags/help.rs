@@ -1,0 +1,61 @@
+//! The help on what is ours; virsh prints its own.
+
+use std::fmt::Write;
+
+use super::defs::Means;
+use super::own;
+use super::table::MIGRATE_OPTIONS;
+
+/// What is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// All that is ours.
+    Everything,
+    /// Our options of `migrate`.
+    Migrate,
+}
+
+const INTRODUCTION: &str = "\
+virsh-hpc is virsh with one thing more: a migrate of a domain marked as HPC is
+controlled, so that it ends soon, after the shortest pause the guest's memory
+allows. Everything else is passed to the real virsh as it was typed.
+";
+
+const ENVIRONMENT: &str = "\
+ENVIRONMENT (virsh-hpc)
+    VIRSH_HPC_VIRSH  the real virsh, if it is not the first on PATH
+";
+
+const CONTROL: &str = "
+    Any of these but --hpc-off asks for control of this migration even if the
+    domain is not marked; they go before the domain's own policy. They are
+    understood where migrate is the only command of the line.
+";
+
+/// The text on a topic.
+#[must_use]
+pub fn text(topic: Topic) -> String {
+    match topic {
+        Topic::Migrate => migrate_options(),
+        Topic::Everything => {
+            let (options, commands) = (migrate_options(), own::long_help());
+            format!("{INTRODUCTION}\n{options}\nCOMMANDS (virsh-hpc)\n\n{commands}\n{ENVIRONMENT}")
+        }
+    }
+}
+
+fn migrate_options() -> String {
+    let mut text = String::from("OPTIONS of migrate (virsh-hpc)\n");
+    for opt in MIGRATE_OPTIONS {
+        let Means::Hpc(option) = opt.means else {
+            continue;
+        };
+        let value = opt
+            .value_name()
+            .map(|name| format!(" <{name}>"))
+            .unwrap_or_default();
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "    --{}{value}  {}", opt.name, option.help());
+    }
+    text + CONTROL
+}

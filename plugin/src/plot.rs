@@ -1,0 +1,242 @@
+//! One migration as a picture: what was left, what would have been accepted, and the pause.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use libvirt_hpc_control::event::Cause;
+use libvirt_hpc_control::sample::JobState;
+use plotters::prelude::*;
+
+use crate::text::cause as in_words;
+use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
+
+const SIZE: (u32, u32) = (860, 420);
+const LEFT: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
+const ACCEPTED: RGBColor = RGBColor(0xdd, 0x84, 0x52);
+const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
+
+/// The vertical step between the words at the syncs, in pixels: they must not lie on one another.
+const WORDS_APART: i32 = 14;
+
+/// A point: seconds since memory flowed, MiB.
+type Point = (f64, f64);
+
+/// What a trace holds for the picture.
+struct Story {
+    title: String,
+    left: Vec<Point>,
+    accepted: Vec<Point>,
+    syncs: Vec<(Point, Option<Cause>)>,
+}
+
+/// `hpc-replay --plot`: draws the trace at `path` as SVG into `picture`.
+///
+/// # Errors
+/// When the trace cannot be read or holds no pre-copy, or the picture cannot be written.
+pub fn command(path: &Path, picture: &Path) -> Result<()> {
+    let what = || format!("cannot draw the trace {}", path.display());
+    let file = File::open(path).with_context(what)?;
+    plot(BufReader::new(file), picture).with_context(what)
+}
+
+/// Draws the trace in `reader` as SVG into `path`.
+///
+/// # Errors
+/// As [`command`].
+pub fn plot(reader: impl BufRead, path: &Path) -> Result<()> {
+    let story = Story::read(reader)?;
+    let (last, most) = story.extent();
+    let area = SVGBackend::new(path, SIZE).into_drawing_area();
+    draw(&story, &area, last, most).with_context(|| format!("cannot draw {}", path.display()))
+}
+
+fn draw<B>(
+    story: &Story,
+    area: &DrawingArea<B, plotters::coord::Shift>,
+    last: f64,
+    most: f64,
+) -> Result<()>
+where
+    B: DrawingBackend,
+    B::ErrorType: 'static,
+{
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(area)
+        .margin(14)
+        .caption(&story.title, ("sans-serif", 15))
+        .x_label_area_size(38)
+        .y_label_area_size(58)
+        .build_cartesian_2d(0.0..last * 1.03, 0.0..most * 1.08)?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .x_desc("seconds since memory flows")
+        .y_desc("MiB")
+        .draw()?;
+    let legend = |color: RGBColor| {
+        move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2))
+    };
+    chart
+        .draw_series(LineSeries::new(
+            story.left.iter().copied(),
+            LEFT.stroke_width(2),
+        ))?
+        .label("left to send, as QEMU counts it")
+        .legend(legend(LEFT));
+    chart
+        .draw_series(LineSeries::new(
+            story.accepted.iter().copied(),
+            ACCEPTED.stroke_width(2),
+        ))?
+        .label("accepted by the law")
+        .legend(legend(ACCEPTED));
+    chart
+        .draw_series(story.syncs.iter().enumerate().map(|(n, (at, cause))| {
+            let words = cause.map(in_words).unwrap_or_default();
+            let down = WORDS_APART * i32::try_from(n % 3).unwrap_or(0);
+            EmptyElement::at(*at)
+                + Circle::new((0, 0), 3, SYNC.filled())
+                + Text::new(words, (6, down - 16), ("sans-serif", 11))
+        }))?
+        .label("left at a bitmap sync, and the decision")
+        .legend(|(x, y)| Circle::new((x + 9, y), 3, SYNC.filled()));
+    chart
+        .configure_series_labels()
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK.mix(0.3))
+        .position(SeriesLabelPosition::UpperRight)
+        .draw()?;
+    area.present()?;
+    Ok(())
+}
+
+impl Story {
+    fn read(reader: impl BufRead) -> Result<Self> {
+        let (mut begin, mut end, mut from_ns) = (None, None, None);
+        let mut story = Self {
+            title: String::new(),
+            left: vec![],
+            accepted: vec![],
+            syncs: vec![],
+        };
+        for record in crate::trace::read(reader) {
+            match record?.1 {
+                Record::Begin(found) => begin = Some(found),
+                Record::End(found) => end = Some(found),
+                Record::Sample(sample) if sample.state == JobState::Precopy => {
+                    let from = *from_ns.get_or_insert(sample.at_ns);
+                    story.sample(&sample, from);
+                }
+                Record::Event { at_ns, event } => {
+                    if let Some(from) = from_ns {
+                        story.event(at_ns, &event, from);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if story.left.is_empty() {
+            bail!("the trace holds no pre-copy");
+        }
+        story.title = title(begin.as_deref(), end.as_ref());
+        Ok(story)
+    }
+
+    fn sample(&mut self, sample: &SampleRecord, from_ns: u64) {
+        self.left
+            .push((since(sample.at_ns, from_ns), mib(sample.remaining_bytes)));
+    }
+
+    fn event(&mut self, at_ns: u64, event: &EventRecord, from_ns: u64) {
+        match event {
+            EventRecord::Round {
+                sync_at_ns,
+                remaining_bytes,
+                ..
+            } => {
+                let at = (since(*sync_at_ns, from_ns), mib(*remaining_bytes));
+                self.left.push(at);
+                self.syncs.push((at, None));
+            }
+            EventRecord::Decided {
+                accept_bytes,
+                cause,
+            } => {
+                let at = since(at_ns, from_ns);
+                if let Some(&(_, before)) = self.accepted.last() {
+                    self.accepted.push((at, before));
+                }
+                self.accepted.push((at, mib(*accept_bytes)));
+                if let Some((_, undecided @ None)) = self.syncs.last_mut() {
+                    *undecided = Some(*cause);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The last second and the most MiB. The first round is cut off at twice what the syncs leave, or
+    /// nothing else could be seen beside it.
+    fn extent(&self) -> (f64, f64) {
+        let last = self.left.iter().map(|p| p.0).fold(1.0, f64::max);
+        let synced = self.syncs.iter().map(|(p, _)| p.1).fold(1.0, f64::max);
+        let all = self.left.iter().map(|p| p.1).fold(1.0, f64::max);
+        (last, all.min(synced * 2.0))
+    }
+}
+
+fn title(begin: Option<&Begin>, end: Option<&End>) -> String {
+    let who = begin.map_or_else(
+        || "a migration".to_owned(),
+        |b| format!("{}, law {}", b.domain, b.law.as_str()),
+    );
+    let Some(end) = end else {
+        return format!("{who}: not ended");
+    };
+    let total = end.totals.total_ms;
+    let pause = end
+        .totals
+        .pause_ms
+        .map(|ms| format!(", paused {ms} ms"))
+        .unwrap_or_default();
+    let how = if end.moved {
+        "moved in"
+    } else {
+        "not moved in"
+    };
+    format!(
+        "{who}: {how} {}.{} s{pause}",
+        total / 1000,
+        total % 1000 / 100
+    )
+}
+
+fn since(at_ns: u64, from_ns: u64) -> f64 {
+    std::time::Duration::from_nanos(at_ns.saturating_sub(from_ns)).as_secs_f64()
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a picture of a guest needs no byte of it"
+)]
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRACE: &str = r#"{"type":"sample","data":{}}"#;
+
+    #[test]
+    fn what_is_no_trace_is_no_picture() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.svg");
+        assert!(plot(TRACE.as_bytes(), &path).is_err());
+        assert!(plot(&b""[..], &path).is_err());
+        assert!(!path.exists());
+    }
+}

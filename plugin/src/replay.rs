@@ -1,0 +1,46 @@
+//! Deciding a recorded migration again: the samples and outcomes of a trace, fed to a fresh controller.
+
+mod print;
+mod run;
+
+use std::fs::File;
+use std::io::{BufReader, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+
+pub use run::{Difference, Replay, Step, Verdict, replay};
+
+use crate::laws::LawName;
+use crate::trace;
+
+/// `hpc-replay`: replays the trace at `path` by `law`, or by its own; prints to `out`.
+///
+/// Exit status 1 if the same law in the same version decides differently.
+///
+/// # Errors
+/// When the trace cannot be read, or `out` not written.
+pub fn command(
+    path: &Path,
+    law: Option<LawName>,
+    json: bool,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let what = || format!("cannot replay the trace {}", path.display());
+    let file = File::open(path).with_context(what)?;
+    let replay = replay(trace::read(BufReader::new(file)), law).with_context(what)?;
+    let printed = if json {
+        print::json(&replay, out)
+    } else {
+        print::text(&replay, out)
+    };
+    printed.context("cannot print the replay")?;
+    Ok(match replay.verdict {
+        Verdict::Differs(_) if replay.comparable() => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+#[cfg(test)]
+mod tests;

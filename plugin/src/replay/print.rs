@@ -1,0 +1,125 @@
+//! A replay for people, and for programs.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::run::{Replay, Verdict};
+use crate::text::{cause, mib, millis, seconds};
+use crate::trace::{EventRecord, TargetRecord};
+use crate::version;
+
+/// One line a step, then the verdict.
+pub(super) fn text(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
+    let begin = &replay.begin;
+    writeln!(
+        out,
+        "{} to {}, law {} (recorded by {} under {})",
+        begin.domain,
+        begin.destination,
+        replay.law.as_str(),
+        begin.versions.libvirt_hpc,
+        begin.law.as_str(),
+    )?;
+    for step in &replay.steps {
+        let (at, left) = (seconds(step.after_ns), mib(step.remaining_bytes));
+        writeln!(out, "{at:>9}  R {left:>10}  {}", describe(&step.event))?;
+    }
+    writeln!(out, "{}", verdict(replay))
+}
+
+/// One JSON object a line: each step, then the verdict.
+pub(super) fn json(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Last<'a> {
+        law: &'a str,
+        comparable: bool,
+        verdict: Verdict,
+    }
+    for step in &replay.steps {
+        writeln!(out, "{}", serde_json::to_string(step)?)?;
+    }
+    let last = Last {
+        law: replay.law.as_str(),
+        comparable: replay.comparable(),
+        verdict: replay.verdict,
+    };
+    writeln!(out, "{}", serde_json::to_string(&last)?)
+}
+
+fn verdict(replay: &Replay) -> String {
+    let Verdict::Differs(first) = &replay.verdict else {
+        return "same as recorded".to_owned();
+    };
+    let side = |side: Option<(u64, TargetRecord)>| {
+        side.map_or("no more targets".to_owned(), |(at, target)| {
+            format!("{} at {}", show_target(&target), seconds(at))
+        })
+    };
+    let why = if replay.comparable() {
+        String::new()
+    } else {
+        format!(
+            " (as it may: recorded under law {} by {}, replayed under {} by {})",
+            replay.begin.law.as_str(),
+            replay.begin.versions.libvirt_hpc,
+            replay.law.as_str(),
+            version::OURS,
+        )
+    };
+    let (number, replayed, recorded) = (first.number, side(first.replayed), side(first.recorded));
+    format!("differs at target {number}: replayed {replayed}; recorded {recorded}{why}")
+}
+
+fn describe(event: &EventRecord) -> String {
+    match event {
+        EventRecord::Begun => "begun: memory flows".to_owned(),
+        EventRecord::Round {
+            iteration,
+            duration_ns,
+            sent_bytes,
+            ..
+        } => format!(
+            "round {} ended after {}: {} sent",
+            iteration.saturating_sub(1),
+            seconds(*duration_ns),
+            mib(*sent_bytes)
+        ),
+        EventRecord::Decided {
+            accept_bytes,
+            cause: why,
+        } => format!("decided: accept {} ({})", mib(*accept_bytes), cause(*why)),
+        EventRecord::Targeted { target, cause: why } => {
+            format!("target: {} ({})", show_target(target), cause(*why))
+        }
+        EventRecord::Refused { target } => format!("refused: {}", show_target(target)),
+        EventRecord::Unreachable {
+            pause_ns,
+            ceiling_ns,
+        } => format!(
+            "unreachable: {} of pause, {} allowed",
+            millis(*pause_ns),
+            millis(*ceiling_ns)
+        ),
+        EventRecord::ReleasedTerminal => "released: nothing is left to decide".to_owned(),
+        EventRecord::ReleasedByHand {
+            downtime_ms,
+            speed_mib_per_s,
+        } => format!(
+            "released: changed by hand to downtime {downtime_ms} ms, speed {speed_mib_per_s} MiB/s"
+        ),
+        EventRecord::ReleasedActed { .. } => "released: the last step was taken".to_owned(),
+    }
+}
+
+fn show_target(target: &TargetRecord) -> String {
+    let downtime = target.downtime_ms.map(|ms| format!("downtime {ms} ms"));
+    let speed = target
+        .speed_mib_per_s
+        .map(|mib| format!("speed {mib} MiB/s"));
+    let action = target
+        .action
+        .map(|action| format!("{action:?}").to_lowercase());
+    let parts: Vec<String> = downtime.into_iter().chain(speed).chain(action).collect();
+    parts.join(", ")
+}

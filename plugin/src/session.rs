@@ -1,0 +1,110 @@
+//! The half of `virsh-hpc` that talks to libvirt: a `migrate` under control, and the commands of ours.
+//!
+//! ```text
+//!   argv -> flags::parse, for the libvirt at hand
+//!             | ours                              | not ours
+//!   takeover: marked, or asked for? --- no ------>+--> the real virsh, same bytes
+//!             | yes
+//!   resolve: policy < --hpc-*; virsh's options over all
+//!             |
+//!   call (connection A, blocks)     drive (connection B: look, decide, set)
+//!             |                                   |
+//!             +------------- outcome <------------+--> stdout, stderr, trace, exit status
+//! ```
+//! The guest is never worse off than under plain virsh: whatever fails on the side of control, the
+//! migration goes on; whatever fails in the migration, libvirt's own error is the answer, and what was
+//! changed is put back.
+
+pub mod aftermath;
+pub mod call;
+pub mod connect;
+pub mod console;
+pub mod deadline;
+mod header;
+pub mod hpc_policy;
+pub mod listener;
+mod migrate;
+mod outcome;
+pub mod progress;
+pub mod resolve;
+pub mod settings;
+pub mod signals;
+pub mod takeover;
+pub mod tally;
+
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::io;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use libvirt_hpc_libvirt::features::library_version;
+
+use crate::flags::own::{self, OwnCommand};
+use crate::flags::{self, Globals, Invocation, Virsh, help};
+use crate::laws::LawName;
+use crate::{forward, plot, replay};
+use console::Console;
+use takeover::Whose;
+
+/// Runs a command line; `args` excludes the program's name, `started` is when it was typed.
+///
+/// # Errors
+/// A mistake in what is ours, or that the real virsh cannot be started.
+pub fn run(args: &[OsString], started: Instant) -> anyhow::Result<ExitCode> {
+    let virsh = library_version().map_or(Virsh::NEWEST, |lib| Virsh::new(lib.major, lib.minor));
+    match flags::parse(args, virsh)? {
+        Invocation::Forward { virsh_args, note } => forward(&virsh_args, note),
+        Invocation::Help { virsh_args, .. } => forward(&virsh_args, None),
+        Invocation::Own { globals, words } => own_command(&globals, &words),
+        Invocation::Migrate(migrate) => match takeover::decide(&migrate) {
+            Whose::Ours(takeover) => migrate::run(*takeover, &migrate, started),
+            Whose::Virshs(note) => forward(&migrate.virsh_args, note.as_deref()),
+        },
+    }
+}
+
+fn forward(virsh_args: &[OsString], note: Option<&str>) -> anyhow::Result<ExitCode> {
+    if let Some(note) = note {
+        Console::new(false).note(note);
+    }
+    never(forward::exec_virsh(virsh_args)?)
+}
+
+/// A program that has been replaced does not come back.
+fn never(replaced: Infallible) -> anyhow::Result<ExitCode> {
+    match replaced {}
+}
+
+fn own_command(globals: &Globals, words: &[OsString]) -> anyhow::Result<ExitCode> {
+    let stdout = &mut io::stdout();
+    match own::parse(words) {
+        Ok(OwnCommand::HpcPolicy(args)) => hpc_policy::command(globals, &args, stdout),
+        Ok(OwnCommand::HpcReplay(args)) => {
+            let law = args.law.map(LawName::from);
+            if let Some(picture) = &args.plot {
+                plot::command(&args.trace, picture)?;
+            }
+            replay::command(&args.trace, law, args.json, stdout)
+        }
+        Ok(OwnCommand::HpcHelp(args)) => {
+            let topic = if args.migrate {
+                help::Topic::Migrate
+            } else {
+                help::Topic::Everything
+            };
+            io::Write::write_all(stdout, help::text(topic).as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => Ok(own::report(&error)),
+    }
+}
+
+/// Whether nobody reads what is printed any more.
+#[must_use]
+pub fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let mut chain = error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>());
+    chain.any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,194 @@
+//! After a failure: where the domain is, asked afresh, and what can be done.
+
+use std::thread;
+use std::time::Duration;
+
+use libvirt_hpc_control::sample::Settings;
+use libvirt_hpc_libvirt::connect::Options;
+use libvirt_hpc_libvirt::domain::DomainState;
+use libvirt_hpc_libvirt::{Connection, Domain, Error};
+
+use super::deadline::within;
+use super::settings::{self, Restored};
+use crate::text;
+
+/// How long a host is given to answer: longer than [`settings::restore`] waits.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// How often a daemon that cannot be reached is tried again.
+const RETRIES: u32 = 8;
+
+/// The pause between two tries.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// `VIR_DOMAIN_RUNNING`, libvirt's `include/libvirt/libvirt-domain.h`.
+const RUNNING: u32 = 1;
+
+/// One side, and how to reach it.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// Its URI; none leaves it to libvirt.
+    pub uri: Option<String>,
+    /// How to open a connection to it.
+    pub options: Options,
+    /// The domain's UUID.
+    pub uuid: String,
+}
+
+/// What one side says of the domain.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// It runs.
+    Running,
+    /// It is there and does not run: paused, or something else.
+    Stopped(DomainState),
+    /// It is defined, and off.
+    Off,
+    /// It is not there.
+    Absent,
+    /// The side did not answer.
+    Unknown(Option<Error>),
+}
+
+/// Asks a side, and has the settings put back where the domain is still active.
+#[must_use]
+pub fn ask(side: Side, before: Option<Settings>) -> (Found, Option<Restored>) {
+    within(PATIENCE, move || look(&side, before)).unwrap_or((Found::Unknown(None), None))
+}
+
+fn look(side: &Side, before: Option<Settings>) -> (Found, Option<Restored>) {
+    let domain = match find(side) {
+        Ok(domain) => domain,
+        Err(error) if error.is_no_domain() => return (Found::Absent, None),
+        Err(error) => return (Found::Unknown(Some(error)), None),
+    };
+    let restored = before.and_then(|before| settings::restore(&domain, before).ok());
+    let found = match domain.state() {
+        Ok(state) if state.state == RUNNING => Found::Running,
+        Ok(state) if state.is_off() => Found::Off,
+        Ok(state) => Found::Stopped(state),
+        Err(error) if error.is_no_domain() => Found::Absent,
+        Err(error) => Found::Unknown(Some(error)),
+    };
+    (found, restored)
+}
+
+/// Finds the domain on a new connection. A daemon that died is soon started again.
+fn find(side: &Side) -> Result<Domain, Error> {
+    let open = || Connection::open(side.uri.as_deref(), side.options);
+    let mut connection = open();
+    for _ in 0..RETRIES {
+        if connection.is_ok() {
+            break;
+        }
+        thread::sleep(RETRY);
+        connection = open();
+    }
+    connection.and_then(|connection| Domain::lookup_by_uuid(&connection, &side.uuid))
+}
+
+/// What to tell the user; `there` is none if the destination was not asked.
+#[must_use]
+pub fn tell(
+    domain: &str,
+    here: &Found,
+    there: Option<&Found>,
+    restored: Option<&Restored>,
+) -> String {
+    let place = match (here, there) {
+        (Found::Running, _) => format!("{domain} runs on, here"),
+        (Found::Stopped(state), _) if state.is_postcopy() => format!(
+            "{domain} is split between both hosts by a broken post-copy: restore the link, then \
+             virsh migrate --postcopy --postcopy-resume with the same destination"
+        ),
+        (Found::Off | Found::Absent, Some(Found::Running)) => {
+            format!("{domain} runs on the destination: do not start it here")
+        }
+        (Found::Stopped(state), _) => format!(
+            "{domain} is here and does not run (state {}, reason {}): make sure that it does not run on \
+             the destination, then virsh resume {domain}",
+            state.state, state.reason
+        ),
+        (Found::Unknown(error), _) => {
+            let why = error
+                .as_ref()
+                .map_or_else(|| "no answer".to_owned(), ToString::to_string);
+            format!(
+                "it is not known where {domain} runs ({why}): ask both hosts with virsh domstate \
+                 {domain} before it is started anywhere"
+            )
+        }
+        (Found::Off | Found::Absent, _) => format!(
+            "{domain} does not run here: look for it on the destination (virsh domstate {domain}) \
+             before it is started anywhere"
+        ),
+    };
+    match restored.map(told) {
+        Some(settings) => format!("{place}; {settings}"),
+        None => place,
+    }
+}
+
+fn told(restored: &Restored) -> String {
+    match restored {
+        Restored::AsBefore => "its downtime and speed limits are as before".to_owned(),
+        Restored::ByUs => "its downtime and speed limits were put back".to_owned(),
+        Restored::Failed(found, error) => {
+            let why = error
+                .as_ref()
+                .map(|error| format!(" ({error})"))
+                .unwrap_or_default();
+            let downtime = text::span(Duration::from_millis(found.downtime_ms));
+            format!(
+                "its limits could not be put back{why} and are now {downtime} and {} MiB/s: see virsh \
+                 migrate-setmaxdowntime and migrate-setspeed",
+                found.speed_mib_per_s
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POSTCOPY_FAILED: DomainState = DomainState {
+        state: 3,
+        reason: 13,
+    };
+
+    #[test]
+    fn every_place_has_its_advice() {
+        let stopped = Found::Stopped(DomainState {
+            state: 3,
+            reason: 2,
+        });
+        let off = Found::Off;
+        for (here, there, said) in [
+            (&Found::Running, None, "vm runs on, here"),
+            (&Found::Stopped(POSTCOPY_FAILED), None, "--postcopy-resume"),
+            (&off, Some(&Found::Running), "do not start it here"),
+            (&off, Some(&Found::Absent), "before it is started anywhere"),
+            (&Found::Absent, None, "before it is started anywhere"),
+            (&stopped, None, "then virsh resume vm"),
+            (&Found::Unknown(None), None, "no answer"),
+        ] {
+            let line = tell("vm", here, there, None);
+            assert!(line.contains(said), "{line}");
+        }
+    }
+
+    #[test]
+    fn settings_are_told_where_they_were_looked_at() {
+        let told = |restored| tell("vm", &Found::Running, None, Some(&restored));
+        assert!(
+            told(Restored::AsBefore).ends_with("here; its downtime and speed limits are as before")
+        );
+        let found = Settings {
+            downtime_ms: 777,
+            speed_mib_per_s: 2,
+        };
+        let failed = told(Restored::Failed(found, None));
+        assert!(failed.contains("777 ms and 2 MiB/s"), "{failed}");
+    }
+}

@@ -1,0 +1,161 @@
+//! The migrate call, on a thread and a connection of its own.
+//!
+//! ```text
+//!   Connecting --begin--> Calling --result--> over
+//!        |
+//!        +--cancel-> over: the call is never made
+//! ```
+
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use libvirt_hpc_libvirt::connect::Options;
+use libvirt_hpc_libvirt::migrate::{Destination, migrate};
+use libvirt_hpc_libvirt::parameter::Parameter;
+use libvirt_hpc_libvirt::watcher::Waker;
+use libvirt_hpc_libvirt::{Connection, Domain, Error};
+
+use crate::flags::Transport;
+
+const CONNECTING: u8 = 0;
+const CALLING: u8 = 1;
+const CANCELLED: u8 = 2;
+
+/// All that the call needs.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The source's URI; none leaves it to libvirt.
+    pub uri: Option<String>,
+    /// How connections are opened.
+    pub options: Options,
+    /// The domain's UUID.
+    pub uuid: String,
+    /// The destination's URI.
+    pub destination: String,
+    /// Which call is made.
+    pub transport: Transport,
+    /// `virDomainMigrateFlags`
+    pub flags: u32,
+    /// The parameters.
+    pub parameters: Vec<Parameter>,
+}
+
+/// How the call ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The domain has moved.
+    Moved,
+    /// libvirt's error.
+    Failed(Error),
+    /// It was never made: the user gave up first.
+    Cancelled,
+    /// Its thread has died; nothing is known.
+    Lost,
+}
+
+/// A call under way.
+#[derive(Debug)]
+pub struct Call {
+    stage: Arc<AtomicU8>,
+    cut_off: Arc<AtomicBool>,
+    result: Receiver<Outcome>,
+    outcome: Mutex<Option<Outcome>>,
+}
+
+impl Call {
+    /// Starts it; `waker` is rung at its end.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(plan: Plan, waker: Waker) -> std::io::Result<Self> {
+        let stage = Arc::new(AtomicU8::new(CONNECTING));
+        let cut_off = Arc::new(AtomicBool::new(false));
+        let (reply, result) = mpsc::sync_channel(1);
+        let (shared, lost) = (Arc::clone(&stage), Arc::clone(&cut_off));
+        thread::Builder::new()
+            .name("migrate".to_owned())
+            .spawn(move || {
+                // Nobody listens any more if the user has given up: the result is then of no use.
+                drop(
+                    reply.send(run(&plan, &shared, &lost, &waker).unwrap_or_else(Outcome::Failed)),
+                );
+                waker.wake();
+            })?;
+        Ok(Self {
+            stage,
+            cut_off,
+            result,
+            outcome: Mutex::new(None),
+        })
+    }
+
+    /// Makes sure that the call is not made, if it has not been yet; no connection is waited for.
+    pub fn cancel(&self) {
+        if advance(&self.stage, CANCELLED) {
+            *self.lock() = Some(Outcome::Cancelled);
+        }
+    }
+
+    /// Whether the destination's daemon can no longer be reached over this client's connection. Where this
+    /// client carries the messages between the daemons, the migration can then not succeed any more;
+    /// peer to peer the source's daemon sees to that itself.
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Acquire)
+    }
+
+    /// How it ended, if it has.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        let mut outcome = self.lock();
+        if outcome.is_none() {
+            *outcome = match self.result.try_recv() {
+                Ok(outcome) => Some(outcome),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Disconnected) => Some(Outcome::Lost),
+            };
+        }
+        outcome.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Outcome>> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Leaves [`CONNECTING`] for `next`, unless somebody else has left it.
+fn advance(stage: &AtomicU8, next: u8) -> bool {
+    stage
+        .compare_exchange(CONNECTING, next, Ordering::AcqRel, Ordering::Acquire)
+        .is_ok()
+}
+
+fn run(
+    plan: &Plan,
+    stage: &AtomicU8,
+    cut_off: &Arc<AtomicBool>,
+    waker: &Waker,
+) -> Result<Outcome, Error> {
+    let connection = Connection::open(plan.uri.as_deref(), plan.options)?;
+    let domain = Domain::lookup_by_uuid(&connection, &plan.uuid)?;
+    let remote = match plan.transport {
+        Transport::Managed => Some(Connection::open(Some(&plan.destination), plan.options)?),
+        Transport::PeerToPeer => None,
+    };
+    if let Some(remote) = &remote {
+        let (cut_off, waker) = (Arc::clone(cut_off), waker.clone());
+        remote.on_close(move |_| {
+            cut_off.store(true, Ordering::Release);
+            waker.wake();
+        });
+    }
+    let destination = remote
+        .as_ref()
+        .map_or(Destination::Uri(&plan.destination), Destination::Managed);
+    if !advance(stage, CALLING) {
+        return Ok(Outcome::Cancelled);
+    }
+    migrate(&domain, destination, plan.flags, &plan.parameters).map(|_| Outcome::Moved)
+}

@@ -1,0 +1,259 @@
+//! A migration of ours, from its beginning to what is said of it.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use libvirt_hpc_control::controller::Controller;
+use libvirt_hpc_control::port::Job;
+use libvirt_hpc_control::time::Timestamp;
+use libvirt_hpc_libvirt::Watcher;
+use libvirt_hpc_libvirt::event::EventKind;
+use libvirt_hpc_libvirt::stats::JobStats;
+
+use super::call::{Call, Outcome, Plan};
+use super::connect;
+use super::console::{Console, after_command};
+use super::header;
+use super::listener::Listener;
+use super::outcome::{self, Aborted};
+use super::progress::Percent;
+use super::resolve::{Inputs, Resolved, resolve};
+use super::signals::Requests;
+use super::takeover::Takeover;
+use super::tally::Tally;
+use crate::clock;
+use crate::drive::{Orders, drive};
+use crate::flags::{Migrate, Virsh};
+use crate::trace::{End, Record, Writer};
+
+/// How long after the user's abort the end is waited for. An abort takes a second; a switchover under
+/// way may take as long as its pause, a dead peer is noticed by the keepalive after half a minute.
+const ABORT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long the statistics of the end may take to arrive after the end itself.
+const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often the end of the migrate call is looked for when there is nothing else to do.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Moves the domain. `started` is when the command was.
+///
+/// # Errors
+/// When threads or signal handlers cannot be had: nothing has been started then. How the migration
+/// itself fares is the exit status.
+pub(super) fn run(
+    mut takeover: Takeover,
+    migrate: &Migrate,
+    started: Instant,
+) -> anyhow::Result<ExitCode> {
+    let library = takeover.features.library;
+    let virsh = Virsh::new(library.major, library.minor);
+    let resolved = resolve(&Inputs {
+        request: &migrate.request,
+        options: &migrate.hpc,
+        policy: &takeover.policy,
+        stored_speed_mib_per_s: takeover.before.map(|before| before.speed_mib_per_s),
+        virsh,
+        started: on_clock(&takeover.watcher, started),
+    });
+    let mut listener = listener(&takeover, migrate, &resolved, virsh);
+    listener.record(&header::begin(&takeover, migrate, &resolved));
+
+    let watcher = &mut takeover.watcher;
+    let requests = Requests::catch(watcher.waker()).context("cannot catch signals")?;
+    let mut parameters = resolved.parameters;
+    parameters.append(&mut takeover.documents);
+    let plan = Plan {
+        uri: takeover.uri.clone(),
+        options: connect::options(&migrate.globals),
+        uuid: takeover.domain.uuid().to_owned(),
+        destination: migrate.request.dest_uri.clone(),
+        transport: migrate.request.transport,
+        flags: resolved.flags,
+        parameters,
+    };
+    let begun = clock::now();
+    let call = Call::start(plan, watcher.waker()).context("cannot start the migrate thread")?;
+    let standing = Standing {
+        call: &call,
+        requests: &requests,
+        asked: Cell::new(None),
+    };
+    let law = resolved.law.build(resolved.slowdown_ppm);
+    let mut controller = Controller::new(law, resolved.policy);
+    drive(
+        watcher,
+        &mut controller,
+        &mut listener,
+        resolved.mode,
+        &standing,
+    );
+    while !standing.over() {
+        watcher.wait(LOOK);
+    }
+    let ended = Ended {
+        outcome: call.outcome(),
+        aborted: standing.why(),
+        total: begun.elapsed(),
+        command: started.elapsed(),
+    };
+    Ok(finish(ended, &mut takeover, migrate, &mut listener))
+}
+
+/// What the loop is told from outside. A migration that cannot succeed any more is aborted as by the user:
+/// to go on would only pause the guest for nothing in the end.
+struct Standing<'a> {
+    call: &'a Call,
+    requests: &'a Requests,
+    /// When the abort was first seen to be asked for.
+    asked: Cell<Option<Instant>>,
+}
+
+impl Standing<'_> {
+    fn why(&self) -> Option<Aborted> {
+        if self.requests.any() {
+            return Some(Aborted::Asked);
+        }
+        self.call.is_cut_off().then_some(Aborted::CutOff)
+    }
+}
+
+impl Orders for Standing<'_> {
+    fn over(&self) -> bool {
+        let waited = self.asked.get().map_or(Duration::ZERO, |at| at.elapsed());
+        self.call.outcome().is_some() || (self.abort() && waited >= ABORT_PATIENCE)
+    }
+
+    fn abort(&self) -> bool {
+        if self.why().is_none() {
+            return false;
+        }
+        if self.asked.get().is_none() {
+            self.asked.set(Some(clock::now()));
+            self.call.cancel();
+        }
+        true
+    }
+}
+
+/// How it ended.
+struct Ended {
+    /// None: it did not end while we waited.
+    outcome: Option<Outcome>,
+    /// Why it was aborted, if it was.
+    aborted: Option<Aborted>,
+    /// From the migrate call to its end.
+    total: Duration,
+    /// From the command to its end.
+    command: Duration,
+}
+
+fn finish(
+    ended: Ended,
+    takeover: &mut Takeover,
+    migrate: &Migrate,
+    listener: &mut Listener,
+) -> ExitCode {
+    let time_ms = migrate
+        .globals
+        .timing
+        .then_some(ended.command.as_secs_f64() * 1000.0);
+    let quiet = migrate.globals.quiet;
+    let moved = matches!(ended.outcome, Some(Outcome::Moved));
+    let error = outcome::error(ended.outcome.as_ref());
+    if moved {
+        if let Some(stats) = final_statistics(&mut takeover.watcher) {
+            listener.tally().completed(&stats);
+        }
+        listener.finish_progress();
+        after_command(quiet, time_ms);
+        let line = listener.tally().report(takeover.domain.name(), ended.total);
+        listener.console().note(&line);
+    } else {
+        listener
+            .console()
+            .error(error.as_deref().unwrap_or_default());
+        after_command(quiet, time_ms);
+        outcome::tell(
+            ended.outcome.as_ref(),
+            ended.aborted,
+            takeover,
+            migrate,
+            listener.console(),
+        );
+    }
+    let totals = listener.tally().totals(ended.total);
+    listener.record(&Record::End(End {
+        moved,
+        error,
+        totals,
+    }));
+    if moved {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// What libvirt counted, if it says so in time: by its event, else from a domain that is still defined.
+fn final_statistics(watcher: &mut Watcher) -> Option<JobStats> {
+    let since = clock::now();
+    loop {
+        let completed = watcher
+            .take_events()
+            .into_iter()
+            .find_map(|event| match event.kind {
+                EventKind::JobCompleted(stats) => Some(*stats),
+                _ => None,
+            });
+        if completed.is_some() {
+            return completed;
+        }
+        let left = STATISTICS_PATIENCE.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            break;
+        }
+        watcher.wait(left);
+    }
+    watcher
+        .call("virDomainGetJobStats", |domain| {
+            domain.completed_job_stats(true)
+        })
+        .ok()
+}
+
+fn listener(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved, virsh: Virsh) -> Listener {
+    let mut console = Console::new(migrate.globals.quiet);
+    for warning in takeover.warnings.iter().chain(&resolved.warnings) {
+        console.warn(warning);
+    }
+    let percent = migrate.request.verbose.then(|| Percent::new(virsh));
+    let limit_ms = takeover.before.map(|before| before.downtime_ms);
+    // Under a speed limit of the owner's the link was not what virsh would have had.
+    let same_link = resolved.parameters == migrate.request.parameters;
+    let tally = Tally::new(limit_ms.filter(|_| same_link));
+    let trace = open_trace(migrate, &mut console);
+    Listener::new(console, percent, trace, tally)
+}
+
+fn open_trace(migrate: &Migrate, console: &mut Console) -> Option<Writer<File>> {
+    let path = migrate.hpc.trace.as_deref()?;
+    let created = Writer::create(path);
+    created
+        .map_err(|error| {
+            let path = path.display();
+            console.warn(&format!(
+                "no trace is written, {path} cannot be created: {error}"
+            ));
+        })
+        .ok()
+}
+
+/// `instant` on the clock of the watcher.
+fn on_clock(watcher: &Watcher, instant: Instant) -> Timestamp {
+    let elapsed_ns = u64::try_from(instant.elapsed().as_nanos()).unwrap_or(u64::MAX);
+    Timestamp::from_nanos(watcher.now().as_nanos().saturating_sub(elapsed_ns))
+}

@@ -1,0 +1,103 @@
+//! How the migrate call ended, for the user.
+
+use super::aftermath::{self, Found, Side};
+use super::call::Outcome;
+use super::connect;
+use super::console::Console;
+use super::settings::Restored;
+use super::takeover::Takeover;
+use crate::flags::{Migrate, Transport};
+
+/// libvirt's own words for a failure, as virsh prints them; none for a success. `None` as the outcome is
+/// a call that has not ended.
+#[must_use]
+pub(super) fn error(outcome: Option<&Outcome>) -> Option<String> {
+    Some(match outcome {
+        Some(Outcome::Moved) => return None,
+        Some(Outcome::Failed(error)) => error
+            .libvirt_message()
+            .map_or_else(|| error.to_string(), str::to_owned),
+        Some(Outcome::Cancelled) => {
+            "operation aborted: migration canceled by client before it began".to_owned()
+        }
+        Some(Outcome::Lost) => "the thread of the migrate call has died".to_owned(),
+        None => "libvirt was asked to abort the migration and has not ended it".to_owned(),
+    })
+}
+
+/// Why a migration was aborted. libvirt's own error may be of the connection that the abort has cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Aborted {
+    /// The user asked for it.
+    Asked,
+    /// The destination's daemon could not be reached any more.
+    CutOff,
+}
+
+impl Aborted {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "aborted as asked: ",
+            Self::CutOff => "aborted, for the destination cannot be reached any more: ",
+        }
+    }
+}
+
+/// Asks both sides where the domain is, puts its settings back, and says so.
+pub(super) fn tell(
+    outcome: Option<&Outcome>,
+    aborted: Option<Aborted>,
+    takeover: &Takeover,
+    migrate: &Migrate,
+    console: &mut Console,
+) {
+    if matches!(outcome, Some(Outcome::Cancelled)) {
+        return;
+    }
+    let side = |uri: Option<String>| Side {
+        uri,
+        options: connect::options(&migrate.globals),
+        uuid: takeover.domain.uuid().to_owned(),
+    };
+    let (here, restored) = aftermath::ask(side(takeover.uri.clone()), takeover.before);
+    // In peer-to-peer mode the destination's URI is the source host's, not ours.
+    let ask_there =
+        !matches!(here, Found::Running) && migrate.request.transport == Transport::Managed;
+    let there =
+        ask_there.then(|| aftermath::ask(side(Some(migrate.request.dest_uri.clone())), None).0);
+    let name = takeover.domain.name();
+    let line = aftermath::tell(name, &here, there.as_ref(), restored.as_ref());
+    let harmless =
+        matches!(here, Found::Running) && !matches!(restored, Some(Restored::Failed(..)));
+    if harmless {
+        let why = aborted.map_or("", Aborted::as_str);
+        console.note(&format!("{why}{line}"));
+    } else {
+        console.warn(&line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libvirt_hpc_libvirt::Error;
+
+    use super::*;
+
+    #[test]
+    fn libvirts_words_are_printed_alone() {
+        let refused = Error::Refused {
+            call: "virDomainMigrate3",
+            domain: Some("vm".to_owned()),
+            code: 78,
+            origin: 10,
+            message: "operation aborted: migration out job: canceled by client".to_owned(),
+        };
+        let failed = Outcome::Failed(refused);
+        let said = "operation aborted: migration out job: canceled by client";
+        assert_eq!(error(Some(&failed)).as_deref(), Some(said));
+        assert_eq!(error(Some(&Outcome::Moved)), None);
+        for other in [Some(&Outcome::Cancelled), Some(&Outcome::Lost), None] {
+            assert!(error(other).is_some());
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The owner's policy, the command line and what libvirt holds, resolved into the bounds of one
+//! migration.
+//!
+//! ```text
+//! defaults < policy in the domain's XML < --hpc-* options; and over all of them virsh's own options
+//! ```
+
+use std::time::Duration;
+
+use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
+use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
+use libvirt_hpc_control::target::Action;
+use libvirt_hpc_control::time::Timestamp;
+use libvirt_hpc_libvirt::parameter::{Parameter, Value};
+use libvirt_hpc_xml_schemas as xml;
+
+use crate::drive::Mode;
+use crate::flags::migrate_flags as bits;
+use crate::flags::{self, HpcOptions, MigrateRequest, TimeoutAction, Virsh};
+use crate::laws::LawName;
+
+/// The first release of virsh whose `--timeout` runs since memory flows, not since the command's start
+/// (`virshWatchJob`, `tools/virsh-domain.c`).
+const TIMEOUT_SINCE_MEMORY: Virsh = Virsh::new(11, 0);
+
+/// Default of `<slowdown>`, parts per million.
+const SLOWDOWN_DEFAULT_PPM: u64 = 100_000;
+
+const BANDWIDTH: &str = "bandwidth";
+const SWITCHOVER_BANDWIDTH: &str = "bandwidth.avail.switchover";
+const MIB: u64 = 1024 * 1024;
+
+/// With these libvirt or QEMU refuses a migration that could go over to post-copy: more than one
+/// connection (before QEMU 10.1), a guest that is to stay paused, a tunnel, storage to copy.
+const EXCLUDES_POSTCOPY: u32 =
+    bits::TUNNELLED | bits::PAUSED | bits::PARALLEL | bits::NON_SHARED_DISK | bits::NON_SHARED_INC;
+
+/// All that counts.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// What the user asks virsh for.
+    pub request: &'a MigrateRequest,
+    /// What the user asks us for.
+    pub options: &'a HpcOptions,
+    /// The owner's policy; the default if the domain has none, or a broken one.
+    pub policy: &'a xml::Policy,
+    /// The speed stored in the domain (`virsh migrate-setspeed`), MiB/s; none if libvirt does not say.
+    pub stored_speed_mib_per_s: Option<u64>,
+    /// Whose meaning of `--timeout` holds.
+    pub virsh: Virsh,
+    /// When the command was started.
+    pub started: Timestamp,
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The controller's bounds.
+    pub policy: Policy,
+    /// The law.
+    pub law: LawName,
+    /// What pre-copy costs the application, parts per million.
+    pub slowdown_ppm: u64,
+    /// Whether targets are carried out.
+    pub mode: Mode,
+    /// `virDomainMigrateFlags` of the call.
+    pub flags: u32,
+    /// The parameters of the call, without the XML documents.
+    pub parameters: Vec<Parameter>,
+    /// What the user should know before it begins.
+    pub warnings: Vec<String>,
+}
+
+/// Resolves. Pure: same inputs, same bounds.
+#[must_use]
+pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
+    let Inputs {
+        request,
+        options,
+        policy,
+        ..
+    } = *inputs;
+    let mode = if options.observe {
+        Mode::Observe
+    } else {
+        Mode::Steer
+    };
+    let mut resolved = Resolved {
+        policy: Policy {
+            downtime_max_ms: options.max_downtime_ms.or(policy.downtime_max_ms),
+            timeout: timeout(inputs),
+            postcopy_after_first_round: request.postcopy_after_precopy,
+            switchover_bytes_per_s: switchover(request),
+            ..Policy::default()
+        },
+        law: options.law.map(LawName::from).unwrap_or_default(),
+        slowdown_ppm: slowdown_ppm(options, policy),
+        mode,
+        flags: request.flags,
+        parameters: request.parameters.clone(),
+        warnings: Vec::new(),
+    };
+    limit_speed(&mut resolved, inputs);
+    if mode == Mode::Steer {
+        resolved.policy.deadline = deadline(&mut resolved, options, policy);
+    }
+    resolved
+}
+
+fn slowdown_ppm(options: &HpcOptions, policy: &xml::Policy) -> u64 {
+    let from_option = options
+        .slowdown_percent
+        .map(|percent| u64::from(percent) * 10_000);
+    let from_policy = policy
+        .slowdown_millipercent
+        .map(|milli| u64::from(milli) * 10);
+    from_option.or(from_policy).unwrap_or(SLOWDOWN_DEFAULT_PPM)
+}
+
+fn timeout(inputs: &Inputs<'_>) -> Option<Timeout> {
+    let timeout = inputs.request.timeout?;
+    Some(Timeout {
+        after: Duration::from_secs(timeout.seconds.into()),
+        from: (inputs.virsh < TIMEOUT_SINCE_MEMORY).then_some(inputs.started),
+        action: match timeout.action {
+            TimeoutAction::Suspend => Action::Suspend,
+            TimeoutAction::Postcopy => Action::StartPostcopy,
+        },
+    })
+}
+
+fn switchover(request: &MigrateRequest) -> Option<u64> {
+    let mib_per_s = number(&request.parameters, SWITCHOVER_BANDWIDTH)?;
+    Some(mib_per_s.saturating_mul(MIB))
+}
+
+/// The lowest of what the user gives, what is stored and what the owner allows is the ceiling. Where the
+/// owner's is lower than what would apply anyway, the call is given it, so that it holds from the first
+/// byte.
+fn limit_speed(resolved: &mut Resolved, inputs: &Inputs<'_>) {
+    let given = number(&inputs.request.parameters, BANDWIDTH);
+    let anyway = given
+        .or(inputs.stored_speed_mib_per_s.filter(|&mib| mib > 0))
+        .unwrap_or(SPEED_UNLIMITED_MIB_PER_S);
+    let owners = inputs
+        .policy
+        .bandwidth_max_mib_per_s
+        .filter(|_| resolved.mode == Mode::Steer);
+    let ceiling = owners.unwrap_or(SPEED_UNLIMITED_MIB_PER_S).min(anyway);
+    if ceiling < SPEED_UNLIMITED_MIB_PER_S {
+        resolved.policy.speed_max_mib_per_s = Some(ceiling);
+        if resolved.flags & bits::PARALLEL != 0 {
+            let warning = "with --parallel QEMU does not keep to a speed limit well";
+            resolved
+                .warnings
+                .push(format!("{warning}: {ceiling} MiB/s may be exceeded"));
+        }
+    }
+    if ceiling < anyway {
+        resolved
+            .parameters
+            .retain(|parameter| parameter.name != BANDWIDTH);
+        let value = Value::UnsignedLong(ceiling);
+        resolved.parameters.push(Parameter {
+            name: BANDWIDTH,
+            value,
+        });
+    }
+}
+
+/// A number among the parameters; zero is none, as for libvirt.
+fn number(parameters: &[Parameter], name: &str) -> Option<u64> {
+    parameters
+        .iter()
+        .find_map(|parameter| match parameter.value {
+            Value::UnsignedLong(number) if parameter.name == name && number > 0 => Some(number),
+            _ => None,
+        })
+}
+
+fn deadline(
+    resolved: &mut Resolved,
+    options: &HpcOptions,
+    policy: &xml::Policy,
+) -> Option<Deadline> {
+    let owners = policy.deadline;
+    let owners_then = owners.map(|deadline| match deadline.then {
+        xml::Then::Switchover => Then::Switchover,
+        xml::Then::Abort => Then::Abort,
+        xml::Then::Postcopy => Then::Postcopy,
+    });
+    let (seconds, then) = match options.deadline {
+        Some(asked) => (asked.seconds, asked.then.map(then_of).or(owners_then)),
+        None => (owners?.seconds, owners_then),
+    };
+    let mut then = then.unwrap_or_default();
+    if then == Then::Postcopy && !allow_postcopy(resolved) {
+        then = Then::Switchover;
+    }
+    Some(Deadline {
+        after: Duration::from_secs(seconds.into()),
+        then,
+    })
+}
+
+fn then_of(action: flags::DeadlineAction) -> Then {
+    match action {
+        flags::DeadlineAction::Switchover => Then::Switchover,
+        flags::DeadlineAction::Abort => Then::Abort,
+        flags::DeadlineAction::Postcopy => Then::Postcopy,
+    }
+}
+
+/// Post-copy is possible only in a migration that was started with it. Whoever names it, the owner in
+/// the policy (whose reader demands that it be allowed there) or the user, has asked for it.
+fn allow_postcopy(resolved: &mut Resolved) -> bool {
+    if resolved.flags & bits::POSTCOPY != 0 {
+        return true;
+    }
+    let possible = resolved.flags & bits::LIVE != 0 && resolved.flags & EXCLUDES_POSTCOPY == 0;
+    if possible {
+        resolved.flags |= bits::POSTCOPY;
+    } else {
+        let reason = "post-copy at the deadline is not possible with the options given";
+        resolved
+            .warnings
+            .push(format!("{reason}: the guest will be switched over instead"));
+    }
+    possible
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! Whether a migration is ours: its domain is marked, or the user asks for control.
+//!
+//! Whatever stands in the way of the answer (no connection, no such domain, a feature that is absent)
+//! makes it virsh's, so that the message is virsh's own. Nothing has been changed by then.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use libvirt_hpc_control::sample::Settings;
+use libvirt_hpc_libvirt::domain::Impact;
+use libvirt_hpc_libvirt::features::Features;
+use libvirt_hpc_libvirt::parameter::{Parameter, Value};
+use libvirt_hpc_libvirt::{Connection, Domain, Watcher};
+use libvirt_hpc_xml_schemas as xml;
+
+use super::{connect, settings};
+use crate::flags::{Migrate, MigrateRequest, migrate_flags as bits};
+
+/// The largest XML file virsh reads (`VSH_MAX_XML_FILE`, `tools/vsh.h`), bytes.
+const DOCUMENT_MAX_BYTES: u64 = 10 * 1024 * 1024;
+
+/// A migration of ours, found and about to begin.
+pub struct Takeover {
+    /// The URI the connection was opened with.
+    pub uri: Option<String>,
+    /// The domain, on the connection for control.
+    pub domain: Domain,
+    /// The control connection's watcher.
+    pub watcher: Watcher,
+    /// The owner's policy, or the default.
+    pub policy: xml::Policy,
+    /// Who takes part.
+    pub features: Features,
+    /// Downtime and speed as they are, if libvirt says.
+    pub before: Option<Settings>,
+    /// The documents the user names, as parameters.
+    pub documents: Vec<Parameter>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+}
+
+/// Whose it is.
+pub enum Whose {
+    /// virsh's; and what to say where the user asked for control.
+    Virshs(Option<String>),
+    /// Ours.
+    Ours(Box<Takeover>),
+}
+
+/// Decides.
+#[must_use]
+pub fn decide(migrate: &Migrate) -> Whose {
+    if migrate.hpc.off || migrate.globals.readonly {
+        return Whose::Virshs(None);
+    }
+    let asked = migrate.hpc.asks_for_control();
+    if let Some(reason) = nothing_to_steer(&migrate.request) {
+        return Whose::Virshs(asked.then(|| format!("{reason}: this migration is plain virsh's")));
+    }
+    match look(migrate) {
+        Some(takeover) => Whose::Ours(Box::new(takeover)),
+        None => Whose::Virshs(None),
+    }
+}
+
+fn nothing_to_steer(request: &MigrateRequest) -> Option<&'static str> {
+    let has = |bit| request.flags & bit != 0;
+    if has(bits::OFFLINE) {
+        return Some("with --offline no memory is copied");
+    }
+    if has(bits::POSTCOPY_RESUME) {
+        return Some("with --postcopy-resume the guest has gone already");
+    }
+    (!has(bits::LIVE)).then_some("without --live the guest is stopped throughout")
+}
+
+fn look(migrate: &Migrate) -> Option<Takeover> {
+    let uri = connect::uri(&migrate.globals).ok()?;
+    let options = connect::options(&migrate.globals);
+    let connection = Connection::open(uri.as_deref(), options).ok()?;
+    let domain = Domain::lookup(&connection, &migrate.request.domain).ok()?;
+    let mut warnings = Vec::new();
+    let policy = owners_policy(&domain, migrate.hpc.asks_for_control(), &mut warnings)?;
+    for option in migrate.globals.only_in_virsh() {
+        warnings.push(format!(
+            "{option} is virsh's own and has no effect on this migration"
+        ));
+    }
+    Some(Takeover {
+        features: Features::of(&connection).ok()?,
+        before: settings::read(&domain).ok(),
+        watcher: Watcher::new(&domain).ok()?,
+        documents: documents(&migrate.request)?,
+        uri,
+        domain,
+        policy,
+        warnings,
+    })
+}
+
+/// The policy by which to move `domain`; none if it is not to be controlled. A broken policy is a mark
+/// all the same.
+fn owners_policy(domain: &Domain, asked: bool, warnings: &mut Vec<String>) -> Option<xml::Policy> {
+    let Some(element) = domain.metadata(xml::NAMESPACE, Impact::Live).ok()? else {
+        return asked.then(xml::Policy::default);
+    };
+    match xml::read_metadata(element.as_bytes()) {
+        Ok(reading) => {
+            let place = |warning: &xml::Warning| {
+                format!(
+                    "the policy of {}, line {}: {}",
+                    domain.name(),
+                    warning.line,
+                    warning.reason
+                )
+            };
+            warnings.extend(reading.warnings.iter().map(place));
+            Some(reading.policy.unwrap_or_default())
+        }
+        Err(error) => {
+            let name = domain.name();
+            warnings.push(format!(
+                "the policy of {name} is broken, the defaults apply: {error}"
+            ));
+            Some(xml::Policy::default())
+        }
+    }
+}
+
+/// The documents; none if one cannot be read, which is virsh's to say.
+fn documents(request: &MigrateRequest) -> Option<Vec<Parameter>> {
+    let named = [
+        ("destination_xml", &request.xml_file),
+        ("persistent_xml", &request.persistent_xml_file),
+    ];
+    let given = named
+        .into_iter()
+        .filter_map(|(name, file)| Some((name, file.as_deref()?)));
+    given
+        .map(|(name, file)| {
+            Some(Parameter {
+                name,
+                value: Value::Text(document(file)?),
+            })
+        })
+        .collect()
+}
+
+fn document(file: &Path) -> Option<String> {
+    let mut text = String::new();
+    File::open(file)
+        .ok()?
+        .take(DOCUMENT_MAX_BYTES + 1)
+        .read_to_string(&mut text)
+        .ok()?;
+    (text.len() as u64 <= DOCUMENT_MAX_BYTES).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(flags: u32) -> MigrateRequest {
+        MigrateRequest {
+            flags,
+            ..MigrateRequest::default()
+        }
+    }
+
+    #[test]
+    fn only_a_live_copy_can_be_steered() {
+        assert!(nothing_to_steer(&request(bits::LIVE)).is_none());
+        assert!(nothing_to_steer(&request(0)).is_some());
+        assert!(nothing_to_steer(&request(bits::OFFLINE)).is_some());
+        assert!(nothing_to_steer(&request(bits::LIVE | bits::POSTCOPY_RESUME)).is_some());
+    }
+
+    #[test]
+    fn a_document_that_cannot_be_read_is_virshs_to_refuse() {
+        let with = |file: &str| MigrateRequest {
+            xml_file: Some(file.into()),
+            ..MigrateRequest::default()
+        };
+        assert_eq!(documents(&with("/nonexistent/file.xml")), None);
+        assert_eq!(documents(&MigrateRequest::default()), Some(Vec::new()));
+    }
+}

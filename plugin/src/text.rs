@@ -1,0 +1,93 @@
+//! Numbers and causes in words.
+
+use std::time::Duration;
+
+use libvirt_hpc_control::event::Cause;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Bytes in MiB, with one decimal below 10.
+#[must_use]
+pub fn mib(bytes: u64) -> String {
+    if bytes >= 10 * MIB {
+        return format!("{} MiB", bytes.saturating_add(MIB / 2) / MIB);
+    }
+    let tenths = (bytes * 10 + MIB / 2) / MIB;
+    format!("{}.{} MiB", tenths / 10, tenths % 10)
+}
+
+/// Nanoseconds in seconds, with three digits.
+#[must_use]
+pub fn seconds(nanoseconds: u64) -> String {
+    span(Duration::from_nanos(nanoseconds))
+}
+
+/// Nanoseconds in whole milliseconds, rounded.
+#[must_use]
+pub fn millis(nanoseconds: u64) -> String {
+    format!("{} ms", nanoseconds.saturating_add(500_000) / 1_000_000)
+}
+
+/// A span in seconds, with about three digits; milliseconds below one second.
+#[must_use]
+pub fn span(span: Duration) -> String {
+    let ms = span.as_millis();
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..10_000 => format!("{}.{:02} s", ms / 1000, ms % 1000 / 10),
+        10_000..100_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
+        _ => format!("{} s", ms / 1000),
+    }
+}
+
+/// A cause, as a person would give it.
+#[must_use]
+pub const fn cause(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Observing => "observing only",
+        Cause::FirstRound => "first round",
+        Cause::Falling => "one more round pays",
+        Cause::Waiting => "waiting for a quieter phase",
+        Cause::Quiet => "quiet, one more round pays",
+        Cause::Reservation => "no better is expected",
+        Cause::Patience => "waited long enough",
+        Cause::Floor => "hardly anything is left",
+        Cause::Ceiling => "held back by the longest pause allowed",
+        Cause::Deadline => "the deadline has come",
+        Cause::Order => "ordered",
+    }
+}
+
+/// A cause in a word or two, for a line that is short of room.
+#[must_use]
+pub const fn cause_in_short(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Observing => "observing",
+        Cause::FirstRound => "first round",
+        Cause::Falling => "converging",
+        Cause::Waiting => "waiting",
+        Cause::Quiet => "quieter",
+        Cause::Reservation | Cause::Patience | Cause::Floor => "going",
+        Cause::Ceiling => "too long",
+        Cause::Deadline => "deadline",
+        Cause::Order => "ordered",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_keep_about_three_digits() {
+        assert_eq!(mib(0), "0.0 MiB");
+        assert_eq!(mib(1_572_864), "1.5 MiB");
+        assert_eq!(mib(540 * MIB), "540 MiB");
+        assert_eq!(mib(u64::MAX), format!("{} MiB", u64::MAX / MIB));
+        assert_eq!(seconds(1_165_000_000), "1.16 s");
+        assert_eq!(seconds(999_999_999), "999 ms");
+        assert_eq!(seconds(12_340_000_000), "12.3 s");
+        assert_eq!(seconds(123_400_000_000), "123 s");
+        assert_eq!(millis(1_500_000), "2 ms");
+    }
+}

@@ -1,0 +1,33 @@
+//! The trace of a migration: JSON lines with every input of the law, every event with its cause, and the
+//! result. Enough to decide the migration again, offline ([`crate::replay`]).
+//!
+//! One record a line, each written whole as it happens, so that a trace cut short is still one. Names of
+//! fields end in their unit.
+//!
+//! | type | what |
+//! |---|---|
+//! | `begin` | versions, domain, destination, flags, policy as resolved, law, settings before; first |
+//! | `sample` | one look at the job |
+//! | `sample_failed` | one that libvirt did not answer |
+//! | `event` | what the controller made of it, with its cause |
+//! | `outcome` | how a target fared |
+//! | `abort` | the user's; nothing is decided after it |
+//! | `end` | the result and the totals; last |
+
+mod event;
+mod header;
+mod read;
+mod record;
+mod write;
+
+pub use event::EventRecord;
+pub use header::{Begin, End, PauseBy, PolicyRecord, SettingsRecord, Totals, Versions};
+pub use read::{LINE_MAX_BYTES, ReadError, read};
+pub use record::{ActionRecord, Record, SampleRecord, TargetRecord};
+pub use write::Writer;
+
+/// The version of the format: raised when a reader of the one before would misunderstand a trace.
+pub const FORMAT: u32 = 1;
+
+#[cfg(test)]
+mod tests;

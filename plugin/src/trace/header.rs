@@ -1,0 +1,183 @@
+//! The first record and the last.
+
+use std::time::Duration;
+
+use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
+use libvirt_hpc_control::sample::Settings;
+use libvirt_hpc_control::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::record::ActionRecord;
+use crate::laws::LawName;
+
+/// What is known before the migration, and all that the controller is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begin {
+    /// [`super::FORMAT`].
+    pub format: u32,
+    /// Who takes part.
+    pub versions: Versions,
+    /// The domain's name.
+    pub domain: String,
+    /// The domain's UUID.
+    pub uuid: String,
+    /// The destination's URI, as given.
+    pub destination: String,
+    /// The migration's flags, `virDomainMigrateFlags`.
+    pub flags: u32,
+    /// The bounds of the controller.
+    pub policy: PolicyRecord,
+    /// What pre-copy costs the application, parts per million.
+    pub slowdown_ppm: u64,
+    /// The law.
+    pub law: LawName,
+    /// Whether settings were left alone.
+    pub observe: bool,
+    /// What libvirt held before; none if it would not say.
+    pub settings_before: Option<SettingsRecord>,
+}
+
+/// Versions as `virGetVersion` gives them (major x 1,000,000 + minor x 1,000 + release), and ours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// This program's.
+    pub libvirt_hpc: String,
+    /// The client library's.
+    pub libvirt_client: u64,
+    /// The source's daemon's, if it said.
+    pub libvirt_daemon: Option<u64>,
+    /// The source's QEMU's, if it said.
+    pub qemu: Option<u64>,
+}
+
+/// [`Settings`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingsRecord {
+    /// The downtime limit, milliseconds.
+    pub downtime_ms: u64,
+    /// The speed limit, MiB/s.
+    pub speed_mib_per_s: u64,
+}
+
+impl From<Settings> for SettingsRecord {
+    fn from(settings: Settings) -> Self {
+        Self {
+            downtime_ms: settings.downtime_ms,
+            speed_mib_per_s: settings.speed_mib_per_s,
+        }
+    }
+}
+
+/// [`Policy`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of Policy, which says what they are"
+)]
+pub struct PolicyRecord {
+    pub downtime_max_ms: Option<u32>,
+    pub deadline_after_ms: Option<u64>,
+    pub deadline_then: Option<ThenRecord>,
+    pub speed_max_mib_per_s: Option<u64>,
+    pub switchover_bytes_per_s: Option<u64>,
+    pub timeout_after_ms: Option<u64>,
+    pub timeout_from_ns: Option<u64>,
+    pub timeout_action: Option<ActionRecord>,
+    pub postcopy_after_first_round: bool,
+}
+
+/// [`Then`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ThenRecord {
+    /// [`Then::Switchover`].
+    Switchover,
+    /// [`Then::Abort`].
+    Abort,
+    /// [`Then::Postcopy`].
+    Postcopy,
+}
+
+impl From<&Policy> for PolicyRecord {
+    fn from(policy: &Policy) -> Self {
+        Self {
+            downtime_max_ms: policy.downtime_max_ms,
+            deadline_after_ms: policy.deadline.map(|d| millis(d.after)),
+            deadline_then: policy.deadline.map(|d| match d.then {
+                Then::Switchover => ThenRecord::Switchover,
+                Then::Abort => ThenRecord::Abort,
+                Then::Postcopy => ThenRecord::Postcopy,
+            }),
+            speed_max_mib_per_s: policy.speed_max_mib_per_s,
+            switchover_bytes_per_s: policy.switchover_bytes_per_s,
+            timeout_after_ms: policy.timeout.map(|t| millis(t.after)),
+            timeout_from_ns: policy.timeout.and_then(|t| t.from).map(Timestamp::as_nanos),
+            timeout_action: policy.timeout.map(|t| t.action.into()),
+            postcopy_after_first_round: policy.postcopy_after_first_round,
+        }
+    }
+}
+
+impl From<&PolicyRecord> for Policy {
+    fn from(record: &PolicyRecord) -> Self {
+        let deadline = record.deadline_after_ms.zip(record.deadline_then);
+        let timeout = record.timeout_after_ms.zip(record.timeout_action);
+        Self {
+            downtime_max_ms: record.downtime_max_ms,
+            deadline: deadline.map(|(after_ms, then)| Deadline {
+                after: Duration::from_millis(after_ms),
+                then: match then {
+                    ThenRecord::Switchover => Then::Switchover,
+                    ThenRecord::Abort => Then::Abort,
+                    ThenRecord::Postcopy => Then::Postcopy,
+                },
+            }),
+            speed_max_mib_per_s: record.speed_max_mib_per_s,
+            switchover_bytes_per_s: record.switchover_bytes_per_s,
+            timeout: timeout.map(|(after_ms, action)| Timeout {
+                after: Duration::from_millis(after_ms),
+                from: record.timeout_from_ns.map(Timestamp::from_nanos),
+                action: action.into(),
+            }),
+            postcopy_after_first_round: record.postcopy_after_first_round,
+        }
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The result.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Whether the domain was moved.
+    pub moved: bool,
+    /// libvirt's error, if it was not.
+    pub error: Option<String>,
+    /// What it took.
+    pub totals: Totals,
+}
+
+/// What a migration took.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// From the migrate call to its return, milliseconds.
+    pub total_ms: u64,
+    /// The pause, milliseconds, if known.
+    pub pause_ms: Option<u64>,
+    /// How the pause was measured.
+    pub pause_by: Option<PauseBy>,
+    /// Rounds of pre-copy.
+    pub iterations: u64,
+    /// Bytes of memory on the wire.
+    pub sent_bytes: u64,
+}
+
+/// How a pause was measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseBy {
+    /// QEMU's own measure on the source, from the completed job's statistics.
+    Qemu,
+}

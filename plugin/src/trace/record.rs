@@ -1,0 +1,193 @@
+//! The records, and their likenesses of the control crate's types, which know no serde.
+
+use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::target::{Action, Target};
+use libvirt_hpc_control::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::event::EventRecord;
+use super::header::{Begin, End};
+
+/// One line of a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all = "snake_case")]
+pub enum Record {
+    /// What is known before.
+    Begin(Box<Begin>),
+    /// One look at the job.
+    Sample(SampleRecord),
+    /// A look that failed.
+    SampleFailed {
+        /// When, nanoseconds on the clock of the samples.
+        at_ns: u64,
+        /// What libvirt said.
+        error: String,
+    },
+    /// What the controller published.
+    Event {
+        /// When, nanoseconds on the clock of the samples.
+        at_ns: u64,
+        /// What.
+        event: EventRecord,
+    },
+    /// How a target fared.
+    Outcome {
+        /// When, nanoseconds on the clock of the samples.
+        at_ns: u64,
+        /// The target.
+        target: TargetRecord,
+        /// What libvirt said; none if it did as told.
+        error: Option<String>,
+    },
+    /// The user's abort was asked for.
+    Abort {
+        /// When, nanoseconds on the clock of the samples.
+        at_ns: u64,
+        /// What libvirt said; none if it did as told.
+        error: Option<String>,
+    },
+    /// The result.
+    End(End),
+}
+
+/// [`JobState`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", remote = "JobState")]
+enum JobStateDef {
+    Setup,
+    Precopy,
+    Switchover,
+    Postcopy,
+    Ended,
+}
+
+/// [`Sample`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    missing_docs,
+    reason = "the fields are those of Sample, which says what they are"
+)]
+pub struct SampleRecord {
+    pub at_ns: u64,
+    #[serde(with = "JobStateDef")]
+    pub state: JobState,
+    pub iteration: u64,
+    pub sync_at_ns: Option<u64>,
+    pub elapsed_ms: u64,
+    pub total_bytes: u64,
+    pub processed_bytes: u64,
+    pub remaining_bytes: u64,
+    pub disk_remaining_bytes: u64,
+    pub window_bytes_per_s: u64,
+    pub dirty_bytes_per_s: u64,
+    pub settings_downtime_ms: Option<u64>,
+    pub settings_speed_mib_per_s: Option<u64>,
+}
+
+impl From<&Sample> for SampleRecord {
+    fn from(sample: &Sample) -> Self {
+        Self {
+            at_ns: sample.at.as_nanos(),
+            state: sample.state,
+            iteration: sample.iteration,
+            sync_at_ns: sample.sync_at.map(Timestamp::as_nanos),
+            elapsed_ms: sample.elapsed_ms,
+            total_bytes: sample.total_bytes,
+            processed_bytes: sample.processed_bytes,
+            remaining_bytes: sample.remaining_bytes,
+            disk_remaining_bytes: sample.disk_remaining_bytes,
+            window_bytes_per_s: sample.window_bytes_per_s,
+            dirty_bytes_per_s: sample.dirty_bytes_per_s,
+            settings_downtime_ms: sample.settings.map(|s| s.downtime_ms),
+            settings_speed_mib_per_s: sample.settings.map(|s| s.speed_mib_per_s),
+        }
+    }
+}
+
+impl From<&SampleRecord> for Sample {
+    fn from(record: &SampleRecord) -> Self {
+        let settings = record
+            .settings_downtime_ms
+            .zip(record.settings_speed_mib_per_s);
+        Self {
+            at: Timestamp::from_nanos(record.at_ns),
+            state: record.state,
+            iteration: record.iteration,
+            sync_at: record.sync_at_ns.map(Timestamp::from_nanos),
+            elapsed_ms: record.elapsed_ms,
+            total_bytes: record.total_bytes,
+            processed_bytes: record.processed_bytes,
+            remaining_bytes: record.remaining_bytes,
+            disk_remaining_bytes: record.disk_remaining_bytes,
+            window_bytes_per_s: record.window_bytes_per_s,
+            dirty_bytes_per_s: record.dirty_bytes_per_s,
+            settings: settings.map(|(downtime_ms, speed_mib_per_s)| Settings {
+                downtime_ms,
+                speed_mib_per_s,
+            }),
+        }
+    }
+}
+
+/// [`Action`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActionRecord {
+    /// [`Action::Abort`].
+    Abort,
+    /// [`Action::StartPostcopy`].
+    Postcopy,
+    /// [`Action::Suspend`].
+    Suspend,
+}
+
+impl From<Action> for ActionRecord {
+    fn from(action: Action) -> Self {
+        match action {
+            Action::Abort => Self::Abort,
+            Action::StartPostcopy => Self::Postcopy,
+            Action::Suspend => Self::Suspend,
+        }
+    }
+}
+
+impl From<ActionRecord> for Action {
+    fn from(record: ActionRecord) -> Self {
+        match record {
+            ActionRecord::Abort => Self::Abort,
+            ActionRecord::Postcopy => Self::StartPostcopy,
+            ActionRecord::Suspend => Self::Suspend,
+        }
+    }
+}
+
+/// [`Target`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TargetRecord {
+    /// The downtime limit, milliseconds.
+    pub downtime_ms: Option<u32>,
+    /// The speed limit, MiB/s.
+    pub speed_mib_per_s: Option<u64>,
+    /// The step that ends or turns the job.
+    pub action: Option<ActionRecord>,
+}
+
+impl From<&Target> for TargetRecord {
+    fn from(target: &Target) -> Self {
+        Self {
+            downtime_ms: target.downtime_ms,
+            speed_mib_per_s: target.speed_mib_per_s,
+            action: target.action.map(ActionRecord::from),
+        }
+    }
+}
+
+impl From<&TargetRecord> for Target {
+    fn from(record: &TargetRecord) -> Self {
+        Self {
+            downtime_ms: record.downtime_ms,
+            speed_mib_per_s: record.speed_mib_per_s,
+            action: record.action.map(Action::from),
+        }
+    }
+}

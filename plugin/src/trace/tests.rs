@@ -1,0 +1,307 @@
+use std::io;
+use std::time::Duration;
+
+use libvirt_hpc_control::estimate::Round;
+use libvirt_hpc_control::event::{Cause, Event, Release};
+use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
+use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::target::{Action, Target};
+use libvirt_hpc_control::time::Timestamp;
+
+use super::*;
+use crate::laws::LawName;
+
+fn policy() -> Policy {
+    Policy {
+        downtime_max_ms: Some(500),
+        deadline: Some(Deadline {
+            after: Duration::from_secs(60),
+            then: Then::Postcopy,
+        }),
+        speed_max_mib_per_s: Some(20),
+        switchover_bytes_per_s: Some(7),
+        timeout: Some(Timeout {
+            after: Duration::from_secs(9),
+            from: Some(Timestamp::from_nanos(3)),
+            action: Action::Suspend,
+        }),
+        postcopy_after_first_round: true,
+    }
+}
+
+fn begin() -> Begin {
+    Begin {
+        format: FORMAT,
+        versions: Versions {
+            libvirt_hpc: "0.1.0".to_owned(),
+            ..Versions::default()
+        },
+        domain: "vm \"1\"\n".to_owned(),
+        uuid: String::new(),
+        destination: "qemu+tcp://other/system".to_owned(),
+        flags: 1,
+        policy: (&policy()).into(),
+        slowdown_ppm: 100_000,
+        law: LawName::Adaptive,
+        observe: false,
+        settings_before: Some(
+            Settings {
+                downtime_ms: 300,
+                speed_mib_per_s: 7,
+            }
+            .into(),
+        ),
+    }
+}
+
+fn sample() -> Sample {
+    Sample {
+        at: Timestamp::from_nanos(u64::MAX),
+        state: JobState::Switchover,
+        iteration: 1,
+        sync_at: Some(Timestamp::from_nanos(2)),
+        elapsed_ms: 3,
+        total_bytes: 4,
+        processed_bytes: 5,
+        remaining_bytes: 6,
+        disk_remaining_bytes: 7,
+        window_bytes_per_s: 8,
+        dirty_bytes_per_s: 9,
+        settings: Some(Settings {
+            downtime_ms: 10,
+            speed_mib_per_s: 11,
+        }),
+    }
+}
+
+fn events() -> Vec<Event> {
+    let target = Target {
+        downtime_ms: Some(1),
+        speed_mib_per_s: Some(2),
+        action: Some(Action::Abort),
+    };
+    let (pause, ceiling) = (Duration::from_secs(2), Duration::from_secs(1));
+    vec![
+        Event::Begun,
+        Event::Round(Round {
+            iteration: 2,
+            remaining_bytes: 5,
+            ..Round::default()
+        }),
+        Event::Decided {
+            accept_bytes: 3,
+            cause: Cause::FirstRound,
+        },
+        Event::Targeted {
+            target,
+            cause: Cause::Reservation,
+        },
+        Event::Refused(target),
+        Event::Unreachable { pause, ceiling },
+        Event::Released(Release::Terminal),
+        Event::Released(Release::ByHand {
+            downtime_ms: 1,
+            speed_mib_per_s: 2,
+        }),
+        Event::Released(Release::Acted(Action::StartPostcopy)),
+    ]
+}
+
+fn records() -> Vec<Record> {
+    let target = TargetRecord {
+        downtime_ms: Some(7),
+        ..TargetRecord::default()
+    };
+    let mut records = vec![
+        Record::Begin(Box::new(begin())),
+        Record::Sample((&sample()).into()),
+        Record::SampleFailed {
+            at_ns: 1,
+            error: "no answer".to_owned(),
+        },
+        Record::Outcome {
+            at_ns: 2,
+            target,
+            error: None,
+        },
+        Record::Abort {
+            at_ns: 3,
+            error: Some("too late".to_owned()),
+        },
+    ];
+    records.extend(events().into_iter().map(|e| Record::Event {
+        at_ns: 1,
+        event: e.into(),
+    }));
+    records.push(Record::End(End {
+        moved: true,
+        ..End::default()
+    }));
+    records
+}
+
+fn written(records: &[Record]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = Writer::new(&mut bytes);
+    for record in records {
+        writer.write(record).expect("memory takes everything");
+    }
+    bytes
+}
+
+fn lines(text: &[u8]) -> Vec<Result<(u64, Record), ReadError>> {
+    read(text).collect()
+}
+
+#[test]
+fn what_is_written_is_read() {
+    let records = records();
+    let bytes = written(&records);
+    let read: Vec<Record> = lines(&bytes)
+        .into_iter()
+        .map(|record| record.expect("a record").1)
+        .collect();
+    assert_eq!(read, records);
+    assert_eq!(
+        bytes.iter().filter(|&&byte| byte == b'\n').count(),
+        records.len()
+    );
+}
+
+#[test]
+fn likenesses_are_exact() {
+    assert_eq!(Sample::from(&SampleRecord::from(&sample())), sample());
+    assert_eq!(
+        Sample::from(&SampleRecord::from(&Sample::default())),
+        Sample::default()
+    );
+    assert_eq!(Policy::from(&PolicyRecord::from(&policy())), policy());
+    assert_eq!(
+        Policy::from(&PolicyRecord::from(&Policy::default())),
+        Policy::default()
+    );
+    for action in [
+        None,
+        Some(Action::Abort),
+        Some(Action::StartPostcopy),
+        Some(Action::Suspend),
+    ] {
+        let target = Target {
+            action,
+            ..Target::NONE
+        };
+        assert_eq!(Target::from(&TargetRecord::from(&target)), target);
+    }
+}
+
+#[test]
+fn every_number_says_its_unit() {
+    const WITHOUT: [&str; 6] = [
+        "format",
+        "flags",
+        "iteration",
+        "iterations",
+        "syncs",
+        "slowdown_ppm",
+    ];
+    const UNITS: [&str; 6] = ["_ns", "_ms", "_bytes", "_bytes_per_s", "_mib_per_s", "_ppm"];
+    fn check(name: &str, value: &serde_json::Value) {
+        match value {
+            serde_json::Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+                // Versions are libvirt's numbers.
+                if name != "versions" {
+                    check(name, value);
+                }
+            }),
+            serde_json::Value::Number(_) => {
+                let known =
+                    WITHOUT.contains(&name) || UNITS.iter().any(|unit| name.ends_with(unit));
+                assert!(known, "{name}");
+            }
+            _ => {}
+        }
+    }
+    for line in written(&records())
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty())
+    {
+        check("", &serde_json::from_slice(line).expect("JSON"));
+    }
+}
+
+#[test]
+fn errors_name_the_line() {
+    let head = written(&records()[..1]);
+    let with = |more: &[u8]| [&head[..], more].concat();
+    let last = |text: &[u8]| lines(text).pop().expect("something").expect_err("an error");
+    assert!(matches!(last(b""), ReadError::NoBegin { line: 1 }));
+    assert!(matches!(
+        last(&written(&records()[1..2])),
+        ReadError::NoBegin { line: 1 }
+    ));
+    assert!(matches!(last(&with(&head)), ReadError::NoBegin { line: 2 }));
+    assert!(matches!(
+        last(&with(b"{}\n")),
+        ReadError::NotARecord { line: 2, .. }
+    ));
+    assert!(matches!(
+        last(&with(b"\xff\0\n")),
+        ReadError::NotARecord { line: 2, .. }
+    ));
+    let endless = vec![b' '; 1 << 20];
+    assert!(matches!(
+        last(&with(&endless)),
+        ReadError::TooLong { line: 2 }
+    ));
+    let other = Begin {
+        format: FORMAT + 1,
+        ..begin()
+    };
+    let other = written(&[Record::Begin(Box::new(other))]);
+    assert!(matches!(last(&other), ReadError::Format { found: 2 }));
+    let error = last(&with(b"{\"type\":\"sample\"}\n"));
+    assert!(
+        error.to_string().starts_with("line 2 is not a record"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_line_that_was_never_finished_is_left_out() {
+    let whole = written(&records()[..2]);
+    let cut = &whole[..whole.len() - 3];
+    assert_eq!(lines(cut).len(), 1);
+    assert!(lines(cut)[0].is_ok());
+}
+
+#[test]
+fn nothing_follows_an_error() {
+    let text = [
+        &written(&records()[..1])[..],
+        b"x\n",
+        &written(&records()[1..2]),
+    ]
+    .concat();
+    let lines = lines(&text);
+    assert_eq!((lines.len(), lines[1].is_err()), (2, true));
+}
+
+#[test]
+fn a_full_disk_is_said_once_and_costs_the_trace_alone() {
+    struct Full(usize);
+    impl io::Write for Full {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            self.0 += 1;
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut full = Full(0);
+    let mut writer = Writer::new(&mut full);
+    let record = Record::End(End::default());
+    assert!(writer.write(&record).is_err());
+    assert!(writer.write(&record).is_ok());
+    assert_eq!(full.0, 1, "not tried again");
+}

@@ -1,0 +1,248 @@
+//! Handing over: byte for byte, never to ourselves, and without loading libvirt.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod front_door_support;
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::symlink;
+use std::process::Command;
+use std::{env, fs};
+
+use front_door_support::{Door, fixture, stderr, stdout, virsh};
+
+/// Arguments that nothing but an exact copy survives.
+fn odd() -> Vec<OsString> {
+    let bytes: [&[u8]; 6] = [b"", b"a b", b"\xff\xfe", b"x\ny", b"'\"\\", b"--"];
+    bytes
+        .iter()
+        .map(|bytes| OsString::from_vec(bytes.to_vec()))
+        .collect()
+}
+
+fn said_by(program: &str, args: &[OsString]) -> Vec<u8> {
+    let mut said = program.as_bytes().to_vec();
+    for arg in args {
+        said.push(0);
+        said.extend(arg.as_bytes());
+    }
+    said
+}
+
+#[test]
+fn virsh_gets_the_arguments_byte_for_byte_and_gives_its_status() {
+    let door = Door::new();
+    let args: Vec<OsString> = [vec!["echo".into()], odd()].concat();
+    let virsh = fixture("echo-virsh.sh");
+    let output = door
+        .command()
+        .env("VIRSH_HPC_VIRSH", virsh)
+        .args(&args)
+        .output()
+        .unwrap();
+    assert_eq!(output.stdout, said_by("virsh", &args));
+    assert_eq!(output.status.code(), Some(5));
+}
+
+#[test]
+fn the_session_gets_the_arguments_byte_for_byte_and_gives_its_status() {
+    let door = Door::new();
+    let string = "-q  migrate\t'vm' d --hpc-law  stock ;# x";
+    let lines = [
+        vec![
+            "migrate".into(),
+            "v m".into(),
+            "d".into(),
+            "--hpc-observe".into(),
+        ],
+        vec![OsString::from("-q"), string.trim_start_matches("-q").into()],
+        vec![
+            "migrate".into(),
+            "vm".into(),
+            "d".into(),
+            "--xml".into(),
+            odd()[2].clone(),
+        ],
+        [vec!["hpc-policy".into()], odd()].concat(),
+        vec!["-r".into(), "hpc-replay trace".into()],
+    ];
+    for args in lines {
+        let output = door.run(&args);
+        assert_eq!(
+            output.stdout,
+            said_by("session", &args),
+            "{args:?}: {}",
+            stderr(&output)
+        );
+        assert_eq!(output.status.code(), Some(7));
+    }
+}
+
+#[test]
+fn a_missing_session_is_said_and_nothing_is_migrated() {
+    let output = Door::without_session().run(&["migrate", "vm", "d"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(
+        said.starts_with("error: cannot find virsh-hpc-session"),
+        "{said}"
+    );
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn a_missing_virsh_is_said() {
+    let door = Door::new();
+    let output = door
+        .command()
+        .env("PATH", "/nonexistent")
+        .arg("list")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).starts_with("error: cannot find virsh on PATH (/nonexistent)"));
+    let named = door
+        .command()
+        .env("VIRSH_HPC_VIRSH", "/nonexistent/v")
+        .arg("list")
+        .output()
+        .unwrap();
+    assert_eq!(named.status.code(), Some(1));
+    assert!(stderr(&named).starts_with("error: cannot start /nonexistent/v: "));
+}
+
+#[test]
+fn a_name_is_looked_up_and_an_empty_one_is_none() {
+    let door = Door::new();
+    symlink(fixture("echo-virsh.sh"), door.path("other-virsh")).unwrap();
+    let path = path_behind(&door);
+    let named = door
+        .command()
+        .env("PATH", &path)
+        .env("VIRSH_HPC_VIRSH", "other-virsh")
+        .arg("list")
+        .output();
+    assert_eq!(named.unwrap().stdout, b"virsh\0list");
+    let empty = door
+        .command()
+        .env("VIRSH_HPC_VIRSH", "")
+        .arg("-v")
+        .output()
+        .unwrap();
+    let theirs = Command::new(virsh()).arg("-v").output().unwrap();
+    assert_eq!(empty.stdout, theirs.stdout);
+}
+
+/// The search path with the door's own folder first.
+fn path_behind(door: &Door) -> OsString {
+    let rest = env::var_os("PATH").unwrap();
+    env::join_paths([door.path("")].into_iter().chain(env::split_paths(&rest))).unwrap()
+}
+
+#[test]
+fn our_own_file_under_virshs_name_is_passed_by() {
+    let theirs = Command::new(virsh()).arg("-v").output().unwrap();
+    type Install = fn(&Door);
+    let installs: [Install; 3] = [
+        |door| symlink("virsh-hpc", door.path("virsh")).unwrap(),
+        |door| fs::hard_link(door.path("virsh-hpc"), door.path("virsh")).unwrap(),
+        |door| {
+            symlink("virsh-hpc", door.path("link")).unwrap();
+            symlink("link", door.path("virsh")).unwrap();
+        },
+    ];
+    for install in installs {
+        let door = Door::new();
+        install(&door);
+        for program in ["virsh-hpc", "virsh"] {
+            let mut command = Command::new(door.path(program));
+            let output = command
+                .env("PATH", path_behind(&door))
+                .arg("-v")
+                .output()
+                .unwrap();
+            assert_eq!(
+                (&output.stdout, stderr(&output)),
+                (&theirs.stdout, String::new())
+            );
+        }
+    }
+}
+
+#[test]
+fn naming_ourselves_as_virsh_is_refused() {
+    let door = Door::new();
+    symlink("virsh-hpc", door.path("virsh")).unwrap();
+    let output = door
+        .command()
+        .env("VIRSH_HPC_VIRSH", door.path("virsh"))
+        .arg("list")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).starts_with("error: VIRSH_HPC_VIRSH names virsh-hpc itself"));
+}
+
+#[test]
+fn a_script_that_leads_back_to_us_is_noticed() {
+    for script in ["exec-circle.sh", "child-circle.sh"] {
+        for args in [
+            &["list"][..],
+            &["--help"],
+            &["migrate", "vm", "d", "--hpc-off"],
+        ] {
+            let door = Door::new();
+            symlink(fixture(script), door.path("virsh")).unwrap();
+            let mut command = door.command();
+            command
+                .env("PATH", path_behind(&door))
+                .env("DOOR", door.path("virsh-hpc"));
+            let output = command.args(args).output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{script} {args:?}");
+            let said = stderr(&output);
+            assert!(
+                said.contains("starts virsh-hpc again"),
+                "{script} {args:?}: {said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_virsh_that_may_not_be_run_does_not_end_the_search() {
+    let door = Door::new();
+    fs::write(door.path("virsh"), "not a program").unwrap();
+    let output = door
+        .command()
+        .env("PATH", path_behind(&door))
+        .arg("-v")
+        .output()
+        .unwrap();
+    let theirs = Command::new(virsh()).arg("-v").output().unwrap();
+    assert_eq!(
+        (&output.stdout, stderr(&output)),
+        (&theirs.stdout, String::new())
+    );
+}
+
+#[test]
+fn the_front_door_does_not_load_libvirt() {
+    let mut readelf = Command::new("readelf");
+    let output = readelf
+        .args([
+            OsStr::new("--dynamic"),
+            env!("CARGO_BIN_EXE_virsh-hpc").as_ref(),
+        ])
+        .output()
+        .unwrap();
+    let dynamic = stdout(&output);
+    assert!(dynamic.contains("(NEEDED)"), "{dynamic}");
+    assert!(!dynamic.contains("libvirt"), "{dynamic}");
+    let ldd = Command::new("ldd")
+        .arg(env!("CARGO_BIN_EXE_virsh-hpc"))
+        .output()
+        .unwrap();
+    assert!(ldd.status.success());
+    assert!(!stdout(&ldd).contains("libvirt"), "{}", stdout(&ldd));
+}

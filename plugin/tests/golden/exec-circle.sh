@@ -1,0 +1,3 @@
+#!/bin/sh
+# A virsh that becomes virsh-hpc again.
+exec "$DOOR" "$@"

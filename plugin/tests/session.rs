@@ -1,0 +1,139 @@
+//! The session against libvirt's built-in test driver, which has domains and metadata but no migrations.
+//!
+//! The real virsh is a script that prints what it is given.
+#![expect(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
+
+const URI: &str = "test:///default";
+const DEST: &str = "qemu+tcp://other/system";
+
+/// Runs the session; `virsh` prints its arguments, one a line, and ends with 7.
+fn session(args: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let virsh = folder.path().join("virsh");
+    fs::write(&virsh, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 7\n").unwrap();
+    fs::set_permissions(&virsh, fs::Permissions::from_mode(0o755)).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_virsh-hpc-session"))
+        .args(args)
+        .env("VIRSH_HPC_VIRSH", &virsh)
+        .env_remove("VIRSH_DEFAULT_CONNECT_URI")
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    str::from_utf8(&output.stderr).unwrap()
+}
+
+#[track_caller]
+fn is_virshs(args: &[&str], virsh_args: &[&str], said: &str) {
+    let output = session(args);
+    let given: Vec<&str> = stdout(&output).lines().collect();
+    assert_eq!(given, virsh_args, "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(7));
+    assert_eq!(stderr(&output), said);
+}
+
+#[test]
+fn an_unmarked_domain_is_virshs() {
+    let args = ["-c", URI, "migrate", "--live", "test", DEST];
+    is_virshs(&args, &args, "");
+}
+
+#[test]
+fn what_cannot_be_found_or_reached_is_virshs_to_say() {
+    for args in [
+        ["-c", URI, "migrate", "--live", "nosuch", DEST],
+        ["-c", "nodriver:///", "migrate", "--live", "test", DEST],
+    ] {
+        is_virshs(&args, &args, "");
+    }
+}
+
+#[test]
+fn off_is_off_and_virsh_never_sees_options_of_ours() {
+    let args = ["-c", URI, "migrate", "--live", "--hpc-off", "test", DEST];
+    is_virshs(&args, &["-c", URI, "migrate", "--live", "test", DEST], "");
+}
+
+#[test]
+fn control_that_was_asked_for_and_cannot_be_is_said() {
+    let args = ["-c", URI, "migrate", "--hpc-law=adaptive", "test", DEST];
+    let said = "virsh-hpc: without --live the guest is stopped throughout: this migration is plain \
+                virsh's\n";
+    is_virshs(&args, &["-c", URI, "migrate", "test", DEST], said);
+}
+
+#[test]
+fn a_policy_is_shown_set_and_cleared() {
+    let policy = |args: &[&str]| session(&[&["-c", URI, "hpc-policy", "test"], args].concat());
+    let shown = policy(&[]);
+    assert_eq!(
+        stdout(&shown),
+        "live: not marked\nconfig: not marked\n",
+        "{}",
+        stderr(&shown)
+    );
+    assert!(shown.status.success());
+
+    let set = policy(&["--set-bandwidth", "20", "--config", "--verbose"]);
+    let text = stdout(&set);
+    let (before, after) = text.split_once("config XML after:").unwrap();
+    assert!(set.status.success(), "{}", stderr(&set));
+    assert!(
+        before.starts_with("config XML before:\n<domain"),
+        "{before}"
+    );
+    assert!(!before.contains("</metadata>"), "{before}");
+    assert!(
+        before.contains("<hpc:bandwidth max=\"20\" unit=\"MiB/s\"/>"),
+        "{before}"
+    );
+    assert!(after.contains("</metadata>"), "{after}");
+
+    let cleared = policy(&["--clear"]);
+    assert_eq!(stdout(&cleared), "live: not marked\nconfig: not marked\n");
+}
+
+#[test]
+fn a_policy_that_contradicts_itself_changes_nothing() {
+    let output = session(&[
+        "-c",
+        URI,
+        "hpc-policy",
+        "test",
+        "--set-deadline",
+        "9,postcopy",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    let said = "error: <deadline>: then is postcopy, which needs <postcopy allowed=\"yes\"/>: nothing was \
+                changed\n";
+    assert_eq!(stderr(&output), said);
+}
+
+#[test]
+fn a_file_that_is_no_trace_is_refused_by_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trace");
+    fs::write(&file, "no trace\n").unwrap();
+    let output = session(&["hpc-replay", file.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(
+        said.starts_with("error: cannot replay the trace "),
+        "{said}"
+    );
+    assert!(
+        said.contains(": line 1 is not a record of a trace"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "the cause is named once: {said}");
+}
