@@ -1,0 +1,128 @@
+//! Listens to the test guests' heartbeats on a host, and reads what was heard.
+
+use anyhow::{Context, Result, bail};
+use libvirt_hpc_guest::beat::Beat;
+use libvirt_hpc_guest::listen::{ask_to_verify, heard, listen, now_ns};
+use libvirt_hpc_guest::report::{At, BASELINE_NS, measure};
+use std::path::Path;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const USAGE: &str = "usage: rig-listen now
+       rig-listen listen SOCKET LOG
+       rig-listen ready GUEST SINCE_NS SECONDS LOG
+       rig-listen verify GUEST SOCKET SECONDS LOG
+       rig-listen report GUEST SINCE_NS RUNNING_COPIES HOST=LOG...";
+const POLL: Duration = Duration::from_millis(100);
+/// How far back a guest that still lives must have been heard.
+const RECENT_NS: u64 = 2_000_000_000;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("rig-listen: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["now"] => println!("{}", now_ns()),
+        ["listen", socket, log] => listen(Path::new(socket), Path::new(log))?,
+        ["ready", guest, since, seconds, log] => {
+            let log = Log {
+                guest,
+                path: Path::new(log),
+            };
+            log.wait(
+                number(since)?,
+                number(seconds)?,
+                "running its workload",
+                |beat| beat.ready,
+            )?;
+        }
+        ["verify", guest, socket, seconds, log] => {
+            let log = Log {
+                guest,
+                path: Path::new(log),
+            };
+            verify(&log, Path::new(socket), number(seconds)?)?;
+        }
+        ["report", guest, since, copies, logs @ ..] => {
+            report(guest, number(since)?, number(copies)?, logs)?;
+        }
+        _ => bail!("{USAGE}"),
+    }
+    Ok(())
+}
+
+struct Log<'a> {
+    guest: &'a str,
+    path: &'a Path,
+}
+
+impl Log<'_> {
+    /// The first beat since `since_ns` of which `what` is true, within `seconds`.
+    fn wait(
+        &self,
+        since_ns: u64,
+        seconds: u64,
+        doing: &str,
+        what: impl Fn(&Beat) -> bool,
+    ) -> Result<Beat> {
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(seconds) {
+            let beats = heard(self.path, self.guest, since_ns)?;
+            if let Some(found) = beats.into_iter().find(|h| what(&h.beat)) {
+                return Ok(found.beat);
+            }
+            thread::sleep(POLL);
+        }
+        bail!("guest {}: not heard {doing} within {seconds} s", self.guest)
+    }
+}
+
+fn verify(log: &Log<'_>, socket: &Path, seconds: u64) -> Result<()> {
+    let asked = now_ns();
+    let before = log
+        .wait(asked.saturating_sub(RECENT_NS), 1, "at all", |_| true)?
+        .verified;
+    ask_to_verify(socket, log.guest)?;
+    let after = log.wait(asked, seconds, "done with verifying", |beat| {
+        beat.verified > before
+    })?;
+    println!("{}", after.corrupt);
+    if after.corrupt > 0 {
+        bail!("guest {}: {} corrupt pages", log.guest, after.corrupt);
+    }
+    Ok(())
+}
+
+fn report(guest: &str, since_ns: u64, running_copies: u64, logs: &[&str]) -> Result<()> {
+    let mut beats = Vec::new();
+    for pair in logs {
+        let (host, log) = pair
+            .split_once('=')
+            .with_context(|| format!("`{pair}` is not HOST=LOG"))?;
+        let found = heard(Path::new(log), guest, since_ns.saturating_sub(BASELINE_NS))?;
+        beats.extend(found.into_iter().map(|heard| At { host, heard }));
+    }
+    beats.sort_by_key(|at| at.heard.at_ns);
+    let mut report =
+        measure(&beats, since_ns).with_context(|| format!("guest {guest}: not heard since"))?;
+    report.running_copies = running_copies;
+    println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}
+
+fn number<T: FromStr>(text: &str) -> Result<T> {
+    text.parse()
+        .ok()
+        .with_context(|| format!("`{text}` is not a number in range"))
+}

@@ -1,0 +1,11 @@
+//! The two sides of a test guest: what computes inside it (`libvirt-hpc-guest`) and what listens
+//! to it on the host (`rig-listen`). They share the heartbeat line of [`beat`].
+
+pub mod beat;
+pub mod config;
+pub mod listen;
+pub mod memory;
+pub mod pace;
+pub mod priority;
+pub mod report;
+pub mod workload;

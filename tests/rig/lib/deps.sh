@@ -1,0 +1,20 @@
+# The machine's own packages.
+# shellcheck shell=bash
+
+DEPS=(mmdebstrap debian-archive-keyring iproute2 util-linux busybox-static cpio procps
+    libvirt-dev libvirt-clients pkg-config libxml2-utils gcc)
+
+rig_deps() {
+    local package missing=()
+    command -v apt-get >/dev/null || die "deps: this is not a Debian machine; install by hand: ${DEPS[*]}"
+    for package in "${DEPS[@]}"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
+    done
+    [ ${#missing[@]} -eq 0 ] && return
+    note "installing ${missing[*]}"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get install -y -q --no-install-recommends "${missing[@]}" >&2 && return
+    # The package lists may be older than the archive.
+    apt-get update -q >&2
+    apt-get install -y -q --no-install-recommends "${missing[@]}" >&2
+}

@@ -1,0 +1,121 @@
+# Guests: our kernel and initramfs, no disk, the heartbeat on a virtio-serial channel.
+# shellcheck shell=bash
+
+rig_guest() {
+    local name=${1:-} memory=512 vcpus=1 workload=idle fill='' host=alpha persistent='' policy='' xml since
+    [[ $name =~ ^[A-Za-z0-9_-]+$ ]] || die "guest: expected NAME of letters, digits, - and _"
+    shift
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --persistent) persistent=yes ;;
+            --marked)
+                policy="<hpc:migration xmlns:hpc='urn:libvirt-hpc:domain:1.0'>"
+                case ${2:-} in '<'*) policy+=$2 && shift ;; esac
+                policy+='</hpc:migration>'
+                ;;
+            --memory | --vcpus | --workload | --fill | --host)
+                [ $# -ge 2 ] || die "guest: $1 needs a value"
+                local "${1#--}=$2"
+                shift
+                ;;
+            *) die "guest: unknown argument '$1'" ;;
+        esac
+        shift
+    done
+    need_host "$host" >/dev/null
+    choose_accelerator "$host"
+    xml=$SHARE/$name.xml
+    domain_xml >"$xml"
+    since=$("$LISTEN" now)
+    start_domain
+    wait_ready
+    "$LISTEN" now >"$SHARE/$name.since"
+}
+
+start_domain() {
+    if [ -n "$persistent" ]; then
+        in_host "$host" virsh -q define "/rig/$name.xml" >&2
+        in_host "$host" virsh -q start "$name" >&2
+    else
+        in_host "$host" virsh -q create "/rig/$name.xml" >&2
+    fi
+}
+
+# Boot and first pass take 10 s for 512 MiB on an idle machine under TCG; give a busy one 3 min.
+wait_ready() {
+    local try
+    for try in {1..36}; do
+        ! "$LISTEN" ready "$name" "$since" 5 "$SHARE/$host.beats" 2>/dev/null || return 0
+        runs_on "$host" "$name" || break
+    done
+    grep -aE -A 3 'Error:|Out of memory|Kernel panic' "$SHARE/$name.console" >&2 || true
+    die "guest: $name did not run its workload after $((try * 5)) s; its console is $SHARE/$name.console"
+}
+
+# MiB filled: 70 % of the memory, but the kernel and the workload need some for themselves.
+default_fill() {
+    echo $((memory * 7 / 10 < memory - 112 ? memory * 7 / 10 : memory - 112))
+}
+
+# Reads the caller's variables: one guest, one template.
+domain_xml() {
+    local type=qemu
+    [ "$ACCELERATOR" = tcg ] || type=kvm
+    cat <<END
+<domain type='$type'>
+  <name>$name</name>
+  <metadata>$policy</metadata>
+  <memory unit='MiB'>$memory</memory>
+  <vcpu>$vcpus</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <kernel>/boot/rig/vmlinuz</kernel>
+    <initrd>/boot/rig/initrd</initrd>
+    <cmdline>$KERNEL_ARGUMENTS hpc.name=$name hpc.fill=${fill:-$(default_fill)} hpc.work=$workload</cmdline>
+  </os>
+  <features><acpi/></features>
+  <cpu mode='custom'><model>qemu64</model></cpu>
+  <on_reboot>destroy</on_reboot>
+  <on_crash>destroy</on_crash>
+  <devices>
+    <emulator>/usr/bin/qemu-system-x86_64</emulator>
+    <serial type='file'><source path='/rig/$name.console' append='on'/></serial>
+    <channel type='unix'>
+      <source mode='connect' path='/run/rig-listen'/>
+      <target type='virtio' name='org.libvirt-hpc.beat'/>
+    </channel>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+END
+}
+
+# mitigations=off: page-table isolation flushes TCG's translation buffers at every system call.
+KERNEL_ARGUMENTS='console=ttyS0 quiet panic=1 mitigations=off'
+
+# Sets ACCELERATOR to tcg or kvm. A /dev/kvm that opens may still not boot a stock kernel (nested,
+# paravirtual), so the real guest is booted once under KVM, and the answer kept.
+choose_accelerator() {
+    local host=$1 major answer
+    answer=$CACHE/kvm.$(uname -r)
+    ACCELERATOR=${LIBVIRT_HPC_RIG_ACCEL:-}
+    if [ -z "$ACCELERATOR" ]; then
+        [ -e "$answer" ] || probe_kvm "$host" >"$answer"
+        ACCELERATOR=$(<"$answer")
+    fi
+    [ "$ACCELERATOR" = tcg ] || return 0
+    major=$(in_host "$host" qemu-system-x86_64 --version | sed -n 's/.*version \([0-9]*\)\..*/\1/p')
+    [ "${major:-0}" -ge 10 ] ||
+        die "guest: QEMU ${major:-?} corrupts memory that migrates under TCG; QEMU 10 or later is needed"
+}
+
+probe_kvm() {
+    local host=$1
+    if [ -w /dev/kvm ] && in_host "$host" timeout 20 qemu-system-x86_64 -accel kvm -cpu qemu64 -m 256 \
+        -nographic -nodefaults -serial stdio -no-reboot -kernel /boot/rig/vmlinuz -initrd /boot/rig/initrd \
+        -append "$KERNEL_ARGUMENTS hpc.probe" </dev/null 2>/dev/null | grep -q 'rig: booted'; then
+        echo kvm
+    else
+        echo tcg
+    fi
+}

@@ -1,0 +1,105 @@
+# Hosts: namespaces kept alive by their first process (see host-init).
+# shellcheck shell=bash
+
+rig_up() {
+    local old=() rate=1gbit host release
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --old) old=(--old) ;;
+            --rate)
+                rate=${2:?--rate needs a rate}
+                shift
+                ;;
+            *) die "up: unknown argument '$1'" ;;
+        esac
+        shift
+    done
+    release=$(release_of "${old[@]}")
+    for host in "${HOSTS[@]}"; do
+        ! host_pid "$host" >/dev/null || die "up: host $host is up already; 'rig down' first"
+    done
+    rig_down
+    rig_build "${old[@]}"
+    mkdir -p "$SHARE"
+    echo "$release" >"$STATE/release"
+    start_host "$release" alpha 10.77.0.1 6d0f4b5e-7c1a-4f7e-9a51-00000000000a
+    start_host "$release" beta 10.77.0.2 6d0f4b5e-7c1a-4f7e-9a51-00000000000b
+    make_link "$rate"
+    for host in "${HOSTS[@]}"; do
+        wait_for 60 "libvirtd of $host (see $SHARE/$host.*log)" in_host "$host" virsh -c qemu:///system list
+    done
+    wait_for 20 "beta's libvirtd over the link" in_host alpha virsh -c qemu+tcp://beta/system list
+    wait_for 20 "alpha's libvirtd over the link" in_host beta virsh -c qemu+tcp://alpha/system list
+}
+
+start_host() {
+    local release=$1 host=$2 address=$3 uuid=$4 parent
+    mkdir -p "$STATE/$host.root"
+    setsid unshare --net --mount --uts --ipc --pid --fork --propagation private \
+        "$RIG_DIR/host-init" "$STATE" "$CACHE" "$release" "$host" "$address" "$uuid" \
+        </dev/null >"$SHARE/$host.log" 2>&1 &
+    parent=$!
+    wait_for 10 "the first process of $host (see $SHARE/$host.log)" first_child "$parent"
+    first_child "$parent" >"$STATE/$host.pid"
+    wait_for 10 "host $host (see $SHARE/$host.log)" host_pid "$host"
+}
+
+# Once unshare has forked: the pid of what it forked.
+first_child() {
+    local children
+    children=$(<"/proc/$1/task/$1/children") 2>/dev/null
+    [ -n "$children" ] && echo "${children%% *}"
+}
+
+rig_down() {
+    local host pid
+    for host in "${HOSTS[@]}"; do
+        if pid=$(host_pid "$host"); then
+            kill -KILL "$pid"
+            wait_for 20 "the end of host $host" gone "$pid"
+        fi
+    done
+    if [ -e "$STATE/release" ]; then
+        remove_tree "$STATE" "$(dirname "$STATE")"
+    fi
+}
+
+gone() {
+    [ ! -e "/proc/$1" ]
+}
+
+rig_status() {
+    local host
+    host_pid alpha >/dev/null || { echo "down"; return 1; }
+    echo "release $(<"$STATE/release"), link $(<"$STATE/rate")"
+    for host in "${HOSTS[@]}"; do
+        echo "$host: $(in_host "$host" virsh -q list --all 2>&1 | tr -s ' ' | tr '\n' ';')"
+    done
+}
+
+rig_install() {
+    local host file name
+    [ $# -gt 0 ] || die "install: expected FILE…"
+    for file in "$@"; do
+        [ -f "$file" ] || die "install: no file $file"
+        name=$(basename "$file")
+        for host in "${HOSTS[@]}"; do
+            # shellcheck disable=SC2016 # for the host's shell to expand
+            in_host "$host" sh -c 'cat >"/usr/bin/$0.new" && chmod 755 "/usr/bin/$0.new" && mv "/usr/bin/$0.new" "/usr/bin/$0"' "$name" <"$file"
+        done
+    done
+}
+
+rig_daemon() {
+    local host=${1:-} action=${2:-} prefix=${4:-:}
+    case $action in
+        start) in_host "$host" sh -c "$prefix; exec libvirtd --listen --daemon" ;;
+        stop) in_host "$host" pkill -TERM -x libvirtd && wait_for 20 "its end" no_libvirtd "$host" ;;
+        kill) in_host "$host" pkill -KILL -x libvirtd && wait_for 20 "its end" no_libvirtd "$host" ;;
+        *) die "daemon: expected HOST start|stop|kill" ;;
+    esac
+}
+
+no_libvirtd() {
+    ! in_host "$1" pgrep -x libvirtd
+}

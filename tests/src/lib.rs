@@ -1,0 +1,5 @@
+//! The plant and the rig.
+#![forbid(unsafe_code)]
+
+pub mod plant;
+pub mod rig;

@@ -1,0 +1,205 @@
+//! What follows what in the migration thread; the drawing is in the module above.
+
+use std::time::Duration;
+
+use super::super::nanos;
+use super::super::outcome::{End, Sync};
+use super::super::qemu::MAX_WAIT_NS;
+use super::super::ram::{Allowance, Stop};
+use super::super::window::Window;
+use super::{Engine, Phase, Step};
+
+impl Engine {
+    /// Ends the step and begins the next.
+    pub(in super::super) fn turn(&mut self) {
+        let now_ns = self.step.to_ns;
+        match self.phase {
+            Phase::Setup => self.begin(now_ns),
+            Phase::Send { tick_end_ns, stop } => self.sent(now_ns, tick_end_ns, stop),
+            Phase::Throttled => self.throttled(now_ns),
+            Phase::Sync => {
+                self.sync(now_ns);
+                self.decide(now_ns);
+            }
+            Phase::FinalSync => {
+                self.sync(now_ns);
+                self.flush(now_ns, Phase::Flush);
+            }
+            Phase::Flush => self.flush(now_ns, Phase::Flush),
+            Phase::Device => self.end(now_ns, End::Completed),
+            Phase::Turn => {
+                self.notices += 1;
+                self.flush(now_ns, Phase::Fetch);
+            }
+            Phase::Fetch => self.flush(now_ns, Phase::Fetch),
+            Phase::Ended(_) => {}
+        }
+    }
+
+    /// Memory begins to flow.
+    fn begin(&mut self, now_ns: u64) {
+        self.sync(now_ns);
+        self.window = Window::begin(now_ns, self.settings, self.ram.pending_bytes());
+        self.check(now_ns);
+    }
+
+    /// The loop's head: the cheap estimate.
+    fn check(&mut self, now_ns: u64) {
+        let pending = self.ram.pending_bytes();
+        if pending < self.threshold_bytes() {
+            let cost_ns = self.qemu.sync_ns(self.total_bytes());
+            self.stand(now_ns, Phase::Sync, cost_ns);
+        } else {
+            self.decide(now_ns);
+        }
+    }
+
+    /// Completes, turns to post-copy, or sends.
+    fn decide(&mut self, now_ns: u64) {
+        let pending = self.ram.pending_bytes();
+        if pending == 0 || pending < self.threshold_bytes() {
+            self.complete(now_ns);
+        } else if self.orders.postcopy {
+            self.turn_to_postcopy(now_ns);
+        } else {
+            self.send(now_ns, now_ns.saturating_add(MAX_WAIT_NS));
+        }
+    }
+
+    fn threshold_bytes(&self) -> u64 {
+        if self.orders.force {
+            u64::MAX
+        } else {
+            self.window.threshold_bytes
+        }
+    }
+
+    /// `ram_save_iterate` up to the tick's end, as far as the link's rate is known.
+    fn send(&mut self, now_ns: u64, tick_end_ns: u64) {
+        let (rate, until_ns) = self.link.rate(self.seed, now_ns);
+        let budget_bytes = self.window.budget_bytes();
+        if rate == 0 {
+            // The write blocks, whatever the tick.
+            let blocked_ns = until_ns.saturating_sub(now_ns);
+            return self.stand(
+                now_ns,
+                Phase::Send {
+                    tick_end_ns,
+                    stop: Stop::Time,
+                },
+                blocked_ns,
+            );
+        }
+        let span_ns = tick_end_ns.min(until_ns).saturating_sub(now_ns).max(1);
+        let allowed = Allowance {
+            bytes_per_s: rate,
+            span_ns,
+            budget_bytes,
+        };
+        let (stop, wire_bytes) = self.move_memory(now_ns, allowed);
+        self.window.sent(wire_bytes);
+        self.phase = Phase::Send { tick_end_ns, stop };
+    }
+
+    /// A stretch of sending is over.
+    fn sent(&mut self, now_ns: u64, tick_end_ns: u64, stop: Stop) {
+        if stop == Stop::Time && now_ns < tick_end_ns {
+            return self.send(now_ns, tick_end_ns);
+        }
+        let fresh = self.window.update(now_ns, self.settings, &self.qemu);
+        if stop == Stop::Budget && !fresh {
+            let wait_ns = self.window.end_ns().saturating_sub(now_ns);
+            return self.stand(now_ns, Phase::Throttled, wait_ns);
+        }
+        self.check(now_ns);
+    }
+
+    /// The window that was used up is over.
+    fn throttled(&mut self, now_ns: u64) {
+        self.window.update(now_ns, self.settings, &self.qemu);
+        self.check(now_ns);
+    }
+
+    fn sync(&mut self, now_ns: u64) {
+        let new_bytes = self.ram.sync(self.guest_ns(now_ns));
+        let remaining_bytes = self.ram.pending_bytes();
+        self.window.synced(now_ns, new_bytes, remaining_bytes);
+        self.syncs.push(Sync {
+            at: Duration::from_nanos(now_ns),
+            remaining_bytes,
+        });
+        self.notices += 1;
+    }
+
+    /// `migration_completion`: the guest stops, the speed limit is gone.
+    fn complete(&mut self, now_ns: u64) {
+        self.orders.stopped_ns.get_or_insert(now_ns);
+        self.notices += 1;
+        let cost_ns = self.qemu.sync_ns(self.total_bytes());
+        self.stand(now_ns, Phase::FinalSync, cost_ns);
+    }
+
+    /// `postcopy_start`: a last sync for the discard bitmap, and the guest goes.
+    fn turn_to_postcopy(&mut self, now_ns: u64) {
+        self.orders.stopped_ns.get_or_insert(now_ns);
+        self.sync(now_ns);
+        let stopped_ns = self.guest_ns(now_ns);
+        let pause_ns = nanos(self.qemu.postcopy_pause);
+        self.pause_ns = (now_ns - stopped_ns).saturating_add(pause_ns);
+        self.stand(now_ns, Phase::Turn, pause_ns);
+    }
+
+    /// Sends the rest as fast as the link takes it; then what follows `phase`.
+    fn flush(&mut self, now_ns: u64, phase: Phase) {
+        if self.ram.pending_bytes() == 0 {
+            return match phase {
+                Phase::Fetch => self.end(now_ns, End::Postcopy),
+                _ => self.stand(now_ns, Phase::Device, nanos(self.qemu.fixed_pause)),
+            };
+        }
+        let (rate, until_ns) = self.link.rate(self.seed, now_ns);
+        let span_ns = until_ns.saturating_sub(now_ns);
+        if rate == 0 {
+            return self.stand(now_ns, phase, span_ns);
+        }
+        self.move_memory(
+            now_ns,
+            Allowance {
+                bytes_per_s: rate,
+                span_ns,
+                budget_bytes: u64::MAX,
+            },
+        );
+        self.phase = phase;
+    }
+
+    /// A step that sends: why it stops, and the bytes on the wire.
+    fn move_memory(&mut self, now_ns: u64, allowed: Allowance) -> (Stop, u64) {
+        let pending_before = self.ram.pending_bytes();
+        let guest_ns = self.guest_ns(now_ns);
+        let sent = self.ram.send(&self.qemu, guest_ns, allowed);
+        self.step = Step {
+            from_ns: now_ns,
+            to_ns: now_ns.saturating_add(sent.span_ns.max(1)),
+            sent_before: self.step.sent_after,
+            sent_after: self.step.sent_after.saturating_add(sent.wire_bytes),
+            pending_before,
+            pending_after: self.ram.pending_bytes(),
+        };
+        (sent.stop, sent.wire_bytes)
+    }
+
+    /// A step that sends nothing.
+    fn stand(&mut self, now_ns: u64, phase: Phase, span_ns: u64) {
+        let pending = self.ram.pending_bytes();
+        self.step = Step {
+            from_ns: now_ns,
+            to_ns: now_ns.saturating_add(span_ns),
+            sent_before: self.step.sent_after,
+            sent_after: self.step.sent_after,
+            pending_before: pending,
+            pending_after: pending,
+        };
+        self.phase = phase;
+    }
+}

@@ -1,0 +1,58 @@
+//! How a migration ended, and what it cost.
+
+use std::time::Duration;
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The guest runs on the destination, all its memory with it.
+    Completed,
+    /// The same, by way of post-copy.
+    Postcopy,
+    /// The job was aborted: the guest runs on the source.
+    Aborted,
+    /// The job failed: the guest runs on the source.
+    Failed,
+    /// It had not ended when the looking ended.
+    Never,
+}
+
+/// A bitmap sync, as it truly was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sync {
+    /// When it ended, from the job's begin.
+    pub at: Duration,
+    /// Bytes left right after it.
+    pub remaining_bytes: u64,
+}
+
+/// What a migration cost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// How it ended.
+    pub end: End,
+    /// From the job's begin to its end.
+    pub total: Duration,
+    /// How long the guest stood still.
+    pub pause: Duration,
+    /// How long it ran under pre-copy.
+    pub precopy: Duration,
+    /// Bytes on the wire.
+    pub bytes: u64,
+    /// Bitmap syncs (`memory_iteration`), the first at setup and the last in the pause.
+    pub iterations: u64,
+}
+
+impl Outcome {
+    /// `J = pause + delta x precopy`, seconds (control-theory: cost and the knee rule); infinite
+    /// if the guest did not arrive. What post-copy costs after its pause is not in it.
+    #[must_use]
+    pub fn j(&self, delta: f64) -> f64 {
+        match self.end {
+            End::Completed | End::Postcopy => {
+                self.pause.as_secs_f64() + delta * self.precopy.as_secs_f64()
+            }
+            End::Aborted | End::Failed | End::Never => f64::INFINITY,
+        }
+    }
+}

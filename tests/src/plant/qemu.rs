@@ -1,0 +1,116 @@
+//! The constants of QEMU and libvirt.
+
+use std::time::Duration;
+
+use super::guest::PAGE_BYTES;
+
+/// libvirt's "unlimited" speed, MiB/s (`QEMU_DOMAIN_MIG_BANDWIDTH_MAX`).
+pub const UNLIMITED_MIB_PER_S: u64 = 8_796_093_022_207;
+
+/// Highest limit QEMU takes, milliseconds (`MAX_MIGRATE_DOWNTIME`).
+pub(super) const MAX_DOWNTIME_MS: u64 = 2_000_000;
+
+/// What a window is, ns (`BUFFER_DELAY`, migration/migration.c).
+pub(super) const WINDOW_NS: u64 = 100_000_000;
+
+/// How long the sender goes on before it looks at the rest of the loop, ns (`MAX_WAIT`, migration/ram.c).
+pub(super) const MAX_WAIT_NS: u64 = 50_000_000;
+
+/// How QEMU and libvirt are set, and what their work costs on these hosts.
+#[derive(Clone, Debug)]
+pub struct Qemu {
+    /// `downtime-limit` at the start, milliseconds.
+    pub downtime_limit_ms: u64,
+    /// `max-bandwidth` at the start, MiB/s.
+    pub speed_mib_per_s: u64,
+    /// `avail-switchover-bandwidth`, bytes/s; none uses the window's.
+    pub avail_switchover_bytes_per_s: Option<u64>,
+    /// The `postcopy-ram` capability: without it, post-copy is refused.
+    pub postcopy: bool,
+    /// From the job's begin until memory flows.
+    pub setup: Duration,
+    /// c0: what a pause costs beside memory and its last sync (vCPU stop, device state, destination's start).
+    pub fixed_pause: Duration,
+    /// The pause of going over to post-copy.
+    pub postcopy_pause: Duration,
+    /// What a bitmap sync costs at least; the sender stands meanwhile.
+    pub sync: Duration,
+    /// What a sync costs more for each GiB of guest memory.
+    pub sync_per_gib: Duration,
+    /// How fast zero pages are told from others, bytes/s.
+    pub zero_scan_bytes_per_s: u64,
+    /// A zero page on the wire, bytes.
+    pub zero_page_bytes: u64,
+    /// The header of any other page on the wire, bytes.
+    pub page_header_bytes: u64,
+    /// Memory whose dirty log is cleared at once (`x-clear-bitmap-shift`), bytes.
+    pub log_clear_bytes: u64,
+    /// How long `virDomainGetJobStats` takes.
+    pub monitor_latency: Duration,
+}
+
+impl Default for Qemu {
+    /// QEMU 10.0's defaults under libvirt; costs as measured on small guests, or reported for big ones.
+    fn default() -> Self {
+        Self {
+            downtime_limit_ms: 300,
+            speed_mib_per_s: UNLIMITED_MIB_PER_S,
+            avail_switchover_bytes_per_s: None,
+            postcopy: false,
+            setup: Duration::from_millis(20),
+            fixed_pause: Duration::from_millis(25),
+            postcopy_pause: Duration::from_millis(280),
+            sync: Duration::from_millis(1),
+            sync_per_gib: Duration::from_micros(400),
+            zero_scan_bytes_per_s: 6_000_000_000,
+            zero_page_bytes: 9,
+            page_header_bytes: 8,
+            log_clear_bytes: 1 << 30,
+            monitor_latency: Duration::from_millis(2),
+        }
+    }
+}
+
+impl Qemu {
+    /// An ideal one: nothing but pages costs time or bytes. For closed forms.
+    #[must_use]
+    pub fn ideal() -> Self {
+        Self {
+            setup: Duration::ZERO,
+            fixed_pause: Duration::ZERO,
+            postcopy_pause: Duration::ZERO,
+            sync: Duration::ZERO,
+            sync_per_gib: Duration::ZERO,
+            zero_page_bytes: 0,
+            page_header_bytes: 0,
+            ..Self::default()
+        }
+    }
+
+    /// What one sync of `total_bytes` of memory costs, ns.
+    pub(super) fn sync_ns(&self, total_bytes: u64) -> u64 {
+        let growing = super::scale(total_bytes, super::nanos(self.sync_per_gib), 1 << 30);
+        super::nanos(self.sync).saturating_add(growing)
+    }
+
+    /// What `raw_bytes` of memory are on the wire, bytes.
+    pub(super) fn wire_bytes(&self, raw_bytes: u64, zero: bool) -> u64 {
+        let page = if zero {
+            self.zero_page_bytes
+        } else {
+            PAGE_BYTES + self.page_header_bytes
+        };
+        super::scale(raw_bytes, page, PAGE_BYTES)
+    }
+
+    /// How long `raw_bytes` of memory take to find and send at `bytes_per_s`, ns; never 0.
+    pub(super) fn send_ns(&self, raw_bytes: u64, zero: bool, bytes_per_s: u64) -> u64 {
+        let wire = super::scale(
+            self.wire_bytes(raw_bytes, zero),
+            super::NANOS_PER_S,
+            bytes_per_s,
+        );
+        let scan = super::scale(raw_bytes, super::NANOS_PER_S, self.zero_scan_bytes_per_s);
+        wire.saturating_add(if zero { scan } else { 0 }).max(1)
+    }
+}

@@ -1,0 +1,287 @@
+//! The two-host rig, driven from tests: hosts, guests, migrations, and what the guests' users saw.
+//!
+//! Everything real is behind `tests/rig/rig`; this is a thin, typed way in.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+/// The hosts. Guests start on the first.
+pub const HOSTS: [&str; 2] = ["alpha", "beta"];
+
+/// Where guests go.
+pub const DESTINATION: &str = "qemu+tcp://beta/system";
+
+/// What the guest's users saw of a move; `rig report`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Report {
+    /// Whether the guest was heard on both hosts.
+    pub moved: bool,
+    /// From the last heartbeat on the old host to the first on the new one.
+    pub pause_ms: Option<f64>,
+    /// The longest silence, whatever its cause.
+    pub longest_gap_ms: f64,
+    /// From the beginning to the first heartbeat on the new host.
+    pub arrived_after_ms: Option<f64>,
+    /// Work lost until the arrival, in time of the guest's undisturbed speed.
+    pub work_lost_ms: Option<f64>,
+    /// Pages the guest found corrupt.
+    pub corrupt_pages: u64,
+    /// Hosts on which the guest runs.
+    pub running_copies: u64,
+}
+
+/// One migration: the command's answer, its time, and the guest's report.
+#[derive(Debug)]
+pub struct Move {
+    /// What the command printed, and its status.
+    pub output: Output,
+    /// From the command's start to its end.
+    pub total: Duration,
+    /// What the guest's users saw.
+    pub report: Report,
+}
+
+impl Move {
+    /// The pause as the guest's users saw it.
+    ///
+    /// # Errors
+    /// When the guest did not move.
+    pub fn pause(&self) -> Result<Duration> {
+        let ms = self
+            .report
+            .pause_ms
+            .with_context(|| format!("the guest did not move: {self:?}"))?;
+        Ok(Duration::from_secs_f64(ms / 1000.0))
+    }
+
+    /// J = pause + delta x (time under pre-copy), seconds, at the default delta of 10 %; with the whole
+    /// time for the time under pre-copy, as the grid is judged.
+    ///
+    /// # Errors
+    /// When the guest did not move.
+    pub fn j(&self) -> Result<f64> {
+        Ok(self.pause()?.as_secs_f64() + 0.1 * self.total.as_secs_f64())
+    }
+
+    /// What the command said on standard error.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        String::from_utf8_lossy(&self.output.stderr).into_owned()
+    }
+}
+
+/// Two hosts that are up; down again when dropped.
+#[derive(Debug)]
+pub struct Rig {
+    script: PathBuf,
+}
+
+impl Rig {
+    /// Brings the hosts up, with `options` of `rig up`, and our programs into them.
+    ///
+    /// # Errors
+    /// When the rig cannot be built or started; what it said is on our standard error.
+    pub fn up(options: &[&str]) -> Result<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("rig/rig");
+        let rig = Self { script };
+        let build: Vec<_> = ["build"]
+            .iter()
+            .chain(options.iter().filter(|o| **o == "--old"))
+            .collect();
+        rig.must(build)?;
+        rig.must(["down"])?;
+        rig.must(["up"].iter().chain(options))?;
+        rig.must([
+            OsStr::new("install"),
+            program("virsh-hpc")?.as_os_str(),
+            program("virsh-hpc-session")?.as_os_str(),
+        ])?;
+        Ok(rig)
+    }
+
+    /// Starts a guest on the first host and waits until its workload runs.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn guest(&self, name: &str, options: &[&str]) -> Result<()> {
+        self.must(["guest", name].iter().chain(options)).map(drop)
+    }
+
+    /// Ends a guest wherever it is. One that is nowhere is no error.
+    pub fn destroy(&self, name: &str) {
+        for host in HOSTS {
+            drop(self.run(host, &["virsh", "-q", "destroy", name]));
+        }
+    }
+
+    /// Changes the link: a rate, `cut` or `restore`.
+    ///
+    /// # Errors
+    /// When the rig refuses.
+    pub fn link(&self, what: &str) -> Result<()> {
+        self.must(["link", what]).map(drop)
+    }
+
+    /// Starts, stops or kills the libvirtd of a host.
+    ///
+    /// # Errors
+    /// When the rig refuses.
+    pub fn daemon(&self, host: &str, verb: &str) -> Result<()> {
+        self.must(["daemon", host, verb]).map(drop)
+    }
+
+    /// Starts the libvirtd of a host behind a shell command, such as `ulimit`.
+    ///
+    /// # Errors
+    /// When the rig refuses.
+    pub fn daemon_with(&self, host: &str, prefix: &str) -> Result<()> {
+        self.must(["daemon", host, "start", "--", prefix]).map(drop)
+    }
+
+    /// Runs a command in a host.
+    ///
+    /// # Errors
+    /// When it cannot be started; its status is in the answer.
+    pub fn run(&self, host: &str, command: &[&str]) -> Result<Output> {
+        let output = self.rig(["exec", host].iter().chain(command)).output();
+        output.with_context(|| format!("running {command:?} on {host}"))
+    }
+
+    /// Starts a command in a host.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn spawn(&self, host: &str, command: &[&str]) -> Result<Child> {
+        let mut rig = self.rig(["exec", host].iter().chain(command));
+        rig.stdout(Stdio::piped()).stderr(Stdio::piped());
+        rig.spawn()
+            .with_context(|| format!("starting {command:?} on {host}"))
+    }
+
+    /// The hosts' monotonic clock.
+    ///
+    /// # Errors
+    /// When the rig is not built.
+    pub fn now(&self) -> Result<Duration> {
+        let output = self.must(["now"])?;
+        let text = String::from_utf8(output.stdout)?;
+        Ok(Duration::from_nanos(
+            text.trim()
+                .parse()
+                .with_context(|| format!("rig now: '{text}'"))?,
+        ))
+    }
+
+    /// What a guest's users saw since `since`.
+    ///
+    /// # Errors
+    /// When nothing was heard of it.
+    pub fn report(&self, name: &str, since: Duration) -> Result<Report> {
+        let output = self.must(["report", name, "--since", &since.as_nanos().to_string()])?;
+        serde_json::from_slice(&output.stdout).context("reading rig report")
+    }
+
+    /// Migrates `name` with `command` (`virsh migrate ...` or ours) and measures it. `meanwhile` runs
+    /// beside it.
+    ///
+    /// # Errors
+    /// When something cannot be started or measured; that the migration failed is in the answer.
+    pub fn migrate(
+        &self,
+        name: &str,
+        command: &[&str],
+        meanwhile: impl FnOnce(&Self) -> Result<()>,
+    ) -> Result<Move> {
+        let begin = self.now()?;
+        let child = self.spawn(HOSTS[0], command)?;
+        let beside = meanwhile(self);
+        let output = child.wait_with_output()?;
+        let total = self.now()?.saturating_sub(begin);
+        beside?;
+        // Some heartbeats from where the guest is now.
+        sleep(Duration::from_millis(500));
+        Ok(Move {
+            output,
+            total,
+            report: self.report(name, begin)?,
+        })
+    }
+
+    /// Migrates with virsh's own words: `program` migrate --live, then `options`.
+    ///
+    /// # Errors
+    /// As [`Rig::migrate`].
+    pub fn migrate_live(&self, program: &str, name: &str, options: &[&str]) -> Result<Move> {
+        let command = [&[program, "migrate", "--live", name, DESTINATION], options].concat();
+        self.migrate(name, &command, |_| Ok(()))
+    }
+
+    /// Demands that a guest is whole: one copy runs, and every page of it is as the guest wrote it.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn whole(&self, name: &str) -> Result<()> {
+        let output = self.must(["verify", name])?;
+        let corrupt = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        ensure!(corrupt == "0", "{name}: corrupt pages: {corrupt}");
+        let running = HOSTS
+            .iter()
+            .filter(|host| self.state(host, name) == "running")
+            .count();
+        ensure!(running == 1, "{name}: {running} running copies");
+        Ok(())
+    }
+
+    /// libvirt's word for the state of a domain on a host; empty if it is not there.
+    #[must_use]
+    pub fn state(&self, host: &str, name: &str) -> String {
+        let output = self.run(host, &["virsh", "-q", "domstate", name]);
+        output
+            .map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned())
+            .unwrap_or_default()
+    }
+
+    fn must<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<Output> {
+        let mut command = self.rig(arguments);
+        let output = command
+            .stderr(Stdio::inherit())
+            .output()
+            .context("starting tests/rig/rig")?;
+        if !output.status.success() {
+            bail!("{command:?}: {}", output.status);
+        }
+        Ok(output)
+    }
+
+    fn rig<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(&self.script);
+        command.args(arguments).stdin(Stdio::null());
+        command
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        if let Err(error) = self.must(["down"]) {
+            eprintln!("rig down: {error:#}");
+        }
+    }
+}
+
+/// A released program of ours, beside the test's own folder.
+fn program(name: &str) -> Result<PathBuf> {
+    let mut folder = std::env::current_exe()?;
+    while folder.pop() {
+        let program = folder.join(name);
+        if program.is_file() {
+            return Ok(program);
+        }
+    }
+    bail!("{name} is not built: run 'cargo build --release --workspace' first")
+}

@@ -1,0 +1,310 @@
+//! Whatever goes wrong, the guest is unharmed, runs once, and is set as it was before.
+
+use std::process::Output;
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
+
+const ALPHA: &str = HOSTS[0];
+const BETA: &str = HOSTS[1];
+
+/// Settings that nothing of ours or of libvirt's would choose.
+const BEFORE: [&str; 2] = ["777", "500"];
+
+/// A marked guest on alpha, with settings of its own.
+fn guest(rig: &Rig, name: &str, workload: &str) -> Result<()> {
+    guest_of(rig, name, &["--workload", workload])
+}
+
+fn guest_of(rig: &Rig, name: &str, options: &[&str]) -> Result<()> {
+    rig.guest(name, &[options, &["--marked"]].concat())?;
+    rig.run(ALPHA, &["virsh", "migrate-setmaxdowntime", name, BEFORE[0]])?;
+    rig.run(ALPHA, &["virsh", "migrate-setspeed", name, BEFORE[1]])?;
+    Ok(())
+}
+
+/// Demands that the guest is on alpha, whole, and set as before.
+fn unharmed(rig: &Rig, name: &str) -> Result<()> {
+    ensure!(
+        rig.state(ALPHA, name) == "running",
+        "{name} does not run on alpha"
+    );
+    rig.whole(name)?;
+    let asked = [
+        ["virsh", "-q", "migrate-getmaxdowntime", name],
+        ["virsh", "-q", "migrate-getspeed", name],
+    ];
+    for (command, expected) in asked.iter().zip(BEFORE) {
+        let text = text(&rig.run(ALPHA, command)?.stdout);
+        ensure!(
+            text.trim() == expected,
+            "{name}: {} says {text}, was {expected}",
+            command[2]
+        );
+    }
+    Ok(())
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn errors(output: &Output) -> Vec<String> {
+    let text = text(&output.stderr);
+    text.lines()
+        .filter(|l| l.starts_with("error:"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// virsh and virsh-hpc refuse the same with the same words and status.
+fn same_refusal(rig: &Rig, domain: &str, destination: &str) -> Result<()> {
+    let ask = |program| rig.run(ALPHA, &[program, "migrate", "--live", domain, destination]);
+    let (theirs, ours) = (ask("virsh")?, ask("virsh-hpc")?);
+    println!(
+        "{destination} {domain}: {:?} {}",
+        ours.status.code(),
+        text(&ours.stderr).trim()
+    );
+    ensure!(ours.status.code() == Some(1), "status {:?}", ours.status);
+    ensure!(
+        theirs.status.code() == ours.status.code(),
+        "virsh: {:?}",
+        theirs.status
+    );
+    ensure!(
+        !errors(&ours).is_empty() && errors(&theirs) == errors(&ours),
+        "{theirs:?}\n{ours:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_virsh_refuses_is_refused_with_its_words() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    guest(&rig, "g", "rate:16@20")?;
+    same_refusal(&rig, "nosuch", DESTINATION)?;
+    same_refusal(&rig, "g", "qemu+tcp://10.77.0.77/system")?;
+    same_refusal(&rig, "g", "qemu+tcp://beta:1/system")?;
+    same_refusal(&rig, "g", "nonsense://beta/system")?;
+    unharmed(&rig, "g")?;
+    rig.daemon(BETA, "stop")?;
+    same_refusal(&rig, "g", DESTINATION)?;
+    rig.daemon(BETA, "start")?;
+    unharmed(&rig, "g")
+}
+
+#[test]
+fn a_destination_that_has_the_guest_already_is_refused() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    guest(&rig, "g", "idle")?;
+    let twin = "<domain type='qemu'><name>g</name><memory unit='MiB'>16</memory><os><type>hvm</type></os></domain>";
+    let define = format!(
+        "echo \"{twin}\" > /tmp/twin.xml && virsh define /tmp/twin.xml && virsh start g --paused"
+    );
+    ensure!(
+        rig.run(BETA, &["sh", "-c", &define])?.status.success(),
+        "the twin does not start"
+    );
+    same_refusal(&rig, "g", DESTINATION)?;
+    ensure!(
+        rig.state(ALPHA, "g") == "running",
+        "g does not run on alpha"
+    );
+    ensure!(rig.state(BETA, "g") == "paused", "the twin was touched");
+    rig.run(BETA, &["virsh", "destroy", "g"])?;
+    unharmed(&rig, "g")
+}
+
+#[test]
+fn a_destination_without_room_is_refused() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    guest_of(
+        &rig,
+        "g",
+        &["--workload", "idle", "--memory", "2048", "--fill", "64"],
+    )?;
+    rig.daemon(BETA, "stop")?;
+    // The destination's QEMU may have less address space than the guest has memory.
+    rig.daemon_with(BETA, "ulimit -v 1500000")?;
+    let moved = rig.migrate_live("virsh-hpc", "g", &[])?;
+    println!("no room: {}", moved.stderr().trim());
+    ensure!(
+        moved.output.status.code() == Some(1),
+        "status {:?}",
+        moved.output.status
+    );
+    ensure!(!errors(&moved.output).is_empty(), "no message");
+    unharmed(&rig, "g")
+}
+
+#[test]
+fn a_policy_that_does_not_parse_is_told_and_the_defaults_apply() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    rig.guest(
+        "g",
+        &[
+            "--workload",
+            "rate:16@20",
+            "--marked",
+            "<hpc:downtime max='soon'/>",
+        ],
+    )?;
+    let moved = rig.migrate_live("virsh-hpc", "g", &[])?;
+    println!("bad policy: {}", moved.stderr().trim());
+    ensure!(moved.output.status.success(), "{}", moved.stderr());
+    ensure!(
+        moved.stderr().contains("line ") && moved.stderr().contains("soon"),
+        "{}",
+        moved.stderr()
+    );
+    rig.whole("g")
+}
+
+fn cut(rig: &Rig, workload: &str, span: Option<Duration>) -> Result<Move> {
+    guest(rig, "g", workload)?;
+    rig.migrate(
+        "g",
+        &["virsh-hpc", "migrate", "--live", "g", DESTINATION],
+        |rig| {
+            sleep(Duration::from_secs(2));
+            rig.link("cut")?;
+            span.map_or(Ok(()), |span| {
+                sleep(span);
+                rig.link("restore")
+            })
+        },
+    )
+}
+
+#[test]
+fn a_link_cut_for_five_seconds_only_delays() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    let moved = cut(&rig, "flat:128", Some(Duration::from_secs(5)))?;
+    println!(
+        "cut for 5 s: {:.1} s, {}",
+        moved.total.as_secs_f64(),
+        moved.stderr().trim()
+    );
+    ensure!(moved.output.status.success(), "{}", moved.stderr());
+    rig.whole("g")
+}
+
+#[test]
+fn a_link_cut_for_good_leaves_the_guest_where_it_is() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    let moved = cut(&rig, "flat:128", None)?;
+    println!(
+        "cut for good: {:.1} s, {}",
+        moved.total.as_secs_f64(),
+        moved.stderr().trim()
+    );
+    ensure!(
+        moved.output.status.code() == Some(1),
+        "status {:?}",
+        moved.output.status
+    );
+    rig.link("restore")?;
+    settle(&rig, "g")?;
+    unharmed(&rig, "g")
+}
+
+/// Waits until libvirt knows of no job and the guest runs on one side.
+fn settle(rig: &Rig, name: &str) -> Result<()> {
+    for _ in 0..120 {
+        let job = text(&rig.run(ALPHA, &["virsh", "-q", "domjobinfo", name])?.stdout);
+        if job.contains("None") {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(500));
+    }
+    anyhow::bail!("{name}: its job does not end")
+}
+
+#[test]
+fn an_interrupt_in_every_phase_leaves_the_guest_running_once() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    // Connecting, preparing, the first round, the second, and about the switchover.
+    for (index, (ms, signal)) in [
+        (5, "INT"),
+        (150, "TERM"),
+        (1500, "INT"),
+        (4500, "TERM"),
+        (6000, "INT"),
+        (7000, "INT"),
+    ]
+    .iter()
+    .enumerate()
+    {
+        let name = format!("g{index}");
+        guest(&rig, &name, "flat:128")?;
+        let moved = rig.migrate(
+            &name,
+            &["virsh-hpc", "migrate", "--live", &name, DESTINATION],
+            |rig| {
+                sleep(Duration::from_millis(*ms));
+                rig.run(ALPHA, &["pkill", &format!("-{signal}"), "^virsh-hpc"])
+                    .map(drop)
+            },
+        )?;
+        println!(
+            "SIG{signal} at {ms} ms: {:?} {}",
+            moved.output.status.code(),
+            moved.stderr().trim()
+        );
+        if moved.output.status.success() {
+            ensure!(
+                rig.state(BETA, &name) == "running",
+                "success, and not on beta"
+            );
+            rig.whole(&name)?;
+        } else {
+            unharmed(&rig, &name)?;
+        }
+        rig.destroy(&name);
+    }
+    Ok(())
+}
+
+fn daemon_killed(host: &str) -> Result<()> {
+    let rig = Rig::up(&[])?;
+    guest(&rig, "g", "flat:128")?;
+    let moved = rig.migrate(
+        "g",
+        &["virsh-hpc", "migrate", "--live", "g", DESTINATION],
+        |rig| {
+            sleep(Duration::from_secs(2));
+            rig.daemon(host, "kill")
+        },
+    )?;
+    println!(
+        "libvirtd of {host} killed: {:?} {}",
+        moved.output.status.code(),
+        moved.stderr().trim()
+    );
+    ensure!(
+        moved.output.status.code() == Some(1),
+        "status {:?}",
+        moved.output.status
+    );
+    ensure!(!errors(&moved.output).is_empty(), "no message");
+    rig.daemon(host, "start")?;
+    settle(&rig, "g").with_context(|| format!("after libvirtd of {host} was killed"))?;
+    ensure!(
+        rig.state(ALPHA, "g") == "running",
+        "g does not run on alpha"
+    );
+    rig.whole("g")
+}
+
+#[test]
+fn libvirtd_killed_on_the_source_leaves_the_guest_there() -> Result<()> {
+    daemon_killed(ALPHA)
+}
+
+#[test]
+fn libvirtd_killed_on_the_destination_leaves_the_guest_on_the_source() -> Result<()> {
+    daemon_killed(BETA)
+}

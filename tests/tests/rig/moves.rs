@@ -1,0 +1,175 @@
+//! Guests that move: how long it takes, and how long they stand.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
+
+use crate::{median_of, one_move, ours, seconds, virsh};
+
+const SATURATED: [&str; 2] = ["--workload", "flat:128"];
+const CONVERGING: [&str; 2] = ["--workload", "rate:64@50"];
+const PHASED: [&str; 2] = ["--workload", "phases:3s=flat:200,3s=rate:16@50"];
+
+/// virsh, with the switchover forced at a time: the empirical oracle, one stop time of it.
+fn forced(rig: &Rig, at: Duration) -> Result<Move> {
+    let name = "forced";
+    one_move(rig, name, &SATURATED, |rig| {
+        rig.migrate(
+            name,
+            &["virsh", "migrate", "--live", name, DESTINATION],
+            |rig| {
+                sleep(at);
+                rig.run(
+                    HOSTS[0],
+                    &["virsh", "migrate-setmaxdowntime", name, "2000000"],
+                )
+                .map(drop)
+            },
+        )
+    })
+}
+
+/// Plain virsh for 30 s, then aborted; the guest must still run where it was.
+fn never_ends(rig: &Rig) -> Result<()> {
+    let name = "stuck";
+    let tried = one_move(rig, name, &SATURATED, |rig| {
+        rig.migrate(
+            name,
+            &["virsh", "migrate", "--live", name, DESTINATION],
+            |rig| {
+                sleep(Duration::from_secs(30));
+                rig.run(HOSTS[0], &["virsh", "domjobabort", name]).map(drop)
+            },
+        )
+    })?;
+    ensure!(
+        !tried.output.status.success(),
+        "plain virsh ended within 30 s: no saturated guest"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    never_ends(&rig)?;
+    let mut grid = Vec::new();
+    for tenths in [25, 35, 40, 45, 55, 70] {
+        grid.push(forced(&rig, Duration::from_millis(tenths * 100))?);
+    }
+    let runs = (0..3)
+        .map(|_| ours(&rig, "saturated", &SATURATED, &[]))
+        .collect::<Result<Vec<_>>>()?;
+    let js = grid.iter().map(Move::j).collect::<Result<Vec<_>>>()?;
+    let (best, best_j) = grid
+        .iter()
+        .zip(&js)
+        .min_by(|a, b| a.1.total_cmp(b.1))
+        .expect("a grid");
+    let (time, pause) = (seconds(best.total), seconds(best.pause()?));
+    let ours_time = median_of(&runs, |m| Ok(seconds(m.total)))?;
+    let ours_pause = median_of(&runs, |m| Ok(seconds(m.pause()?)))?;
+    let ours_j = median_of(&runs, Move::j)?;
+    println!("best forced stop {time:.2} s, pause {pause:.3} s, J {best_j:.3}");
+    println!("virsh-hpc        {ours_time:.2} s, pause {ours_pause:.3} s, J {ours_j:.3}");
+    ensure!(
+        ours_time <= 1.5 * time,
+        "time {ours_time:.2} s against {time:.2} s"
+    );
+    ensure!(
+        ours_pause <= 1.1 * pause,
+        "pause {ours_pause:.3} s against {pause:.3} s"
+    );
+    ensure!(ours_j <= 1.2 * best_j, "J {ours_j:.3} against {best_j:.3}");
+    Ok(())
+}
+
+#[test]
+fn a_converging_guest_pauses_a_third_as_long_as_under_virsh() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    let (mut theirs, mut runs) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        theirs.push(virsh(&rig, "plain", &CONVERGING)?);
+        runs.push(ours(&rig, "converging", &CONVERGING, &[])?);
+    }
+    let pause = |moves: &[Move]| median_of(moves, |m| Ok(seconds(m.pause()?)));
+    let total = |moves: &[Move]| median_of(moves, |m| Ok(seconds(m.total)));
+    let (virsh_pause, ours_pause) = (pause(&theirs)?, pause(&runs)?);
+    let (virsh_total, ours_total) = (total(&theirs)?, total(&runs)?);
+    println!(
+        "virsh {virsh_total:.2} s, pause {virsh_pause:.3} s; ours {ours_total:.2} s, {ours_pause:.3} s"
+    );
+    ensure!(
+        ours_pause <= virsh_pause / 3.0,
+        "pause {ours_pause:.3} s against {virsh_pause:.3} s"
+    );
+    ensure!(
+        ours_total <= 1.35 * virsh_total,
+        "total {ours_total:.2} s against {virsh_total:.2} s"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_phased_guest_is_moved_in_its_quiet_phase() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    let runs = (0..5)
+        .map(|_| ours(&rig, "phased", &PHASED, &[]))
+        .collect::<Result<Vec<_>>>()?;
+    let pause = median_of(&runs, Move::pause)?;
+    ensure!(
+        pause < Duration::from_millis(300),
+        "median of 5 pauses: {pause:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn guests_of_every_shape_arrive_whole() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    for (memory, vcpus) in [("256", "1"), ("256", "2"), ("2048", "1"), ("2048", "2")] {
+        let guest = [
+            "--memory",
+            memory,
+            "--vcpus",
+            vcpus,
+            "--workload",
+            "flat:64",
+        ];
+        for options in [&[][..], &["--p2p"]] {
+            ours(&rig, &format!("m{memory}c{vcpus}"), &guest, options)?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_speed_ceiling_holds_while_the_guest_runs_and_not_for_its_pause() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    let policy = ["--marked", "<hpc:bandwidth max='20' unit='MiB/s'/>"];
+    let guest = [&SATURATED[..], &policy].concat();
+    let trace = "/tmp/ceiling.trace";
+    let moved = one_move(&rig, "ceiling", &guest, |rig| {
+        rig.migrate_live("virsh-hpc", "ceiling", &["--hpc-trace", trace])
+    })?;
+    ensure!(moved.output.status.success(), "{}", moved.stderr());
+    let text = rig.run(HOSTS[0], &["cat", trace])?.stdout;
+    let fastest = crate::cost::fastest_second(&text)?;
+    println!(
+        "fastest second while the guest ran: {:.1} MiB/s",
+        fastest / f64::from(1 << 20)
+    );
+    ensure!(
+        fastest <= 1.1 * 20.0 * f64::from(1 << 20),
+        "the ceiling was not kept: {fastest} B/s"
+    );
+    // 128 MiB take 6.4 s at the ceiling and 1.2 s on the link.
+    let pause = moved.pause()?;
+    ensure!(
+        pause < Duration::from_millis(2000),
+        "paused for what the ceiling makes of R: {pause:?}"
+    );
+    Ok(())
+}

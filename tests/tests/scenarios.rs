@@ -1,0 +1,354 @@
+//! The law in virtual time: the loop that ships, over the plant. Bounds are in simulated time, and so
+//! exact: a scenario either holds or does not.
+
+use std::error::Error;
+use std::time::Duration;
+
+use libvirt_hpc_control::controller::Controller;
+use libvirt_hpc_control::event::{Event, Publisher, Release};
+use libvirt_hpc_control::law::{Adaptive, Slowdown, Stock};
+use libvirt_hpc_control::policy::{Deadline, Policy, Then};
+use libvirt_hpc_control::sample::Sample;
+use libvirt_hpc_control::target::{Action, Target};
+use libvirt_hpc_control::time::Timestamp;
+use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
+use libvirt_hpc_tests::plant::{
+    Access, Change, End, Fault, Guest, Link, Order, Outcome, Plant, PlantConfig, Qemu, Writer,
+    forced_stop, oracle,
+};
+
+const MB: u64 = 1_000_000;
+const MIB: u64 = 1 << 20;
+const DELTA: f64 = 0.1;
+
+/// Listens to everything.
+#[derive(Default)]
+struct Seen(Vec<Event>);
+
+impl Publisher for Seen {
+    fn publish(&mut self, _: Timestamp, event: Event) {
+        self.0.push(event);
+    }
+}
+
+impl Observer for Seen {
+    fn sampled(&mut self, _: &Sample) {}
+    fn sample_failed(&mut self, _: Timestamp, _: &dyn Error) {}
+    fn outcome(&mut self, _: Timestamp, _: &Target, _: Result<(), &dyn Error>) {}
+    fn aborting(&mut self, _: Timestamp, _: Result<(), &dyn Error>) {}
+}
+
+/// Nobody orders anything; after so many looks the patience of the test is over.
+struct Patience(std::cell::Cell<u32>);
+
+impl Orders for Patience {
+    fn over(&self) -> bool {
+        self.0.set(self.0.get().saturating_sub(1));
+        self.0.get() == 0
+    }
+
+    fn abort(&self) -> bool {
+        false
+    }
+}
+
+/// A minute of looks and some.
+fn patience() -> Patience {
+    Patience(std::cell::Cell::new(3000))
+}
+
+fn run(plant: &mut Plant, policy: Policy) -> (Outcome, Seen) {
+    let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
+    let mut seen = Seen::default();
+    drive(plant, &mut control, &mut seen, Mode::Steer, &patience());
+    (plant.outcome(), seen)
+}
+
+fn ours(config: &PlantConfig) -> Outcome {
+    run(&mut Plant::new(config), Policy::default()).0
+}
+
+/// 512 MiB, most of it data, over 1 Gbit/s: the guest of the rig.
+fn config(writer: Writer) -> PlantConfig {
+    let guest = Guest::new(512 * MIB).non_zero(440 * MIB).with(writer);
+    PlantConfig::new(guest, Link::gigabit().jitter(5))
+}
+
+fn saturated() -> PlantConfig {
+    config(Writer::flat(128 * MIB))
+}
+
+fn phased(into: Duration) -> PlantConfig {
+    let busy = (Duration::from_secs(3), Access::Flat { bytes: 200 * MIB });
+    let rate = Access::Rate {
+        bytes: 16 * MIB,
+        bytes_per_s: 50 * MB,
+        order: Order::Random,
+    };
+    config(Writer::phases([busy, (Duration::from_secs(3), rate)]).starting_into(into))
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64()
+}
+
+#[test]
+fn saturated_ends_near_the_oracle_and_stock_never() {
+    let (best, got) = (oracle(&saturated(), DELTA), ours(&saturated()));
+    assert_eq!(got.end, End::Completed);
+    assert!(
+        got.j(DELTA) <= 1.2 * best.j(DELTA),
+        "{got:?} against {best:?}"
+    );
+    assert!(
+        ratio(got.pause, best.pause) <= 1.1,
+        "{got:?} against {best:?}"
+    );
+    let stock = Plant::new(&saturated()).run(Duration::from_secs(120));
+    assert_eq!(stock.end, End::Never);
+}
+
+#[test]
+fn converging_pauses_a_third_of_stock() {
+    for writer in [
+        Writer::random(64 * MB, 50 * MB),
+        Writer::sweep(64 * MB, 50 * MB),
+    ] {
+        let config = config(writer);
+        let (stock, got) = (
+            Plant::new(&config).run(Duration::from_secs(60)),
+            ours(&config),
+        );
+        assert!(
+            ratio(got.pause, stock.pause) <= 1.0 / 3.0,
+            "{got:?} against {stock:?}"
+        );
+        assert!(
+            ratio(got.total, stock.total) <= 1.35,
+            "{got:?} against {stock:?}"
+        );
+    }
+}
+
+#[test]
+fn swept_is_followed_down() {
+    let config = config(Writer::sweep(256 * MB, 80 * MB));
+    let (stock, got) = (
+        Plant::new(&config).run(Duration::from_secs(60)),
+        ours(&config),
+    );
+    assert!(
+        ratio(got.pause, stock.pause) <= 0.5,
+        "{got:?} against {stock:?}"
+    );
+    assert!(
+        ratio(got.total, stock.total) <= 1.35,
+        "{got:?} against {stock:?}"
+    );
+}
+
+/// Wherever in its cycle the guest is when the migration begins.
+#[test]
+fn phased_is_mostly_moved_in_its_quiet() {
+    let pauses: Vec<_> = (0..60)
+        .map(|n| ours(&phased(Duration::from_millis(100 * n))).pause)
+        .collect();
+    let short = pauses
+        .iter()
+        .filter(|pause| **pause < Duration::from_millis(300))
+        .count();
+    assert!(short >= 39, "{short} of 60 pauses are short: {pauses:?}");
+}
+
+#[test]
+fn idle_is_done_after_the_first_round() {
+    let config = config(Writer::steady(Access::Idle));
+    let (first, got) = (forced_stop(&config, Duration::from_secs(5)), ours(&config));
+    assert!(got.total <= first.total, "{got:?} against {first:?}");
+    assert!(got.pause < Duration::from_millis(60), "{got:?}");
+}
+
+#[test]
+fn whole_memory_hot_ends_within_the_ski_rentals_bound() {
+    let config = config(Writer::flat(440 * MIB));
+    let (best, got) = (oracle(&config, DELTA), ours(&config));
+    assert_eq!(got.end, End::Completed);
+    assert!(
+        got.j(DELTA) <= 1.5 * best.j(DELTA),
+        "{got:?} against {best:?}"
+    );
+}
+
+#[test]
+fn a_link_that_slows_down_midway_only_takes_longer() {
+    let mut config = saturated();
+    config.link = Link::gigabit()
+        .jitter(5)
+        .then(Duration::from_secs(3), 30 * MB);
+    let (best, got) = (oracle(&config, DELTA), ours(&config));
+    assert!(
+        got.j(DELTA) <= 1.3 * best.j(DELTA),
+        "{got:?} against {best:?}"
+    );
+}
+
+#[test]
+fn a_link_that_is_cut_for_a_while_only_delays() {
+    let mut config = saturated();
+    config.link = Link::gigabit().cut(Duration::from_secs(2), Duration::from_secs(5));
+    let got = ours(&config);
+    assert_eq!(got.end, End::Completed);
+    assert!(got.pause < Duration::from_millis(1400), "{got:?}");
+}
+
+fn with_ceiling(mut config: PlantConfig, mib_per_s: u64) -> PlantConfig {
+    config.qemu = Qemu {
+        speed_mib_per_s: mib_per_s,
+        ..Qemu::default()
+    };
+    config
+}
+
+#[test]
+fn a_speed_ceiling_is_kept_and_the_pause_is_the_links() {
+    let mut plant = Plant::new(&with_ceiling(saturated(), 20));
+    let policy = Policy {
+        speed_max_mib_per_s: Some(20),
+        ..Policy::default()
+    };
+    let (got, _) = run(&mut plant, policy);
+    assert_eq!(got.end, End::Completed);
+    assert!(got.pause < Duration::from_millis(1300), "{got:?}");
+    assert!(
+        plant
+            .applied()
+            .iter()
+            .all(|a| a.target.speed_mib_per_s.is_none_or(|s| s == 20))
+    );
+}
+
+#[test]
+fn a_ceiling_that_hides_a_pause_within_the_policy_is_lifted_for_it() {
+    let mut plant = Plant::new(&with_ceiling(saturated(), 20));
+    let downtime_max_ms = Some(2000);
+    let policy = Policy {
+        speed_max_mib_per_s: Some(20),
+        downtime_max_ms,
+        ..Policy::default()
+    };
+    let (got, _) = run(&mut plant, policy);
+    assert_eq!(got.end, End::Completed);
+    assert!(got.pause < Duration::from_millis(2000), "{got:?}");
+}
+
+#[test]
+fn a_pause_out_of_reach_is_told_once_and_never_taken() {
+    let mut plant = Plant::new(&saturated());
+    let policy = Policy {
+        downtime_max_ms: Some(500),
+        ..Policy::default()
+    };
+    let (got, seen) = run(&mut plant, policy);
+    assert_eq!(got.end, End::Never);
+    let told = seen
+        .0
+        .iter()
+        .filter(|e| matches!(e, Event::Unreachable { .. }))
+        .count();
+    assert_eq!(told, 1);
+}
+
+fn deadline(then: Then) -> (Plant, Outcome, Seen) {
+    let mut config = saturated();
+    config.qemu.postcopy = true;
+    let mut plant = Plant::new(&config);
+    let deadline = Some(Deadline {
+        after: Duration::from_secs(20),
+        then,
+    });
+    let policy = Policy {
+        downtime_max_ms: Some(500),
+        deadline,
+        ..Policy::default()
+    };
+    let (got, seen) = run(&mut plant, policy);
+    (plant, got, seen)
+}
+
+#[test]
+fn the_deadline_switches_over_whatever_is_left() {
+    let (_, got, _) = deadline(Then::Switchover);
+    assert_eq!(got.end, End::Completed);
+    assert!(got.precopy >= Duration::from_secs(20), "{got:?}");
+    assert!(got.precopy < Duration::from_millis(20_400), "{got:?}");
+}
+
+#[test]
+fn the_deadline_aborts_or_goes_over_once() {
+    for (then, end, action) in [
+        (Then::Abort, End::Aborted, Action::Abort),
+        (Then::Postcopy, End::Postcopy, Action::StartPostcopy),
+    ] {
+        let (plant, got, seen) = deadline(then);
+        assert_eq!(got.end, end);
+        let acts = plant
+            .applied()
+            .iter()
+            .filter(|a| a.target.action == Some(action))
+            .count();
+        assert_eq!(acts, 1);
+        assert!(seen.0.contains(&Event::Released(Release::Acted(action))));
+    }
+}
+
+#[test]
+fn a_setting_changed_by_hand_ends_control() {
+    let by_hand = Target {
+        downtime_ms: Some(777),
+        ..Target::NONE
+    };
+    let mut plant = Plant::new(&saturated()).at(Duration::from_secs(2), Change::ByHand(by_hand));
+    let (got, seen) = run(&mut plant, Policy::default());
+    assert_eq!(got.end, End::Never);
+    let released = |e: &Event| {
+        matches!(
+            e,
+            Event::Released(Release::ByHand {
+                downtime_ms: 777,
+                ..
+            })
+        )
+    };
+    assert!(seen.0.iter().any(released), "{:?}", seen.0);
+    assert_eq!(plant.settings().downtime_ms, 777);
+}
+
+#[test]
+fn a_deaf_a_refusing_and_an_eventless_libvirt_only_delay() {
+    let second = Duration::from_secs(1);
+    for fault in [Fault::Deaf, Fault::Refusing, Fault::EventsLost] {
+        let mut plant = Plant::new(&saturated()).between(second, 5 * second, fault);
+        let (got, _) = run(&mut plant, Policy::default());
+        assert_eq!(got.end, End::Completed, "{fault:?}");
+        assert!(got.total < Duration::from_secs(15), "{fault:?}: {got:?}");
+    }
+}
+
+#[test]
+fn the_law_of_doing_nothing_does_nothing() {
+    let config = config(Writer::random(64 * MB, 50 * MB));
+    let mut plant = Plant::new(&config);
+    let mut control = Controller::new(Stock, Policy::default());
+    drive(
+        &mut plant,
+        &mut control,
+        &mut Seen::default(),
+        Mode::Steer,
+        &patience(),
+    );
+    assert!(plant.applied().is_empty());
+    assert_eq!(
+        plant.outcome(),
+        Plant::new(&config).run(Duration::from_secs(60))
+    );
+}
