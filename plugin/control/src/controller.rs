@@ -9,7 +9,7 @@
 
 use core::time::Duration;
 
-use crate::estimate::{Bandwidth, Rounds};
+use crate::estimate::{Activity, Bandwidth, Rounds};
 use crate::event::{Event, Publisher, Release};
 use crate::guard::{Guard, Order};
 use crate::law::{Decision, Law, View};
@@ -46,10 +46,12 @@ pub struct Controller<L> {
     ceiling: Option<Duration>,
     rounds: Rounds,
     bandwidth: Bandwidth,
+    activity: Activity,
     phase: Phase,
     decision: Option<Decision>,
     in_force: Target,
     settings_read_at: Option<Timestamp>,
+    settings_before: Option<Settings>,
     unreachable: bool,
 }
 
@@ -64,10 +66,12 @@ impl<L: Law> Controller<L> {
                 .map(|ms| Duration::from_millis(ms.into())),
             rounds: Rounds::default(),
             bandwidth: Bandwidth::default(),
+            activity: Activity::default(),
             phase: Phase::Waiting,
             decision: None,
             in_force: Target::NONE,
             settings_read_at: None,
+            settings_before: None,
             unreachable: false,
         }
     }
@@ -117,8 +121,9 @@ impl<L: Law> Controller<L> {
             self.phase = Phase::Active;
             publisher.publish(sample.at, Event::Begun);
         }
-        if let Some(found) = self.changed_by_hand(sample) {
-            return self.release(sample.at, found, publisher);
+        if let Some((found, last)) = self.changed_by_hand(sample) {
+            self.release(sample.at, found, publisher);
+            return last;
         }
         self.steer(sample, publisher)
     }
@@ -148,6 +153,7 @@ impl<L: Law> Controller<L> {
 
     fn steer(&mut self, sample: &Sample, publisher: &mut dyn Publisher) -> Target {
         self.bandwidth.update(sample);
+        self.activity.update(sample);
         let round = self.rounds.update(sample);
         if let Some(round) = round {
             publisher.publish(sample.at, Event::Round(round));
@@ -155,6 +161,8 @@ impl<L: Law> Controller<L> {
         let decision = self.law.decide(&View {
             round,
             bytes_per_s: self.bandwidth.smooth(),
+            phases: self.activity.has_phases(),
+            idle_round: round.and_then(|_| self.activity.end_round()),
         });
         self.publish_decision(sample.at, decision, round.is_some(), publisher);
         let order = self.guard.pass(sample, &decision, &self.bandwidth);
@@ -219,10 +227,12 @@ impl<L: Law> Controller<L> {
         }
     }
 
-    /// Compares what libvirt holds with what was set; the first reading tells what was there.
-    fn changed_by_hand(&mut self, sample: &Sample) -> Option<Release> {
+    /// Compares what libvirt holds with what was set; the first reading tells what was there. Where one of
+    /// the two was changed by hand, the other is ours no longer: it is put back as it was found.
+    fn changed_by_hand(&mut self, sample: &Sample) -> Option<(Release, Target)> {
         let found = sample.settings?;
         self.settings_read_at = Some(sample.at);
+        let before = *self.settings_before.get_or_insert(found);
         let Settings {
             downtime_ms,
             speed_mib_per_s,
@@ -235,14 +245,36 @@ impl<L: Law> Controller<L> {
             .in_force
             .speed_mib_per_s
             .is_some_and(|mib| mib != speed_mib_per_s);
-        if downtime || speed {
-            return Some(Release::ByHand {
+        if !downtime && !speed {
+            self.in_force.speed_mib_per_s = Some(speed_mib_per_s);
+            return None;
+        }
+        let back = Settings {
+            downtime_ms: if downtime {
+                downtime_ms
+            } else {
+                before.downtime_ms
+            },
+            speed_mib_per_s: if speed {
+                speed_mib_per_s
+            } else {
+                before.speed_mib_per_s
+            },
+        };
+        let last = Target {
+            downtime_ms: u32::try_from(back.downtime_ms)
+                .ok()
+                .filter(|_| back.downtime_ms != downtime_ms),
+            speed_mib_per_s: Some(back.speed_mib_per_s).filter(|&mib| mib != speed_mib_per_s),
+            action: None,
+        };
+        Some((
+            Release::ByHand {
                 downtime_ms,
                 speed_mib_per_s,
-            });
-        }
-        self.in_force.speed_mib_per_s = Some(speed_mib_per_s);
-        None
+            },
+            last,
+        ))
     }
 
     fn release(&mut self, at: Timestamp, why: Release, publisher: &mut dyn Publisher) -> Target {

@@ -1,7 +1,9 @@
 //! From samples to what the law reasons with: the bandwidth, and what each round left.
 
+mod activity;
 mod bandwidth;
 mod round;
 
+pub use activity::Activity;
 pub use bandwidth::Bandwidth;
 pub use round::{Round, Rounds};

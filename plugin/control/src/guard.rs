@@ -96,6 +96,7 @@ impl Guard {
     /// Turns a decision into a target.
     pub fn pass(&mut self, sample: &Sample, decision: &Decision, bandwidth: &Bandwidth) -> Order {
         let begun = *self.begun.get_or_insert(sample.at);
+        self.follow_link(sample.at, bandwidth);
         if let Some(order) = self.overrule(sample, begun) {
             return order;
         }
@@ -151,7 +152,6 @@ impl Guard {
         if compared == 0 {
             return self.keep(cause);
         }
-        self.follow_link(sample.at, bandwidth);
         let switchover = told.unwrap_or_else(|| self.switchover_bytes_per_s(bandwidth));
         let ceiling = self.policy.downtime_max_ms.map_or(u64::MAX, |max_ms| {
             bytes_in_ms(switchover, max_ms.saturating_sub(PAUSE_FIXED_MS).max(1))
@@ -198,7 +198,7 @@ impl Guard {
         if let Link::Lifted(since) = self.link
             && now.since(since) >= LIFT
         {
-            self.link = Link::Seen(bandwidth.lowest_window());
+            self.link = Link::Seen(bandwidth.middle_window());
         }
     }
 

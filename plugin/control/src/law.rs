@@ -18,6 +18,10 @@ pub struct View {
     pub round: Option<Round>,
     /// The bandwidth of pre-copy, bytes per second; zero while unknown.
     pub bytes_per_s: u64,
+    /// Whether the guest's processors have been busy and idle by turns so far.
+    pub phases: bool,
+    /// With a round: whether the guest was idle throughout, where that is known.
+    pub idle_round: Option<bool>,
 }
 
 /// What a law wants: QEMU may stop the guest as soon as a sync finds no more than this left.

@@ -58,6 +58,9 @@ pub struct Sample {
     /// `memory_dirty_rate` x `memory_page_size`, bytes per second. Recorded, never decided upon: in a
     /// stall it mirrors our own send rate.
     pub dirty_bytes_per_s: u64,
+    /// CPU time of all virtual processors so far, nanoseconds, if it is known. How busy the guest is tells
+    /// of phases between the syncs, which alone tell of its memory.
+    pub vcpu_time_ns: Option<u64>,
     /// The settings as read back with this sample, when they were read.
     pub settings: Option<Settings>,
 }

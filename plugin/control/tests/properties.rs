@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use libvirt_hpc_control::controller::Controller;
-use libvirt_hpc_control::event::{Event, Publisher};
+use libvirt_hpc_control::event::{Event, Publisher, Release};
 use libvirt_hpc_control::guard::{DOWNTIME_LIMIT_MAX_MS, SPEED_UNLIMITED_MIB_PER_S};
 use libvirt_hpc_control::law::{Adaptive, Slowdown};
 use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
@@ -110,6 +110,13 @@ fn run(policy: Policy, samples: &[(u64, Sample)], refusals: u64) -> Vec<(Sample,
             ..*sample
         };
         let target = control.look(&sample, &mut events);
+        if matches!(
+            events.0.last(),
+            Some(Event::Released(Release::ByHand { .. }))
+        ) {
+            // What is put back is what was found, which no policy of ours rules.
+            break;
+        }
         let done = refusals >> (index % 64) & 1 == 0;
         if target != Target::NONE {
             control.outcome(sample.at, &target, done, &mut events);

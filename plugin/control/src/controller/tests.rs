@@ -94,6 +94,39 @@ fn a_change_by_hand_ends_control_for_ever() {
 }
 
 #[test]
+fn what_was_not_changed_by_hand_is_put_back() {
+    let mut events = Events::default();
+    let mut control = controller();
+    let target = control.look(
+        &Sample {
+            settings: settings(300),
+            ..precopy(0, 1)
+        },
+        &mut events,
+    );
+    control.outcome(Timestamp::default(), &target, true, &mut events);
+    let speed_mib_per_s = 99;
+    let theirs = Some(Settings {
+        downtime_ms: 10,
+        speed_mib_per_s,
+    });
+    let last = control.look(
+        &Sample {
+            settings: theirs,
+            ..precopy(200, 2)
+        },
+        &mut events,
+    );
+    assert_eq!(
+        last,
+        Target {
+            downtime_ms: Some(300),
+            ..Target::NONE
+        }
+    );
+}
+
+#[test]
 fn nothing_follows_a_terminal_state() {
     for state in [JobState::Switchover, JobState::Postcopy, JobState::Ended] {
         let mut events = Events::default();

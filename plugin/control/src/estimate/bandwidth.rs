@@ -63,6 +63,18 @@ impl Bandwidth {
         lowest.unwrap_or(self.smooth)
     }
 
+    /// The middle one of the rates that QEMU has measured lately: where the first of them are of another
+    /// time, the lowest of the rest. Falls back to the smoothed rate.
+    #[must_use]
+    pub fn middle_window(&self) -> u64 {
+        let mut windows = self.windows;
+        windows.sort_unstable();
+        match windows[WINDOWS / 2] {
+            0 => self.lowest_window(),
+            middle => middle,
+        }
+    }
+
     fn newest(&self) -> u64 {
         self.windows[(self.next + WINDOWS - 1) % WINDOWS]
     }
@@ -129,6 +141,11 @@ mod tests {
             "{bandwidth:?}"
         );
         assert_eq!(bandwidth.lowest_window(), 10_000_000);
+        bandwidth.update(&sample(8000, sent, 90_000_000));
+        assert_eq!(bandwidth.middle_window(), 10_000_000);
+        bandwidth.update(&sample(8100, sent, 80_000_000));
+        bandwidth.update(&sample(8200, sent, 90_000_000));
+        assert_eq!(bandwidth.middle_window(), 80_000_000);
     }
 
     #[test]

@@ -23,7 +23,7 @@
 
 use core::time::Duration;
 
-use super::reservation::{ROUND, Seen};
+use super::reservation::{HOPE_BLIND, HOPE_EVIDENT, ROUND, Seen};
 use super::{Decision, Law, View};
 use crate::estimate::Round;
 use crate::event::Cause;
@@ -76,6 +76,9 @@ pub struct Adaptive {
     slowdown: Slowdown,
     before: Option<Round>,
     plateau: Seen,
+    hope: u64,
+    /// A round in which the guest idled left as much as any: idling says nothing of this guest's memory.
+    refuted: bool,
     /// For how long the plateau has been waited on, in thousandths of a round.
     waited: u64,
     /// For how long the guest has been quieter than the plateau, as bytes the link could send.
@@ -108,7 +111,9 @@ impl Look {
             .map_or(0, |b| b.remaining_bytes.saturating_sub(round.sent_bytes));
         let fresh = remaining.saturating_sub(unsent);
         let span = in_span(bytes_per_s, round.duration).max(1);
-        let next = scale(fresh, remaining, span).min(remaining);
+        // Where syncs were missed, the time of one round is the part that one has of them.
+        let one = (span / round.syncs.max(1)).max(1);
+        let next = scale(fresh, remaining, one).min(remaining);
         Self {
             remaining,
             fresh,
@@ -127,6 +132,8 @@ impl Adaptive {
             slowdown,
             before: None,
             plateau: Seen::new(),
+            hope: HOPE_BLIND,
+            refuted: false,
             waited: 0,
             quiet_for: 0,
             decision: Decision {
@@ -137,9 +144,9 @@ impl Adaptive {
         }
     }
 
-    fn at_sync(&mut self, round: &Round, bytes_per_s: u64) -> Decision {
-        let look = Look::new(round, self.before.as_ref(), bytes_per_s);
-        let cause = self.judge(&look);
+    fn at_sync(&mut self, round: &Round, view: &View) -> Decision {
+        let look = Look::new(round, self.before.as_ref(), view.bytes_per_s);
+        let cause = self.judge(&look, view);
         self.widen_if_refused(cause, look.remaining);
         self.before = Some(*round);
         let floor = self.slowdown.of(look.shortest);
@@ -154,7 +161,7 @@ impl Adaptive {
         }
     }
 
-    fn judge(&mut self, look: &Look) -> Cause {
+    fn judge(&mut self, look: &Look, view: &View) -> Cause {
         if look.remaining <= self.slowdown.of(look.shortest) {
             return Cause::Floor;
         }
@@ -167,6 +174,12 @@ impl Adaptive {
             }
         }
         let quiet = self.see(look);
+        self.refuted |= !quiet && view.idle_round == Some(true);
+        self.hope = if view.phases && !self.refuted {
+            HOPE_EVIDENT
+        } else {
+            HOPE_BLIND
+        };
         if quiet && self.quiet_pays(look) {
             Cause::Quiet
         } else if look.remaining <= self.reservation_bytes() {
@@ -213,7 +226,7 @@ impl Adaptive {
     /// What is left that is worth taking, and what going on is worth.
     fn reservation_bytes(&self) -> u64 {
         self.plateau
-            .reservation_bytes(self.slowdown.of(self.plateau.mean()))
+            .reservation_bytes(self.slowdown.of(self.plateau.mean()), self.hope)
     }
 
     /// What is accepted while waiting: part of the plateau, but nothing that is not worth taking.
@@ -260,7 +273,7 @@ impl Law for Adaptive {
 
     fn decide(&mut self, view: &View) -> Decision {
         if let Some(round) = &view.round {
-            self.decision = self.at_sync(round, view.bytes_per_s);
+            self.decision = self.at_sync(round, view);
         } else if self.decision.cause == Cause::FirstRound && view.bytes_per_s > 0 {
             let shortest = in_span(view.bytes_per_s, ROUND_MIN);
             self.decision.accept_bytes = Some(self.slowdown.of(shortest));
