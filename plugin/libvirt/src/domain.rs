@@ -167,6 +167,13 @@ impl Domain {
         Ok(DomainState { state, reason })
     }
 
+    /// CPU time of all virtual processors together, nanoseconds (`virDomainGetVcpus`); none if libvirt
+    /// cannot tell, which is no reason to fail: it is a hint.
+    #[must_use]
+    pub fn vcpu_time_ns(&self) -> Option<u64> {
+        ffi::vcpu_time(&self.handle).ok()
+    }
+
     /// Whether it runs.
     ///
     /// # Errors

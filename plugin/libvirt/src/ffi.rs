@@ -86,6 +86,33 @@ pub(crate) fn max_downtime(domain: &Domain) -> Result<u64, Error> {
     Ok(downtime)
 }
 
+/// How many virtual processors are looked at: enough to tell whether a guest is busy.
+const VCPUS_SEEN: usize = 1024;
+
+/// `virDomainGetVcpus`: CPU time of the virtual processors together, nanoseconds.
+pub(crate) fn vcpu_time(domain: &Domain) -> Result<u64, Error> {
+    // SAFETY: a struct of integers, for which zero is a value.
+    let mut infos = vec![unsafe { core::mem::zeroed::<sys::virVcpuInfo>() }; VCPUS_SEEN];
+    let most = c_int::try_from(infos.len()).unwrap_or(c_int::MAX);
+    // SAFETY: `infos` holds `most` elements to be written; no CPU maps are asked for.
+    let written = unsafe {
+        sys::virDomainGetVcpus(
+            domain.as_ptr(),
+            infos.as_mut_ptr(),
+            most,
+            ptr::null_mut(),
+            0,
+        )
+    };
+    check(written)?;
+    let written = usize::try_from(written).unwrap_or(0);
+    Ok(infos
+        .iter()
+        .take(written)
+        .map(|info| info.cpuTime)
+        .fold(0, u64::saturating_add))
+}
+
 /// `virDomainAbortJob`
 pub(crate) fn abort_job(domain: &Domain) -> Result<(), Error> {
     // SAFETY: the domain is valid.

@@ -115,6 +115,7 @@ pub(crate) fn sample(at: Timestamp, state: JobState, stats: &JobStats) -> Sample
             .memory_dirty_rate
             .unwrap_or(0)
             .saturating_mul(page_size),
+        vcpu_time_ns: None,
         settings: None,
     }
 }

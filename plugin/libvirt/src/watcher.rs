@@ -118,14 +118,20 @@ impl Watcher {
     fn read(&mut self) -> Result<Sample, Error> {
         let stats = self.call("virDomainGetJobStats", |domain| {
             let stats = domain.job_stats()?;
-            Ok((ffi::now(), stats))
+            Ok((ffi::now(), stats, domain.vcpu_time_ns()))
         });
-        let answer = stats.and_then(|(at, stats)| {
+        let answer = stats.and_then(|(at, stats, vcpu_time_ns)| {
             let state = self.call("virDomainGetState", Domain::state)?;
-            Ok((at, stats, state))
+            Ok((at, stats, vcpu_time_ns, state))
         });
         match answer {
-            Ok((at, stats, state)) => Ok(self.present(at, stats, state)),
+            Ok((at, stats, vcpu_time_ns, state)) => {
+                let seen = self.present(at, stats, state);
+                Ok(Sample {
+                    vcpu_time_ns,
+                    ..seen
+                })
+            }
             Err(error) if is_gone(&error) => Ok(self.gone()),
             Err(error) => self.silent(error),
         }
@@ -215,6 +221,14 @@ fn is_gone(error: &Error) -> bool {
     error.is_no_domain() || error.is_operation_invalid()
 }
 
+/// A setting that comes after the end is not missed: the next sample tells the end.
+fn unless_gone(set: Result<(), Error>) -> Result<(), Error> {
+    match set {
+        Err(error) if is_gone(&error) => Ok(()),
+        set => set,
+    }
+}
+
 impl Job for Watcher {
     type Error = Error;
 
@@ -233,14 +247,16 @@ impl Job for Watcher {
 
     fn apply(&mut self, target: &Target) -> Result<(), Error> {
         if let Some(limit) = target.speed_mib_per_s {
-            self.call("virDomainMigrateSetMaxSpeed", move |domain| {
+            let set = self.call("virDomainMigrateSetMaxSpeed", move |domain| {
                 domain.set_max_speed_mib_per_s(Speed::Precopy, limit)
-            })?;
+            });
+            unless_gone(set)?;
         }
         if let Some(limit) = target.downtime_ms.map(u64::from) {
-            self.call("virDomainMigrateSetMaxDowntime", move |domain| {
+            let set = self.call("virDomainMigrateSetMaxDowntime", move |domain| {
                 domain.set_max_downtime_ms(limit)
-            })?;
+            });
+            unless_gone(set)?;
         }
         // An action that has been taken is not taken twice: libvirt would refuse it.
         if let Some(action) = target.action.filter(|action| self.done != Some(*action)) {
@@ -252,5 +268,27 @@ impl Job for Watcher {
 
     fn wait(&mut self, at_most: Duration) {
         self.inbox.wait(at_most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(code: u32) -> Result<(), Error> {
+        Err(Error::Refused {
+            call: "virDomainMigrateSetMaxDowntime",
+            domain: Some("vm".to_owned()),
+            code,
+            origin: virt_sys::VIR_FROM_QEMU,
+            message: "a test".to_owned(),
+        })
+    }
+
+    #[test]
+    fn only_an_end_excuses_a_setting() {
+        assert!(unless_gone(refused(virt_sys::VIR_ERR_NO_DOMAIN)).is_ok());
+        assert!(unless_gone(refused(virt_sys::VIR_ERR_OPERATION_INVALID)).is_ok());
+        assert!(unless_gone(refused(virt_sys::VIR_ERR_OPERATION_FAILED)).is_err());
     }
 }

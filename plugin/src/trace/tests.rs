@@ -67,6 +67,7 @@ fn sample() -> Sample {
         disk_remaining_bytes: 7,
         window_bytes_per_s: 8,
         dirty_bytes_per_s: 9,
+        vcpu_time_ns: Some(12),
         settings: Some(Settings {
             downtime_ms: 10,
             speed_mib_per_s: 11,

@@ -194,6 +194,7 @@ fn absent_fields_are_zero_and_present_ones_arrive() {
         disk_remaining_bytes: 7,
         window_bytes_per_s: 8,
         dirty_bytes_per_s: u64::MAX,
+        vcpu_time_ns: None,
         settings: None,
     };
     assert_eq!(
