@@ -39,8 +39,11 @@ pub trait Orders {
     /// The migrate call has returned: nothing is left to steer.
     fn over(&self) -> bool;
 
-    /// The user wants the migration aborted.
+    /// The user wants the migration aborted. To ask may end a call that has not been made yet.
     fn abort(&self) -> bool;
+
+    /// Where a look has found the job.
+    fn looked(&self, _state: JobState) {}
 }
 
 /// Whoever listens to the loop: to everything that goes into a decision and comes out of it.
@@ -80,10 +83,12 @@ pub fn drive<J: Job, L: Law>(
 ) -> End {
     let mut aborted_at = None;
     loop {
+        // In this order: a call that the abort has kept from being made has no job to abort.
+        let aborted = orders.abort();
         if orders.over() {
             return End::Call;
         }
-        if orders.abort() {
+        if aborted {
             abort(job, observer, &mut aborted_at);
         }
         job.wait(controller.next_look());
@@ -96,6 +101,7 @@ pub fn drive<J: Job, L: Law>(
             }
         };
         observer.sampled(&sample);
+        orders.looked(sample.state);
         if aborted_at.is_none() {
             steer(job, controller, observer, mode, &sample);
         }

@@ -15,6 +15,7 @@ use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
 const SIZE: (u32, u32) = (860, 420);
 const LEFT: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
 const ACCEPTED: RGBColor = RGBColor(0xdd, 0x84, 0x52);
+const PAUSE: RGBColor = RGBColor(0xc4, 0x4e, 0x52);
 const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
 
 /// The vertical step between the words at the syncs, in pixels: they must not lie on one another.
@@ -29,6 +30,8 @@ struct Story {
     left: Vec<Point>,
     accepted: Vec<Point>,
     syncs: Vec<(Point, Option<Cause>)>,
+    /// Seconds; none if it is not known.
+    pause: Option<f64>,
 }
 
 /// `hpc-replay --plot`: draws the trace at `path` as SVG into `picture`.
@@ -68,13 +71,25 @@ where
         .caption(&story.title, ("sans-serif", 15))
         .x_label_area_size(38)
         .y_label_area_size(58)
-        .build_cartesian_2d(0.0..last * 1.03, 0.0..most * 1.08)?;
+        .build_cartesian_2d(0.0..last * 1.08, 0.0..most * 1.08)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
         .x_desc("seconds since memory flows")
         .y_desc("MiB")
         .draw()?;
+    if let Some(pause) = story.pause {
+        let stands = Rectangle::new(
+            [(last - pause, 0.0), (last, most * 1.08)],
+            PAUSE.mix(0.25).filled(),
+        );
+        let patch =
+            |(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], PAUSE.mix(0.25).filled());
+        chart
+            .draw_series([stands])?
+            .label("the guest stands")
+            .legend(patch);
+    }
     let legend = |color: RGBColor| {
         move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2))
     };
@@ -120,6 +135,7 @@ impl Story {
             left: vec![],
             accepted: vec![],
             syncs: vec![],
+            pause: None,
         };
         for record in crate::trace::read(reader) {
             match record?.1 {
@@ -140,6 +156,8 @@ impl Story {
         if story.left.is_empty() {
             bail!("the trace holds no pre-copy");
         }
+        let pause_ms = end.as_ref().and_then(|e| e.totals.pause_ms);
+        story.pause = pause_ms.map(|ms| std::time::Duration::from_millis(ms).as_secs_f64());
         story.title = title(begin.as_deref(), end.as_ref());
         Ok(story)
     }
@@ -177,13 +195,13 @@ impl Story {
         }
     }
 
-    /// The last second and the most MiB. The first round is cut off at twice what the syncs leave, or
+    /// The last second, the pause included, and the most MiB. The first round is cut off at twice what the syncs leave, or
     /// nothing else could be seen beside it.
     fn extent(&self) -> (f64, f64) {
         let last = self.left.iter().map(|p| p.0).fold(1.0, f64::max);
         let synced = self.syncs.iter().map(|(p, _)| p.1).fold(1.0, f64::max);
         let all = self.left.iter().map(|p| p.1).fold(1.0, f64::max);
-        (last, all.min(synced * 2.0))
+        (last + self.pause.unwrap_or(0.0), all.min(synced * 2.0))
     }
 }
 

@@ -29,6 +29,7 @@ pub mod progress;
 pub mod resolve;
 pub mod settings;
 pub mod signals;
+mod standing;
 pub mod takeover;
 pub mod tally;
 

@@ -282,3 +282,5 @@ fn an_abort_is_asked_for_until_the_end_and_nothing_is_decided_after_it() {
     assert_eq!(ear.aborts.len(), job.applied.len());
     assert!(ear.events.is_empty());
 }
+
+mod orders;

@@ -39,7 +39,7 @@ impl FromStr for Law {
 /// What happens when the deadline passes before the switchover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadlineAction {
-    /// Switch over, whatever the pause, within the policy's downtime.
+    /// Switch over, whatever the pause: the policy's longest pause does not bind any more.
     Switchover,
     /// Abort the migration; the guest stays.
     Abort,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::connect::Options;
 use libvirt_hpc_libvirt::domain::DomainState;
+use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Connection, Domain, Error};
 
 use super::deadline::within;
@@ -24,6 +25,13 @@ const RETRY: Duration = Duration::from_millis(500);
 /// `VIR_DOMAIN_RUNNING`, libvirt's `include/libvirt/libvirt-domain.h`.
 const RUNNING: u32 = 1;
 
+/// `VIR_DOMAIN_PAUSED` with `VIR_DOMAIN_PAUSED_POSTCOPY_FAILED`, of the same file. libvirt keeps the job of
+/// a broken post-copy.
+const POSTCOPY_FAILED: DomainState = DomainState {
+    state: 3,
+    reason: 13,
+};
+
 /// One side, and how to reach it.
 #[derive(Clone, Debug)]
 pub struct Side {
@@ -40,6 +48,8 @@ pub struct Side {
 pub enum Found {
     /// It runs.
     Running,
+    /// Its migration from here goes on.
+    Migrating,
     /// It is there and does not run: paused, or something else.
     Stopped(DomainState),
     /// It is defined, and off.
@@ -50,7 +60,7 @@ pub enum Found {
     Unknown(Option<Error>),
 }
 
-/// Asks a side, and has the settings put back where the domain is still active.
+/// Asks a side, and has the settings put back where the domain is still active and does not migrate.
 #[must_use]
 pub fn ask(side: Side, before: Option<Settings>) -> (Found, Option<Restored>) {
     within(PATIENCE, move || look(&side, before)).unwrap_or((Found::Unknown(None), None))
@@ -62,6 +72,13 @@ fn look(side: &Side, before: Option<Settings>) -> (Found, Option<Restored>) {
         Err(error) if error.is_no_domain() => return (Found::Absent, None),
         Err(error) => return (Found::Unknown(Some(error)), None),
     };
+    if migrates_on(|| domain.job_stats(), || thread::sleep(RETRY)) {
+        // The limits are those of the migration under way: they are not ours to loosen now.
+        return match domain.state() {
+            Ok(state) if state == POSTCOPY_FAILED => (Found::Stopped(state), None),
+            _ => (Found::Migrating, None),
+        };
+    }
     let restored = before.and_then(|before| settings::restore(&domain, before).ok());
     let found = match domain.state() {
         Ok(state) if state.state == RUNNING => Found::Running,
@@ -71,6 +88,17 @@ fn look(side: &Side, before: Option<Settings>) -> (Found, Option<Restored>) {
         Err(error) => Found::Unknown(Some(error)),
     };
     (found, restored)
+}
+
+/// Whether a migration goes on from here. One that has just lost its client takes a moment to end.
+fn migrates_on(mut job: impl FnMut() -> Result<JobStats, Error>, mut pause: impl FnMut()) -> bool {
+    for _ in 0..RETRIES {
+        if !job().is_ok_and(|job| job.is_outgoing_migration()) {
+            return false;
+        }
+        pause();
+    }
+    true
 }
 
 /// Finds the domain on a new connection. A daemon that died is soon started again.
@@ -97,6 +125,10 @@ pub fn tell(
 ) -> String {
     let place = match (here, there) {
         (Found::Running, _) => format!("{domain} runs on, here"),
+        (Found::Migrating, _) => format!(
+            "the migration of {domain} goes on without us, under the limits it has now: virsh \
+             domjobinfo {domain} shows it, virsh domjobabort {domain} ends it"
+        ),
         (Found::Stopped(state), _) if state.is_postcopy() => format!(
             "{domain} is split between both hosts by a broken post-copy: restore the link, then \
              virsh migrate --postcopy --postcopy-resume with the same destination"
@@ -150,12 +182,9 @@ fn told(restored: &Restored) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use libvirt_hpc_libvirt::stats::{JobType, MIGRATION_OUT};
 
-    const POSTCOPY_FAILED: DomainState = DomainState {
-        state: 3,
-        reason: 13,
-    };
+    use super::*;
 
     #[test]
     fn every_place_has_its_advice() {
@@ -166,6 +195,7 @@ mod tests {
         let off = Found::Off;
         for (here, there, said) in [
             (&Found::Running, None, "vm runs on, here"),
+            (&Found::Migrating, None, "virsh domjobabort vm"),
             (&Found::Stopped(POSTCOPY_FAILED), None, "--postcopy-resume"),
             (&off, Some(&Found::Running), "do not start it here"),
             (&off, Some(&Found::Absent), "before it is started anywhere"),
@@ -176,6 +206,22 @@ mod tests {
             let line = tell("vm", here, there, None);
             assert!(line.contains(said), "{line}");
         }
+    }
+
+    #[test]
+    fn a_migration_that_does_not_end_goes_on() {
+        let out = || JobStats {
+            job_type: JobType::Unbounded,
+            operation: Some(MIGRATION_OUT),
+            ..JobStats::default()
+        };
+        assert!(migrates_on(|| Ok(out()), || ()));
+        let mut left = vec![JobStats::default(), out(), out()].into_iter();
+        assert!(!migrates_on(
+            || Ok(left.next_back().unwrap_or_default()),
+            || ()
+        ));
+        assert!(!migrates_on(|| Ok(JobStats::default()), || ()));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //!   Connecting --begin--> Calling --result--> over
 //!        |
 //!        +--cancel-> over: the call is never made
+//!        +--the domain migrates already-> over: the same
 //! ```
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -51,6 +52,8 @@ pub enum Outcome {
     Failed(Error),
     /// It was never made: the user gave up first.
     Cancelled,
+    /// It was never made: another migration of the domain had begun.
+    Busy,
     /// Its thread has died; nothing is known.
     Lost,
 }
@@ -96,6 +99,12 @@ impl Call {
         if advance(&self.stage, CANCELLED) {
             *self.lock() = Some(Outcome::Cancelled);
         }
+    }
+
+    /// Whether the call is made, or has been: from then on the domain's migration is this one.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.stage.load(Ordering::Acquire) == CALLING
     }
 
     /// Whether the destination's daemon can no longer be reached over this client's connection. Where this
@@ -154,8 +163,42 @@ fn run(
     let destination = remote
         .as_ref()
         .map_or(Destination::Uri(&plan.destination), Destination::Managed);
+    // libvirt would refuse ours; meanwhile the other would be taken for it.
+    if domain.job_stats()?.is_outgoing_migration() {
+        return Ok(Outcome::Busy);
+    }
     if !advance(stage, CALLING) {
         return Ok(Outcome::Cancelled);
     }
+    waker.wake();
     migrate(&domain, destination, plan.flags, &plan.parameters).map(|_| Outcome::Moved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(stage: u8) -> Call {
+        Call {
+            stage: Arc::new(AtomicU8::new(stage)),
+            cut_off: Arc::new(AtomicBool::new(false)),
+            // Its sender is gone: a call whose thread has died.
+            result: mpsc::sync_channel(1).1,
+            outcome: Mutex::new(None),
+        }
+    }
+
+    #[test]
+    fn only_a_call_that_has_not_begun_can_be_cancelled() {
+        let connecting = at(CONNECTING);
+        assert!(!connecting.has_begun());
+        connecting.cancel();
+        assert!(!connecting.has_begun());
+        assert!(!advance(&connecting.stage, CALLING));
+        assert!(matches!(connecting.outcome(), Some(Outcome::Cancelled)));
+        let calling = at(CALLING);
+        calling.cancel();
+        assert!(calling.has_begun());
+        assert!(matches!(calling.outcome(), Some(Outcome::Lost)));
+    }
 }

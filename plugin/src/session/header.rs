@@ -29,7 +29,7 @@ pub(super) fn begin(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved)
         slowdown_ppm: resolved.slowdown_ppm,
         law: resolved.law,
         observe: resolved.mode == Mode::Observe,
-        settings_before: takeover.before.map(Into::into),
+        settings_before: Some(takeover.before.into()),
     }))
 }
 

@@ -1,6 +1,5 @@
 //! A migration of ours, from its beginning to what is said of it.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -22,16 +21,13 @@ use super::outcome::{self, Aborted};
 use super::progress::Percent;
 use super::resolve::{Inputs, Resolved, resolve};
 use super::signals::Requests;
+use super::standing::Standing;
 use super::takeover::Takeover;
 use super::tally::Tally;
 use crate::clock;
 use crate::drive::{Orders, drive};
 use crate::flags::{Migrate, Virsh};
 use crate::trace::{End, Record, Writer};
-
-/// How long after the user's abort the end is waited for. An abort takes a second; a switchover under
-/// way may take as long as its pause, a dead peer is noticed by the keepalive after half a minute.
-const ABORT_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long the statistics of the end may take to arrive after the end itself.
 const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
@@ -55,7 +51,7 @@ pub(super) fn run(
         request: &migrate.request,
         options: &migrate.hpc,
         policy: &takeover.policy,
-        stored_speed_mib_per_s: takeover.before.map(|before| before.speed_mib_per_s),
+        stored_speed_mib_per_s: Some(takeover.before.speed_mib_per_s),
         virsh,
         started: on_clock(&takeover.watcher, started),
     });
@@ -77,11 +73,11 @@ pub(super) fn run(
     };
     let begun = clock::now();
     let call = Call::start(plan, watcher.waker()).context("cannot start the migrate thread")?;
-    let standing = Standing {
-        call: &call,
-        requests: &requests,
-        asked: Cell::new(None),
-    };
+    let standing = Standing::new(&call, &requests);
+    // Until libvirt has our call, a migration of this domain is somebody else's.
+    while !call.has_begun() && !standing.over() {
+        watcher.wait(LOOK);
+    }
     let law = resolved.law.build(resolved.slowdown_ppm);
     let mut controller = Controller::new(law, resolved.policy);
     drive(
@@ -101,42 +97,6 @@ pub(super) fn run(
         command: started.elapsed(),
     };
     Ok(finish(ended, &mut takeover, migrate, &mut listener))
-}
-
-/// What the loop is told from outside. A migration that cannot succeed any more is aborted as by the user:
-/// to go on would only pause the guest for nothing in the end.
-struct Standing<'a> {
-    call: &'a Call,
-    requests: &'a Requests,
-    /// When the abort was first seen to be asked for.
-    asked: Cell<Option<Instant>>,
-}
-
-impl Standing<'_> {
-    fn why(&self) -> Option<Aborted> {
-        if self.requests.any() {
-            return Some(Aborted::Asked);
-        }
-        self.call.is_cut_off().then_some(Aborted::CutOff)
-    }
-}
-
-impl Orders for Standing<'_> {
-    fn over(&self) -> bool {
-        let waited = self.asked.get().map_or(Duration::ZERO, |at| at.elapsed());
-        self.call.outcome().is_some() || (self.abort() && waited >= ABORT_PATIENCE)
-    }
-
-    fn abort(&self) -> bool {
-        if self.why().is_none() {
-            return false;
-        }
-        if self.asked.get().is_none() {
-            self.asked.set(Some(clock::now()));
-            self.call.cancel();
-        }
-        true
-    }
 }
 
 /// How it ended.
@@ -231,10 +191,9 @@ fn listener(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved, virsh: 
         console.warn(warning);
     }
     let percent = migrate.request.verbose.then(|| Percent::new(virsh));
-    let limit_ms = takeover.before.map(|before| before.downtime_ms);
     // Under a speed limit of the owner's the link was not what virsh would have had.
     let same_link = resolved.parameters == migrate.request.parameters;
-    let tally = Tally::new(limit_ms.filter(|_| same_link));
+    let tally = Tally::new(same_link.then_some(takeover.before.downtime_ms));
     let trace = open_trace(migrate, &mut console);
     Listener::new(console, percent, trace, tally)
 }

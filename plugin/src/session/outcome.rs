@@ -20,6 +20,10 @@ pub(super) fn error(outcome: Option<&Outcome>) -> Option<String> {
         Some(Outcome::Cancelled) => {
             "operation aborted: migration canceled by client before it began".to_owned()
         }
+        Some(Outcome::Busy) => {
+            "another migration of the domain began first and goes on: this one was not begun"
+                .to_owned()
+        }
         Some(Outcome::Lost) => "the thread of the migrate call has died".to_owned(),
         None => "libvirt was asked to abort the migration and has not ended it".to_owned(),
     })
@@ -51,7 +55,7 @@ pub(super) fn tell(
     migrate: &Migrate,
     console: &mut Console,
 ) {
-    if matches!(outcome, Some(Outcome::Cancelled)) {
+    if matches!(outcome, Some(Outcome::Cancelled | Outcome::Busy)) {
         return;
     }
     let side = |uri: Option<String>| Side {
@@ -59,10 +63,10 @@ pub(super) fn tell(
         options: connect::options(&migrate.globals),
         uuid: takeover.domain.uuid().to_owned(),
     };
-    let (here, restored) = aftermath::ask(side(takeover.uri.clone()), takeover.before);
+    let (here, restored) = aftermath::ask(side(takeover.uri.clone()), Some(takeover.before));
     // In peer-to-peer mode the destination's URI is the source host's, not ours.
-    let ask_there =
-        !matches!(here, Found::Running) && migrate.request.transport == Transport::Managed;
+    let ask_there = !matches!(here, Found::Running | Found::Migrating)
+        && migrate.request.transport == Transport::Managed;
     let there =
         ask_there.then(|| aftermath::ask(side(Some(migrate.request.dest_uri.clone())), None).0);
     let name = takeover.domain.name();
@@ -96,7 +100,11 @@ mod tests {
         let said = "operation aborted: migration out job: canceled by client";
         assert_eq!(error(Some(&failed)).as_deref(), Some(said));
         assert_eq!(error(Some(&Outcome::Moved)), None);
-        for other in [Some(&Outcome::Cancelled), Some(&Outcome::Lost), None] {
+        for other in [Outcome::Cancelled, Outcome::Busy, Outcome::Lost]
+            .iter()
+            .map(Some)
+            .chain([None])
+        {
             assert!(error(other).is_some());
         }
     }

@@ -1,17 +1,20 @@
 //! Whether a migration is ours: its domain is marked, or the user asks for control.
 //!
 //! Whatever stands in the way of the answer (no connection, no such domain, a feature that is absent)
-//! makes it virsh's, so that the message is virsh's own. Nothing has been changed by then.
+//! makes it virsh's, so that the message is virsh's own; where control was wanted, a note says what it was.
+//! Nothing has been changed by then.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use anyhow::{Context, anyhow, ensure};
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::domain::Impact;
 use libvirt_hpc_libvirt::features::Features;
 use libvirt_hpc_libvirt::parameter::{Parameter, Value};
-use libvirt_hpc_libvirt::{Connection, Domain, Watcher};
+use libvirt_hpc_libvirt::stats::JobStats;
+use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
 use libvirt_hpc_xml_schemas as xml;
 
 use super::{connect, settings};
@@ -32,8 +35,8 @@ pub struct Takeover {
     pub policy: xml::Policy,
     /// Who takes part.
     pub features: Features,
-    /// Downtime and speed as they are, if libvirt says.
-    pub before: Option<Settings>,
+    /// Downtime and speed as they are.
+    pub before: Settings,
     /// The documents the user names, as parameters.
     pub documents: Vec<Parameter>,
     /// What the user should know.
@@ -42,7 +45,7 @@ pub struct Takeover {
 
 /// Whose it is.
 pub enum Whose {
-    /// virsh's; and what to say where the user asked for control.
+    /// virsh's; and what to say where control was wanted.
     Virshs(Option<String>),
     /// Ours.
     Ours(Box<Takeover>),
@@ -58,10 +61,30 @@ pub fn decide(migrate: &Migrate) -> Whose {
     if let Some(reason) = nothing_to_steer(&migrate.request) {
         return Whose::Virshs(asked.then(|| format!("{reason}: this migration is plain virsh's")));
     }
-    match look(migrate) {
-        Some(takeover) => Whose::Ours(Box::new(takeover)),
-        None => Whose::Virshs(None),
+    let found = match find(migrate) {
+        Ok(found) => found,
+        Err(error) => return virshs(asked, &error),
+    };
+    let mut warnings = Vec::new();
+    let policy = match owners_policy(&found.domain, asked, &mut warnings) {
+        Ok(Some(policy)) => policy,
+        Ok(None) => return Whose::Virshs(None),
+        Err(error) => return virshs(asked, &error.into()),
+    };
+    // From here on control is wanted: asked for, or by the owner's mark.
+    match prepare(found, migrate, policy, warnings) {
+        Ok(takeover) => Whose::Ours(Box::new(takeover)),
+        Err(error) => virshs(true, &error),
     }
+}
+
+/// virsh's, for `error` is in the way: said where control is `wanted`.
+fn virshs(wanted: bool, error: &anyhow::Error) -> Whose {
+    Whose::Virshs(
+        wanted.then(|| {
+            format!("this migration cannot be controlled and is plain virsh's: {error:#}")
+        }),
+    )
 }
 
 fn nothing_to_steer(request: &MigrateRequest) -> Option<&'static str> {
@@ -75,23 +98,49 @@ fn nothing_to_steer(request: &MigrateRequest) -> Option<&'static str> {
     (!has(bits::LIVE)).then_some("without --live the guest is stopped throughout")
 }
 
-fn look(migrate: &Migrate) -> Option<Takeover> {
-    let uri = connect::uri(&migrate.globals).ok()?;
+/// The domain on a connection for control.
+struct Found {
+    uri: Option<String>,
+    connection: Connection,
+    domain: Domain,
+}
+
+fn find(migrate: &Migrate) -> anyhow::Result<Found> {
+    let uri = connect::uri(&migrate.globals)
+        .map_err(|uri| anyhow!("the connection URI is not text: {}", uri.display()))?;
     let options = connect::options(&migrate.globals);
-    let connection = Connection::open(uri.as_deref(), options).ok()?;
-    let domain = Domain::lookup(&connection, &migrate.request.domain).ok()?;
-    let mut warnings = Vec::new();
-    let policy = owners_policy(&domain, migrate.hpc.asks_for_control(), &mut warnings)?;
+    let connection = Connection::open(uri.as_deref(), options)?;
+    let domain = Domain::lookup(&connection, &migrate.request.domain)?;
+    Ok(Found {
+        uri,
+        connection,
+        domain,
+    })
+}
+
+fn prepare(
+    found: Found,
+    migrate: &Migrate,
+    policy: xml::Policy,
+    mut warnings: Vec<String>,
+) -> anyhow::Result<Takeover> {
+    let Found {
+        uri,
+        connection,
+        domain,
+    } = found;
+    refuse_busy(domain.name(), &domain.job_stats()?)?;
     for option in migrate.globals.only_in_virsh() {
         warnings.push(format!(
             "{option} is virsh's own and has no effect on this migration"
         ));
     }
-    Some(Takeover {
-        features: Features::of(&connection).ok()?,
-        before: settings::read(&domain).ok(),
-        watcher: Watcher::new(&domain).ok()?,
-        documents: documents(&migrate.request)?,
+    Ok(Takeover {
+        features: Features::of(&connection)?,
+        before: settings::read(&domain)
+            .context("what is there before cannot be read, nor be put back")?,
+        watcher: Watcher::new(&domain)?,
+        documents: documents(&migrate.request).context("an XML file cannot be read as text")?,
         uri,
         domain,
         policy,
@@ -99,13 +148,26 @@ fn look(migrate: &Migrate) -> Option<Takeover> {
     })
 }
 
+/// A job that goes on is somebody else's, and would be taken for ours.
+fn refuse_busy(name: &str, job: &JobStats) -> anyhow::Result<()> {
+    ensure!(
+        !job.job_type.is_running(),
+        "{name} is in the middle of a migration or another job (virsh domjobinfo {name})"
+    );
+    Ok(())
+}
+
 /// The policy by which to move `domain`; none if it is not to be controlled. A broken policy is a mark
 /// all the same.
-fn owners_policy(domain: &Domain, asked: bool, warnings: &mut Vec<String>) -> Option<xml::Policy> {
-    let Some(element) = domain.metadata(xml::NAMESPACE, Impact::Live).ok()? else {
-        return asked.then(xml::Policy::default);
+fn owners_policy(
+    domain: &Domain,
+    asked: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Option<xml::Policy>, Error> {
+    let Some(element) = domain.metadata(xml::NAMESPACE, Impact::Live)? else {
+        return Ok(asked.then(xml::Policy::default));
     };
-    match xml::read_metadata(element.as_bytes()) {
+    Ok(Some(match xml::read_metadata(element.as_bytes()) {
         Ok(reading) => {
             let place = |warning: &xml::Warning| {
                 format!(
@@ -116,16 +178,16 @@ fn owners_policy(domain: &Domain, asked: bool, warnings: &mut Vec<String>) -> Op
                 )
             };
             warnings.extend(reading.warnings.iter().map(place));
-            Some(reading.policy.unwrap_or_default())
+            reading.policy.unwrap_or_default()
         }
         Err(error) => {
             let name = domain.name();
             warnings.push(format!(
                 "the policy of {name} is broken, the defaults apply: {error}"
             ));
-            Some(xml::Policy::default())
+            xml::Policy::default()
         }
-    }
+    }))
 }
 
 /// The documents; none if one cannot be read, which is virsh's to say.
@@ -159,6 +221,8 @@ fn document(file: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use libvirt_hpc_libvirt::stats::JobType;
+
     use super::*;
 
     fn request(flags: u32) -> MigrateRequest {
@@ -174,6 +238,35 @@ mod tests {
         assert!(nothing_to_steer(&request(0)).is_some());
         assert!(nothing_to_steer(&request(bits::OFFLINE)).is_some());
         assert!(nothing_to_steer(&request(bits::LIVE | bits::POSTCOPY_RESUME)).is_some());
+    }
+
+    #[test]
+    fn a_job_that_goes_on_is_not_ours() {
+        let job = |job_type| JobStats {
+            job_type,
+            ..JobStats::default()
+        };
+        assert!(refuse_busy("vm", &job(JobType::None)).is_ok());
+        let refusal =
+            refuse_busy("vm", &job(JobType::Unbounded)).map_err(|error| virshs(true, &error));
+        let Err(Whose::Virshs(Some(note))) = refusal else {
+            panic!("no note");
+        };
+        assert!(
+            note.contains("cannot be controlled") && note.contains("domjobinfo vm"),
+            "{note}"
+        );
+    }
+
+    #[test]
+    fn a_reason_is_given_where_control_was_wanted() {
+        let error = anyhow!("because");
+        let said = |wanted| match virshs(wanted, &error) {
+            Whose::Virshs(note) => note,
+            Whose::Ours(_) => None,
+        };
+        assert!(said(true).is_some_and(|note| note.ends_with(": because")));
+        assert_eq!(said(false), None);
     }
 
     #[test]

@@ -1,0 +1,64 @@
+//! What the loop asks of, and tells to, who orders.
+
+use std::cell::RefCell;
+
+use super::*;
+
+/// Orders of a call that has not been made: the abort alone ends it.
+#[derive(Default)]
+struct NeverMade(Cell<bool>);
+
+impl Orders for NeverMade {
+    fn over(&self) -> bool {
+        self.0.get()
+    }
+
+    fn abort(&self) -> bool {
+        self.0.set(true);
+        true
+    }
+}
+
+#[test]
+fn a_call_that_was_never_made_has_no_job_to_abort() {
+    let mut job = Script::new([Ok(flowing(1))]);
+    let mut ear = Ear::default();
+    let orders = NeverMade::default();
+    let end = drive(&mut job, &mut ceiling(), &mut ear, Mode::Steer, &orders);
+    assert_eq!(
+        (end, job.applied.len(), ear.aborts.len()),
+        (End::Call, 0, 0)
+    );
+}
+
+/// Notes where it was looked.
+#[derive(Default)]
+struct Looks(RefCell<Vec<JobState>>);
+
+impl Orders for Looks {
+    fn over(&self) -> bool {
+        false
+    }
+
+    fn abort(&self) -> bool {
+        false
+    }
+
+    fn looked(&self, state: JobState) {
+        self.0.borrow_mut().push(state);
+    }
+}
+
+#[test]
+fn every_look_is_told_to_who_orders() {
+    let mut job = Script::new([Ok(flowing(1)), Err(Scripted)]);
+    let looks = Looks::default();
+    drive(
+        &mut job,
+        &mut ceiling(),
+        &mut Ear::default(),
+        Mode::Steer,
+        &looks,
+    );
+    assert_eq!(*looks.0.borrow(), [JobState::Precopy, JobState::Ended]);
+}

@@ -1,0 +1,114 @@
+//! What the loop is told from outside: the call's end, the user's abort, and how long that is waited for.
+
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use libvirt_hpc_control::sample::JobState;
+
+use super::call::Call;
+use super::outcome::Aborted;
+use super::signals::Requests;
+use crate::clock;
+use crate::drive::Orders;
+
+/// How long after the user's abort the end is waited for. An abort takes a second, a dead peer is noticed
+/// by the keepalive after half a minute.
+const ABORT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The wait for the end of an aborted migration.
+///
+/// It begins anew with every look at a guest that is going over: libvirt refuses the abort then, and the
+/// connection that our exit would close may be the one that brings the guest over.
+#[derive(Debug, Default)]
+struct Patience(Cell<Option<Instant>>);
+
+impl Patience {
+    /// The abort is asked for; whether it is for the first time.
+    fn begin(&self, now: Instant) -> bool {
+        let first = self.0.get().is_none();
+        if first {
+            self.0.set(Some(now));
+        }
+        first
+    }
+
+    fn looked(&self, state: JobState, now: Instant) {
+        let going_over = matches!(state, JobState::Switchover | JobState::Postcopy);
+        if going_over && self.0.get().is_some() {
+            self.0.set(Some(now));
+        }
+    }
+
+    fn is_over(&self, now: Instant) -> bool {
+        let since = self.0.get();
+        since.is_some_and(|since| now.saturating_duration_since(since) >= ABORT_PATIENCE)
+    }
+}
+
+/// The orders of a session. A migration that cannot succeed any more is aborted as by the user: to go on
+/// would only pause the guest for nothing in the end.
+pub(super) struct Standing<'a> {
+    call: &'a Call,
+    requests: &'a Requests,
+    patience: Patience,
+}
+
+impl<'a> Standing<'a> {
+    /// Nothing is ordered yet.
+    pub(super) fn new(call: &'a Call, requests: &'a Requests) -> Self {
+        Self {
+            call,
+            requests,
+            patience: Patience::default(),
+        }
+    }
+
+    /// Why it is to be aborted, if it is.
+    pub(super) fn why(&self) -> Option<Aborted> {
+        if self.requests.any() {
+            return Some(Aborted::Asked);
+        }
+        self.call.is_cut_off().then_some(Aborted::CutOff)
+    }
+}
+
+impl Orders for Standing<'_> {
+    fn over(&self) -> bool {
+        self.call.outcome().is_some() || (self.abort() && self.patience.is_over(clock::now()))
+    }
+
+    fn abort(&self) -> bool {
+        if self.why().is_none() {
+            return false;
+        }
+        if self.patience.begin(clock::now()) {
+            self.call.cancel();
+        }
+        true
+    }
+
+    fn looked(&self, state: JobState) {
+        self.patience.looked(state, clock::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_ends_only_after_the_last_look_at_a_guest_going_over() {
+        let asked = clock::now();
+        let after = |seconds| asked + Duration::from_secs(seconds);
+        let patience = Patience::default();
+        patience.looked(JobState::Switchover, asked);
+        assert!(!patience.is_over(after(1000)), "nothing was asked for");
+        assert!(patience.begin(asked) && !patience.begin(after(1)));
+        patience.looked(JobState::Precopy, after(50));
+        assert!(!patience.is_over(after(59)) && patience.is_over(after(60)));
+        patience.looked(JobState::Switchover, after(59));
+        patience.looked(JobState::Postcopy, after(70));
+        patience.looked(JobState::Ended, after(80));
+        assert!(!patience.is_over(after(129)) && patience.is_over(after(130)));
+    }
+}
