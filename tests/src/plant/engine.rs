@@ -212,7 +212,7 @@ impl Engine {
     }
 
     /// Until when the guest has run on the source, ns.
-    fn guest_ns(&self, now_ns: u64) -> u64 {
+    pub(super) fn guest_ns(&self, now_ns: u64) -> u64 {
         self.orders
             .stopped_ns
             .map_or(now_ns, |stopped_ns| stopped_ns.min(now_ns))

@@ -118,6 +118,38 @@ impl Writer {
         }
     }
 
+    /// How long this program has kept a processor busy when it has run for `span`: all of a phase that
+    /// rewrites flat out, none of any other, whose writes leave it waiting most of the time.
+    #[must_use]
+    pub fn busy(&self, span: Duration) -> Duration {
+        let period: Duration = self
+            .phases
+            .iter()
+            .map(|(span, _)| *span)
+            .fold(Duration::ZERO, Duration::saturating_add);
+        if period.is_zero() {
+            return Duration::ZERO;
+        }
+        let until = |end: Duration| {
+            let cycles = u32::try_from(end.as_nanos() / period.as_nanos()).unwrap_or(u32::MAX);
+            self.busy_within(period) * cycles + self.busy_within(end - period * cycles)
+        };
+        until(self.into.saturating_add(span)) - until(self.into)
+    }
+
+    /// The same from the begin of a cycle, for no longer than one.
+    fn busy_within(&self, span: Duration) -> Duration {
+        let (mut left, mut busy) = (span, Duration::ZERO);
+        for (length, access) in &self.phases {
+            let part = left.min(*length);
+            if matches!(access, Access::Flat { .. }) {
+                busy += part;
+            }
+            left -= part;
+        }
+        busy
+    }
+
     /// The most memory any phase writes, bytes.
     #[must_use]
     pub fn extent(&self) -> u64 {

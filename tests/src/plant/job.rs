@@ -8,6 +8,7 @@ use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 
 use super::engine::Engine;
+use super::guest::Writer;
 use super::outcome::{End, Outcome, Sync};
 use super::qemu::MAX_DOWNTIME_MS;
 use super::script::{Change, Fault, Faults, Script};
@@ -49,6 +50,7 @@ pub struct Applied {
 #[derive(Clone, Debug)]
 pub struct Plant {
     engine: Engine,
+    programs: Vec<Writer>,
     now_ns: u64,
     script: Script,
     faults: Faults,
@@ -64,6 +66,7 @@ impl Plant {
     pub fn new(config: &PlantConfig) -> Self {
         Self {
             engine: Engine::new(config),
+            programs: config.guest.writers.clone(),
             now_ns: 0,
             script: Script::default(),
             faults: Faults::default(),
@@ -72,6 +75,15 @@ impl Plant {
             latency_ns: nanos(config.qemu.monitor_latency),
             postcopy: config.qemu.postcopy,
         }
+    }
+
+    /// What the guest's programs have used of its processors, each one of its own.
+    fn vcpu_time_ns(&self) -> u64 {
+        let ran = Duration::from_nanos(self.engine.guest_ns(self.now_ns));
+        self.programs
+            .iter()
+            .map(|program| nanos(program.busy(ran)))
+            .sum()
     }
 
     /// `change` will happen at `when`; at once if that is past.
@@ -260,6 +272,7 @@ impl Job for Plant {
             disk_remaining_bytes: 0,
             window_bytes_per_s: window.bytes_per_s,
             dirty_bytes_per_s: window.dirty_bytes_per_s,
+            vcpu_time_ns: Some(self.vcpu_time_ns()),
             settings: settings.then_some(self.engine.settings),
         })
     }
