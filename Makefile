@@ -32,4 +32,5 @@ test:
 
 # What needs two hosts: real libvirt, real QEMU, real guests. One at a time: they share two cores.
 rig-test: build
+	cargo test --release -p libvirt-hpc-libvirt --test two_hosts --no-run
 	cargo test --release -p libvirt-hpc-tests --features rig --test rig -- --test-threads=1 --nocapture

@@ -18,8 +18,9 @@ const ACCEPTED: RGBColor = RGBColor(0xdd, 0x84, 0x52);
 const PAUSE: RGBColor = RGBColor(0xc4, 0x4e, 0x52);
 const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
 
-/// The vertical step between the words at the syncs, in pixels: they must not lie on one another.
-const WORDS_APART: i32 = 14;
+/// How far apart two syncs must be for both to have words, as a part of the picture: the words must not
+/// lie on one another.
+const WORDS_APART: f64 = 0.1;
 
 /// A point: seconds since memory flowed, MiB.
 type Point = (f64, f64);
@@ -108,12 +109,10 @@ where
         .label("accepted by the law")
         .legend(legend(ACCEPTED));
     chart
-        .draw_series(story.syncs.iter().enumerate().map(|(n, (at, cause))| {
-            let words = cause.map(in_words).unwrap_or_default();
-            let down = WORDS_APART * i32::try_from(n % 3).unwrap_or(0);
-            EmptyElement::at(*at)
+        .draw_series(story.labelled(last).into_iter().map(|(at, words)| {
+            EmptyElement::at(at)
                 + Circle::new((0, 0), 3, SYNC.filled())
-                + Text::new(words, (6, down - 16), ("sans-serif", 11))
+                + Text::new(words, (6, -16), ("sans-serif", 11))
         }))?
         .label("left at a bitmap sync, and the decision")
         .legend(|(x, y)| Circle::new((x + 9, y), 3, SYNC.filled()));
@@ -193,6 +192,21 @@ impl Story {
             }
             _ => {}
         }
+    }
+
+    /// The syncs with their decision in words, where it is another than at the sync before and there is
+    /// room for it.
+    fn labelled(&self, last: f64) -> Vec<(Point, &'static str)> {
+        let (mut before, mut free) = (None, 0.0);
+        let label = |&(at, cause): &(Point, Option<Cause>)| {
+            let news = cause.filter(|_| cause != before && at.0 >= free);
+            before = cause;
+            if news.is_some() {
+                free = at.0 + last * WORDS_APART;
+            }
+            (at, news.map(in_words).unwrap_or_default())
+        };
+        self.syncs.iter().map(label).collect()
     }
 
     /// The last second, the pause included, and the most MiB. The first round is cut off at twice what the syncs leave, or

@@ -97,12 +97,19 @@ impl Rig {
         rig.must(build)?;
         rig.must(["down"])?;
         rig.must(["up"].iter().chain(options))?;
-        rig.must([
-            OsStr::new("install"),
-            program("virsh-hpc")?.as_os_str(),
-            program("virsh-hpc-session")?.as_os_str(),
-        ])?;
+        for name in ["virsh-hpc", "virsh-hpc-session"] {
+            rig.install(&program(name)?)?;
+        }
         Ok(rig)
+    }
+
+    /// Puts a program into `/usr/bin` of both hosts.
+    ///
+    /// # Errors
+    /// When the rig refuses.
+    pub fn install(&self, program: &Path) -> Result<()> {
+        self.must([OsStr::new("install"), program.as_os_str()])
+            .map(drop)
     }
 
     /// Starts a guest on the first host and waits until its workload runs.

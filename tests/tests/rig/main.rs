@@ -2,6 +2,7 @@
 //! virsh in the same run. Needs root; brings its hosts up and down by itself. Every guest that moves is
 //! counted (one running copy) and verified (no corrupt page).
 
+mod adapter;
 mod cost;
 mod faults;
 mod moves;
