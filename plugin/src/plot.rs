@@ -20,7 +20,7 @@ const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
 
 /// How far apart two syncs must be for both to have words, as a part of the picture: the words must not
 /// lie on one another.
-const WORDS_APART: f64 = 0.1;
+const WORDS_APART: f64 = 0.15;
 
 /// A point: seconds since memory flowed, MiB.
 type Point = (f64, f64);
@@ -200,8 +200,8 @@ impl Story {
         let (mut before, mut free) = (None, 0.0);
         let label = |&(at, cause): &(Point, Option<Cause>)| {
             let news = cause.filter(|_| cause != before && at.0 >= free);
-            before = cause;
             if news.is_some() {
+                before = cause;
                 free = at.0 + last * WORDS_APART;
             }
             (at, news.map(in_words).unwrap_or_default())

@@ -90,7 +90,7 @@ fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
 fn a_converging_guest_pauses_a_third_as_long_as_under_virsh() -> Result<()> {
     let rig = Rig::up(&[])?;
     let (mut theirs, mut runs) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
+    for _ in 0..5 {
         theirs.push(virsh(&rig, "plain", &CONVERGING)?);
         runs.push(ours(&rig, "converging", &CONVERGING, &[])?);
     }
