@@ -108,8 +108,11 @@ impl<L: Law> Controller<L> {
 
     /// Takes one look; returns what must change, which is often nothing.
     pub fn look(&mut self, sample: &Sample, publisher: &mut dyn Publisher) -> Target {
-        if self.phase == Phase::Released || sample.state == JobState::Setup {
+        if self.phase == Phase::Released {
             return Target::NONE;
+        }
+        if sample.state == JobState::Setup {
+            return self.before_memory(sample, publisher);
         }
         if sample.state != JobState::Precopy {
             return self.release(sample.at, Release::Terminal, publisher);
@@ -149,6 +152,16 @@ impl<L: Law> Controller<L> {
         if let Some(action @ (Action::Abort | Action::StartPostcopy)) = target.action {
             self.release(at, Release::Acted(action), publisher);
         }
+    }
+
+    fn before_memory(&mut self, sample: &Sample, publisher: &mut dyn Publisher) -> Target {
+        let Some(Order { target, cause, .. }) = self.guard.before_memory(sample) else {
+            return Target::NONE;
+        };
+        if target != Target::NONE {
+            publisher.publish(sample.at, Event::Targeted { target, cause });
+        }
+        target
     }
 
     fn steer(&mut self, sample: &Sample, publisher: &mut dyn Publisher) -> Target {

@@ -93,6 +93,21 @@ impl Guard {
         }
     }
 
+    /// What is due before memory flows, when nothing may be set: giving up at the deadline, for storage
+    /// that is copied first may take as long as it likes.
+    pub fn before_memory(&mut self, sample: &Sample) -> Option<Order> {
+        let deadline = self.policy.deadline.filter(|d| d.then == Then::Abort)?;
+        let due = Duration::from_millis(sample.elapsed_ms) >= deadline.after;
+        due.then(|| Order {
+            target: Target {
+                speed_mib_per_s: None,
+                ..self.act(sample.at, Action::Abort, Cause::Deadline).target
+            },
+            cause: Cause::Deadline,
+            forbidden_pause: None,
+        })
+    }
+
     /// Turns a decision into a target.
     pub fn pass(&mut self, sample: &Sample, decision: &Decision, bandwidth: &Bandwidth) -> Order {
         let begun = *self.begun.get_or_insert(sample.at);
@@ -190,7 +205,9 @@ impl Guard {
     }
 
     fn hidden_by_ceiling(&self) -> bool {
-        self.policy.speed_max_mib_per_s.is_some() && self.link == Link::Unseen
+        self.policy.speed_max_mib_per_s.is_some()
+            && !self.policy.speed_is_order
+            && self.link == Link::Unseen
     }
 
     /// Ends a lift when its time is over, with what it showed.

@@ -48,6 +48,9 @@ pub struct Policy {
     pub deadline: Option<Deadline>,
     /// Never send faster while the guest runs, MiB/s.
     pub speed_max_mib_per_s: Option<u64>,
+    /// That ceiling is the user's own: it is never lifted, not even for the moment in which QEMU would
+    /// see the link. An owner's is meant for the time that the guest runs.
+    pub speed_is_order: bool,
     /// The bandwidth of the switchover that QEMU was told (`avail-switchover-bandwidth`), bytes per
     /// second.
     pub switchover_bytes_per_s: Option<u64>,

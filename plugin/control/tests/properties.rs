@@ -83,6 +83,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         Policy {
             downtime_max_ms: bounds.0,
             speed_max_mib_per_s: bounds.1,
+            speed_is_order: postcopy,
             switchover_bytes_per_s: None,
             deadline: deadline.map(|(s, then)| Deadline {
                 after: Duration::from_secs(s),
@@ -146,8 +147,11 @@ proptest! {
         let (mut over, mut acted, mut suspended) = (false, 0, false);
         for (sample, target, done) in run(policy, &samples, refusals) {
             over |= sample.state != JobState::Precopy && sample.state != JobState::Setup;
-            if over || sample.state == JobState::Setup {
+            if over {
                 prop_assert_eq!(target, Target::NONE);
+            }
+            if sample.state == JobState::Setup && target != Target::NONE {
+                prop_assert_eq!(target, Target { action: Some(Action::Abort), ..Target::NONE });
             }
             if let Some(ms) = target.downtime_ms {
                 prop_assert!((1..=DOWNTIME_LIMIT_MAX_MS).contains(&ms));

@@ -54,7 +54,7 @@ impl HpcOption {
             Self::Trace => "write every sample, decision and result to that file, as JSON lines",
             Self::Slowdown => "what pre-copy costs the application while it runs, in percent",
             Self::MaxDowntime => "never pause the guest longer on purpose, in milliseconds",
-            Self::Deadline => "seconds for the whole migration, then switchover, abort or postcopy",
+            Self::Deadline => "seconds until switchover (whatever the pause), abort or postcopy",
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct PolicyArgs {
     /// The longest pause on purpose, in milliseconds
     #[arg(long, value_name = "MS", value_parser = values::downtime_ms)]
     pub set_max_downtime: Option<u32>,
-    /// Seconds for the whole migration, then: switchover, abort or postcopy
+    /// Seconds until: switchover (whatever the pause), abort or postcopy
     #[arg(long, value_name = "SECONDS[,ACTION]")]
     pub set_deadline: Option<Deadline>,
     /// The highest speed while the guest runs, in MiB/s

@@ -149,6 +149,7 @@ fn limit_speed(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     let ceiling = owners.unwrap_or(SPEED_UNLIMITED_MIB_PER_S).min(anyway);
     if ceiling < SPEED_UNLIMITED_MIB_PER_S {
         resolved.policy.speed_max_mib_per_s = Some(ceiling);
+        resolved.policy.speed_is_order = ceiling == anyway;
         if resolved.flags & bits::PARALLEL != 0 {
             let warning = "with --parallel QEMU does not keep to a speed limit well";
             resolved

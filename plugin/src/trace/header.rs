@@ -79,6 +79,7 @@ pub struct PolicyRecord {
     pub deadline_after_ms: Option<u64>,
     pub deadline_then: Option<ThenRecord>,
     pub speed_max_mib_per_s: Option<u64>,
+    pub speed_is_order: bool,
     pub switchover_bytes_per_s: Option<u64>,
     pub timeout_after_ms: Option<u64>,
     pub timeout_from_ns: Option<u64>,
@@ -109,6 +110,7 @@ impl From<&Policy> for PolicyRecord {
                 Then::Postcopy => ThenRecord::Postcopy,
             }),
             speed_max_mib_per_s: policy.speed_max_mib_per_s,
+            speed_is_order: policy.speed_is_order,
             switchover_bytes_per_s: policy.switchover_bytes_per_s,
             timeout_after_ms: policy.timeout.map(|t| millis(t.after)),
             timeout_from_ns: policy.timeout.and_then(|t| t.from).map(Timestamp::as_nanos),
@@ -133,6 +135,7 @@ impl From<&PolicyRecord> for Policy {
                 },
             }),
             speed_max_mib_per_s: record.speed_max_mib_per_s,
+            speed_is_order: record.speed_is_order,
             switchover_bytes_per_s: record.switchover_bytes_per_s,
             timeout: timeout.map(|(after_ms, action)| Timeout {
                 after: Duration::from_millis(after_ms),

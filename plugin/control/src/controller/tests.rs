@@ -52,6 +52,43 @@ fn nothing_is_set_before_memory_flows() {
 }
 
 #[test]
+fn a_deadline_that_comes_before_memory_flows_can_only_abort() {
+    use crate::policy::{Deadline, Then};
+    for (then, action) in [(Then::Abort, Some(Action::Abort)), (Then::Switchover, None)] {
+        let mut events = Events::default();
+        let deadline = Some(Deadline {
+            after: Duration::from_secs(1),
+            then,
+        });
+        let policy = Policy {
+            deadline,
+            speed_max_mib_per_s: Some(7),
+            ..Policy::default()
+        };
+        let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
+        let setup = |elapsed_ms| Sample {
+            state: JobState::Setup,
+            elapsed_ms,
+            ..precopy(elapsed_ms, 0)
+        };
+        assert_eq!(control.look(&setup(999), &mut events), Target::NONE);
+        let due = control.look(&setup(1000), &mut events);
+        assert_eq!(
+            due,
+            Target {
+                action,
+                ..Target::NONE
+            }
+        );
+        assert_eq!(
+            control.look(&setup(1100), &mut events),
+            Target::NONE,
+            "once"
+        );
+    }
+}
+
+#[test]
 fn a_target_in_force_is_not_sent_again_until_it_is_refused() {
     let mut events = Events::default();
     let mut control = controller();

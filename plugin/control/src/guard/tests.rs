@@ -116,6 +116,19 @@ fn a_ceiling_that_hides_a_good_link_is_lifted_for_a_moment() {
 }
 
 #[test]
+fn a_ceiling_of_the_users_is_never_lifted() {
+    let policy = Policy {
+        speed_max_mib_per_s: Some(20),
+        speed_is_order: true,
+        downtime_max_ms: Some(2030),
+        ..Policy::default()
+    };
+    let order = Rig::new(policy).pass(0, 20 * MIB, 128 * MIB);
+    assert_eq!(order.target.speed_mib_per_s, Some(20));
+    assert_eq!(order.forbidden_pause, Some(Duration::from_millis(6430)));
+}
+
+#[test]
 fn a_ceiling_that_hides_nothing_comes_back_and_the_policy_is_out_of_reach() {
     let policy = Policy {
         speed_max_mib_per_s: Some(20),
