@@ -22,6 +22,8 @@ pub const DESTINATION: &str = "qemu+tcp://beta/system";
 pub struct Report {
     /// Whether the guest was heard on both hosts.
     pub moved: bool,
+    /// The host that heard the guest last.
+    pub host: String,
     /// From the last heartbeat on the old host to the first on the new one.
     pub pause_ms: Option<f64>,
     /// The longest silence, whatever its cause.

@@ -7,6 +7,7 @@ mod cost;
 mod faults;
 mod moves;
 mod old;
+mod options;
 
 use std::time::Duration;
 

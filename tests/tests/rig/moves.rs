@@ -59,7 +59,7 @@ fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
     for tenths in [25, 35, 40, 45, 55, 70] {
         grid.push(forced(&rig, Duration::from_millis(tenths * 100))?);
     }
-    let runs = (0..3)
+    let runs = (0..5)
         .map(|_| ours(&rig, "saturated", &SATURATED, &[]))
         .collect::<Result<Vec<_>>>()?;
     let js = grid.iter().map(Move::j).collect::<Result<Vec<_>>>()?;

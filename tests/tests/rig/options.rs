@@ -1,0 +1,176 @@
+//! virsh's options of `migrate` under our control, with virsh's meaning.
+
+use anyhow::{Context, Result, ensure};
+use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
+
+use crate::one_move;
+
+const ALPHA: &str = HOSTS[0];
+const BETA: &str = HOSTS[1];
+
+/// A small guest, so that a migration takes a second or two.
+const SMALL: [&str; 7] = [
+    "--memory",
+    "256",
+    "--fill",
+    "64",
+    "--workload",
+    "rate:16@20",
+    "--marked",
+];
+
+/// A small guest that plain pre-copy does not end for.
+const SATURATED: [&str; 7] = [
+    "--memory",
+    "256",
+    "--fill",
+    "64",
+    "--workload",
+    "flat:64",
+    "--marked",
+];
+
+fn moved(rig: &Rig, guest: &[&str], options: &[&str]) -> Result<Move> {
+    println!("{}", options.join(" "));
+    let moved = one_move(rig, "options", guest, |rig| {
+        rig.migrate_live("virsh-hpc", "options", options)
+    })?;
+    ensure!(
+        moved.output.status.success(),
+        "{options:?}: {}",
+        moved.stderr()
+    );
+    ensure!(
+        moved.report.host == BETA,
+        "{options:?}: heard last on {}",
+        moved.report.host
+    );
+    Ok(moved)
+}
+
+#[test]
+fn transports_and_capabilities_of_virsh_work_under_control() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    for options in [
+        &["--p2p"][..],
+        &["--p2p", "--tunnelled"],
+        &["--compressed", "--comp-methods", "xbzrle"],
+        &["--auto-converge", "--auto-converge-initial", "10"],
+        &["--parallel", "--parallel-connections", "2"],
+        &["--abort-on-error", "--unsafe", "--change-protection"],
+        &["--postcopy", "--postcopy-after-precopy"],
+        &["--bandwidth", "80", "--migrateuri", "tcp://10.77.0.2"],
+    ] {
+        moved(&rig, &SMALL, options)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_timer_suspends_or_goes_over_as_virshs() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    // A pause that the policy forbids would be waited for; the timer does not wait.
+    let never = ["--hpc-max-downtime", "50"];
+    for timer in [
+        &["--timeout", "3"][..],
+        &["--timeout", "3", "--timeout-postcopy", "--postcopy"],
+    ] {
+        moved(&rig, &SATURATED, &[&never, timer].concat())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn persistent_undefine_and_xml_do_what_they_say() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    let guest = [&SMALL[..], &["--persistent"]].concat();
+    rig.guest("options", &guest)?;
+    let dump = "virsh dumpxml --migratable options > /tmp/options.xml";
+    ensure!(
+        rig.run(ALPHA, &["sh", "-c", dump])?.status.success(),
+        "no XML"
+    );
+    let options = [
+        "--persistent",
+        "--undefinesource",
+        "--xml",
+        "/tmp/options.xml",
+    ];
+    let moved = rig.migrate_live("virsh-hpc", "options", &options)?;
+    ensure!(moved.output.status.success(), "{}", moved.stderr());
+    ensure!(
+        rig.state(ALPHA, "options").is_empty(),
+        "still defined on the source"
+    );
+    let info = rig.run(BETA, &["virsh", "dominfo", "options"])?.stdout;
+    let info = String::from_utf8(info)?;
+    ensure!(
+        info.lines()
+            .any(|l| l.starts_with("Persistent:") && l.ends_with("yes")),
+        "{info}"
+    );
+    rig.whole("options")
+}
+
+#[test]
+fn progress_never_runs_backwards_and_ends_at_a_hundred() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    let shown = moved(&rig, &SATURATED, &["--verbose"])?.stderr();
+    let percents = shown
+        .split("Migration: [")
+        .skip(1)
+        .map(|text| {
+            text.split(" %]")
+                .next()
+                .unwrap_or_default()
+                .trim()
+                .parse::<f64>()
+        })
+        .collect::<Result<Vec<_>, _>>()
+        .with_context(|| shown.clone())?;
+    ensure!(percents.len() > 2 && percents.is_sorted(), "{percents:?}");
+    ensure!(percents.last() == Some(&100.0), "{percents:?}");
+    Ok(())
+}
+
+#[test]
+fn our_own_options_hold() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    let deadline = moved(
+        &rig,
+        &SATURATED,
+        &["--hpc-max-downtime", "50", "--hpc-deadline", "4"],
+    )?;
+    println!("{}", deadline.stderr().trim());
+    rig.guest("options", &SATURATED)?;
+    let options = ["--hpc-max-downtime", "50", "--hpc-deadline", "4,abort"];
+    let aborted = rig.migrate_live("virsh-hpc", "options", &options)?;
+    println!("{}", aborted.stderr().trim());
+    ensure!(
+        aborted.output.status.code() == Some(1),
+        "{:?}",
+        aborted.output.status
+    );
+    ensure!(
+        rig.state(ALPHA, "options") == "running",
+        "not left where it was"
+    );
+    rig.whole("options")?;
+    let bad = rig.run(
+        ALPHA,
+        &[
+            "virsh-hpc",
+            "migrate",
+            "--live",
+            "options",
+            DESTINATION,
+            "--hpc-slowdown",
+            "much",
+        ],
+    )?;
+    ensure!(
+        bad.status.code() == Some(1) && !bad.stderr.is_empty(),
+        "{bad:?}"
+    );
+    Ok(())
+}
