@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 DEPS=(mmdebstrap debian-archive-keyring iproute2 util-linux busybox-static cpio procps
-    libvirt-dev libvirt-clients pkg-config libxml2-utils gcc shellcheck)
+    libvirt-dev libvirt-clients pkg-config libxml2-utils gcc libc6-dev shellcheck)
 
 rig_deps() {
     local package missing=()
