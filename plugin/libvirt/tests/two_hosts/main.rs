@@ -76,7 +76,7 @@ fn settles(what: &str, mut reached: impl FnMut() -> bool) {
 }
 
 #[test]
-#[ignore = "needs two hosts: see the top of this file"]
+#[ignore = "needs two hosts: `make rig-test` runs it there"]
 fn an_idle_guest_has_no_job() {
     let domain = guest(&source());
     let stats = domain.job_stats().expect("no job is an answer");
@@ -109,7 +109,7 @@ fn an_idle_guest_has_no_job() {
 }
 
 #[test]
-#[ignore = "needs two hosts: see the top of this file"]
+#[ignore = "needs two hosts: `make rig-test` runs it there"]
 fn a_migration_is_steered_and_aborted_from_the_control_connection() {
     let before = guest(&source()).max_downtime_ms().expect("idle");
     let mut run = Run::start(&source(), destination(), P2P, 200);
@@ -161,7 +161,7 @@ fn a_migration_is_steered_and_aborted_from_the_control_connection() {
 }
 
 #[test]
-#[ignore = "needs two hosts: see the top of this file"]
+#[ignore = "needs two hosts: `make rig-test` runs it there"]
 fn a_dead_destination_is_an_error_and_no_migration() {
     let mut watcher = Watcher::new(&guest(&source())).expect("events");
     let domain = guest(&source());
@@ -192,7 +192,7 @@ fn a_dead_destination_is_an_error_and_no_migration() {
 }
 
 #[test]
-#[ignore = "needs two hosts: see the top of this file"]
+#[ignore = "needs two hosts: `make rig-test` runs it there"]
 fn there_managed_and_back_by_postcopy() {
     let mut run = Run::start(&source(), destination(), LIVE, 200);
     run.until("the second iteration", precopy(2));
