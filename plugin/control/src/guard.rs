@@ -34,6 +34,10 @@ const LIFT: Duration = Duration::from_millis(500);
 /// After an action was refused, it is tried again no sooner.
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How often post-copy is asked for at the deadline: an answer may be lost, but libvirt's mind does not
+/// change.
+const POSTCOPY_TRIES: u32 = 3;
+
 /// What the guard lets through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
@@ -64,6 +68,7 @@ pub struct Guard {
     begun: Option<Timestamp>,
     acted: Option<Action>,
     retry_at: Option<Timestamp>,
+    refusals: u32,
 }
 
 impl Guard {
@@ -76,6 +81,7 @@ impl Guard {
             begun: None,
             acted: None,
             retry_at: None,
+            refusals: 0,
         }
     }
 
@@ -85,11 +91,20 @@ impl Guard {
         self.acted
     }
 
-    /// libvirt refused `action`: it has not happened.
+    /// libvirt refused `action`: it has not happened. A migration that was not begun with post-copy cannot
+    /// go over to it at its deadline: the guest is then switched over, for the deadline outranks the pause.
     pub fn refused(&mut self, action: Action, at: Timestamp) {
         if self.acted == Some(action) {
             self.acted = None;
             self.retry_at = Some(at.after(RETRY));
+        }
+        if let Some(deadline) = &mut self.policy.deadline
+            && (action, deadline.then) == (Action::StartPostcopy, Then::Postcopy)
+        {
+            self.refusals += 1;
+            if self.refusals >= POSTCOPY_TRIES {
+                deadline.then = Then::Switchover;
+            }
         }
     }
 

@@ -127,11 +127,14 @@ fn run(policy: Policy, samples: &[(u64, Sample)], refusals: u64) -> Vec<(Sample,
     seen
 }
 
-/// What outranks the longest pause: a deadline that orders the switchover, and a guest that stands.
-fn overruled(policy: &Policy, sample: &Sample, suspended: bool) -> bool {
+/// What outranks the longest pause: a deadline that orders the switchover, or post-copy that libvirt has
+/// `refused` for good, and a guest that stands.
+fn overruled(policy: &Policy, sample: &Sample, suspended: bool, refused: u32) -> bool {
     suspended
         || policy.deadline.is_some_and(|d| {
-            d.then == Then::Switchover && Duration::from_millis(sample.elapsed_ms) >= d.after
+            let switchover =
+                d.then == Then::Switchover || (d.then == Then::Postcopy && refused >= 3);
+            switchover && Duration::from_millis(sample.elapsed_ms) >= d.after
         })
 }
 
@@ -145,6 +148,7 @@ proptest! {
         refusals in any::<u64>(),
     ) {
         let (mut over, mut acted, mut suspended) = (false, 0, false);
+        let mut refused = 0;
         for (sample, target, done) in run(policy, &samples, refusals) {
             over |= sample.state != JobState::Precopy && sample.state != JobState::Setup;
             if over {
@@ -157,7 +161,7 @@ proptest! {
                 prop_assert!((1..=DOWNTIME_LIMIT_MAX_MS).contains(&ms));
                 if let Some(max) = policy.downtime_max_ms
                     && policy.speed_max_mib_per_s.is_none()
-                    && !overruled(&policy, &sample, suspended)
+                    && !overruled(&policy, &sample, suspended, refused)
                 {
                     prop_assert!(ms <= max, "{ms} ms where {max} ms are allowed");
                 }
@@ -167,6 +171,7 @@ proptest! {
                 prop_assert!(ceiling == Some(speed) || speed == SPEED_UNLIMITED_MIB_PER_S);
                 prop_assert!(ceiling.is_some(), "no ceiling, no change of speed");
             }
+            refused += u32::from(target.action == Some(Action::StartPostcopy) && !done);
             if let (Some(action), true) = (target.action, done) {
                 acted += 1;
                 suspended |= action == Action::Suspend;

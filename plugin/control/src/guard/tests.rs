@@ -258,3 +258,24 @@ fn a_law_that_leaves_things_alone_is_left_alone() {
         Target::NONE
     );
 }
+
+#[test]
+fn a_migration_that_cannot_go_over_to_post_copy_is_switched_over_at_its_deadline() {
+    let mut rig = Rig::new(Policy {
+        deadline: Some(Deadline {
+            after: Duration::from_secs(10),
+            then: Then::Postcopy,
+        }),
+        ..Policy::default()
+    });
+    for try_ in 0..3 {
+        let at_ms = 10_000 + 1_000 * try_;
+        let order = rig.pass(at_ms, 100 * MIB, MIB);
+        assert_eq!(order.target.action, Some(Action::StartPostcopy));
+        let at = Timestamp::from_nanos(at_ms * 1_000_000);
+        rig.guard.refused(Action::StartPostcopy, at);
+    }
+    let order = rig.pass(13_000, 100 * MIB, MIB);
+    assert_eq!(order.target.action, None);
+    assert_eq!(order.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
+}
