@@ -119,6 +119,21 @@ impl Domain {
         )
     }
 
+    /// The domains that run, or are paused, on `connection` (`virConnectListAllDomains`).
+    ///
+    /// # Errors
+    /// When libvirt cannot tell.
+    pub fn list_active(connection: &Connection) -> Result<Vec<Self>, Error> {
+        let found = connection
+            .handle()
+            .list_all_domains(sys::VIR_CONNECT_LIST_DOMAINS_ACTIVE)
+            .named("virConnectListAllDomains", None)?;
+        found
+            .into_iter()
+            .map(|handle| Self::new(connection, handle))
+            .collect()
+    }
+
     /// Wraps libvirt's handle, whose name and UUID it holds itself.
     pub(crate) fn new(connection: &Connection, handle: Handle) -> Result<Self, Error> {
         let name = handle.name().named("virDomainGetName", None)?;

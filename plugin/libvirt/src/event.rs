@@ -35,6 +35,8 @@ pub enum EventKind {
     Iteration(u64),
     /// `VIR_DOMAIN_EVENT_ID_JOB_COMPLETED`: final statistics of a job that succeeded.
     JobCompleted(Box<JobStats>),
+    /// `VIR_DOMAIN_EVENT_ID_METADATA_CHANGE`: something in the domain's `<metadata>` was set.
+    MetadataChanged,
 }
 
 /// An event of a domain.
@@ -58,10 +60,11 @@ pub struct Subscription {
 }
 
 impl Subscription {
-    /// Has `handler` called for lifecycle, iteration and completion of `domain`, or of every domain.
+    /// Has `handler` called for lifecycle, iteration, completion and metadata of `domain`, or of every
+    /// domain.
     ///
     /// # Errors
-    /// When the driver does not have lifecycle events or refuses them; the other two are taken where
+    /// When the driver does not have lifecycle events or refuses them; the others are taken where
     /// they exist.
     pub fn new(
         connection: &Connection,
@@ -77,6 +80,7 @@ impl Subscription {
         let mut callbacks = vec![register(sys::VIR_DOMAIN_EVENT_ID_LIFECYCLE)?];
         callbacks.extend(register(sys::VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION).ok());
         callbacks.extend(register(sys::VIR_DOMAIN_EVENT_ID_JOB_COMPLETED).ok());
+        callbacks.extend(register(sys::VIR_DOMAIN_EVENT_ID_METADATA_CHANGE).ok());
         Ok(Self {
             connection: connection.clone(),
             callbacks,

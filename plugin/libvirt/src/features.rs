@@ -27,6 +27,13 @@ impl Version {
         }
     }
 
+    /// As libvirt encodes it.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        let (major, minor) = (u64::from(self.major), u64::from(self.minor));
+        major * 1_000_000 + minor * 1_000 + u64::from(self.release)
+    }
+
     const fn decode(number: u32) -> Self {
         Self::new(number / 1_000_000, number / 1_000 % 1_000, number % 1_000)
     }

@@ -46,7 +46,7 @@ impl Inbox {
                 state.phase = Some(JobState::Ended);
                 state.completed = Some(JobStats::clone(stats));
             }
-            EventKind::JobCompleted(_) => {}
+            EventKind::JobCompleted(_) | EventKind::MetadataChanged => {}
         }
         push(&mut state.events, EVENTS, event);
         state.rung = true;

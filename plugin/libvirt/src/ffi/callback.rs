@@ -129,7 +129,18 @@ unsafe extern "C" fn on_job_completed(
     unsafe { dispatch(domain, EventKind::JobCompleted(stats), opaque) };
 }
 
-/// `virConnectDomainEventRegisterAny` for one of the three events above; the number is for
+unsafe extern "C" fn on_metadata_change(
+    _: sys::virConnectPtr,
+    domain: sys::virDomainPtr,
+    _: c_int,
+    _: *const c_char,
+    opaque: *mut c_void,
+) {
+    // SAFETY: libvirt passes a valid domain and what was registered with it.
+    unsafe { dispatch(domain, EventKind::MetadataChanged, opaque) };
+}
+
+/// `virConnectDomainEventRegisterAny` for one of the four events above; the number is for
 /// [`unsubscribe`].
 pub(crate) fn subscribe(
     connect: &Connect,
@@ -149,6 +160,10 @@ pub(crate) fn subscribe(
                 sys::virConnectDomainEventJobCompletedCallback,
                 Generic,
             >(Some(on_job_completed)),
+            sys::VIR_DOMAIN_EVENT_ID_METADATA_CHANGE => mem::transmute::<
+                sys::virConnectDomainEventMetadataChangeCallback,
+                Generic,
+            >(Some(on_metadata_change)),
             _ => mem::transmute::<sys::virConnectDomainEventCallback, Generic>(Some(on_lifecycle)),
         }
     };
