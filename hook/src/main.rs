@@ -7,13 +7,25 @@
 //! ends with status 0 whatever happens, a panic included.
 #![forbid(unsafe_code)]
 
-mod arrival;
-mod journal;
+mod call;
+mod domain;
+mod excerpt;
+mod patience;
 
-use std::ffi::OsString;
-use std::io;
 use std::panic;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
+
+use libvirt_hpc_hook::{journal, notice};
+
+use domain::Domain;
+use patience::Patient;
+
+/// How long libvirt may take to hand over the XML, which it does in milliseconds.
+/// Without a limit, a pipe that nobody closes would keep a guest from starting
+/// for ever. A thread, which could be left behind, costs a busy host a millisecond.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(|_| {}));
@@ -22,18 +34,21 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Looks at the one call that matters so far: the start of an incoming
-/// migration. Of any other, standard input is left unread, which libvirt
-/// allows (`virCommandProcessIO` in src/util/vircommand.c ignores EPIPE).
+/// Looks at the calls that matter. Of any other, standard input is left unread,
+/// which libvirt allows (`virCommandProcessIO` in src/util/vircommand.c ignores
+/// EPIPE).
 fn run() {
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).take(3).collect();
-    let [domain, operation, sub_operation] = arguments.as_slice() else {
+    let Some(notice) = call::worth_a_look(std::env::args_os().skip(1)) else {
         return;
     };
-    if operation != "migrate" || sub_operation != "begin" {
-        return;
+    let domain = Domain::read(Patient::new(rustix::stdio::stdin(), PATIENCE));
+    if domain.marked {
+        // An agent that is not there, or too busy to listen, finds the domain by itself.
+        let _ = notice::send(Path::new(notice::SOCKET), &notice);
     }
-    if let Some(message) = arrival::check(&domain.to_string_lossy(), io::stdin().lock()) {
-        journal::warn(&message);
+    if let Some(remark) = domain.remark
+        && call::is_arrival(&notice)
+    {
+        journal::warn(&call::warning(&notice.domain, &remark));
     }
 }
