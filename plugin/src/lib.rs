@@ -1,11 +1,13 @@
-//! `virsh-hpc`.
+//! `virsh-hpc` and `libvirt-hpcd`.
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod clock;
 pub mod drive;
 pub mod flags;
 pub mod forward;
 pub mod laws;
+pub mod migration;
 pub mod plot;
 pub mod replay;
 pub mod session;

@@ -19,19 +19,18 @@ pub mod aftermath;
 pub mod call;
 pub mod connect;
 pub mod console;
-pub mod deadline;
+mod deference;
 mod header;
+pub mod hpc_agent;
 pub mod hpc_policy;
 pub mod listener;
 mod migrate;
 mod outcome;
 pub mod progress;
 pub mod resolve;
-pub mod settings;
 pub mod signals;
 mod standing;
 pub mod takeover;
-pub mod tally;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -88,6 +87,9 @@ fn own_command(globals: &Globals, words: &[OsString]) -> anyhow::Result<ExitCode
             }
             replay::command(&args.trace, law, args.json, stdout)
         }
+        Ok(OwnCommand::HpcStatus(args)) => hpc_agent::status(globals, &args, stdout),
+        Ok(OwnCommand::HpcRelease(args)) => hpc_agent::release(globals, &args, stdout),
+        Ok(OwnCommand::HpcAdopt(args)) => hpc_agent::adopt(globals, &args, stdout),
         Ok(OwnCommand::HpcHelp(args)) => {
             let topic = if args.migrate {
                 help::Topic::Migrate

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use libvirt_hpc_control::event::Cause;
+use libvirt_hpc_control::event::{Cause, Release};
+use libvirt_hpc_control::target::Action;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -37,6 +38,57 @@ pub fn span(span: Duration) -> String {
         1_000..10_000 => format!("{}.{:02} s", ms / 1000, ms % 1000 / 10),
         10_000..100_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
         _ => format!("{} s", ms / 1000),
+    }
+}
+
+/// Text of others for a terminal: what could move the cursor or worse is shown as `?`.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.trim_end().replace(char::is_control, "?")
+}
+
+/// Where a column's texts stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Align {
+    /// Texts.
+    Left,
+    /// Quantities.
+    Right,
+}
+
+/// A line for each row, each column as wide as its widest text, two blanks between. `aligns` has one for
+/// each column; a row may have fewer.
+#[must_use]
+pub fn columns(rows: &[&[String]], aligns: &[Align]) -> Vec<String> {
+    let width = |column: usize| {
+        let texts = rows.iter().filter_map(|row| row.get(column));
+        texts.map(|text| text.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..aligns.len()).map(width).collect();
+    let line = |row: &&[String]| {
+        let cells = row.iter().zip(aligns.iter().zip(&widths));
+        let padded = cells.map(|(text, (align, &width))| match align {
+            Align::Left => format!("{text:width$}"),
+            Align::Right => format!("{text:>width$}"),
+        });
+        let line = padded.collect::<Vec<_>>().join("  ");
+        line.trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// Why control ended, as a person would say it.
+#[must_use]
+pub fn release(release: Release) -> String {
+    match release {
+        Release::Terminal => "nothing is left to decide".to_owned(),
+        Release::ByHand {
+            downtime_ms,
+            speed_mib_per_s,
+        } => format!("changed by hand to downtime {downtime_ms} ms, speed {speed_mib_per_s} MiB/s"),
+        Release::Acted(Action::Abort) => "aborted, as the policy says".to_owned(),
+        Release::Acted(Action::StartPostcopy) => "the guest has gone over to post-copy".to_owned(),
+        Release::Acted(Action::Suspend) => "the guest was suspended".to_owned(),
     }
 }
 
@@ -89,5 +141,19 @@ mod tests {
         assert_eq!(seconds(12_340_000_000), "12.3 s");
         assert_eq!(seconds(123_400_000_000), "123 s");
         assert_eq!(millis(1_500_000), "2 ms");
+    }
+
+    #[test]
+    fn a_table_is_as_wide_as_it_must_be() {
+        let row = |a: &str, b: &str| [a.to_owned(), b.to_owned()];
+        let rows = [row("NAME", "N"), row("é", "10"), row("longer", "")];
+        let rows: Vec<&[String]> = rows.iter().map(<[String; 2]>::as_slice).collect();
+        let lines = columns(&rows, &[Align::Left, Align::Right]);
+        assert_eq!(lines, ["NAME     N", "é       10", "longer"]);
+    }
+
+    #[test]
+    fn what_could_drive_a_terminal_is_not_printed() {
+        assert_eq!(printable("a\u{1b}[2Jb\nc\u{9b}d\n"), "a?[2Jb?c?d");
     }
 }

@@ -21,8 +21,11 @@ mod record;
 mod write;
 
 pub use event::EventRecord;
-pub use header::{Begin, End, PauseBy, PolicyRecord, SettingsRecord, Totals, Versions};
+pub use header::{
+    Begin, ControllerName, End, PauseBy, PolicyRecord, SettingsRecord, Totals, Versions,
+};
 pub use read::{LINE_MAX_BYTES, ReadError, read};
+pub(crate) use record::JobStateDef;
 pub use record::{ActionRecord, Record, SampleRecord, TargetRecord};
 pub use write::Writer;
 

@@ -13,7 +13,7 @@ use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_plugin::drive::{End as LoopEnd, Mode, Observer, Orders, drive};
 use libvirt_hpc_plugin::laws::LawName;
 use libvirt_hpc_plugin::replay::{Verdict, replay};
-use libvirt_hpc_plugin::trace::{self, Begin, FORMAT, Record, Versions, Writer};
+use libvirt_hpc_plugin::trace::{self, Begin, ControllerName, FORMAT, Record, Versions, Writer};
 use libvirt_hpc_plugin::version;
 use libvirt_hpc_tests::plant::{
     End, Fault, Guest, Link, Outcome, Plant, PlantConfig, Writer as Writes,
@@ -106,8 +106,9 @@ fn begin(policy: &Policy, law: LawName) -> Record {
         },
         domain: "plant".to_owned(),
         uuid: String::new(),
-        destination: String::new(),
-        flags: 1,
+        controller: ControllerName::VirshHpc,
+        destination: None,
+        flags: Some(1),
         policy: policy.into(),
         slowdown_ppm: SLOWDOWN_PPM,
         law,

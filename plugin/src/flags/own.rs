@@ -1,4 +1,4 @@
-//! The commands of ours: `hpc-policy`, `hpc-replay`, `hpc-help`.
+//! The commands of ours.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,6 +15,12 @@ pub enum OwnCommand {
     HpcPolicy(PolicyArgs),
     /// Run a law over a trace of an earlier migration
     HpcReplay(ReplayArgs),
+    /// Show what the agent of this host watches and controls, and why
+    HpcStatus(StatusArgs),
+    /// Make the agent of this host let go of a domain: of its migration, and of an hpc-adopt
+    HpcRelease(DomainArgs),
+    /// Make the agent of this host control a domain's migrations though it is not marked
+    HpcAdopt(DomainArgs),
     /// Show what virsh-hpc adds to virsh
     HpcHelp(HelpArgs),
 }
@@ -92,6 +98,23 @@ pub struct ReplayArgs {
     pub plot: Option<PathBuf>,
 }
 
+/// The arguments of `hpc-status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct StatusArgs {
+    /// Name or UUID of one active domain, to be shown in full
+    pub domain: Option<String>,
+    /// Print the agent's answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `hpc-release` and `hpc-adopt`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct DomainArgs {
+    /// Name or UUID of the domain
+    pub domain: String,
+}
+
 /// The arguments of `hpc-help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
 pub struct HelpArgs {
@@ -111,10 +134,20 @@ struct Own {
     command: OwnCommand,
 }
 
+/// The commands' names, in the order of the help.
+const NAMES: [&str; 6] = [
+    "hpc-policy",
+    "hpc-replay",
+    "hpc-status",
+    "hpc-release",
+    "hpc-adopt",
+    "hpc-help",
+];
+
 /// Whether a command of that name is ours.
 #[must_use]
 pub fn is_name(name: &[u8]) -> bool {
-    matches!(name, b"hpc-policy" | b"hpc-replay" | b"hpc-help")
+    NAMES.iter().any(|ours| ours.as_bytes() == name)
 }
 
 /// Reads a command of ours from its name on.
@@ -142,8 +175,7 @@ pub fn report(error: &clap::Error) -> ExitCode {
 pub(super) fn long_help() -> String {
     let mut own = Own::command();
     own.build();
-    let names = ["hpc-policy", "hpc-replay", "hpc-help"];
-    let helps = names.iter().filter_map(|name| {
+    let helps = NAMES.iter().filter_map(|name| {
         own.find_subcommand_mut(name)
             .map(|command| command.render_long_help().to_string())
     });
@@ -213,10 +245,39 @@ mod tests {
             "hpc-replay",
             "hpc-replay t --law other",
             "hpc-help migrate",
+            "hpc-status vm other",
+            "hpc-release",
+            "hpc-adopt --json vm",
         ] {
             let error = read(line).unwrap_err();
             assert!(error.use_stderr(), "{line}");
         }
+    }
+
+    #[test]
+    fn the_agent_is_asked() {
+        let status = |domain: Option<&str>, json| {
+            let domain = domain.map(str::to_owned);
+            OwnCommand::HpcStatus(StatusArgs { domain, json })
+        };
+        let vm = DomainArgs {
+            domain: "vm".to_owned(),
+        };
+        assert_eq!(read("hpc-status").unwrap(), status(None, false));
+        assert_eq!(
+            read("hpc-status --json vm").unwrap(),
+            status(Some("vm"), true)
+        );
+        let release = OwnCommand::HpcRelease(vm.clone());
+        assert_eq!(read("hpc-release vm").unwrap(), release);
+        assert_eq!(read("hpc-adopt vm").unwrap(), OwnCommand::HpcAdopt(vm));
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_commands() {
+        let own = Own::command();
+        let names: Vec<_> = own.get_subcommands().map(clap::Command::get_name).collect();
+        assert_eq!(names, NAMES);
     }
 
     #[test]

@@ -12,12 +12,15 @@ use crate::version;
 /// One line a step, then the verdict.
 pub(super) fn text(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
     let begin = &replay.begin;
+    let destination = begin.destination.as_ref();
+    let destination = destination.map_or_else(String::new, |uri| format!(" to {uri}"));
     writeln!(
         out,
-        "{} to {}, law {} (recorded by {} under {})",
+        "{}{}, law {} (recorded by {} {} under {})",
         begin.domain,
-        begin.destination,
+        destination,
         replay.law.as_str(),
+        begin.controller.as_str(),
         begin.versions.libvirt_hpc,
         begin.law.as_str(),
     )?;

@@ -6,7 +6,9 @@ use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 
 use super::*;
-use crate::trace::{Begin, EventRecord, FORMAT, ReadError, Record, TargetRecord, Versions, Writer};
+use crate::trace::{
+    Begin, ControllerName, EventRecord, FORMAT, ReadError, Record, TargetRecord, Versions, Writer,
+};
 use crate::version;
 
 /// A guest that leaves 110 MB at every sync of a 100 MB/s link, recorded as a session records it.
@@ -51,8 +53,9 @@ fn begin(law: LawName) -> Begin {
         },
         domain: "vm".to_owned(),
         uuid: String::new(),
-        destination: "qemu+tcp://other/system".to_owned(),
-        flags: 1,
+        controller: ControllerName::VirshHpc,
+        destination: Some("qemu+tcp://other/system".to_owned()),
+        flags: Some(1),
         policy: (&Policy::default()).into(),
         slowdown_ppm: 100_000,
         law,

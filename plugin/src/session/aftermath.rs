@@ -9,8 +9,8 @@ use libvirt_hpc_libvirt::domain::DomainState;
 use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Connection, Domain, Error};
 
-use super::deadline::within;
-use super::settings::{self, Restored};
+use crate::migration::deadline::within;
+use crate::migration::settings::{self, Restored};
 use crate::text;
 
 /// How long a host is given to answer: longer than [`settings::restore`] waits.

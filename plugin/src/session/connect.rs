@@ -44,6 +44,14 @@ pub fn options(globals: &Globals) -> Options {
     }
 }
 
+/// Whether the daemon behind `uri`, as libvirt resolved it, is this host's own: no server is named, nor a
+/// socket, at the other end of which anybody may be.
+#[must_use]
+pub fn is_this_host(uri: &str) -> bool {
+    let path = uri.split_once("://").map(|(_, path)| path);
+    path.is_some_and(|path| path.starts_with('/') && !path.contains("socket="))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +89,20 @@ mod tests {
             ..Globals::default()
         };
         assert_eq!(uri(&globals), Err(bytes));
+    }
+
+    #[test]
+    fn a_server_or_a_socket_may_be_another_host() {
+        for uri in ["qemu:///system", "qemu+unix:///system", "test:///default"] {
+            assert!(is_this_host(uri), "{uri}");
+        }
+        for uri in [
+            "qemu+ssh://root@alpha/system",
+            "qemu://localhost/system",
+            "qemu+unix:///system?socket=/tmp/forwarded",
+            "",
+        ] {
+            assert!(!is_this_host(uri), "{uri}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use libvirt_hpc_libvirt::stats::JobStats;
 use super::call::{Call, Outcome, Plan};
 use super::connect;
 use super::console::{Console, after_command};
+use super::deference;
 use super::header;
 use super::listener::Listener;
 use super::outcome::{self, Aborted};
@@ -23,10 +24,10 @@ use super::resolve::{Inputs, Resolved, resolve};
 use super::signals::Requests;
 use super::standing::Standing;
 use super::takeover::Takeover;
-use super::tally::Tally;
 use crate::clock;
 use crate::drive::{Orders, drive};
 use crate::flags::{Migrate, Virsh};
+use crate::migration::tally::Tally;
 use crate::trace::{End, Record, Writer};
 
 /// How long the statistics of the end may take to arrive after the end itself.
@@ -34,6 +35,11 @@ const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How often the end of the migrate call is looked for when there is nothing else to do.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// What the user is told when the agent steers.
+const YIELDED: &str = "libvirt-hpcd on the source's host steers this migration: this command only watches, \
+                       and options --hpc-* have no effect on it (to use them run virsh-hpc on that host as \
+                       root, or ask its agent to let go: virsh-hpc hpc-release)";
 
 /// Moves the domain. `started` is when the command was.
 ///
@@ -47,7 +53,7 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     let library = takeover.features.library;
     let virsh = Virsh::new(library.major, library.minor);
-    let resolved = resolve(&Inputs {
+    let mut resolved = resolve(&Inputs {
         request: &migrate.request,
         options: &migrate.hpc,
         policy: &takeover.policy,
@@ -56,11 +62,8 @@ pub(super) fn run(
         started: on_clock(&takeover.watcher, started),
     });
     let mut listener = listener(&takeover, migrate, &resolved, virsh);
-    listener.record(&header::begin(&takeover, migrate, &resolved));
-
-    let watcher = &mut takeover.watcher;
-    let requests = Requests::catch(watcher.waker()).context("cannot catch signals")?;
-    let mut parameters = resolved.parameters;
+    let requests = Requests::catch(takeover.watcher.waker()).context("cannot catch signals")?;
+    let mut parameters = resolved.parameters.clone();
     parameters.append(&mut takeover.documents);
     let plan = Plan {
         uri: takeover.uri.clone(),
@@ -71,6 +74,8 @@ pub(super) fn run(
         flags: resolved.flags,
         parameters,
     };
+    let lease = deference::lease(&takeover, &resolved);
+    let watcher = &mut takeover.watcher;
     let begun = clock::now();
     let call = Call::start(plan, watcher.waker()).context("cannot start the migrate thread")?;
     let standing = Standing::new(&call, &requests);
@@ -78,6 +83,12 @@ pub(super) fn run(
     while !call.has_begun() && !standing.over() {
         watcher.wait(LOOK);
     }
+    if lease.is_none() && deference::another_steers(watcher, takeover.before, &standing) {
+        resolved.yield_to_another();
+        listener.console().warn(YIELDED);
+    }
+    listener.record(&header::begin(&takeover, migrate, &resolved));
+    let watcher = &mut takeover.watcher;
     let law = resolved.law.build(resolved.slowdown_ppm);
     let mut controller = Controller::new(law, resolved.policy);
     drive(
@@ -96,7 +107,11 @@ pub(super) fn run(
         total: begun.elapsed(),
         command: started.elapsed(),
     };
-    Ok(finish(ended, &mut takeover, migrate, &mut listener))
+    let status = finish(ended, &mut takeover, migrate, &mut listener);
+    if let Some(lease) = lease {
+        lease.end();
+    }
+    Ok(status)
 }
 
 /// How it ended.

@@ -4,9 +4,9 @@ use super::aftermath::{self, Found, Side};
 use super::call::Outcome;
 use super::connect;
 use super::console::Console;
-use super::settings::Restored;
 use super::takeover::Takeover;
 use crate::flags::{Migrate, Transport};
+use crate::migration::settings::Restored;
 
 /// libvirt's own words for a failure, as virsh prints them; none for a success. `None` as the outcome is
 /// a call that has not ended.

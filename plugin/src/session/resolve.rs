@@ -18,13 +18,11 @@ use crate::drive::Mode;
 use crate::flags::migrate_flags as bits;
 use crate::flags::{self, HpcOptions, MigrateRequest, TimeoutAction, Virsh};
 use crate::laws::LawName;
+use crate::migration::bounds::{self, Ceiling};
 
 /// The first release of virsh whose `--timeout` runs since memory flows, not since the command's start
 /// (`virshWatchJob`, `tools/virsh-domain.c`).
 const TIMEOUT_SINCE_MEMORY: Virsh = Virsh::new(11, 0);
-
-/// Default of `<slowdown>`, parts per million.
-const SLOWDOWN_DEFAULT_PPM: u64 = 100_000;
 
 const BANDWIDTH: &str = "bandwidth";
 const SWITCHOVER_BANDWIDTH: &str = "bandwidth.avail.switchover";
@@ -71,6 +69,14 @@ pub struct Resolved {
     pub warnings: Vec<String>,
 }
 
+impl Resolved {
+    /// Another controller steers: what is left is the user's own, a timer or post-copy.
+    pub fn yield_to_another(&mut self) {
+        self.mode = Mode::Observe;
+        self.policy.deadline = None;
+    }
+}
+
 /// Resolves. Pure: same inputs, same bounds.
 #[must_use]
 pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
@@ -111,10 +117,7 @@ fn slowdown_ppm(options: &HpcOptions, policy: &xml::Policy) -> u64 {
     let from_option = options
         .slowdown_percent
         .map(|percent| u64::from(percent) * 10_000);
-    let from_policy = policy
-        .slowdown_millipercent
-        .map(|milli| u64::from(milli) * 10);
-    from_option.or(from_policy).unwrap_or(SLOWDOWN_DEFAULT_PPM)
+    from_option.unwrap_or_else(|| bounds::slowdown_ppm(policy))
 }
 
 fn timeout(inputs: &Inputs<'_>) -> Option<Timeout> {
@@ -146,22 +149,23 @@ fn limit_speed(resolved: &mut Resolved, inputs: &Inputs<'_>) {
         .policy
         .bandwidth_max_mib_per_s
         .filter(|_| resolved.mode == Mode::Steer);
-    let ceiling = owners.unwrap_or(SPEED_UNLIMITED_MIB_PER_S).min(anyway);
-    if ceiling < SPEED_UNLIMITED_MIB_PER_S {
-        resolved.policy.speed_max_mib_per_s = Some(ceiling);
-        resolved.policy.speed_is_order = ceiling == anyway;
-        if resolved.flags & bits::PARALLEL != 0 {
-            let warning = "with --parallel QEMU does not keep to a speed limit well";
-            resolved
-                .warnings
-                .push(format!("{warning}: {ceiling} MiB/s may be exceeded"));
-        }
+    let Some(ceiling) = Ceiling::lowest(owners, anyway) else {
+        return;
+    };
+    let (speed, is_order) = (ceiling.mib_per_s, ceiling.is_order);
+    resolved.policy.speed_max_mib_per_s = Some(speed);
+    resolved.policy.speed_is_order = is_order;
+    if resolved.flags & bits::PARALLEL != 0 {
+        let warning = "with --parallel QEMU does not keep to a speed limit well";
+        resolved
+            .warnings
+            .push(format!("{warning}: {speed} MiB/s may be exceeded"));
     }
-    if ceiling < anyway {
+    if !is_order {
         resolved
             .parameters
             .retain(|parameter| parameter.name != BANDWIDTH);
-        let value = Value::UnsignedLong(ceiling);
+        let value = Value::UnsignedLong(speed);
         resolved.parameters.push(Parameter {
             name: BANDWIDTH,
             value,
@@ -185,11 +189,7 @@ fn deadline(
     policy: &xml::Policy,
 ) -> Option<Deadline> {
     let owners = policy.deadline;
-    let owners_then = owners.map(|deadline| match deadline.then {
-        xml::Then::Switchover => Then::Switchover,
-        xml::Then::Abort => Then::Abort,
-        xml::Then::Postcopy => Then::Postcopy,
-    });
+    let owners_then = owners.map(|deadline| bounds::then(deadline.then));
     let (seconds, then) = match options.deadline {
         Some(asked) => (asked.seconds, asked.then.map(then_of).or(owners_then)),
         None => (owners?.seconds, owners_then),

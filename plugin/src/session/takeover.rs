@@ -10,15 +10,15 @@ use std::path::Path;
 
 use anyhow::{Context, anyhow, ensure};
 use libvirt_hpc_control::sample::Settings;
-use libvirt_hpc_libvirt::domain::Impact;
 use libvirt_hpc_libvirt::features::Features;
 use libvirt_hpc_libvirt::parameter::{Parameter, Value};
 use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
 use libvirt_hpc_xml_schemas as xml;
 
-use super::{connect, settings};
+use super::connect;
 use crate::flags::{Migrate, MigrateRequest, migrate_flags as bits};
+use crate::migration::{owner, settings};
 
 /// The largest XML file virsh reads (`VSH_MAX_XML_FILE`, `tools/vsh.h`), bytes.
 const DOCUMENT_MAX_BYTES: u64 = 10 * 1024 * 1024;
@@ -157,37 +157,17 @@ fn refuse_busy(name: &str, job: &JobStats) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The policy by which to move `domain`; none if it is not to be controlled. A broken policy is a mark
-/// all the same.
+/// The policy by which to move `domain`; none if it is not to be controlled.
 fn owners_policy(
     domain: &Domain,
     asked: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Option<xml::Policy>, Error> {
-    let Some(element) = domain.metadata(xml::NAMESPACE, Impact::Live)? else {
+    let Some(owned) = owner::policy(domain)? else {
         return Ok(asked.then(xml::Policy::default));
     };
-    Ok(Some(match xml::read_metadata(element.as_bytes()) {
-        Ok(reading) => {
-            let place = |warning: &xml::Warning| {
-                format!(
-                    "the policy of {}, line {}: {}",
-                    domain.name(),
-                    warning.line,
-                    warning.reason
-                )
-            };
-            warnings.extend(reading.warnings.iter().map(place));
-            reading.policy.unwrap_or_default()
-        }
-        Err(error) => {
-            let name = domain.name();
-            warnings.push(format!(
-                "the policy of {name} is broken, the defaults apply: {error}"
-            ));
-            xml::Policy::default()
-        }
-    }))
+    warnings.extend(owned.problems);
+    Ok(Some(owned.policy))
 }
 
 /// The documents; none if one cannot be read, which is virsh's to say.

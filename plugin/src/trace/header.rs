@@ -5,10 +5,12 @@ use std::time::Duration;
 use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_control::time::Timestamp;
+use libvirt_hpc_libvirt::features::{Features, Version};
 use serde::{Deserialize, Serialize};
 
 use super::record::ActionRecord;
 use crate::laws::LawName;
+use crate::version;
 
 /// What is known before the migration, and all that the controller is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,10 +23,13 @@ pub struct Begin {
     pub domain: String,
     /// The domain's UUID.
     pub uuid: String,
-    /// The destination's URI, as given.
-    pub destination: String,
-    /// The migration's flags, `virDomainMigrateFlags`.
-    pub flags: u32,
+    /// Who writes this.
+    #[serde(default)]
+    pub controller: ControllerName,
+    /// The destination's URI, as given; none if somebody else began the migration.
+    pub destination: Option<String>,
+    /// The migration's flags, `virDomainMigrateFlags`; none likewise.
+    pub flags: Option<u32>,
     /// The bounds of the controller.
     pub policy: PolicyRecord,
     /// What pre-copy costs the application, parts per million.
@@ -35,6 +40,28 @@ pub struct Begin {
     pub observe: bool,
     /// What libvirt held before; none if it would not say.
     pub settings_before: Option<SettingsRecord>,
+}
+
+/// Who has a migration in hand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ControllerName {
+    /// The command that began it.
+    #[default]
+    VirshHpc,
+    /// The agent on the source.
+    LibvirtHpcd,
+}
+
+impl ControllerName {
+    /// The program's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::VirshHpc => "virsh-hpc",
+            Self::LibvirtHpcd => "libvirt-hpcd",
+        }
+    }
 }
 
 /// Versions as `virGetVersion` gives them (major x 1,000,000 + minor x 1,000 + release), and ours.
@@ -50,6 +77,19 @@ pub struct Versions {
     pub qemu: Option<u64>,
 }
 
+impl Versions {
+    /// What `features` says, and our own.
+    #[must_use]
+    pub fn of(features: &Features) -> Self {
+        Self {
+            libvirt_hpc: version::OURS.to_owned(),
+            libvirt_client: features.library.number(),
+            libvirt_daemon: Some(features.daemon.number()),
+            qemu: features.hypervisor.map(Version::number),
+        }
+    }
+}
+
 /// [`Settings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SettingsRecord {
@@ -57,6 +97,15 @@ pub struct SettingsRecord {
     pub downtime_ms: u64,
     /// The speed limit, MiB/s.
     pub speed_mib_per_s: u64,
+}
+
+impl From<SettingsRecord> for Settings {
+    fn from(record: SettingsRecord) -> Self {
+        Self {
+            downtime_ms: record.downtime_ms,
+            speed_mib_per_s: record.speed_mib_per_s,
+        }
+    }
 }
 
 impl From<Settings> for SettingsRecord {

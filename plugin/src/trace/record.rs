@@ -53,7 +53,7 @@ pub enum Record {
 /// [`JobState`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", remote = "JobState")]
-enum JobStateDef {
+pub(crate) enum JobStateDef {
     Setup,
     Precopy,
     Switchover,

@@ -41,13 +41,23 @@ pub fn read(domain: &Domain) -> Result<Settings, Error> {
 /// # Errors
 /// When libvirt does not say what it holds.
 pub fn restore(domain: &Domain, before: Settings) -> Result<Restored, Error> {
-    restore_through(before, LOOKS, &mut |order| match order {
+    restore_by(before, &mut |order| match order {
         None => read(domain),
         Some(settings) => set(domain, settings),
     })
 }
 
-/// The same over any libvirt: `ask` reads, or sets and then reads.
+/// The same by any way to libvirt: `ask` reads, or sets and then reads.
+///
+/// # Errors
+/// When libvirt does not say what it holds.
+pub fn restore_by(
+    before: Settings,
+    ask: &mut dyn FnMut(Option<Settings>) -> Result<Settings, Error>,
+) -> Result<Restored, Error> {
+    restore_through(before, LOOKS, ask)
+}
+
 fn restore_through(
     before: Settings,
     looks: u32,
@@ -71,7 +81,11 @@ fn restore_through(
     })
 }
 
-fn set(domain: &Domain, wanted: Settings) -> Result<Settings, Error> {
+/// Sets both, and reads them.
+///
+/// # Errors
+/// When libvirt refuses one, or does not say what it holds.
+pub fn set(domain: &Domain, wanted: Settings) -> Result<Settings, Error> {
     domain.set_max_downtime_ms(wanted.downtime_ms)?;
     domain.set_max_speed_mib_per_s(Speed::Precopy, wanted.speed_mib_per_s)?;
     read(domain)

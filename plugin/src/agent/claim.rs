@@ -1,0 +1,125 @@
+//! Whether a domain's migration is ours, and by which policy.
+
+use libvirt_hpc_libvirt::{Domain, Error};
+use libvirt_hpc_xml_schemas as xml;
+
+use super::config::Config;
+use super::control::MarkedBy;
+use crate::migration::owner;
+
+/// A domain that is ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    /// Why.
+    pub(super) marked_by: MarkedBy,
+    /// The owner's policy, and the site's where the owner's is silent.
+    pub(super) policy: xml::Policy,
+}
+
+/// Asks the domain; none if it is not ours.
+///
+/// # Errors
+/// libvirt's, if it does not say.
+pub(super) fn of(domain: &Domain, config: &Config, adopted: bool) -> Result<Option<Claim>, Error> {
+    let owned = owner::policy(domain)?;
+    let problems = owned.iter().flat_map(|owned| &owned.problems);
+    problems.for_each(|problem| log::warn!("{problem}"));
+    let own = owned.map(|owned| owned.policy);
+    Ok(decide(own, config, domain.name(), adopted))
+}
+
+fn decide(own: Option<xml::Policy>, config: &Config, name: &str, adopted: bool) -> Option<Claim> {
+    let marked_by = match own {
+        _ if adopted => MarkedBy::Adoption,
+        Some(_) => MarkedBy::Domain,
+        None if config.marks(name) => MarkedBy::Site,
+        None => return None,
+    };
+    let policy = over(own.unwrap_or_default(), &config.policy);
+    Some(Claim { marked_by, policy })
+}
+
+/// The owner's policy over the site's, item by item. Post-copy needs the owner's leave where the owner says
+/// anything about it.
+fn over(own: xml::Policy, site: &xml::Policy) -> xml::Policy {
+    let postcopy_allowed = own.postcopy_allowed.or(site.postcopy_allowed);
+    let mut deadline = own.deadline.or(site.deadline);
+    if let Some(deadline) = &mut deadline
+        && deadline.then == xml::Then::Postcopy
+        && postcopy_allowed != Some(true)
+    {
+        deadline.then = xml::Then::Switchover;
+    }
+    xml::Policy {
+        slowdown_millipercent: own.slowdown_millipercent.or(site.slowdown_millipercent),
+        downtime_max_ms: own.downtime_max_ms.or(site.downtime_max_ms),
+        deadline,
+        bandwidth_max_mib_per_s: own.bandwidth_max_mib_per_s.or(site.bandwidth_max_mib_per_s),
+        postcopy_allowed,
+        job: own.job,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site() -> Config {
+        Config {
+            policy: xml::Policy {
+                downtime_max_ms: Some(5_000),
+                bandwidth_max_mib_per_s: Some(100),
+                deadline: Some(xml::Deadline {
+                    seconds: 60,
+                    then: xml::Then::Postcopy,
+                }),
+                postcopy_allowed: Some(true),
+                ..xml::Policy::default()
+            },
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn only_a_mark_a_rule_or_an_adoption_claims() {
+        let mut config = Config::default();
+        let marked = Some(xml::Policy::default());
+        let by = |own: &Option<xml::Policy>, config: &Config, adopted| {
+            decide(own.clone(), config, "vm", adopted).map(|claim| claim.marked_by)
+        };
+        assert_eq!(by(&None, &config, false), None);
+        assert_eq!(by(&marked, &config, false), Some(MarkedBy::Domain));
+        assert_eq!(by(&None, &config, true), Some(MarkedBy::Adoption));
+        config.mark.all = true;
+        assert_eq!(by(&None, &config, false), Some(MarkedBy::Site));
+        assert_eq!(by(&marked, &config, false), Some(MarkedBy::Domain));
+    }
+
+    #[test]
+    fn the_owner_outranks_the_site_item_by_item() {
+        let own = xml::Policy {
+            downtime_max_ms: Some(100),
+            ..xml::Policy::default()
+        };
+        let claim = decide(Some(own), &site(), "vm", false).expect("marked");
+        assert_eq!(claim.policy.downtime_max_ms, Some(100));
+        assert_eq!(claim.policy.bandwidth_max_mib_per_s, Some(100));
+        assert_eq!(
+            claim.policy.deadline.map(|d| d.then),
+            Some(xml::Then::Postcopy)
+        );
+    }
+
+    #[test]
+    fn no_site_sends_a_guest_to_post_copy_against_its_owner() {
+        let own = xml::Policy {
+            postcopy_allowed: Some(false),
+            ..xml::Policy::default()
+        };
+        let claim = decide(Some(own), &site(), "vm", false).expect("marked");
+        assert_eq!(
+            claim.policy.deadline.map(|d| d.then),
+            Some(xml::Then::Switchover)
+        );
+    }
+}

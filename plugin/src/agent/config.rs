@@ -1,0 +1,161 @@
+//! What a site decides for all its domains: `/etc/libvirt-hpc/agent.toml`.
+//!
+//! A file is taken whole or not at all: a word misspelt is an error, never a default applied in silence.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use glob::Pattern;
+use libvirt_hpc_xml_schemas as xml;
+
+mod describe;
+mod file;
+mod value;
+
+/// Where the configuration is, unless the command line says otherwise.
+pub const FILE: &str = "/etc/libvirt-hpc/agent.toml";
+
+/// The largest file: ten thousand names of domains take a quarter of it.
+pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// Where libvirt is: the daemon of this host.
+pub const URI: &str = "qemu:///system";
+
+/// The configuration, read and checked. The default is that of an empty or absent file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// libvirt's connection URI.
+    pub uri: String,
+    /// Record what would be done, and touch nothing.
+    pub observe: bool,
+    /// The least serious messages that are logged.
+    pub log_level: log::LevelFilter,
+    /// Which domains are controlled without a mark of their own.
+    pub mark: Mark,
+    /// What applies to a domain whose own policy does not say otherwise.
+    pub policy: xml::Policy,
+    /// Where traces go; none if none are kept.
+    pub traces: Option<Traces>,
+}
+
+/// The site's marks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    /// Every domain.
+    pub all: bool,
+    /// Domains of these names, as shell patterns: `*`, `?` and `[...]`.
+    pub names: Vec<Pattern>,
+}
+
+/// Where traces go, and how many stay. The oldest go first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Traces {
+    /// The directory, made if it is not there.
+    pub directory: PathBuf,
+    /// At most so many files.
+    pub keep_files: usize,
+    /// At most so many bytes in all.
+    pub keep_bytes: u64,
+    /// None older than this, days.
+    pub keep_days: u32,
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file says something that cannot be.
+    #[error("{}:{line}: {reason}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there, and what is allowed, in one line of text.
+        reason: String,
+    },
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            uri: URI.to_owned(),
+            observe: false,
+            log_level: log::LevelFilter::Info,
+            mark: Mark::default(),
+            policy: xml::Policy::default(),
+            traces: Some(Traces::default()),
+        }
+    }
+}
+
+impl Default for Traces {
+    /// A trace takes about 5 KB for each second: 50 KiB for a usual migration, 16 MiB for one of an hour. So
+    /// these are the last month's of a host that is drained now and then.
+    fn default() -> Self {
+        Self {
+            directory: PathBuf::from("/var/log/libvirt-hpc"),
+            keep_files: 200,
+            keep_bytes: 256 * 1024 * 1024,
+            keep_days: 30,
+        }
+    }
+}
+
+impl Config {
+    /// The configuration in the file at `path`; without a path, in [`FILE`], which need not exist.
+    ///
+    /// # Errors
+    /// The file cannot be read, or what it says cannot be.
+    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
+        let file = path.unwrap_or(Path::new(FILE));
+        match read_text(file) {
+            Ok(text) => Self::parse(&text, file),
+            Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
+                Ok(Self::default())
+            }
+            Err(source) => Err(ConfigError::Read {
+                path: file.to_owned(),
+                source,
+            }),
+        }
+    }
+
+    /// The configuration in `text`, that of the file `path`.
+    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        file::parse(text).map_err(|(line, reason)| ConfigError::Invalid {
+            path: path.to_owned(),
+            line,
+            reason,
+        })
+    }
+
+    /// Whether the site marks the domain of this name.
+    #[must_use]
+    pub fn marks(&self, name: &str) -> bool {
+        self.mark.all || self.mark.names.iter().any(|pattern| pattern.matches(name))
+    }
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let read = File::open(path)?
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if read as u64 > MAX_FILE_BYTES {
+        let why = format!("it is longer than {MAX_FILE_BYTES} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+    }
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests;

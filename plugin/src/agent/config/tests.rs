@@ -1,0 +1,273 @@
+use std::fs;
+
+use super::*;
+
+const PACKAGED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../packaging/etc/libvirt-hpc/agent.toml"
+);
+
+fn parse(text: &str) -> Config {
+    Config::parse(text, Path::new("agent.toml")).expect("valid")
+}
+
+fn refusal(text: &str) -> String {
+    Config::parse(text, Path::new("agent.toml"))
+        .expect_err(text)
+        .to_string()
+}
+
+/// The packaged file with its settings in force: `#key = value` becomes `key = value`.
+fn uncommented(text: &str) -> String {
+    let setting = |line: &&str| line.starts_with(|first: char| first.is_ascii_lowercase());
+    let lines = text.lines().map(|line| {
+        let bare = line.strip_prefix('#');
+        bare.filter(setting).unwrap_or(line).to_owned() + "\n"
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_packaged_file_changes_nothing() {
+    let text = fs::read_to_string(PACKAGED).expect("packaged");
+    assert_eq!(parse(&text), Config::default());
+    assert_eq!(
+        Config::read(Some(Path::new(PACKAGED))).expect("valid"),
+        Config::default()
+    );
+}
+
+#[test]
+fn the_packaged_file_shows_every_setting_and_the_defaults_where_there_are_any() {
+    let text = fs::read_to_string(PACKAGED).expect("packaged");
+    let config = parse(&uncommented(&text));
+    let expected = Config {
+        mark: Mark {
+            all: false,
+            names: vec![
+                Pattern::new("hpc-*").expect("a"),
+                Pattern::new("rank[0-9]*").expect("b"),
+            ],
+        },
+        policy: xml::Policy {
+            slowdown_millipercent: Some(10_000),
+            downtime_max_ms: Some(5000),
+            deadline: Some(xml::Deadline {
+                seconds: 600,
+                then: xml::Then::Switchover,
+            }),
+            bandwidth_max_mib_per_s: Some(1000),
+            postcopy_allowed: Some(false),
+            job: None,
+        },
+        ..Config::default()
+    };
+    assert_eq!(config, expected);
+    let key = |line: &str| Some(line.split_once(" = ")?.0.to_owned());
+    let keys: Vec<String> = uncommented(&text)
+        .lines()
+        .filter_map(key)
+        .filter(|key| !key.starts_with('#'))
+        .collect();
+    assert_eq!(keys.len(), 16, "{keys:?}");
+}
+
+#[test]
+fn every_setting_is_read() {
+    let config = parse(
+        r#"
+        uri = "qemu+unix:///system?socket=/run/x"
+        observe = true
+        log_level = "debug"
+        [mark]
+        all = true
+        [policy]
+        slowdown_percent = 0.125
+        deadline_seconds = 9999999
+        deadline_then = "postcopy"
+        postcopy_allowed = true
+        [traces]
+        directory = "/srv/traces"
+        keep_files = 1
+        keep_mib = 2
+        keep_days = 3
+        "#,
+    );
+    assert!(config.observe && config.mark.all);
+    assert_eq!(config.uri, "qemu+unix:///system?socket=/run/x");
+    assert_eq!(config.log_level, log::LevelFilter::Debug);
+    assert_eq!(config.policy.slowdown_millipercent, Some(125));
+    let deadline = xml::Deadline {
+        seconds: 9_999_999,
+        then: xml::Then::Postcopy,
+    };
+    assert_eq!(config.policy.deadline, Some(deadline));
+    let traces = Traces {
+        directory: "/srv/traces".into(),
+        keep_files: 1,
+        keep_bytes: 2 * 1024 * 1024,
+        keep_days: 3,
+    };
+    assert_eq!(config.traces, Some(traces));
+    assert_eq!(parse("[traces]\nenabled = false").traces, None);
+}
+
+#[test]
+fn bounds_are_those_of_the_xml() {
+    for (key, most) in [
+        ("downtime_max_ms", u64::from(xml::DOWNTIME_MAX_MS)),
+        ("deadline_seconds", u64::from(xml::DEADLINE_MAX_SECONDS)),
+        ("bandwidth_max_mib_per_s", xml::BANDWIDTH_MAX_MIB_PER_S),
+    ] {
+        parse(&format!("[policy]\n{key} = 1"));
+        parse(&format!("[policy]\n{key} = {most}"));
+        for value in [0, most + 1] {
+            let text = refusal(&format!("[policy]\n{key} = {value}"));
+            let expected = format!(
+                "agent.toml:2: invalid value: integer `{value}`, expected an integer from 1 to {most}, in: {key} = {value}"
+            );
+            assert_eq!(text, expected);
+        }
+        for value in ["-1", "1.0", "\"1\"", "99999999999999999999"] {
+            refusal(&format!("[policy]\n{key} = {value}"));
+        }
+    }
+}
+
+#[test]
+fn percent_is_a_decimal_number() {
+    for (value, expected) in [
+        ("0", 0),
+        ("10", 10_000),
+        ("0.5", 500),
+        ("99.999", 99_999),
+        ("100.0", 100_000),
+        ("33.333", 33_333),
+    ] {
+        let policy = parse(&format!("[policy]\nslowdown_percent = {value}")).policy;
+        assert_eq!(policy.slowdown_millipercent, Some(expected), "{value}");
+    }
+    for value in [
+        "-1", "-0.5", "100.001", "101", "0.0001", "1e300", "nan", "inf", "-inf", "\"10\"",
+    ] {
+        let text = refusal(&format!("[policy]\nslowdown_percent = {value}"));
+        assert!(
+            text.contains("expected a number from 0 to 100 with at most 3 decimals"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_error_names_the_line_and_what_is_allowed() {
+    for (text, expected) in [
+        ("observe = yes", "agent.toml:1: "),
+        (
+            "\n\nobserv = true",
+            "agent.toml:3: unknown field `observ`, expected one of `uri`, `observe`",
+        ),
+        ("[police]", "agent.toml:1: unknown field `police`"),
+        ("[policy]\njob = 1", "agent.toml:2: unknown field `job`"),
+        (
+            "log_level = \"loud\"",
+            "expected error, warn, info or debug",
+        ),
+        (
+            "[mark]\nnames = [\"a\", \"[\"]",
+            "agent.toml:2: invalid value: string \"[\", expected a shell pattern",
+        ),
+        (
+            "[policy]\ndeadline_seconds = 5\ndeadline_then = \"stop\"",
+            "agent.toml:3: unknown variant `stop`, expected one of `switchover`, `abort`, `postcopy`",
+        ),
+        (
+            "[policy]\n\ndeadline_then = \"abort\"",
+            "agent.toml:3: deadline_then needs deadline_seconds",
+        ),
+        (
+            "[policy]\ndeadline_seconds = 5\ndeadline_then = \"postcopy\"",
+            "agent.toml:3: postcopy at the deadline needs postcopy_allowed = true",
+        ),
+        ("uri = \"\"", "expected a connection URI"),
+        ("uri = \"a\\u0000b\"", "expected a connection URI"),
+        (
+            "[traces]\ndirectory = \"traces\"",
+            "expected a directory, from / on",
+        ),
+        (
+            "[traces]\nkeep_files = 0",
+            "expected an integer from 1 to 1000000",
+        ),
+    ] {
+        let message = refusal(text);
+        assert!(message.contains(expected), "{text:?}: {message}");
+        assert!(!message.contains('\n'), "{message:?}");
+    }
+}
+
+#[test]
+fn a_hostile_file_is_quoted_in_one_short_line() {
+    let message = refusal(&format!("x = \"{}\\u0007\u{1b}[2J\"", "é".repeat(500)));
+    assert!(
+        message.len() < 400 && !message.contains(char::is_control),
+        "{message:?}"
+    );
+}
+
+#[test]
+fn only_the_default_file_may_be_absent() {
+    let folder = tempfile::tempdir().expect("folder");
+    let absent = folder.path().join("agent.toml");
+    let error = Config::read(Some(&absent)).expect_err("absent").to_string();
+    assert!(
+        error.starts_with(&format!(
+            "cannot read the configuration {}: ",
+            absent.display()
+        )),
+        "{error}"
+    );
+    fs::write(&absent, [0xff, 0xfe]).expect("written");
+    assert!(matches!(
+        Config::read(Some(&absent)),
+        Err(ConfigError::Read { .. })
+    ));
+    let long = MAX_FILE_BYTES + 1;
+    fs::write(&absent, "#".repeat(usize::try_from(long).expect("fits"))).expect("written");
+    let error = Config::read(Some(&absent)).expect_err("long").to_string();
+    assert!(error.contains("longer than 1048576 bytes"), "{error}");
+}
+
+#[test]
+fn marks_are_shell_patterns_of_the_whole_name() {
+    let config = parse("[mark]\nnames = [\"hpc-*\", \"rank?\", \"n[0-3]\"]");
+    for name in ["hpc-", "hpc-a/b", "rank1", "n3"] {
+        assert!(config.marks(name), "{name}");
+    }
+    for name in ["", "xhpc-1", "rank", "rank12", "n4", "HPC-1"] {
+        assert!(!config.marks(name), "{name}");
+    }
+    assert!(!Config::default().marks("hpc-1"));
+    assert!(parse("[mark]\nall = true").marks("any"));
+}
+
+#[test]
+fn the_configuration_is_told_in_words() {
+    let told = Config::default().to_string();
+    let expected = "libvirt: qemu:///system\n\
+        migrations: controlled\n\
+        domains: those marked in their own XML\n\
+        policy where a domain has none: every choice is the control law's\n\
+        traces: in /var/log/libvirt-hpc, 200 files, 256 MiB and 30 days at most\n\
+        log: info and what is more serious";
+    assert_eq!(told, expected);
+    assert_eq!(Config::default().describe(), expected.replace('\n', "; "));
+    let told = parse("observe = true\n[mark]\nnames = [\"a*\", \"b\"]\n[policy]\nslowdown_percent = 2.5\ndeadline_seconds = 60\n[traces]\nenabled = false").to_string();
+    for part in [
+        "observed only",
+        ", and those named a*, b\n",
+        ": slowdown 2.5 %, deadline 60 s, then switchover\n",
+        "traces: none\n",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+}

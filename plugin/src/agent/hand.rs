@@ -1,0 +1,109 @@
+//! What the main loop and the thread of a migration share.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use libvirt_hpc_control::sample::JobState;
+use libvirt_hpc_libvirt::watcher::Waker;
+
+use super::control::{Control, MigrationStatus};
+use crate::drive::Orders;
+
+/// Why a migration is to be let go of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LetGo {
+    /// A user asks for it (`hpc-release`): nobody is to steer it any more.
+    Asked,
+    /// The agent leaves: a successor may take it.
+    Leaving,
+}
+
+struct State {
+    ordered: Option<LetGo>,
+    waker: Option<Waker>,
+    status: MigrationStatus,
+}
+
+/// One migration in hand.
+pub(super) struct Hand(Mutex<State>);
+
+impl Hand {
+    /// Nothing is known yet.
+    #[must_use]
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State {
+            ordered: None,
+            waker: None,
+            status: MigrationStatus {
+                control: Control::Looking,
+                state: JobState::Setup,
+                elapsed_ms: 0,
+                iteration: 0,
+                remaining_bytes: None,
+                bytes_per_s: 0,
+                target: None,
+                cause: None,
+                trace: None,
+            },
+        }))
+    }
+
+    /// Has the thread let go. Leaving outranks what was asked for.
+    pub(super) fn let_go(&self, why: LetGo) {
+        let mut state = self.state();
+        if state.ordered != Some(LetGo::Leaving) {
+            state.ordered = Some(why);
+        }
+        if let Some(waker) = &state.waker {
+            waker.wake();
+        }
+    }
+
+    /// What was ordered.
+    #[must_use]
+    pub(super) fn ordered(&self) -> Option<LetGo> {
+        self.state().ordered
+    }
+
+    /// The agent leaves.
+    #[must_use]
+    pub(super) fn leaves(&self) -> bool {
+        self.ordered() == Some(LetGo::Leaving)
+    }
+
+    /// Whose wait ends with an order.
+    pub(super) fn attach(&self, waker: Waker) {
+        self.state().waker = Some(waker);
+    }
+
+    /// How the migration is.
+    #[must_use]
+    pub(super) fn status(&self) -> MigrationStatus {
+        self.state().status.clone()
+    }
+
+    /// Says how it is.
+    pub(super) fn update(&self, change: impl FnOnce(&mut MigrationStatus)) {
+        change(&mut self.state().status);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Hand {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Orders for Hand {
+    fn over(&self) -> bool {
+        self.ordered().is_some()
+    }
+
+    /// The agent aborts nothing of its own accord; the policy's deadline may.
+    fn abort(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,72 @@
+//! What `hpc-status` is told.
+
+use std::process;
+
+use super::control::{DomainStatus, MarkedBy, Reply, Status};
+use super::message::{Mark, Seen};
+use super::supervisor::{InHand, Supervisor};
+use crate::clock;
+use crate::version;
+
+/// The answer, of all domains or of one by name or UUID.
+pub(super) fn of(agent: &Supervisor, domain: Option<&str>) -> Reply {
+    let mut domains: Vec<_> = agent
+        .roster
+        .all()
+        .into_iter()
+        .map(|seen| known(agent, seen))
+        .collect();
+    let unknown = agent
+        .in_hand
+        .values()
+        .filter(|i| domains.iter().all(|known| known.uuid != i.id.uuid))
+        .map(unseen)
+        .collect::<Vec<_>>();
+    domains.extend(unknown);
+    domains.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(wanted) = domain {
+        domains.retain(|found| found.name == wanted || found.uuid == wanted);
+        if domains.is_empty() {
+            return Reply::Refused {
+                message: format!("no active domain '{wanted}' on this host"),
+            };
+        }
+    }
+    Reply::Status(Status {
+        version: version::OURS.to_owned(),
+        pid: process::id(),
+        observe: agent.config.observe,
+        uri: agent.config.uri.clone(),
+        libvirt_error: agent.lost.as_ref().map(ToString::to_string),
+        looked_ago_ms: agent.looked_at.map(|at| {
+            let ago = clock::now().saturating_duration_since(at);
+            u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)
+        }),
+        domains,
+    })
+}
+
+fn known(agent: &Supervisor, seen: &Seen) -> DomainStatus {
+    let in_hand = agent.in_hand.get(&seen.id.uuid);
+    DomainStatus {
+        name: seen.id.name.clone(),
+        uuid: seen.id.uuid.clone(),
+        marked_by: agent.roster.marked_by(seen, &agent.config),
+        policy_problem: match &seen.mark {
+            Mark::Own { problem } => problem.clone(),
+            Mark::None => None,
+        },
+        migration: in_hand.map(|in_hand| in_hand.hand.status()),
+    }
+}
+
+/// A domain in hand that no look has found yet.
+fn unseen(in_hand: &InHand) -> DomainStatus {
+    DomainStatus {
+        name: in_hand.id.name.clone(),
+        uuid: in_hand.id.uuid.clone(),
+        marked_by: None::<MarkedBy>,
+        policy_problem: None,
+        migration: Some(in_hand.hand.status()),
+    }
+}

@@ -1,0 +1,11 @@
+//! `libvirt-hpcd`: takes over migrations of marked domains, whoever began them.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use libvirt_hpc_plugin::agent::{self, args::Args};
+
+fn main() -> ExitCode {
+    agent::main(&Args::parse())
+}

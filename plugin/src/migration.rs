@@ -1,0 +1,17 @@
+//! What `virsh-hpc` and the agent have in common: one migration under control, whoever began it.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`lease`] | one controller for one job, on one host |
+//! | [`bounds`] | the owner's policy as the controller's bounds |
+//! | [`owner`] | the policy in a domain's XML |
+//! | [`recorder`] | the trace and the tally of one migration, and what is odd about it |
+//! | [`settings`] | what was set before, put back |
+
+pub mod bounds;
+pub mod deadline;
+pub mod lease;
+pub mod owner;
+pub mod recorder;
+pub mod settings;
+pub mod tally;

@@ -1,0 +1,188 @@
+//! One controller for one job, on one host: whoever steers holds a locked file, and writes into it what a
+//! successor needs to know.
+//!
+//! The lock is the kernel's (`flock`), so that it ends with its holder, however that dies; what is written
+//! stays. `virsh-hpc` takes the lease before it begins a migration, the agent when it finds one. Whoever
+//! comes second stands by. A controller on another host cannot take it: see `session::deference`.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use libvirt_hpc_control::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::bounds::Bounds;
+use crate::trace::{ControllerName, SettingsRecord};
+
+/// Where the leases are, for root alone.
+pub const DIRECTORY: &str = "/run/libvirt-hpc/leases";
+
+/// The longest lease that is read, bytes; ours have some hundred.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// How often a file that was removed between opening and locking is opened again.
+const TRIES: u32 = 8;
+
+/// How far two reckonings of a job's beginning may lie apart, nanoseconds: libvirt counts whole
+/// milliseconds of the wall clock, and answers late on a busy host.
+const SAME_BEGINNING_NS: u64 = 3_000_000_000;
+
+/// What is written in a lease.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holding {
+    /// Who steers, or did.
+    pub controller: ControllerName,
+    /// Its process.
+    pub pid: u32,
+    /// When the lease was taken, on the host's monotonic clock, nanoseconds.
+    pub taken_at_ns: u64,
+    /// When the job began, on the same clock; none if it had not yet.
+    pub job_began_ns: Option<u64>,
+    /// What libvirt held before.
+    pub settings_before: SettingsRecord,
+    /// Within what it is steered.
+    pub bounds: Bounds,
+    /// Why nobody is to steer this job any more; none while somebody should.
+    pub released: Option<String>,
+}
+
+impl Holding {
+    /// Whether this was written about the job that began at `began`. A lease taken before its job is of the
+    /// first one after it.
+    #[must_use]
+    pub fn is_of(&self, began: Timestamp) -> bool {
+        let began_ns = began.as_nanos();
+        match self.job_began_ns {
+            Some(then_ns) => then_ns.abs_diff(began_ns) <= SAME_BEGINNING_NS,
+            None => began_ns.saturating_add(SAME_BEGINNING_NS) >= self.taken_at_ns,
+        }
+    }
+}
+
+/// A lease that is held; it ends when this is dropped, and what was written stays for a successor.
+#[derive(Debug)]
+pub struct Lease {
+    file: File,
+    path: PathBuf,
+}
+
+/// The answer to [`take`].
+#[derive(Debug)]
+pub enum Taken {
+    /// It is ours, and this is what its last holder left, if it did not end well.
+    Ours(Lease, Option<Box<Holding>>),
+    /// Somebody holds it, who has written this, if it could be read.
+    Held(Option<Box<Holding>>),
+}
+
+/// Takes the lease of the domain with `uuid`, if nobody holds it; waits for nobody.
+///
+/// # Errors
+/// When the file cannot be made or locked: without the right to, or without a place.
+pub fn take(directory: &Path, uuid: &str) -> io::Result<Taken> {
+    let path = path(directory, uuid)?;
+    make(directory)?;
+    for _ in 0..TRIES {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)?;
+        match file.try_lock() {
+            Ok(()) if is_linked(&file, &path) => {
+                let left = read(&mut file);
+                return Ok(Taken::Ours(Lease { file, path }, left));
+            }
+            // Its last holder has removed it meanwhile.
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(Taken::Held(read(&mut file))),
+            Err(TryLockError::Error(error)) => return Err(error),
+        }
+    }
+    Err(io::Error::other("the lease changes hands all the time"))
+}
+
+impl Lease {
+    /// Writes what a successor needs.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&mut self, holding: &Holding) -> io::Result<()> {
+        let text = serde_json::to_vec(holding)?;
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(&text)
+    }
+
+    /// Ends it for good: the job is over.
+    pub fn end(self) {
+        // What stays is found to be of no job that runs, and swept.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Removes the leases that nobody holds of domains that are not `busy`: their jobs are over.
+///
+/// # Errors
+/// When the directory cannot be read; that it is not there is no error.
+pub fn sweep(directory: &Path, busy: impl Fn(&str) -> bool) -> io::Result<()> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        let Some(uuid) = name.to_str().filter(|uuid| !busy(uuid)) else {
+            continue;
+        };
+        if let Ok(Taken::Ours(lease, _)) = take(directory, uuid) {
+            lease.end();
+        }
+    }
+    Ok(())
+}
+
+fn path(directory: &Path, uuid: &str) -> io::Result<PathBuf> {
+    let is_uuid = !uuid.is_empty() && uuid.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    if is_uuid {
+        Ok(directory.join(uuid))
+    } else {
+        let what = format!("\"{}\" is no UUID", uuid.escape_debug());
+        Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+    }
+}
+
+fn make(directory: &Path) -> io::Result<()> {
+    if let Some(parent) = directory.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o755)
+            .create(parent)?;
+    }
+    match DirBuilder::new().mode(0o700).create(directory) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+fn is_linked(file: &File, path: &Path) -> bool {
+    let inode = |found: fs::Metadata| (found.dev(), found.ino());
+    let (opened, linked) = (
+        file.metadata().map(inode),
+        fs::symlink_metadata(path).map(inode),
+    );
+    matches!((opened, linked), (Ok(opened), Ok(linked)) if opened == linked)
+}
+
+fn read(file: &mut File) -> Option<Box<Holding>> {
+    let mut text = Vec::new();
+    file.take(MAX_BYTES).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
+#[cfg(test)]
+mod tests;

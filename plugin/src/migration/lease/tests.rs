@@ -1,0 +1,135 @@
+//! Leases on a real file system.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use super::*;
+use crate::migration::bounds::Bounds;
+use libvirt_hpc_xml_schemas as xml;
+
+const UUID: &str = "6d0f4b5e-7c1a-4f7e-9a51-0123456789ab";
+
+fn holding() -> Holding {
+    Holding {
+        controller: ControllerName::LibvirtHpcd,
+        pid: 7,
+        taken_at_ns: 50_000_000_000,
+        job_began_ns: Some(40_000_000_000),
+        settings_before: SettingsRecord {
+            downtime_ms: 300,
+            speed_mib_per_s: 20,
+        },
+        bounds: Bounds::of_running(&xml::Policy::default(), 20),
+        released: None,
+    }
+}
+
+fn ours(taken: Taken) -> (Lease, Option<Box<Holding>>) {
+    match taken {
+        Taken::Ours(lease, left) => (lease, left),
+        Taken::Held(by) => panic!("held by {by:?}"),
+    }
+}
+
+fn folder() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let leases = folder.path().join("libvirt-hpc/leases");
+    (folder, leases)
+}
+
+#[test]
+fn whoever_comes_second_sees_who_holds_it() {
+    let (_folder, leases) = folder();
+    let (mut lease, left) = ours(take(&leases, UUID).expect("taken"));
+    assert!(left.is_none());
+    lease.write(&holding()).expect("written");
+    let second = take(&leases, UUID).expect("asked");
+    assert!(matches!(second, Taken::Held(Some(by)) if *by == holding()));
+    let mode = fs::metadata(&leases).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "for root alone");
+}
+
+#[test]
+fn a_successor_finds_what_was_left_and_an_end_leaves_nothing() {
+    let (_folder, leases) = folder();
+    let (mut lease, _) = ours(take(&leases, UUID).expect("taken"));
+    lease.write(&holding()).expect("written");
+    let longer = Holding {
+        released: Some("by hand".to_owned()),
+        ..holding()
+    };
+    lease.write(&longer).expect("written");
+    lease
+        .write(&holding())
+        .expect("a shorter one after a longer");
+    drop(lease);
+    let (lease, left) = ours(take(&leases, UUID).expect("taken"));
+    assert_eq!(left.as_deref(), Some(&holding()));
+    lease.end();
+    let (_lease, left) = ours(take(&leases, UUID).expect("taken"));
+    assert!(left.is_none());
+}
+
+#[test]
+fn a_holder_that_is_killed_holds_it_no_longer() {
+    let (_folder, leases) = folder();
+    let (lease, _) = ours(take(&leases, UUID).expect("taken"));
+    drop(lease);
+    let path = leases.join(UUID);
+    let mut holder = Command::new("flock")
+        .args(["--exclusive", "--no-fork"])
+        .arg(&path)
+        .args(["sleep", "600"])
+        .spawn()
+        .expect("util-linux has flock");
+    while let Taken::Ours(lease, _) = take(&leases, UUID).expect("asked") {
+        drop(lease);
+        std::thread::yield_now();
+    }
+    holder.kill().expect("killed");
+    holder.wait().expect("ended");
+    ours(take(&leases, UUID).expect("taken"));
+}
+
+#[test]
+fn a_lease_is_of_the_job_it_was_written_about() {
+    let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
+    let known = holding();
+    assert!(known.is_of(at(40)) && known.is_of(at(42)) && !known.is_of(at(60)));
+    let early = Holding {
+        job_began_ns: None,
+        ..holding()
+    };
+    assert!(early.is_of(at(51)) && early.is_of(at(48)) && !early.is_of(at(40)));
+}
+
+#[test]
+fn only_what_nobody_needs_is_swept() {
+    let (_folder, leases) = folder();
+    let other = "00000000-0000-0000-0000-000000000001";
+    let third = "00000000-0000-0000-0000-000000000002";
+    sweep(&leases, |_| false).expect("no directory is no error");
+    let (held, _) = ours(take(&leases, UUID).expect("taken"));
+    for uuid in [other, third] {
+        let (mut lease, _) = ours(take(&leases, uuid).expect("taken"));
+        lease.write(&holding()).expect("written");
+    }
+    sweep(&leases, |uuid| uuid == other).expect("swept");
+    let left: Vec<_> = [UUID, other, third]
+        .iter()
+        .map(|uuid| leases.join(uuid).exists())
+        .collect();
+    assert_eq!(left, [true, true, false]);
+    drop(held);
+}
+
+#[test]
+fn garbage_is_nobodys_and_no_path_leads_out() {
+    let (_folder, leases) = folder();
+    let (mut lease, _) = ours(take(&leases, UUID).expect("taken"));
+    lease.file.write_all(b"{\"controller\":").expect("written");
+    assert!(matches!(take(&leases, UUID), Ok(Taken::Held(None))));
+    for name in ["", "../x", "a/b", "g"] {
+        assert!(take(&leases, name).is_err(), "{name}");
+    }
+}

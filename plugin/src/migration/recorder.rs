@@ -1,0 +1,243 @@
+//! One migration heard: written to its trace, counted, and what is odd about it said.
+
+use std::error::Error;
+use std::fs::File;
+use std::time::Duration;
+
+use libvirt_hpc_control::event::{Cause, Event, Publisher, Release};
+use libvirt_hpc_control::sample::{JobState, Sample};
+use libvirt_hpc_control::target::{Action, Target};
+use libvirt_hpc_control::time::Timestamp;
+
+use super::tally::{self, Tally};
+use crate::drive::Observer;
+use crate::text;
+use crate::trace::{Record, Writer};
+
+/// How long nothing may be sent before it is said. The keepalive takes half a minute to give a dead peer
+/// up; a sync of a large guest takes seconds.
+const STALL: Duration = Duration::from_secs(10);
+
+/// Looks in a row that may fail before it is said: 100 ms each, or a call's deadline.
+const SILENT_LOOKS: u32 = 3;
+
+/// Through whom the recorder speaks: to a user, or to a log.
+pub trait Voice {
+    /// Says what somebody should know.
+    fn warn(&mut self, text: &str);
+
+    /// How whoever listens can abort the migration.
+    fn how_to_abort(&self) -> &'static str;
+
+    /// How whoever listens can end a migration sooner whose pause the policy forbids.
+    fn how_to_end_sooner(&self) -> &'static str;
+}
+
+/// What the last sync and the last decision say of a migration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// R: left at the last sync, bytes; none before the second.
+    pub remaining_bytes: Option<u64>,
+    /// The link, as that round measured it, bytes per second; zero while unknown.
+    pub bytes_per_s: u64,
+    /// The pause if the guest stopped now, milliseconds, if it is known.
+    pub pause_ms: Option<u64>,
+    /// Why what is done is done.
+    pub cause: Option<Cause>,
+}
+
+/// Listens to the loop.
+pub struct Recorder<V> {
+    voice: V,
+    trace: Option<Writer<File>>,
+    tally: Tally,
+    outlook: Outlook,
+    last: Sample,
+    /// The first look at what was sent last, until it has been said that it is the last.
+    moved_at: Option<Timestamp>,
+    failed_looks: u32,
+    warned_refusal: bool,
+    warned_unreachable: bool,
+    warned_abort: bool,
+}
+
+impl<V: Voice> Recorder<V> {
+    /// Speaks through `voice`, and writes to `trace` if there is one.
+    pub fn new(voice: V, trace: Option<Writer<File>>, tally: Tally) -> Self {
+        Self {
+            voice,
+            trace,
+            tally,
+            outlook: Outlook::default(),
+            last: Sample::default(),
+            moved_at: None,
+            failed_looks: 0,
+            warned_refusal: false,
+            warned_unreachable: false,
+            warned_abort: false,
+        }
+    }
+
+    /// Where to say more.
+    pub fn voice(&mut self) -> &mut V {
+        &mut self.voice
+    }
+
+    /// What was counted.
+    pub fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    /// How it looks now.
+    #[must_use]
+    pub const fn outlook(&self) -> Outlook {
+        self.outlook
+    }
+
+    /// The last look.
+    #[must_use]
+    pub const fn last(&self) -> &Sample {
+        &self.last
+    }
+
+    /// Writes to the trace, if there is one. A trace that cannot be written is given up, once and aloud.
+    pub fn record(&mut self, record: &Record) {
+        let Some(trace) = &mut self.trace else { return };
+        if let Err(error) = trace.write(record) {
+            self.trace = None;
+            self.voice.warn(&format!(
+                "the trace ends here, the migration goes on: {error}"
+            ));
+        }
+    }
+
+    fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Round(round) => {
+                let bytes_per_s = match round.bytes_per_s() {
+                    0 => self.last.window_bytes_per_s,
+                    measured => measured,
+                };
+                self.outlook.remaining_bytes = Some(round.remaining_bytes);
+                self.outlook.bytes_per_s = bytes_per_s;
+                self.outlook.pause_ms = tally::pause_ms(round.remaining_bytes, bytes_per_s);
+                self.tally.synced(round, self.last.elapsed_ms, bytes_per_s);
+            }
+            Event::Decided { cause, .. } | Event::Targeted { cause, .. } => {
+                self.outlook.cause = Some(*cause);
+            }
+            Event::Unreachable { pause, ceiling } => self.unreachable(*pause, *ceiling),
+            Event::Released(Release::ByHand {
+                downtime_ms,
+                speed_mib_per_s,
+            }) => {
+                self.voice.warn(&format!(
+                    "downtime or speed was changed by hand (now {downtime_ms} ms, {speed_mib_per_s} \
+                     MiB/s): those values count, and control of this migration ends here"
+                ));
+            }
+            Event::Released(Release::Acted(Action::StartPostcopy)) => {
+                self.tally.stopped_otherwise();
+            }
+            Event::Begun | Event::Refused(_) | Event::Released(_) => {}
+        }
+    }
+
+    fn watch_stall(&mut self, sample: &Sample) {
+        if sample.state != JobState::Precopy || sample.processed_bytes != self.last.processed_bytes
+        {
+            self.moved_at = Some(sample.at);
+        } else if self.moved_at.is_some_and(|at| sample.at.since(at) >= STALL) {
+            self.moved_at = None;
+            let (span, abort) = (text::span(STALL), self.voice.how_to_abort());
+            self.voice.warn(&format!(
+                "nothing has been sent for {span}: is the destination still there? The guest is still \
+                 here; {abort}"
+            ));
+        }
+    }
+
+    fn unreachable(&mut self, pause: Duration, ceiling: Duration) {
+        if std::mem::replace(&mut self.warned_unreachable, true) {
+            return;
+        }
+        let (pause, ceiling) = (text::span(pause), text::span(ceiling));
+        let sooner = self.voice.how_to_end_sooner();
+        self.voice.warn(&format!(
+            "what the guest's memory leaves would pause it {pause}, the policy allows {ceiling}: the \
+             copy goes on until the guest is quieter. {sooner}"
+        ));
+    }
+}
+
+impl<V: Voice> Publisher for Recorder<V> {
+    fn publish(&mut self, at: Timestamp, event: Event) {
+        self.hear(&event);
+        self.record(&Record::Event {
+            at_ns: at.as_nanos(),
+            event: event.into(),
+        });
+    }
+}
+
+impl<V: Voice> Observer for Recorder<V> {
+    fn sampled(&mut self, sample: &Sample) {
+        self.failed_looks = 0;
+        self.watch_stall(sample);
+        self.last = *sample;
+        self.tally.sampled(sample);
+        if sample.state == JobState::Postcopy {
+            self.tally.stopped_otherwise();
+        }
+        self.record(&Record::Sample(sample.into()));
+    }
+
+    fn sample_failed(&mut self, at: Timestamp, error: &dyn Error) {
+        self.failed_looks += 1;
+        if self.failed_looks == SILENT_LOOKS {
+            self.voice
+                .warn(&format!("cannot look at the migration for now: {error}"));
+        }
+        self.record(&Record::SampleFailed {
+            at_ns: at.as_nanos(),
+            error: error.to_string(),
+        });
+    }
+
+    fn outcome(&mut self, at: Timestamp, target: &Target, result: Result<(), &dyn Error>) {
+        if result.is_ok() && target.action == Some(Action::Suspend) {
+            self.tally.stopped_otherwise();
+        }
+        if let Err(error) = result
+            && !std::mem::replace(&mut self.warned_refusal, true)
+        {
+            self.voice.warn(&format!(
+                "libvirt did not do as told, trying again: {error}"
+            ));
+        }
+        let error = result.err().map(ToString::to_string);
+        self.record(&Record::Outcome {
+            at_ns: at.as_nanos(),
+            target: target.into(),
+            error,
+        });
+    }
+
+    fn aborting(&mut self, at: Timestamp, result: Result<(), &dyn Error>) {
+        let too_late = matches!(self.last.state, JobState::Switchover | JobState::Postcopy);
+        if let Err(error) = result
+            && too_late
+            && !std::mem::replace(&mut self.warned_abort, true)
+        {
+            self.voice.warn(&format!(
+                "the guest is already going over and may not be called back ({error}): waiting for \
+                 the end"
+            ));
+        }
+        let error = result.err().map(ToString::to_string);
+        self.record(&Record::Abort {
+            at_ns: at.as_nanos(),
+            error,
+        });
+    }
+}

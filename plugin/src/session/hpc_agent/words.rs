@@ -1,0 +1,105 @@
+//! The words of both views.
+//!
+//! What stands in a domain's name, policy or error is not ours and may hold anything: control characters
+//! stay out of the administrator's terminal.
+
+use std::time::Duration;
+
+use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
+use libvirt_hpc_control::sample::JobState;
+
+use crate::agent::control::{Control, MigrationStatus, Status};
+use crate::migration::tally;
+use crate::text::{self, printable};
+
+/// What is not known, or does not apply.
+pub(super) const NONE: &str = "-";
+
+/// What the agent is, and whether it acts.
+pub(super) fn agent(status: &Status) -> String {
+    let does = if status.observe {
+        "observing only: it controls nothing"
+    } else {
+        "controlling"
+    };
+    let (version, pid) = (printable(&status.version), status.pid);
+    format!("libvirt-hpcd {version} (process {pid}), {does}")
+}
+
+/// Whether libvirt can be reached, and how old is what is shown.
+pub(super) fn libvirt(status: &Status) -> String {
+    let uri = printable(&status.uri);
+    let looked = match status.looked_ago_ms {
+        Some(ms) => format!("looked at {} ago", span(ms)),
+        None => "not looked at yet".to_owned(),
+    };
+    match &status.libvirt_error {
+        None => format!("{uri} connected, {looked}"),
+        Some(error) => format!("{uri} CANNOT BE REACHED, {looked}: {}", printable(error)),
+    }
+}
+
+/// Where a migration stands.
+pub(super) const fn state(state: JobState) -> &'static str {
+    match state {
+        JobState::Setup => "preparing",
+        JobState::Precopy => "pre-copy",
+        JobState::Switchover => "switchover",
+        JobState::Postcopy => "post-copy",
+        JobState::Ended => "ended",
+    }
+}
+
+/// Who has it in hand.
+pub(super) fn control(control: &Control) -> String {
+    match control {
+        Control::Looking => "nobody yet, the agent is looking at it".to_owned(),
+        Control::Steering => "the agent".to_owned(),
+        Control::Observing => "nobody, the agent only records".to_owned(),
+        Control::Other(who) => format!("{}, the agent stands by", printable(who)),
+        Control::Released(why) => format!("nobody any more, {}", printable(why)),
+    }
+}
+
+/// What was left at the last sync.
+pub(super) fn left(migration: &MigrationStatus) -> String {
+    migration.remaining_bytes.map_or(NONE.to_owned(), text::mib)
+}
+
+/// What the link carries.
+pub(super) fn bandwidth(migration: &MigrationStatus) -> String {
+    match migration.bytes_per_s {
+        0 => NONE.to_owned(),
+        bytes_per_s => format!("{}/s", text::mib(bytes_per_s)),
+    }
+}
+
+/// The pause it would make, had the guest stopped at the last sync; it means something only in pre-copy.
+pub(super) fn pause(migration: &MigrationStatus) -> String {
+    let left = migration
+        .remaining_bytes
+        .filter(|_| migration.state == JobState::Precopy);
+    left.and_then(|bytes| tally::pause_ms(bytes, migration.bytes_per_s))
+        .map_or(NONE.to_owned(), span)
+}
+
+/// The downtime limit that the agent set.
+pub(super) fn downtime(migration: &MigrationStatus) -> String {
+    migration.target.map_or(NONE.to_owned(), |target| {
+        format!("{} ms", target.downtime_ms)
+    })
+}
+
+/// The speed limit that the agent set.
+pub(super) fn speed(migration: &MigrationStatus) -> String {
+    match migration.target.map(|target| target.speed_mib_per_s) {
+        None => NONE.to_owned(),
+        Some(SPEED_UNLIMITED_MIB_PER_S..) => "none".to_owned(),
+        Some(mib_per_s) => format!("{mib_per_s} MiB/s"),
+    }
+}
+
+/// Milliseconds as a person reads them.
+pub(super) fn span(ms: u64) -> String {
+    text::span(Duration::from_millis(ms))
+}
