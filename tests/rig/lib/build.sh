@@ -4,7 +4,7 @@
 #   $CACHE/RELEASE/boot      vmlinuz, initrd
 # shellcheck shell=bash
 
-PACKAGES=(libvirt-daemon-system libvirt-clients qemu-system-x86 iproute2 procps)
+PACKAGES=(libvirt-daemon-system libvirt-clients qemu-system-x86 iproute2 procps python3-libvirt)
 
 rig_build() {
     local release
