@@ -7,6 +7,7 @@
 //!   signals ----------------------> service -+       +--> log, service manager
 //! ```
 
+mod account;
 mod adopt;
 mod adopted;
 pub mod args;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use libvirt_hpc_control::event::{Cause, Release};
+use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
 use libvirt_hpc_control::target::Action;
 
 const MIB: u64 = 1024 * 1024;
@@ -77,6 +78,15 @@ pub fn columns(rows: &[&[String]], aligns: &[Align]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
+/// A speed limit.
+#[must_use]
+pub fn speed(mib_per_s: u64) -> String {
+    match mib_per_s {
+        SPEED_UNLIMITED_MIB_PER_S.. => "none".to_owned(),
+        limit => format!("{limit} MiB/s"),
+    }
+}
+
 /// Why control ended, as a person would say it.
 #[must_use]
 pub fn release(release: Release) -> String {
@@ -85,7 +95,10 @@ pub fn release(release: Release) -> String {
         Release::ByHand {
             downtime_ms,
             speed_mib_per_s,
-        } => format!("changed by hand to downtime {downtime_ms} ms, speed {speed_mib_per_s} MiB/s"),
+        } => {
+            let speed = speed(speed_mib_per_s);
+            format!("its limits were changed by hand to downtime {downtime_ms} ms, speed {speed}")
+        }
         Release::Acted(Action::Abort) => "aborted, as the policy says".to_owned(),
         Release::Acted(Action::StartPostcopy) => "the guest has gone over to post-copy".to_owned(),
         Release::Acted(Action::Suspend) => "the guest was suspended".to_owned(),

@@ -6,6 +6,7 @@
 //!                       +--------------+--> ended
 //! ```
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -53,8 +54,12 @@ pub(super) fn start(
     thread::Builder::new()
         .name("migration".to_owned())
         .spawn(move || {
-            let ended = run(&assignment, &hand).unwrap_or_else(Verdict::Failed);
-            done(ended);
+            // A panic has been reported; a domain in no thread's hands must not stay in the agent's.
+            let run = AssertUnwindSafe(|| run(&assignment, &hand));
+            done(match catch_unwind(run) {
+                Ok(ended) => ended.unwrap_or_else(Verdict::Failed),
+                Err(_) => Verdict::Died,
+            });
         })
         .map(drop)
 }

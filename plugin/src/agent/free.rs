@@ -68,7 +68,7 @@ pub(super) fn wait(
         return Err(Verdict::NoMigration);
     };
     let is_early = first.elapsed_ms <= BEGINNING_MS;
-    let moving = !is_early && !stand_still(watcher, hand, found)?;
+    let moving = !observe && !is_early && !stand_still(watcher, hand, found)?;
     let holding = Holding {
         controller: ControllerName::LibvirtHpcd,
         pid: process::id(),

@@ -72,4 +72,6 @@ pub(super) enum Verdict {
     Left,
     /// The domain could not be looked at.
     Failed(Error),
+    /// The thread has died of a mistake of ours.
+    Died,
 }

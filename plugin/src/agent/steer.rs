@@ -10,7 +10,6 @@ use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::{JobState, Settings};
 use libvirt_hpc_control::target::Target;
 use libvirt_hpc_libvirt::event::DomainId;
-use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Error, Watcher};
 
 use super::config::Config;
@@ -19,14 +18,15 @@ use super::free::Free;
 use super::hand::{Hand, LetGo};
 use super::message::Verdict;
 use super::reporter::{LogVoice, Reporter, looked};
-use super::traces;
+use super::{account, traces};
 use crate::clock;
 use crate::drive::{self, Mode};
 use crate::migration::bounds::Bounds;
+use crate::migration::lease::{Holding, Tenure};
 use crate::migration::recorder::Recorder;
 use crate::migration::settings::{self, Restored};
 use crate::migration::tally::Tally;
-use crate::trace::{Begin, ControllerName, End, FORMAT, Record, Versions, Writer};
+use crate::trace::{Versions, Writer};
 
 /// How long the statistics of the end may take to arrive after the end itself.
 const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
@@ -38,7 +38,7 @@ const LOOK_IDLE: Duration = Duration::from_millis(500);
 struct Steered<'a> {
     id: &'a DomainId,
     watcher: Watcher,
-    free: Free,
+    holding: Holding,
     reporter: Reporter,
     hand: &'a Arc<Hand>,
     observe: bool,
@@ -49,38 +49,50 @@ pub(super) fn run(
     id: &DomainId,
     config: &Config,
     watcher: Watcher,
-    mut free: Free,
+    free: Free,
     marked_by: MarkedBy,
     versions: Versions,
     hand: &Arc<Hand>,
 ) -> Verdict {
+    let Free { lease, mut holding } = free;
     if config.observe {
-        free.holding.bounds = free.holding.bounds.without_actions();
+        holding.bounds = holding.bounds.without_actions();
     }
-    let before: Settings = free.holding.settings_before.into();
+    let before: Settings = holding.settings_before.into();
     let trace = trace(config, id, hand);
-    let tally = Tally::new(Some(before.downtime_ms));
+    // Under a speed limit of the owner's the link is not what virsh would have had.
+    let policy = holding.bounds.policy;
+    let same_link = policy.speed_max_mib_per_s.is_none() || policy.speed_is_order;
+    let tally = Tally::new(same_link.then_some(before.downtime_ms));
     let recorder = Recorder::new(LogVoice(id.name.clone()), trace, tally);
     let mut reporter = Reporter::new(
         recorder,
         Arc::clone(hand),
         id.name.clone(),
-        free.holding.settings_before,
+        holding.settings_before,
     );
     reporter
         .recorder()
-        .record(&begin(id, &free, config.observe, versions));
-    announce(id, &free, marked_by, config.observe);
+        .record(&account::begin(id, &holding, config.observe, versions));
+    account::announce(id, &holding, marked_by, config.observe);
+    if let Some(lease) = lease {
+        match Tenure::begin(lease, holding.clone()) {
+            Ok(tenure) => reporter.recorder().hold(tenure),
+            Err(error) => log::warn!(
+                "{}: its lease cannot be written, a successor will know nothing: {error}",
+                id.name
+            ),
+        }
+    }
     let mut steered = Steered {
         id,
         watcher,
-        free,
+        holding,
         reporter,
         hand,
         observe: config.observe,
     };
-    steered.write_lease();
-    if steered.free.holding.released.is_none() && steered.drive() == drive::End::Job {
+    if steered.holding.released.is_none() && steered.drive() == drive::End::Job {
         return steered.settle();
     }
     if steered.hand.leaves() || !steered.follow() {
@@ -102,7 +114,7 @@ impl Steered<'_> {
             policy,
             slowdown_ppm,
             law,
-        } = self.free.holding.bounds;
+        } = self.holding.bounds;
         let mut controller = Controller::new(law.build(slowdown_ppm), Policy::from(&policy));
         // The first look is due now, not after a wait.
         self.watcher.waker().wake();
@@ -119,10 +131,11 @@ impl Steered<'_> {
         end
     }
 
-    /// Leaves the migration as if we had never been there.
+    /// Leaves the migration as if we had never been there, unless a hand has taken it from us already.
     fn let_go(&mut self) {
-        let before = self.free.holding.settings_before;
-        if !self.observe && self.hand.status().target.is_some() {
+        let steers = self.hand.status().control == Control::Steering;
+        if steers {
+            let before = self.holding.settings_before;
             let target = Target {
                 downtime_ms: u32::try_from(before.downtime_ms).ok(),
                 speed_mib_per_s: Some(before.speed_mib_per_s),
@@ -134,25 +147,11 @@ impl Steered<'_> {
             }
         }
         if self.hand.ordered() == Some(LetGo::Asked) {
-            log::info!(
-                "{}: released by hpc-release, its migration goes on under the limits of before",
-                self.id.name
-            );
-            self.free.holding.released = Some("hpc-release".to_owned());
-            self.write_lease();
-        }
-    }
-
-    /// What a successor must know.
-    fn write_lease(&mut self) {
-        let Some(lease) = &mut self.free.lease else {
-            return;
-        };
-        if let Err(error) = lease.write(&self.free.holding) {
+            let why = "hpc-release was asked for";
             let name = &self.id.name;
-            log::warn!(
-                "{name}: its lease cannot be written, a successor will know nothing: {error}"
-            );
+            log::info!("{name}: {why}: its migration goes on under the limits of before");
+            self.holding.released = Some(why.to_owned());
+            self.reporter.recorder().release(why);
         }
     }
 
@@ -163,16 +162,19 @@ impl Steered<'_> {
             Some(_) => None,
             None => self.put_back(),
         };
-        self.tell(completed.as_ref(), settings.as_ref());
-        if let Some(lease) = self.free.lease {
-            lease.end();
-        }
+        account::tell(
+            &self.id.name,
+            self.reporter.recorder(),
+            completed.as_ref(),
+            settings.as_ref(),
+        );
+        self.reporter.recorder().end_tenure();
         Verdict::Over
     }
 
     /// Follows a migration that nobody is to steer; false if the agent leaves before its end.
     fn follow(&mut self) -> bool {
-        if let Some(why) = self.free.holding.released.clone() {
+        if let Some(why) = self.holding.released.clone() {
             self.hand
                 .update(|status| status.control = Control::Released(why));
         }
@@ -196,7 +198,7 @@ impl Steered<'_> {
         if self.observe {
             return None;
         }
-        let before: Settings = self.free.holding.settings_before.into();
+        let before: Settings = self.holding.settings_before.into();
         let watcher = &mut self.watcher;
         let restored = settings::restore_by(before, &mut |order| {
             watcher.call("virDomainMigrateSetMaxDowntime", move |domain| {
@@ -222,58 +224,6 @@ impl Steered<'_> {
             log::warn!("{name}: whether its limits are as before is not known: {error}");
         }
     }
-
-    fn tell(&mut self, completed: Option<&JobStats>, settings: Option<&Restored>) {
-        let name = &self.id.name;
-        let recorder = self.reporter.recorder();
-        let mut total = Duration::from_millis(recorder.last().elapsed_ms);
-        if let Some(stats) = completed {
-            total = stats.time_elapsed_ms.map_or(total, Duration::from_millis);
-            recorder.tally().completed(stats);
-            log::info!("{}", recorder.tally().report(name, total));
-        } else if settings.is_some() {
-            log::info!("{name}: its migration failed or was aborted, it is still here");
-        } else {
-            log::info!("{name}: its migration is over");
-        }
-        match settings {
-            Some(Restored::ByUs) => log::info!("{name}: its limits were put back"),
-            Some(Restored::Failed(found, error)) => log::warn!(
-                "{name}: its limits are not as before (downtime {} ms, speed {} MiB/s){}",
-                found.downtime_ms,
-                found.speed_mib_per_s,
-                error
-                    .as_ref()
-                    .map_or_else(String::new, |e| format!(": {e}"))
-            ),
-            Some(Restored::AsBefore) | None => {}
-        }
-        let totals = recorder.tally().totals(total);
-        recorder.record(&Record::End(End {
-            moved: completed.is_some(),
-            error: None,
-            totals,
-        }));
-    }
-}
-
-fn announce(id: &DomainId, free: &Free, marked_by: MarkedBy, observe: bool) {
-    let name = &id.name;
-    let why = match marked_by {
-        MarkedBy::Domain => "marked in its XML",
-        MarkedBy::Site => "named by agent.toml",
-        MarkedBy::Adoption => "adopted by hpc-adopt",
-    };
-    let before = free.holding.settings_before;
-    let limits = format!(
-        "downtime {} ms, speed {} MiB/s before",
-        before.downtime_ms, before.speed_mib_per_s
-    );
-    match &free.holding.released {
-        Some(reason) => log::warn!("{name}: its migration is left alone: {reason}"),
-        None if observe => log::info!("{name}: watching its migration ({why}; {limits})"),
-        None => log::info!("{name}: steering its migration ({why}; {limits})"),
-    }
 }
 
 fn trace(config: &Config, id: &DomainId, hand: &Hand) -> Option<Writer<File>> {
@@ -289,22 +239,4 @@ fn trace(config: &Config, id: &DomainId, hand: &Hand) -> Option<Writer<File>> {
             None
         }
     }
-}
-
-fn begin(id: &DomainId, free: &Free, observe: bool, versions: Versions) -> Record {
-    let bounds = free.holding.bounds;
-    Record::Begin(Box::new(Begin {
-        format: FORMAT,
-        versions,
-        domain: id.name.clone(),
-        uuid: id.uuid.clone(),
-        controller: ControllerName::LibvirtHpcd,
-        destination: None,
-        flags: None,
-        policy: bounds.policy,
-        slowdown_ppm: bounds.slowdown_ppm,
-        law: bounds.law,
-        observe,
-        settings_before: Some(free.holding.settings_before),
-    }))
 }

@@ -187,6 +187,10 @@ impl Supervisor {
             Verdict::Failed(error) => {
                 log::warn!("{}: its migration cannot be looked at: {error}", id.name);
             }
+            Verdict::Died => log::error!(
+                "{}: the thread of its migration has died; another takes it",
+                id.name
+            ),
             Verdict::Unmarked | Verdict::NoMigration | Verdict::Over | Verdict::Left => {
                 log::debug!("{}: {verdict:?}", id.name);
             }

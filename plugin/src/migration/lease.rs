@@ -125,6 +125,38 @@ impl Lease {
     }
 }
 
+/// A lease that is held, and what is written in it.
+#[derive(Debug)]
+pub struct Tenure {
+    lease: Lease,
+    holding: Holding,
+}
+
+impl Tenure {
+    /// Begins: `holding` is written.
+    ///
+    /// # Errors
+    /// When it cannot be; a successor will know nothing.
+    pub fn begin(mut lease: Lease, holding: Holding) -> io::Result<Self> {
+        lease.write(&holding)?;
+        Ok(Self { lease, holding })
+    }
+
+    /// Nobody is to steer this job any more, and why: a successor leaves it alone.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn release(&mut self, why: &str) -> io::Result<()> {
+        self.holding.released = Some(why.to_owned());
+        self.lease.write(&self.holding)
+    }
+
+    /// The job is over.
+    pub fn end(self) {
+        self.lease.end();
+    }
+}
+
 /// Removes the leases that nobody holds of domains that are not `busy`: their jobs are over.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! One migration heard: written to its trace, counted, and what is odd about it said.
+//! One migration heard: written to its trace and its lease, counted, and what is odd about it said.
 
 use std::error::Error;
 use std::fs::File;
@@ -9,6 +9,7 @@ use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 
+use super::lease::Tenure;
 use super::tally::{self, Tally};
 use crate::drive::Observer;
 use crate::text;
@@ -51,6 +52,7 @@ pub struct Recorder<V> {
     voice: V,
     trace: Option<Writer<File>>,
     tally: Tally,
+    tenure: Option<Tenure>,
     outlook: Outlook,
     last: Sample,
     /// The first look at what was sent last, until it has been said that it is the last.
@@ -68,6 +70,7 @@ impl<V: Voice> Recorder<V> {
             voice,
             trace,
             tally,
+            tenure: None,
             outlook: Outlook::default(),
             last: Sample::default(),
             moved_at: None,
@@ -86,6 +89,29 @@ impl<V: Voice> Recorder<V> {
     /// What was counted.
     pub fn tally(&mut self) -> &mut Tally {
         &mut self.tally
+    }
+
+    /// Steers under a lease: a change by hand is written there, so that no successor undoes it.
+    pub fn hold(&mut self, tenure: Tenure) {
+        self.tenure = Some(tenure);
+    }
+
+    /// Nobody is to steer any more: written into the lease, if there is one.
+    pub fn release(&mut self, why: &str) {
+        let Some(tenure) = &mut self.tenure else {
+            return;
+        };
+        if let Err(error) = tenure.release(why) {
+            self.voice
+                .warn(&format!("its lease cannot be written: {error}"));
+        }
+    }
+
+    /// The job is over, and with it the lease.
+    pub fn end_tenure(&mut self) {
+        if let Some(tenure) = self.tenure.take() {
+            tenure.end();
+        }
     }
 
     /// How it looks now.
@@ -131,10 +157,12 @@ impl<V: Voice> Recorder<V> {
                 downtime_ms,
                 speed_mib_per_s,
             }) => {
+                let speed = text::speed(*speed_mib_per_s);
                 self.voice.warn(&format!(
-                    "downtime or speed was changed by hand (now {downtime_ms} ms, {speed_mib_per_s} \
-                     MiB/s): those values count, and control of this migration ends here"
+                    "downtime or speed was changed by hand (now {downtime_ms} ms, speed limit {speed}): \
+                     those values count, and control of this migration ends here"
                 ));
+                self.release("its limits were changed by hand");
             }
             Event::Released(Release::Acted(Action::StartPostcopy)) => {
                 self.tally.stopped_otherwise();

@@ -24,7 +24,7 @@ use super::resolve::Resolved;
 use super::takeover::Takeover;
 use crate::drive::Orders;
 use crate::migration::bounds::Bounds;
-use crate::migration::lease::{self, Holding, Lease, Taken};
+use crate::migration::lease::{self, Holding, Lease, Taken, Tenure};
 use crate::trace::ControllerName;
 
 /// How long memory must flow without a sign of another controller: four times what the agent takes.
@@ -42,13 +42,13 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// Takes the lease of a migration that is about to begin; none if it cannot be had here, which is no
 /// reason not to migrate.
-pub(super) fn lease(takeover: &Takeover, resolved: &Resolved) -> Option<Lease> {
+pub(super) fn lease(takeover: &Takeover, resolved: &Resolved) -> Option<Tenure> {
     let domain = &takeover.domain;
     let uri = domain.connection().uri().ok()?;
     if !connect::is_this_host(&uri) {
         return None;
     }
-    let mut lease = wait(Path::new(lease::DIRECTORY), domain.uuid()).ok()??;
+    let lease = wait(Path::new(lease::DIRECTORY), domain.uuid()).ok()??;
     let holding = Holding {
         controller: ControllerName::VirshHpc,
         pid: process::id(),
@@ -62,8 +62,7 @@ pub(super) fn lease(takeover: &Takeover, resolved: &Resolved) -> Option<Lease> {
         },
         released: None,
     };
-    lease.write(&holding).ok()?;
-    Some(lease)
+    Tenure::begin(lease, holding).ok()
 }
 
 fn wait(directory: &Path, uuid: &str) -> io::Result<Option<Lease>> {

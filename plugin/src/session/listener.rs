@@ -12,6 +12,7 @@ use libvirt_hpc_control::time::Timestamp;
 use super::console::Console;
 use super::progress::{self, Percent};
 use crate::drive::Observer;
+use crate::migration::lease::Tenure;
 use crate::migration::recorder::{Recorder, Voice};
 use crate::migration::tally::Tally;
 use crate::trace::{Record, Writer};
@@ -65,6 +66,16 @@ impl Listener {
     /// What was counted.
     pub fn tally(&mut self) -> &mut Tally {
         self.recorder.tally()
+    }
+
+    /// Steers under a lease.
+    pub fn hold(&mut self, tenure: Tenure) {
+        self.recorder.hold(tenure);
+    }
+
+    /// The job is over, and with it the lease.
+    pub fn end_tenure(&mut self) {
+        self.recorder.end_tenure();
     }
 
     /// Writes to the trace, if there is one.

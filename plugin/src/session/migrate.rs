@@ -74,7 +74,11 @@ pub(super) fn run(
         flags: resolved.flags,
         parameters,
     };
-    let lease = deference::lease(&takeover, &resolved);
+    let tenure = deference::lease(&takeover, &resolved);
+    let has_lease = tenure.is_some();
+    if let Some(tenure) = tenure {
+        listener.hold(tenure);
+    }
     let watcher = &mut takeover.watcher;
     let begun = clock::now();
     let call = Call::start(plan, watcher.waker()).context("cannot start the migrate thread")?;
@@ -83,7 +87,7 @@ pub(super) fn run(
     while !call.has_begun() && !standing.over() {
         watcher.wait(LOOK);
     }
-    if lease.is_none() && deference::another_steers(watcher, takeover.before, &standing) {
+    if !has_lease && deference::another_steers(watcher, takeover.before, &standing) {
         resolved.yield_to_another();
         listener.console().warn(YIELDED);
     }
@@ -108,9 +112,7 @@ pub(super) fn run(
         command: started.elapsed(),
     };
     let status = finish(ended, &mut takeover, migrate, &mut listener);
-    if let Some(lease) = lease {
-        lease.end();
-    }
+    listener.end_tenure();
     Ok(status)
 }
 

@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
 use libvirt_hpc_control::sample::JobState;
 
 use crate::agent::control::{Control, MigrationStatus, Status};
@@ -92,11 +91,9 @@ pub(super) fn downtime(migration: &MigrationStatus) -> String {
 
 /// The speed limit that the agent set.
 pub(super) fn speed(migration: &MigrationStatus) -> String {
-    match migration.target.map(|target| target.speed_mib_per_s) {
-        None => NONE.to_owned(),
-        Some(SPEED_UNLIMITED_MIB_PER_S..) => "none".to_owned(),
-        Some(mib_per_s) => format!("{mib_per_s} MiB/s"),
-    }
+    migration.target.map_or(NONE.to_owned(), |target| {
+        text::speed(target.speed_mib_per_s)
+    })
 }
 
 /// Milliseconds as a person reads them.
