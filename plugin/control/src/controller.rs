@@ -124,9 +124,26 @@ impl<L: Law> Controller<L> {
             self.phase = Phase::Active;
             publisher.publish(sample.at, Event::Begun);
         }
-        if let Some((found, last)) = self.changed_by_hand(sample) {
-            self.release(sample.at, found, publisher);
-            return last;
+        match self.changed_by_hand(sample) {
+            Some((
+                Release::ByHand {
+                    downtime_ms,
+                    speed_mib_per_s,
+                },
+                _,
+            )) if self.guard.insists() => {
+                self.in_force = Target::NONE;
+                let event = Event::Insisted {
+                    downtime_ms,
+                    speed_mib_per_s,
+                };
+                publisher.publish(sample.at, event);
+            }
+            Some((found, last)) => {
+                self.release(sample.at, found, publisher);
+                return last;
+            }
+            None => {}
         }
         self.steer(sample, publisher)
     }

@@ -90,6 +90,13 @@ pub enum Event {
         /// The longest pause the policy allows.
         ceiling: Duration,
     },
+    /// Somebody changed downtime or speed by hand; the policy says that ours count.
+    Insisted {
+        /// The downtime limit found, milliseconds.
+        downtime_ms: u64,
+        /// The speed limit found, MiB/s.
+        speed_mib_per_s: u64,
+    },
     /// Control is over.
     Released(Release),
 }

@@ -91,6 +91,12 @@ impl Guard {
         self.acted
     }
 
+    /// Whether limits that somebody else changes are set again.
+    #[must_use]
+    pub fn insists(&self) -> bool {
+        self.policy.insists
+    }
+
     /// libvirt refused `action`: it has not happened. A migration that was not begun with post-copy cannot
     /// go over to it at its deadline: the guest is then switched over, for the deadline outranks the pause.
     pub fn refused(&mut self, action: Action, at: Timestamp) {

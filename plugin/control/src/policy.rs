@@ -56,6 +56,9 @@ pub struct Policy {
     pub switchover_bytes_per_s: Option<u64>,
     /// The user's timer.
     pub timeout: Option<Timeout>,
+    /// Limits that somebody else changes meanwhile are set again. For sites whose management sets them by
+    /// a clock of its own, as nova does; otherwise such a change ends control.
+    pub insists: bool,
     /// The user's `--postcopy-after-precopy`: post-copy as soon as the first round has ended.
     pub postcopy_after_first_round: bool,
 }

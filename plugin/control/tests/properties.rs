@@ -84,6 +84,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             downtime_max_ms: bounds.0,
             speed_max_mib_per_s: bounds.1,
             speed_is_order: postcopy,
+            insists: false,
             switchover_bytes_per_s: None,
             deadline: deadline.map(|(s, then)| Deadline {
                 after: Duration::from_secs(s),

@@ -31,6 +31,9 @@ pub struct Config {
     pub observe: bool,
     /// The least serious messages that are logged.
     pub log_level: log::LevelFilter,
+    /// Limits that somebody else changes during a migration are set again; otherwise such a change ends
+    /// control of it.
+    pub insist: bool,
     /// Which domains are controlled without a mark of their own.
     pub mark: Mark,
     /// What applies to a domain whose own policy does not say otherwise.
@@ -89,6 +92,7 @@ impl Default for Config {
         Self {
             uri: URI.to_owned(),
             observe: false,
+            insist: false,
             log_level: log::LevelFilter::Info,
             mark: Mark::default(),
             policy: xml::Policy::default(),

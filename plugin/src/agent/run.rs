@@ -72,7 +72,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     signals::catch(move |caught| drop(signal.send(Message::Signal(caught))))
         .context("cannot catch signals")?;
     let watch = Watch::start(config.uri.clone(), send.clone()).context("cannot watch libvirt")?;
-    log::info!("{}", in_one_line(&config));
+    log::info!("{}", config.describe());
     let mut supervisor = Supervisor::new(config, watch, send);
     service.ready();
     turn(args, &service, &messages, &mut supervisor);
@@ -109,7 +109,7 @@ fn reload(args: &Args, service: &Service, supervisor: &mut Supervisor) {
                 );
             }
             logging::set_level(config.log_level);
-            log::info!("configuration read again: {}", in_one_line(&config));
+            log::info!("configuration read again: {}", config.describe());
             supervisor.configure(Config {
                 uri: supervisor.uri().to_owned(),
                 ..config
@@ -118,10 +118,6 @@ fn reload(args: &Args, service: &Service, supervisor: &mut Supervisor) {
         Err(error) => log::error!("the configuration stays as it was: {error:#}"),
     }
     service.ready();
-}
-
-fn in_one_line(config: &Config) -> String {
-    config.to_string().replace('\n', "; ")
 }
 
 /// Lets go of all that is in hand.

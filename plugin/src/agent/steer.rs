@@ -55,6 +55,7 @@ pub(super) fn run(
     hand: &Arc<Hand>,
 ) -> Verdict {
     let Free { lease, mut holding } = free;
+    holding.bounds = holding.bounds.insisting(config.insist);
     if config.observe {
         holding.bounds = holding.bounds.without_actions();
     }

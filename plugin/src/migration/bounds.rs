@@ -47,6 +47,13 @@ impl Bounds {
         }
     }
 
+    /// The same, for a site whose limits count whoever changes them.
+    #[must_use]
+    pub fn insisting(mut self, insists: bool) -> Self {
+        self.policy.insists = insists;
+        self
+    }
+
     /// The same, for a controller that only observes: nothing may be done at a deadline.
     #[must_use]
     pub fn without_actions(self) -> Self {

@@ -167,6 +167,16 @@ impl<V: Voice> Recorder<V> {
             Event::Released(Release::Acted(Action::StartPostcopy)) => {
                 self.tally.stopped_otherwise();
             }
+            Event::Insisted {
+                downtime_ms,
+                speed_mib_per_s,
+            } => {
+                let speed = text::speed(*speed_mib_per_s);
+                self.voice.warn(&format!(
+                    "downtime or speed was changed by another (to {downtime_ms} ms, speed limit {speed}): \
+                     the configuration says that ours count, and they are set again"
+                ));
+            }
             Event::Begun | Event::Refused(_) | Event::Released(_) => {}
         }
     }

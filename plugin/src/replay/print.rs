@@ -104,6 +104,12 @@ fn describe(event: &EventRecord) -> String {
             millis(*pause_ns),
             millis(*ceiling_ns)
         ),
+        EventRecord::Insisted {
+            downtime_ms,
+            speed_mib_per_s,
+        } => format!(
+            "changed by another to downtime {downtime_ms} ms, speed {speed_mib_per_s} MiB/s: set again"
+        ),
         EventRecord::ReleasedTerminal => "released: nothing is left to decide".to_owned(),
         EventRecord::ReleasedByHand {
             downtime_ms,

@@ -42,6 +42,11 @@ pub enum EventRecord {
     Refused { target: TargetRecord },
     /// [`Event::Unreachable`].
     Unreachable { pause_ns: u64, ceiling_ns: u64 },
+    /// [`Event::Insisted`].
+    Insisted {
+        downtime_ms: u64,
+        speed_mib_per_s: u64,
+    },
     /// [`Release::Terminal`].
     ReleasedTerminal,
     /// [`Release::ByHand`].
@@ -99,6 +104,13 @@ impl From<Event> for EventRecord {
             Event::Unreachable { pause, ceiling } => Self::Unreachable {
                 pause_ns: nanos(pause),
                 ceiling_ns: nanos(ceiling),
+            },
+            Event::Insisted {
+                downtime_ms,
+                speed_mib_per_s,
+            } => Self::Insisted {
+                downtime_ms,
+                speed_mib_per_s,
             },
             Event::Released(release) => release.into(),
         }

@@ -133,6 +133,8 @@ pub struct PolicyRecord {
     pub timeout_after_ms: Option<u64>,
     pub timeout_from_ns: Option<u64>,
     pub timeout_action: Option<ActionRecord>,
+    #[serde(default)]
+    pub insists: bool,
     pub postcopy_after_first_round: bool,
 }
 
@@ -164,6 +166,7 @@ impl From<&Policy> for PolicyRecord {
             timeout_after_ms: policy.timeout.map(|t| millis(t.after)),
             timeout_from_ns: policy.timeout.and_then(|t| t.from).map(Timestamp::as_nanos),
             timeout_action: policy.timeout.map(|t| t.action.into()),
+            insists: policy.insists,
             postcopy_after_first_round: policy.postcopy_after_first_round,
         }
     }
@@ -191,6 +194,7 @@ impl From<&PolicyRecord> for Policy {
                 from: record.timeout_from_ns.map(Timestamp::from_nanos),
                 action: action.into(),
             }),
+            insists: record.insists,
             postcopy_after_first_round: record.postcopy_after_first_round,
         }
     }

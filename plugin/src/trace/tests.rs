@@ -19,6 +19,7 @@ fn policy() -> Policy {
             then: Then::Postcopy,
         }),
         speed_max_mib_per_s: Some(20),
+        insists: true,
         speed_is_order: true,
         switchover_bytes_per_s: Some(7),
         timeout: Some(Timeout {

@@ -131,6 +131,35 @@ fn a_change_by_hand_ends_control_for_ever() {
 }
 
 #[test]
+fn a_site_may_insist_on_its_limits() {
+    let mut events = Events::default();
+    let policy = Policy {
+        insists: true,
+        ..Policy::default()
+    };
+    let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
+    let first = control.look(
+        &Sample {
+            settings: settings(300),
+            ..precopy(0, 1)
+        },
+        &mut events,
+    );
+    control.outcome(Timestamp::default(), &first, true, &mut events);
+    let theirs = Sample {
+        settings: settings(50),
+        ..precopy(200, 1)
+    };
+    let again = control.look(&theirs, &mut events);
+    assert_eq!(again.downtime_ms, first.downtime_ms);
+    let insisted = Event::Insisted {
+        downtime_ms: 50,
+        speed_mib_per_s: 7,
+    };
+    assert!(events.0.contains(&insisted));
+}
+
+#[test]
 fn what_was_not_changed_by_hand_is_put_back() {
     let mut events = Events::default();
     let mut control = controller();

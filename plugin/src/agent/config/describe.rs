@@ -15,9 +15,10 @@ impl Config {
     }
 
     fn lines(&self) -> [String; 6] {
-        let migrations = match self.observe {
-            true => "observed only, nothing is changed",
-            false => "controlled",
+        let migrations = match (self.observe, self.insist) {
+            (true, _) => "observed only, nothing is changed",
+            (false, true) => "controlled, and limits that others change are set again",
+            (false, false) => "controlled",
         };
         let traces = self.traces.as_ref().map(ToString::to_string);
         let level = self.log_level.as_str().to_lowercase();

@@ -24,6 +24,7 @@ struct File {
     #[serde(deserialize_with = "value::uri")]
     uri: String,
     observe: bool,
+    insist: bool,
     log_level: Level,
     mark: MarkTable,
     policy: PolicyTable,
@@ -67,6 +68,7 @@ impl Default for File {
         Self {
             uri: config.uri,
             observe: config.observe,
+            insist: config.insist,
             log_level: Level(config.log_level),
             mark: MarkTable::default(),
             policy: PolicyTable::default(),
@@ -101,6 +103,7 @@ pub(super) fn parse(text: &str) -> Result<Config, (usize, String)> {
     Ok(Config {
         uri: file.uri,
         observe: file.observe,
+        insist: file.insist,
         log_level: file.log_level.0,
         mark: Mark {
             all: file.mark.all,

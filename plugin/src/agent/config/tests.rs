@@ -69,7 +69,7 @@ fn the_packaged_file_shows_every_setting_and_the_defaults_where_there_are_any() 
         .filter_map(key)
         .filter(|key| !key.starts_with('#'))
         .collect();
-    assert_eq!(keys.len(), 16, "{keys:?}");
+    assert_eq!(keys.len(), 17, "{keys:?}");
 }
 
 #[test]
@@ -78,6 +78,7 @@ fn every_setting_is_read() {
         r#"
         uri = "qemu+unix:///system?socket=/run/x"
         observe = true
+        insist = true
         log_level = "debug"
         [mark]
         all = true
@@ -93,7 +94,7 @@ fn every_setting_is_read() {
         keep_days = 3
         "#,
     );
-    assert!(config.observe && config.mark.all);
+    assert!(config.observe && config.insist && config.mark.all);
     assert_eq!(config.uri, "qemu+unix:///system?socket=/run/x");
     assert_eq!(config.log_level, log::LevelFilter::Debug);
     assert_eq!(config.policy.slowdown_millipercent, Some(125));
