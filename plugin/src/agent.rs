@@ -19,6 +19,7 @@ mod hand;
 pub mod log;
 mod message;
 mod reporter;
+mod requests;
 mod roster;
 mod run;
 pub mod service;

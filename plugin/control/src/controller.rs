@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How often to look before memory flows: the first round of a small guest is short.
 const LOOK_EARLY: Duration = Duration::from_millis(50);
 
+/// How often to look when nothing is left to decide.
+const LOOK_RELEASED: Duration = Duration::from_millis(500);
+
 /// How often the settings are read back, to see a change by hand.
 const SETTINGS_EVERY: Duration = Duration::from_secs(1);
 
@@ -52,6 +55,8 @@ pub struct Controller<L> {
     in_force: Target,
     settings_read_at: Option<Timestamp>,
     settings_before: Option<Settings>,
+    /// What is still to be put back after a change by hand.
+    parting: Target,
     unreachable: bool,
 }
 
@@ -72,8 +77,16 @@ impl<L: Law> Controller<L> {
             in_force: Target::NONE,
             settings_read_at: None,
             settings_before: None,
+            parting: Target::NONE,
             unreachable: false,
         }
+    }
+
+    /// The same, of a migration whose limits were `before` until a predecessor set them.
+    #[must_use]
+    pub fn after(mut self, before: Settings) -> Self {
+        self.settings_before = Some(before);
+        self
     }
 
     /// The law's name.
@@ -84,10 +97,10 @@ impl<L: Law> Controller<L> {
     /// How long to wait before the next look, at most.
     #[must_use]
     pub fn next_look(&self) -> Duration {
-        if self.phase == Phase::Waiting {
-            LOOK_EARLY
-        } else {
-            LOOK
+        match self.phase {
+            Phase::Waiting => LOOK_EARLY,
+            Phase::Active => LOOK,
+            Phase::Released => LOOK_RELEASED,
         }
     }
 
@@ -109,7 +122,11 @@ impl<L: Law> Controller<L> {
     /// Takes one look; returns what must change, which is often nothing.
     pub fn look(&mut self, sample: &Sample, publisher: &mut dyn Publisher) -> Target {
         if self.phase == Phase::Released {
-            return Target::NONE;
+            // libvirt may not have answered when it was to be put back.
+            return match sample.state {
+                JobState::Precopy => self.parting,
+                _ => Target::NONE,
+            };
         }
         if sample.state == JobState::Setup {
             return self.before_memory(sample, publisher);
@@ -140,6 +157,7 @@ impl<L: Law> Controller<L> {
                 publisher.publish(sample.at, event);
             }
             Some((found, last)) => {
+                self.parting = last;
                 self.release(sample.at, found, publisher);
                 return last;
             }
@@ -164,6 +182,7 @@ impl<L: Law> Controller<L> {
             publisher.publish(at, Event::Refused(*target));
             return;
         }
+        self.parting = Target::NONE;
         self.in_force.downtime_ms = target.downtime_ms.or(self.in_force.downtime_ms);
         self.in_force.speed_mib_per_s = target.speed_mib_per_s.or(self.in_force.speed_mib_per_s);
         if let Some(action @ (Action::Abort | Action::StartPostcopy)) = target.action {

@@ -160,6 +160,9 @@ impl Guard {
             return None;
         }
         Some(match deadline.then {
+            // The first round has nothing to show for a pause: all of memory would be sent in it, and the
+            // migration be over no sooner than if the guest ran on until the round has ended.
+            Then::Switchover if sample.iteration < 2 => return None,
             Then::Switchover => force(Cause::Deadline),
             Then::Abort => self.act(sample.at, Action::Abort, Cause::Deadline),
             Then::Postcopy => self.act(sample.at, Action::StartPostcopy, Cause::Deadline),

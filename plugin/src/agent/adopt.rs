@@ -13,8 +13,10 @@ use std::time::Duration;
 
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::{JobState, Sample};
+use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_libvirt::event::DomainId;
 use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
+use libvirt_hpc_xml_schemas as xml;
 
 use super::config::Config;
 use super::hand::Hand;
@@ -25,6 +27,10 @@ use crate::trace::Versions;
 
 /// How often to look before memory flows.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How often while storage is copied, and from which time of the job that is supposed.
+const LOOK_STORAGE: Duration = Duration::from_secs(1);
+const STORAGE_MS: u64 = 5_000;
 
 /// How often in a row a job is looked for that an event or a poll has told of: for two seconds.
 const TRIES: u32 = 40;
@@ -38,6 +44,8 @@ pub(super) struct Assignment {
     pub(super) config: Arc<Config>,
     /// A user has adopted the domain.
     pub(super) adopted: bool,
+    /// The event of the first bitmap sync has just come.
+    pub(super) early: bool,
     /// Who takes part, as far as is known: libvirt may have to start a QEMU to tell.
     pub(super) versions: Versions,
 }
@@ -57,7 +65,10 @@ pub(super) fn start(
             // A panic has been reported; a domain in no thread's hands must not stay in the agent's.
             let run = AssertUnwindSafe(|| run(&assignment, &hand));
             done(match catch_unwind(run) {
-                Ok(ended) => ended.unwrap_or_else(Verdict::Failed),
+                Ok(Ok(ended)) => ended,
+                // It has gone meanwhile.
+                Ok(Err(error)) if error.is_no_domain() => Verdict::NoMigration,
+                Ok(Err(error)) => Verdict::Failed(error),
                 Err(_) => Verdict::Died,
             });
         })
@@ -70,6 +81,7 @@ fn run(assignment: &Assignment, hand: &Arc<Hand>) -> Result<Verdict, Error> {
         config,
         adopted,
         versions,
+        ..
     } = assignment;
     let connection = Connection::open(Some(&config.uri), watch::OPTIONS)?;
     let domain = Domain::lookup_by_uuid(&connection, &id.uuid)?;
@@ -78,18 +90,10 @@ fn run(assignment: &Assignment, hand: &Arc<Hand>) -> Result<Verdict, Error> {
     };
     let mut watcher = Watcher::new(&domain)?;
     hand.attach(watcher.waker());
-    let first = match wait_for_memory(&mut watcher, hand) {
-        Ok(first) => first,
-        Err(verdict) => return Ok(verdict),
-    };
-    let free = match free::wait(
-        &mut watcher,
-        hand,
-        id,
-        config.observe,
-        &first,
-        &claim.policy,
-    ) {
+    let policy = &claim.policy;
+    let free = wait_for_memory(&mut watcher, hand, assignment, policy)
+        .and_then(|first| free::wait(&mut watcher, hand, assignment, &first, policy));
+    let free = match free {
         Ok(free) => free,
         Err(verdict) => return Ok(verdict),
     };
@@ -104,29 +108,85 @@ fn run(assignment: &Assignment, hand: &Arc<Hand>) -> Result<Verdict, Error> {
     ))
 }
 
-/// Waits until memory flows; an end before that ends it all. What libvirt holds then is what was there
-/// before us, unless a predecessor has left word.
-fn wait_for_memory(watcher: &mut Watcher, hand: &Hand) -> Result<Sample, Verdict> {
-    let mut idle = 0;
+/// The first look at a migration whose memory flows.
+pub(super) struct First {
+    /// What libvirt holds then is what was there before us, unless a predecessor has left word.
+    pub(super) sample: Sample,
+    /// It was found at its beginning: nobody else can have begun to steer it but the command that started
+    /// it, which waits for us (`session::deference`).
+    pub(super) early: bool,
+}
+
+/// Waits until memory flows; an end before that ends it all.
+fn wait_for_memory(
+    watcher: &mut Watcher,
+    hand: &Hand,
+    assignment: &Assignment,
+    policy: &xml::Policy,
+) -> Result<First, Verdict> {
+    let (mut idle, mut early, mut settings) = (0, assignment.early, true);
     while idle < TRIES {
         if hand.leaves() {
             return Err(Verdict::Left);
         }
         idle += 1;
-        match watcher.sample(true) {
+        let mut wait = LOOK;
+        match watcher.sample(settings) {
             Ok(sample) => {
                 hand.update(|status| looked(status, &sample));
                 match sample.state {
-                    JobState::Setup if watcher.stats().is_outgoing_migration() => idle = 0,
-                    JobState::Precopy if sample.settings.is_some() => return Ok(sample),
-                    JobState::Setup | JobState::Precopy => {}
-                    JobState::Switchover | JobState::Postcopy => return Ok(sample),
+                    JobState::Setup if watcher.stats().is_outgoing_migration() => {
+                        // Its settings are read when they are the job's.
+                        (idle, early, settings, wait) = (0, true, false, pace(&sample));
+                        abort_in_time(watcher, assignment, policy, &sample);
+                    }
+                    JobState::Precopy if sample.settings.is_none() => {
+                        (settings, wait) = (true, Duration::ZERO);
+                    }
+                    JobState::Precopy | JobState::Switchover | JobState::Postcopy => {
+                        return Ok(First { sample, early });
+                    }
+                    JobState::Setup => {}
                     JobState::Ended => return Err(Verdict::NoMigration),
                 }
             }
             Err(error) => log::debug!("looking for a migration: {error}"),
         }
-        watcher.wait(LOOK);
+        watcher.wait(wait);
     }
     Err(Verdict::NoMigration)
+}
+
+/// How long to wait for memory before the next look: storage may take hours, and an event tells its end.
+fn pace(sample: &Sample) -> Duration {
+    if sample.elapsed_ms < STORAGE_MS {
+        LOOK
+    } else {
+        LOOK_STORAGE
+    }
+}
+
+/// Gives up at the deadline, if the policy says so, however long storage still takes.
+fn abort_in_time(
+    watcher: &mut Watcher,
+    assignment: &Assignment,
+    policy: &xml::Policy,
+    sample: &Sample,
+) {
+    let wanted = policy.deadline.filter(|d| d.then == xml::Then::Abort);
+    let due = wanted.is_some_and(|d| sample.elapsed_ms >= u64::from(d.seconds) * 1000);
+    if !due || assignment.config.observe {
+        return;
+    }
+    let target = Target {
+        action: Some(Action::Abort),
+        ..Target::NONE
+    };
+    let name = &assignment.id.name;
+    match watcher.apply(&target) {
+        Ok(()) => log::warn!(
+            "{name}: its deadline has come before its memory flows: aborted, as its policy says"
+        ),
+        Err(error) => log::warn!("{name}: cannot be aborted at its deadline, trying on: {error}"),
+    }
 }

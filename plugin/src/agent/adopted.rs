@@ -1,8 +1,9 @@
 //! The domains that `hpc-adopt` took, kept across a restart of the agent, not of the host.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Where.
@@ -29,7 +30,13 @@ fn read_from(path: &Path) -> BTreeSet<String> {
 
 fn write_to(path: &Path, adopted: &BTreeSet<String>) -> io::Result<()> {
     let new = path.with_extension("new");
-    fs::File::create(&new)?.write_all(&serde_json::to_vec(adopted)?)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(&serde_json::to_vec(adopted)?)?;
     fs::rename(new, path)
 }
 

@@ -1,7 +1,7 @@
 //! Whether a migration that was found is free to be steered.
 //!
-//! It is not while another program holds the domain's lease, nor if its limits move without one: somebody
-//! steers it then whom the agent cannot see, from another host.
+//! It is not while another program holds the domain's lease. Nor if it was found in its midst, without word
+//! from a predecessor, and somebody has set its limits or does: whom the agent cannot see, from another host.
 
 use std::path::Path;
 use std::process;
@@ -14,24 +14,25 @@ use libvirt_hpc_libvirt::Watcher;
 use libvirt_hpc_libvirt::event::DomainId;
 use libvirt_hpc_xml_schemas as xml;
 
+use super::adopt::{Assignment, First};
 use super::control::Control;
 use super::hand::Hand;
 use super::message::Verdict;
 use super::reporter::looked;
 use crate::migration::bounds::Bounds;
 use crate::migration::lease::{self, Holding, Lease, Taken};
+use crate::migration::settings::Set;
 use crate::trace::ControllerName;
 
 /// How often to look at a migration that is another's.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// For how long the limits of a migration found in its midst must stand still before they are ours to set:
-/// another's law changes them at every sync.
+/// For how long the limits of a migration found in its midst must stand still before they are ours to set.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// A migration no older than this, milliseconds, was found at its beginning: nobody else can have begun to
-/// steer it but the command that started it, which waits for us (`session::deference`).
-const BEGINNING_MS: u64 = 2_000;
+/// QEMU's downtime limit as long as nobody has set another (`DEFAULT_MIGRATE_SET_DOWNTIME`, QEMU
+/// `migration/options.c`), milliseconds.
+const DOWNTIME_DEFAULT_MS: u64 = 300;
 
 /// A migration that is free.
 pub(super) struct Free {
@@ -45,14 +46,14 @@ pub(super) struct Free {
 pub(super) fn wait(
     watcher: &mut Watcher,
     hand: &Hand,
-    id: &DomainId,
-    observe: bool,
-    first: &Sample,
+    assignment: &Assignment,
+    first: &First,
     policy: &xml::Policy,
 ) -> Result<Free, Verdict> {
-    let began = began(first);
-    let (lease, left) = take(watcher, hand, id, observe)?;
-    let left = left.filter(|left| left.is_of(began));
+    let config = &assignment.config;
+    let began = began(&first.sample);
+    let taking = take(watcher, hand, &assignment.id, config.observe)?;
+    let (lease, left) = (taking.lease, taking.left.filter(|left| left.is_of(began)));
     if let Some(left) = left {
         let holding = Holding {
             controller: ControllerName::LibvirtHpcd,
@@ -63,20 +64,21 @@ pub(super) fn wait(
         };
         return Ok(Free { lease, holding });
     }
-    let Some(found) = first.settings else {
-        // The guest has stopped, and nobody has left word of how it was before.
-        return Err(Verdict::NoMigration);
+    let Some(found) = first.sample.settings else {
+        // The guest has stopped, and nobody has left word of how it was before: nothing can be done.
+        return Err(follow(watcher, hand));
     };
-    let is_early = first.elapsed_ms <= BEGINNING_MS;
-    let moving = !observe && !is_early && !stand_still(watcher, hand, found)?;
+    let may = config.observe || config.insist || assignment.adopted;
+    let is_ours = may || (first.early && !taking.stood_by) || untouched(watcher, hand, found)?;
     let holding = Holding {
         controller: ControllerName::LibvirtHpcd,
         pid: process::id(),
         taken_at_ns: watcher.now().as_nanos(),
         job_began_ns: Some(began.as_nanos()),
         settings_before: found.into(),
+        set: Set::default(),
         bounds: Bounds::of_running(policy, found.speed_mib_per_s),
-        released: moving.then(|| "somebody else changes its limits".to_owned()),
+        released: (!is_ours).then(|| "somebody else sets its limits".to_owned()),
     };
     Ok(Free { lease, holding })
 }
@@ -86,7 +88,14 @@ fn began(sample: &Sample) -> Timestamp {
     Timestamp::from_nanos(sample.at.as_nanos().saturating_sub(elapsed_ns))
 }
 
-type Taking = (Option<Lease>, Option<Box<Holding>>);
+/// How the lease was had.
+#[derive(Default)]
+struct Taking {
+    lease: Option<Lease>,
+    left: Option<Box<Holding>>,
+    /// Another held it for a while.
+    stood_by: bool,
+}
 
 /// Takes the lease, standing by for as long as another holds it. Whoever only observes neither needs it
 /// nor keeps anybody from it.
@@ -96,15 +105,26 @@ fn take(
     id: &DomainId,
     observe: bool,
 ) -> Result<Taking, Verdict> {
-    let mut said = false;
+    let mut stood_by = false;
     loop {
         match lease::take(Path::new(lease::DIRECTORY), &id.uuid) {
-            Ok(Taken::Ours(_, left)) if observe => return Ok((None, left)),
-            Ok(Taken::Held(_)) if observe => return Ok((None, None)),
-            Ok(Taken::Ours(lease, left)) => return Ok((Some(lease), left)),
+            Ok(Taken::Ours(_, left)) if observe => {
+                return Ok(Taking {
+                    left,
+                    ..Taking::default()
+                });
+            }
+            Ok(Taken::Held(_)) if observe => return Ok(Taking::default()),
+            Ok(Taken::Ours(lease, left)) => {
+                return Ok(Taking {
+                    lease: Some(lease),
+                    left,
+                    stood_by,
+                });
+            }
             Ok(Taken::Held(by)) => {
                 let holder = holder(by.as_deref());
-                if !std::mem::replace(&mut said, true) {
+                if !std::mem::replace(&mut stood_by, true) {
                     log::info!("{}: {holder} steers its migration: standing by", id.name);
                 }
                 hand.update(|status| status.control = Control::Other(holder));
@@ -112,7 +132,7 @@ fn take(
             Err(error) => {
                 let name = &id.name;
                 log::warn!("{name}: its lease cannot be had, going on without: {error}");
-                return Ok((None, None));
+                return Ok(Taking::default());
             }
         }
         stand_by(watcher, hand)?;
@@ -142,14 +162,25 @@ fn stand_by(watcher: &mut Watcher, hand: &Hand) -> Result<Option<Sample>, Verdic
     Ok(Some(sample))
 }
 
-/// Whether the limits stay as `found` for the time of grace.
-fn stand_still(watcher: &mut Watcher, hand: &Hand, found: Settings) -> Result<bool, Verdict> {
+/// Whether nobody has set a limit, nor does within the time of grace.
+fn untouched(watcher: &mut Watcher, hand: &Hand, found: Settings) -> Result<bool, Verdict> {
     let since = watcher.now();
-    while watcher.now().since(since) < GRACE {
+    let mut untouched = found.downtime_ms == DOWNTIME_DEFAULT_MS;
+    while untouched && watcher.now().since(since) < GRACE {
         let settings = stand_by(watcher, hand)?.and_then(|sample| sample.settings);
-        if settings.is_some_and(|settings| settings != found) {
-            return Ok(false);
+        untouched = settings.is_none_or(|settings| settings == found);
+    }
+    Ok(untouched)
+}
+
+/// Follows a migration to its end.
+fn follow(watcher: &mut Watcher, hand: &Hand) -> Verdict {
+    hand.update(|status| {
+        status.control = Control::Released("it was found too late".to_owned());
+    });
+    loop {
+        if let Err(end) = stand_by(watcher, hand) {
+            return end;
         }
     }
-    Ok(true)
 }

@@ -25,6 +25,8 @@ pub(super) enum Message {
     Notice(Notice),
     /// A user's request, and where the reply goes.
     Request(Request, SyncSender<Reply>),
+    /// A thread has died that the agent cannot do without; its name.
+    Broken(&'static str),
     /// A signal.
     Signal(Signal),
     /// The thread of a migration has ended.
@@ -43,8 +45,19 @@ pub(super) struct Seen {
     pub(super) id: DomainId,
     /// What its own XML says.
     pub(super) mark: Mark,
+    /// Its job.
+    pub(super) job: Job,
+}
+
+/// What a domain is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Job {
+    /// Nothing that is ours to look at.
+    Idle,
     /// A migration from here is under way.
-    pub(super) migrates: bool,
+    MigrationOut,
+    /// libvirt did not say, or was not asked, for its migration is in hand.
+    Unknown,
 }
 
 /// What a domain's own XML says.
@@ -52,6 +65,8 @@ pub(super) struct Seen {
 pub(super) enum Mark {
     /// Nothing.
     None,
+    /// libvirt does not say.
+    Unknown,
     /// It is marked.
     Own {
         /// What is wrong with its policy, if something is.

@@ -68,7 +68,7 @@ impl Roster {
         if self.adopted.contains(&seen.id.uuid) {
             return Some(MarkedBy::Adoption);
         }
-        if seen.mark != Mark::None {
+        if matches!(seen.mark, Mark::Own { .. }) {
             return Some(MarkedBy::Domain);
         }
         config.marks(&seen.id.name).then_some(MarkedBy::Site)
@@ -79,10 +79,9 @@ impl Roster {
     pub(super) fn is_of_interest(&self, id: &DomainId, config: &Config) -> bool {
         self.is_adopted(&id.uuid)
             || config.marks(&id.name)
-            || self
-                .domains
-                .get(&id.uuid)
-                .is_none_or(|seen| self.marked_by(seen, config).is_some())
+            || self.domains.get(&id.uuid).is_none_or(|seen| {
+                seen.mark == Mark::Unknown || self.marked_by(seen, config).is_some()
+            })
     }
 
     /// Takes a domain, marked or not. Whether that is news.
@@ -112,6 +111,8 @@ impl Roster {
 mod tests {
     use glob::Pattern;
 
+    use super::super::message::Job;
+
     use super::*;
 
     fn id(name: &str) -> DomainId {
@@ -125,7 +126,7 @@ mod tests {
         Seen {
             id: id(name),
             mark,
-            migrates: false,
+            job: Job::Idle,
         }
     }
 

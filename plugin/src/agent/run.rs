@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use libvirt_hpc_hook::notice::{MAX_BYTES, Notice};
 
 use super::args::Args;
@@ -26,7 +26,7 @@ use crate::clock;
 const TURN: Duration = Duration::from_secs(5);
 
 /// How long migrations are waited for that are to be let go of: longer than a call to libvirt may take.
-const LEAVING_PATIENCE: Duration = Duration::from_secs(8);
+const LEAVING_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a user's request may wait for the main loop, which never waits for libvirt.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(5);
@@ -64,6 +64,8 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let service = Service::from_env();
     // Before there is another thread: it takes what systemd hands over out of the environment.
     let hook = service::hook_socket()?;
+    hook.set_nonblocking(false)
+        .context("cannot listen to the hook")?;
     let (send, messages) = mpsc::channel();
     let listener = server::listen(Path::new(control::SOCKET))?;
     answer(listener, send.clone()).context("cannot answer on the control socket")?;
@@ -75,23 +77,29 @@ fn run(args: &Args) -> anyhow::Result<()> {
     log::info!("{}", config.describe());
     let mut supervisor = Supervisor::new(config, watch, send);
     service.ready();
-    turn(args, &service, &messages, &mut supervisor);
+    let ended = turn(args, &service, &messages, &mut supervisor);
     service.stopping();
     leave(&messages, &mut supervisor);
     log::info!("ends");
-    Ok(())
+    ended
 }
 
-/// The main loop, until it is told to end.
-fn turn(args: &Args, service: &Service, messages: &Receiver<Message>, supervisor: &mut Supervisor) {
+/// The main loop, until it is told to end or a thread has died.
+fn turn(
+    args: &Args,
+    service: &Service,
+    messages: &Receiver<Message>,
+    supervisor: &mut Supervisor,
+) -> anyhow::Result<()> {
     let every = service.watchdog_every().unwrap_or(TURN).min(TURN);
     loop {
         match messages.recv_timeout(every) {
-            Ok(Message::Signal(Signal::Terminate)) => return,
+            Ok(Message::Signal(Signal::Terminate)) => return Ok(()),
+            Ok(Message::Broken(thread)) => bail!("the {thread} thread has died"),
             Ok(Message::Signal(Signal::Reload)) => reload(args, service, supervisor),
             Ok(message) => supervisor.hear(message),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => supervisor.tick(),
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         service.beat();
     }

@@ -37,7 +37,7 @@ pub(super) fn of(agent: &Supervisor, domain: Option<&str>) -> Reply {
         pid: process::id(),
         observe: agent.config.observe,
         uri: agent.config.uri.clone(),
-        libvirt_error: agent.lost.as_ref().map(ToString::to_string),
+        libvirt_error: agent.lost.clone(),
         looked_ago_ms: agent.looked_at.map(|at| {
             let ago = clock::now().saturating_duration_since(at);
             u64::try_from(ago.as_millis()).unwrap_or(u64::MAX)
@@ -54,7 +54,7 @@ fn known(agent: &Supervisor, seen: &Seen) -> DomainStatus {
         marked_by: agent.roster.marked_by(seen, &agent.config),
         policy_problem: match &seen.mark {
             Mark::Own { problem } => problem.clone(),
-            Mark::None => None,
+            Mark::None | Mark::Unknown => None,
         },
         migration: in_hand.map(|in_hand| in_hand.hand.status()),
     }

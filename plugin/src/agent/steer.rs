@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use libvirt_hpc_control::controller::Controller;
@@ -10,7 +11,7 @@ use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::{JobState, Settings};
 use libvirt_hpc_control::target::Target;
 use libvirt_hpc_libvirt::event::DomainId;
-use libvirt_hpc_libvirt::{Error, Watcher};
+use libvirt_hpc_libvirt::{Domain, Error, Watcher};
 
 use super::config::Config;
 use super::control::{Control, MarkedBy};
@@ -30,6 +31,11 @@ use crate::trace::{Versions, Writer};
 
 /// How long the statistics of the end may take to arrive after the end itself.
 const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long, and how often, the limits of before are tried when the agent lets go: longer than a call of
+/// libvirt's may take, shorter than the main loop waits for it (`run::LEAVING_PATIENCE`).
+const BACK_PATIENCE: Duration = Duration::from_secs(6);
+const BACK_EVERY: Duration = Duration::from_millis(200);
 
 /// How often a migration is looked at that nobody is to steer.
 const LOOK_IDLE: Duration = Duration::from_millis(500);
@@ -77,12 +83,13 @@ pub(super) fn run(
         .record(&account::begin(id, &holding, config.observe, versions));
     account::announce(id, &holding, marked_by, config.observe);
     if let Some(lease) = lease {
-        match Tenure::begin(lease, holding.clone()) {
-            Ok(tenure) => reporter.recorder().hold(tenure),
-            Err(error) => log::warn!(
-                "{}: its lease cannot be written, a successor will know nothing: {error}",
-                id.name
-            ),
+        let (tenure, written) = Tenure::begin(lease, holding.clone());
+        reporter.recorder().hold(tenure);
+        if let Err(error) = written {
+            let name = &id.name;
+            log::warn!(
+                "{name}: its lease cannot be written, a successor will know nothing: {error}"
+            );
         }
     }
     let mut steered = Steered {
@@ -116,7 +123,9 @@ impl Steered<'_> {
             slowdown_ppm,
             law,
         } = self.holding.bounds;
-        let mut controller = Controller::new(law.build(slowdown_ppm), Policy::from(&policy));
+        let before = self.holding.settings_before.into();
+        let mut controller =
+            Controller::new(law.build(slowdown_ppm), Policy::from(&policy)).after(before);
         // The first look is due now, not after a wait.
         self.watcher.waker().wake();
         let end = drive::drive(
@@ -135,24 +144,48 @@ impl Steered<'_> {
     /// Leaves the migration as if we had never been there, unless a hand has taken it from us already.
     fn let_go(&mut self) {
         let steers = self.hand.status().control == Control::Steering;
-        if steers {
-            let before = self.holding.settings_before;
-            let target = Target {
-                downtime_ms: u32::try_from(before.downtime_ms).ok(),
-                speed_mib_per_s: Some(before.speed_mib_per_s),
-                action: None,
-            };
-            if let Err(error) = self.watcher.apply(&target) {
-                let name = &self.id.name;
-                log::warn!("{name}: its limits could not be put back: {error}");
-            }
+        let back = !steers || self.put_limits_back();
+        if self.hand.ordered() != Some(LetGo::Asked) {
+            return;
         }
-        if self.hand.ordered() == Some(LetGo::Asked) {
-            let why = "hpc-release was asked for";
-            let name = &self.id.name;
-            log::info!("{name}: {why}: its migration goes on under the limits of before");
-            self.holding.released = Some(why.to_owned());
-            self.reporter.recorder().release(why);
+        let (name, why) = (&self.id.name, "hpc-release was asked for");
+        match (steers, back) {
+            (true, true) => {
+                log::info!("{name}: {why}: its migration goes on under the limits of before");
+            }
+            (true, false) => log::warn!(
+                "{name}: {why}, but libvirt does not take the limits of before: set them by hand (virsh \
+                 migrate-setmaxdowntime, migrate-setspeed)"
+            ),
+            (false, _) => log::info!("{name}: {why}"),
+        }
+        self.holding.released = Some(why.to_owned());
+        self.reporter.recorder().release(why);
+    }
+
+    /// The limits of before, tried again for as long as the agent may take to leave. Whether they are set,
+    /// or the migration is over.
+    fn put_limits_back(&mut self) -> bool {
+        let before = self.holding.settings_before;
+        let target = Target {
+            downtime_ms: u32::try_from(before.downtime_ms).ok(),
+            speed_mib_per_s: Some(before.speed_mib_per_s),
+            action: None,
+        };
+        let since = self.watcher.now();
+        loop {
+            match self.watcher.apply(&target) {
+                Ok(()) => {
+                    self.reporter.recorder().applied(&target);
+                    return true;
+                }
+                Err(error) if self.watcher.now().since(since) >= BACK_PATIENCE => {
+                    let name = &self.id.name;
+                    log::warn!("{name}: its limits could not be put back: {error}");
+                    return false;
+                }
+                Err(_) => thread::sleep(BACK_EVERY),
+            }
         }
     }
 
@@ -200,18 +233,18 @@ impl Steered<'_> {
             return None;
         }
         let before: Settings = self.holding.settings_before.into();
+        let set = self.reporter.recorder().set();
         let watcher = &mut self.watcher;
-        let restored = settings::restore_by(before, &mut |order| {
-            watcher.call("virDomainMigrateSetMaxDowntime", move |domain| {
-                // The next migration has begun: libvirt has done its part before that.
-                if domain.job_stats()?.job_type.is_running() {
-                    return Ok(before);
-                }
-                match order {
-                    None => settings::read(domain),
-                    Some(settings) => settings::set(domain, settings),
-                }
-            })
+        let restored = settings::undo(set, before, &mut |order| {
+            // The next migration has begun: libvirt has done its part before that.
+            let job = watcher.call("virDomainGetJobStats", Domain::job_stats)?;
+            match order {
+                _ if job.job_type.is_running() => Ok(before),
+                None => watcher.call("virDomainMigrateGetMaxDowntime", settings::read),
+                Some(wanted) => watcher.call("virDomainMigrateSetMaxDowntime", move |domain| {
+                    settings::set(domain, wanted)
+                }),
+            }
         });
         restored
             .inspect_err(|error| self.cannot_put_back(error))

@@ -2,29 +2,37 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, SyncSender};
-use std::time::Instant;
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use libvirt_hpc_libvirt::Error;
 use libvirt_hpc_libvirt::event::{DomainId, Event, EventKind};
 
 use super::adopt::{self, Assignment};
 use super::config::Config;
-use super::control::{Reply, Request};
 use super::hand::{Hand, LetGo};
-use super::message::{Message, Seen, Verdict};
+use super::message::{Job, Message, Seen, Verdict};
 use super::roster::Roster;
 use super::watch::Watch;
-use super::{adopted, status, traces};
+use super::{adopted, traces};
 use crate::clock;
 use crate::migration::lease;
+use crate::text;
 use crate::trace::Versions;
 use crate::version;
+
+/// How long libvirt may say nothing: six looks.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Lifecycle events that leave a domain what it was: `VIR_DOMAIN_EVENT_SUSPENDED` and `_RESUMED`.
+const PAUSES: [u32; 2] = [3, 4];
 
 /// A migration in hand.
 pub(super) struct InHand {
     pub(super) id: DomainId,
     pub(super) hand: Arc<Hand>,
+    /// The next migration has begun while this one was still being settled.
+    again: bool,
 }
 
 /// The agent's state.
@@ -32,10 +40,11 @@ pub(super) struct Supervisor {
     pub(super) config: Arc<Config>,
     pub(super) roster: Roster,
     pub(super) in_hand: HashMap<String, InHand>,
-    pub(super) lost: Option<Error>,
+    pub(super) lost: Option<String>,
     pub(super) looked_at: Option<Instant>,
+    began_at: Instant,
     versions: Versions,
-    watch: Watch,
+    pub(super) watch: Watch,
     send: Sender<Message>,
     leaving: bool,
 }
@@ -50,6 +59,7 @@ impl Supervisor {
             in_hand: HashMap::new(),
             lost: None,
             looked_at: None,
+            began_at: clock::now(),
             versions: Versions {
                 libvirt_hpc: version::OURS.to_owned(),
                 ..Versions::default()
@@ -92,7 +102,7 @@ impl Supervisor {
             Message::Event(event) => self.event(&event),
             Message::Looked(seen) => self.looked(seen),
             Message::Features(features) => self.versions = Versions::of(&features),
-            Message::Lost(error) => self.lost(error),
+            Message::Lost(error) => self.lost(error.to_string()),
             Message::Notice(notice) => {
                 log::debug!(
                     "the hook tells of {}: {} {}",
@@ -102,25 +112,35 @@ impl Supervisor {
                 );
                 self.watch.look();
             }
-            Message::Request(request, reply) => self.request(&request, &reply),
+            Message::Request(request, reply) => self.answer(&request, &reply),
             Message::Ended { uuid, verdict } => self.ended(&uuid, verdict),
-            Message::Signal(_) => {}
+            Message::Signal(_) | Message::Broken(_) => {}
         }
     }
 
     fn event(&mut self, event: &Event) {
         let id = &event.domain;
         match event.kind {
-            EventKind::Iteration(_) if self.roster.is_of_interest(id, &self.config) => {
-                self.consider(id);
+            EventKind::Iteration(iteration) => {
+                if self.roster.is_of_interest(id, &self.config) {
+                    self.consider(id, iteration <= 1);
+                }
             }
-            EventKind::MetadataChanged => {
-                self.roster.forget(&id.uuid);
-                self.watch.forget(&id.uuid);
+            // What its XML says may be another's by now.
+            EventKind::MetadataChanged => self.forget(id),
+            EventKind::Lifecycle { event, .. } => {
+                if !PAUSES.contains(&event) {
+                    self.forget(id);
+                }
+                self.watch.look();
             }
-            EventKind::Lifecycle { .. } => self.watch.look(),
-            EventKind::Iteration(_) | EventKind::JobCompleted(_) => {}
+            EventKind::JobCompleted(_) => {}
         }
+    }
+
+    fn forget(&mut self, id: &DomainId) {
+        self.roster.forget(&id.uuid);
+        self.watch.forget(&id.uuid);
     }
 
     fn looked(&mut self, seen: Vec<Seen>) {
@@ -128,32 +148,50 @@ impl Supervisor {
             log::info!("connected to {}: {} active", self.config.uri, seen.len());
         }
         self.looked_at = Some(clock::now());
-        let migrates: Vec<_> = seen.iter().filter(|seen| seen.migrates).collect();
+        let may_migrate = |uuid: &str| {
+            let seen = seen.iter().find(|seen| seen.id.uuid == uuid);
+            seen.is_some_and(|seen| seen.job != Job::Idle)
+        };
         let swept = lease::sweep(lease::DIRECTORY.as_ref(), |uuid| {
-            self.in_hand.contains_key(uuid) || migrates.iter().any(|seen| seen.id.uuid == uuid)
+            self.in_hand.contains_key(uuid) || may_migrate(uuid)
         });
         if let Err(error) = swept {
             log::debug!("leases cannot be swept: {error}");
         }
-        let found: Vec<_> = migrates.iter().map(|seen| seen.id.clone()).collect();
+        let found = seen.iter().filter(|seen| seen.job == Job::MigrationOut);
+        let found: Vec<_> = found.map(|seen| seen.id.clone()).collect();
         self.roster.looked(seen);
         for id in found {
             if self.roster.is_of_interest(&id, &self.config) {
-                self.consider(&id);
+                self.consider(&id, false);
             }
         }
     }
 
-    fn lost(&mut self, error: Error) {
+    fn lost(&mut self, error: String) {
         if self.lost.is_none() {
             log::warn!("libvirt cannot be reached, trying on: {error}");
         }
         self.lost = Some(error);
     }
 
-    /// Sends a thread to a domain that seems to migrate, unless one is there.
-    fn consider(&mut self, id: &DomainId) {
-        if self.leaving || self.in_hand.contains_key(&id.uuid) {
+    /// Notices a libvirt that neither answers nor fails.
+    pub(super) fn tick(&mut self) {
+        let since = self.looked_at.unwrap_or(self.began_at);
+        let silence = clock::now().saturating_duration_since(since);
+        if self.lost.is_none() && silence >= SILENCE {
+            self.lost(format!("it has not answered for {}", text::span(silence)));
+        }
+    }
+
+    /// Sends a thread to a domain that seems to migrate, unless one is there; `early` if its memory begins
+    /// to flow just now.
+    pub(super) fn consider(&mut self, id: &DomainId, early: bool) {
+        if let Some(in_hand) = self.in_hand.get_mut(&id.uuid) {
+            in_hand.again |= early;
+            return;
+        }
+        if self.leaving {
             return;
         }
         let hand = Arc::new(Hand::new());
@@ -161,6 +199,7 @@ impl Supervisor {
             id: id.clone(),
             config: Arc::clone(&self.config),
             adopted: self.roster.is_adopted(&id.uuid),
+            early,
             versions: self.versions.clone(),
         };
         let (send, uuid) = (self.send.clone(), id.uuid.clone());
@@ -171,6 +210,7 @@ impl Supervisor {
                 let in_hand = InHand {
                     id: id.clone(),
                     hand,
+                    again: false,
                 };
                 self.in_hand.insert(id.uuid.clone(), in_hand);
             }
@@ -180,9 +220,11 @@ impl Supervisor {
 
     fn ended(&mut self, uuid: &str, verdict: Verdict) {
         self.watch.in_hand(uuid, false);
-        let Some(InHand { id, .. }) = self.in_hand.remove(uuid) else {
+        let Some(InHand { id, again, .. }) = self.in_hand.remove(uuid) else {
             return;
         };
+        // What fails is tried again at the next look, not at once and for ever.
+        let failed = matches!(verdict, Verdict::Failed(_));
         match verdict {
             Verdict::Failed(error) => {
                 log::warn!("{}: its migration cannot be looked at: {error}", id.name);
@@ -195,89 +237,30 @@ impl Supervisor {
                 log::debug!("{}: {verdict:?}", id.name);
             }
         }
-        if let Some(traces) = &self.config.traces {
-            let open = self.in_hand.values().filter_map(|i| i.hand.status().trace);
-            let open = open.map(Into::into).collect();
-            if let Err(error) = traces::prune(traces, &open, clock::wall()) {
+        self.prune();
+        if again && !failed {
+            self.consider(&id, true);
+        } else if !failed {
+            // The next migration may have begun meanwhile.
+            self.watch.look();
+        }
+    }
+
+    /// Removes old traces, on a thread of its own: a disk that hangs must not hang the agent.
+    fn prune(&self) {
+        let Some(traces) = self.config.traces.clone() else {
+            return;
+        };
+        let open = self.in_hand.values().filter_map(|i| i.hand.status().trace);
+        let open = open.map(Into::into).collect();
+        let prune = move || {
+            if let Err(error) = traces::prune(&traces, &open, clock::wall()) {
                 log::warn!("old traces cannot be removed: {error}");
             }
+        };
+        let started = thread::Builder::new().name("prune".to_owned()).spawn(prune);
+        if let Err(error) = started {
+            log::warn!("old traces are not removed: {error}");
         }
-        // The next migration may have begun meanwhile.
-        self.watch.look();
-    }
-
-    fn request(&mut self, request: &Request, reply: &SyncSender<Reply>) {
-        let answer = match request {
-            Request::Status { domain } => status::of(self, domain.as_deref()),
-            Request::Release { domain } => self.release(domain),
-            Request::Adopt { domain } => self.adopt(domain),
-        };
-        // Whoever asked may have gone.
-        drop(reply.try_send(answer));
-    }
-
-    fn release(&mut self, name: &str) -> Reply {
-        let found = self.roster.find(name).map(|seen| seen.id.clone());
-        let in_hand = self
-            .in_hand
-            .values()
-            .find(|i| i.id.name == name || i.id.uuid == name);
-        let id = match (in_hand, found) {
-            (Some(in_hand), _) => in_hand.id.clone(),
-            (None, Ok(id)) => id,
-            (None, Err(unknown)) => return refused(&unknown),
-        };
-        let disowned = self.roster.disown(&id.uuid);
-        self.save_adopted();
-        let name = &id.name;
-        let message = match (self.in_hand.get(&id.uuid), disowned) {
-            (Some(in_hand), _) => {
-                in_hand.hand.let_go(LetGo::Asked);
-                format!("{name}: its migration goes on under the limits of before")
-            }
-            (None, true) => format!("{name}: no longer adopted"),
-            (None, false) => {
-                return Reply::Refused {
-                    message: format!(
-                        "{name} is not being migrated and was not adopted: nothing to let go of"
-                    ),
-                };
-            }
-        };
-        Reply::Done { message }
-    }
-
-    fn adopt(&mut self, name: &str) -> Reply {
-        let seen = match self.roster.find(name) {
-            Ok(seen) => seen.clone(),
-            Err(unknown) => return refused(&unknown),
-        };
-        let name = &seen.id.name;
-        let news = self.roster.adopt(&seen.id.uuid);
-        self.save_adopted();
-        self.watch.look();
-        let message = if self.in_hand.contains_key(&seen.id.uuid) {
-            format!("{name}: adopted; its migration under way stays in the hands it is in")
-        } else if news {
-            format!("{name}: adopted, until virsh-hpc hpc-release {name} or the host's restart")
-        } else {
-            format!("{name}: was adopted already")
-        };
-        if seen.migrates {
-            self.consider(&seen.id);
-        }
-        Reply::Done { message }
-    }
-
-    fn save_adopted(&self) {
-        if let Err(error) = adopted::write(self.roster.adopted()) {
-            log::warn!("a restart will forget what was adopted: {error}");
-        }
-    }
-}
-
-fn refused(reason: &dyn std::fmt::Display) -> Reply {
-    Reply::Refused {
-        message: reason.to_string(),
     }
 }

@@ -5,6 +5,7 @@
 //! pauses, for ever.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -15,7 +16,7 @@ use libvirt_hpc_libvirt::event::{DomainId, Handler, Subscription};
 use libvirt_hpc_libvirt::features::Features;
 use libvirt_hpc_libvirt::{Connection, Domain, Error};
 
-use super::message::{Mark, Message, Seen};
+use super::message::{Job, Mark, Message, Seen};
 use crate::clock;
 use crate::migration::owner;
 
@@ -74,7 +75,13 @@ impl Watch {
         };
         thread::Builder::new()
             .name("watch".to_owned())
-            .spawn(move || thread.run(&nudges))?;
+            .spawn(move || {
+                let broken = thread.send.clone();
+                let run = AssertUnwindSafe(|| thread.run(&nudges));
+                if catch_unwind(run).is_err() {
+                    drop(broken.send(Message::Broken("watch")));
+                }
+            })?;
         Ok(Self { nudge, in_hand })
     }
 
@@ -180,8 +187,7 @@ impl Thread {
         let domains = Domain::list_active(connection)?;
         self.marks
             .retain(|uuid, _| domains.iter().any(|domain| domain.uuid() == uuid));
-        let seen = domains.iter().filter_map(|domain| self.see(domain));
-        Ok(seen.collect())
+        Ok(domains.iter().map(|domain| self.see(domain)).collect())
     }
 
     fn connect(&self) -> Result<(Connection, Subscription), Error> {
@@ -194,8 +200,8 @@ impl Thread {
         Ok((connection, subscription))
     }
 
-    /// Looks at one domain; none if it is gone meanwhile.
-    fn see(&mut self, domain: &Domain) -> Option<Seen> {
+    /// Looks at one domain.
+    fn see(&mut self, domain: &Domain) -> Seen {
         let id = DomainId {
             name: domain.name().to_owned(),
             uuid: domain.uuid().to_owned(),
@@ -205,29 +211,32 @@ impl Thread {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .contains(&id.uuid);
-        let mark = self.mark(domain)?;
-        let migrates = in_hand
-            || domain
-                .job_stats()
-                .is_ok_and(|stats| stats.is_outgoing_migration());
-        Some(Seen { id, mark, migrates })
+        let mark = self.mark(domain);
+        let stats = (!in_hand).then(|| domain.job_stats());
+        let job = match stats {
+            Some(Ok(stats)) if stats.is_outgoing_migration() => Job::MigrationOut,
+            Some(Ok(_)) => Job::Idle,
+            Some(Err(_)) | None => Job::Unknown,
+        };
+        Seen { id, mark, job }
     }
 
-    fn mark(&mut self, domain: &Domain) -> Option<Mark> {
+    fn mark(&mut self, domain: &Domain) -> Mark {
         let now = clock::now();
         if let Some((mark, at)) = self.marks.get(domain.uuid())
             && now.saturating_duration_since(*at) < MARK_VALID
         {
-            return Some(mark.clone());
+            return mark.clone();
         }
-        let mark = match owner::policy(domain).ok()? {
-            None => Mark::None,
-            Some(owned) => Mark::Own {
+        let mark = match owner::policy(domain) {
+            Err(_) => return Mark::Unknown,
+            Ok(None) => Mark::None,
+            Ok(Some(owned)) => Mark::Own {
                 problem: owned.problems.into_iter().next(),
             },
         };
         self.marks
             .insert(domain.uuid().to_owned(), (mark.clone(), now));
-        Some(mark)
+        mark
     }
 }

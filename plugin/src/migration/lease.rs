@@ -10,10 +10,12 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
+use super::settings::Set;
 use crate::trace::{ControllerName, SettingsRecord};
 
 /// Where the leases are, for root alone.
@@ -29,6 +31,9 @@ const TRIES: u32 = 8;
 /// milliseconds of the wall clock, and answers late on a busy host.
 const SAME_BEGINNING_NS: u64 = 3_000_000_000;
 
+/// How long after a lease was taken its job may begin, nanoseconds: the daemons connect in between.
+const SOON_NS: u64 = 120_000_000_000;
+
 /// What is written in a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holding {
@@ -42,6 +47,9 @@ pub struct Holding {
     pub job_began_ns: Option<u64>,
     /// What libvirt held before.
     pub settings_before: SettingsRecord,
+    /// What its controllers have set since, as far as it stands.
+    #[serde(default)]
+    pub set: Set,
     /// Within what it is steered.
     pub bounds: Bounds,
     /// Why nobody is to steer this job any more; none while somebody should.
@@ -56,7 +64,10 @@ impl Holding {
         let began_ns = began.as_nanos();
         match self.job_began_ns {
             Some(then_ns) => then_ns.abs_diff(began_ns) <= SAME_BEGINNING_NS,
-            None => began_ns.saturating_add(SAME_BEGINNING_NS) >= self.taken_at_ns,
+            None => {
+                let earliest = self.taken_at_ns.saturating_sub(SAME_BEGINNING_NS);
+                (earliest..=self.taken_at_ns.saturating_add(SOON_NS)).contains(&began_ns)
+            }
         }
     }
 }
@@ -113,9 +124,10 @@ impl Lease {
     /// When it cannot be written.
     pub fn write(&mut self, holding: &Holding) -> io::Result<()> {
         let text = serde_json::to_vec(holding)?;
-        self.file.set_len(0)?;
         self.file.rewind()?;
-        self.file.write_all(&text)
+        self.file.write_all(&text)?;
+        // Whoever reads before this passes over the rest of the one before.
+        self.file.set_len(text.len() as u64)
     }
 
     /// Ends it for good: the job is over.
@@ -133,13 +145,26 @@ pub struct Tenure {
 }
 
 impl Tenure {
-    /// Begins: `holding` is written.
+    /// Begins: `holding` is written. Where it cannot be, the lease is held all the same, but a successor
+    /// will know nothing: the second part of the answer.
+    pub fn begin(mut lease: Lease, holding: Holding) -> (Self, io::Result<()>) {
+        let written = lease.write(&holding);
+        (Self { lease, holding }, written)
+    }
+
+    /// A target was carried out.
     ///
     /// # Errors
-    /// When it cannot be; a successor will know nothing.
-    pub fn begin(mut lease: Lease, holding: Holding) -> io::Result<Self> {
-        lease.write(&holding)?;
-        Ok(Self { lease, holding })
+    /// When that cannot be written.
+    pub fn apply(&mut self, target: &Target) -> io::Result<()> {
+        self.holding.set.apply(target);
+        self.lease.write(&self.holding)
+    }
+
+    /// What was set last.
+    #[must_use]
+    pub const fn set(&self) -> Set {
+        self.holding.set
     }
 
     /// Nobody is to steer this job any more, and why: a successor leaves it alone.
@@ -213,7 +238,8 @@ fn is_linked(file: &File, path: &Path) -> bool {
 fn read(file: &mut File) -> Option<Box<Holding>> {
     let mut text = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut text).ok()?;
-    serde_json::from_slice(&text).ok()
+    let mut values = serde_json::Deserializer::from_slice(&text).into_iter();
+    values.next()?.ok()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fs::File;
+use std::io;
 use std::time::Duration;
 
 use libvirt_hpc_control::event::{Cause, Event, Publisher, Release};
@@ -10,6 +11,7 @@ use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 
 use super::lease::Tenure;
+use super::settings::Set;
 use super::tally::{self, Tally};
 use crate::drive::Observer;
 use crate::text;
@@ -21,6 +23,9 @@ const STALL: Duration = Duration::from_secs(10);
 
 /// Looks in a row that may fail before it is said: 100 ms each, or a call's deadline.
 const SILENT_LOOKS: u32 = 3;
+
+/// Of more failed looks in a row, one in so many is recorded.
+const FAILED_LOOKS: u32 = 100;
 
 /// Through whom the recorder speaks: to a user, or to a log.
 pub trait Voice {
@@ -53,6 +58,7 @@ pub struct Recorder<V> {
     trace: Option<Writer<File>>,
     tally: Tally,
     tenure: Option<Tenure>,
+    set: Set,
     outlook: Outlook,
     last: Sample,
     /// The first look at what was sent last, until it has been said that it is the last.
@@ -61,6 +67,7 @@ pub struct Recorder<V> {
     warned_refusal: bool,
     warned_unreachable: bool,
     warned_abort: bool,
+    warned_lease: bool,
 }
 
 impl<V: Voice> Recorder<V> {
@@ -71,6 +78,7 @@ impl<V: Voice> Recorder<V> {
             trace,
             tally,
             tenure: None,
+            set: Set::default(),
             outlook: Outlook::default(),
             last: Sample::default(),
             moved_at: None,
@@ -78,6 +86,7 @@ impl<V: Voice> Recorder<V> {
             warned_refusal: false,
             warned_unreachable: false,
             warned_abort: false,
+            warned_lease: false,
         }
     }
 
@@ -93,18 +102,37 @@ impl<V: Voice> Recorder<V> {
 
     /// Steers under a lease: a change by hand is written there, so that no successor undoes it.
     pub fn hold(&mut self, tenure: Tenure) {
+        self.set = tenure.set();
         self.tenure = Some(tenure);
+    }
+
+    /// What was set last, by a predecessor or since.
+    #[must_use]
+    pub const fn set(&self) -> Set {
+        self.set
+    }
+
+    /// A target was carried out.
+    pub fn applied(&mut self, target: &Target) {
+        self.set.apply(target);
+        let written = self.tenure.as_mut().map(|tenure| tenure.apply(target));
+        self.complain(written);
+    }
+
+    fn complain(&mut self, written: Option<io::Result<()>>) {
+        if let Some(Err(error)) = written
+            && !std::mem::replace(&mut self.warned_lease, true)
+        {
+            self.voice.warn(&format!(
+                "its lease cannot be written, a successor would not know enough: {error}"
+            ));
+        }
     }
 
     /// Nobody is to steer any more: written into the lease, if there is one.
     pub fn release(&mut self, why: &str) {
-        let Some(tenure) = &mut self.tenure else {
-            return;
-        };
-        if let Err(error) = tenure.release(why) {
-            self.voice
-                .warn(&format!("its lease cannot be written: {error}"));
-        }
+        let written = self.tenure.as_mut().map(|tenure| tenure.release(why));
+        self.complain(written);
     }
 
     /// The job is over, and with it the lease.
@@ -236,13 +264,19 @@ impl<V: Voice> Observer for Recorder<V> {
             self.voice
                 .warn(&format!("cannot look at the migration for now: {error}"));
         }
-        self.record(&Record::SampleFailed {
-            at_ns: at.as_nanos(),
-            error: error.to_string(),
-        });
+        // A daemon that is gone for a day must not fill the disk.
+        if self.failed_looks <= SILENT_LOOKS || self.failed_looks.is_multiple_of(FAILED_LOOKS) {
+            self.record(&Record::SampleFailed {
+                at_ns: at.as_nanos(),
+                error: error.to_string(),
+            });
+        }
     }
 
     fn outcome(&mut self, at: Timestamp, target: &Target, result: Result<(), &dyn Error>) {
+        if result.is_ok() {
+            self.applied(target);
+        }
         if result.is_ok() && target.action == Some(Action::Suspend) {
             self.tally.stopped_otherwise();
         }

@@ -4,8 +4,10 @@ use std::thread;
 use std::time::Duration;
 
 use libvirt_hpc_control::sample::Settings;
+use libvirt_hpc_control::target::Target;
 use libvirt_hpc_libvirt::settings::Speed;
 use libvirt_hpc_libvirt::{Domain, Error};
+use serde::{Deserialize, Serialize};
 
 /// How often libvirt is asked whether it has put things back itself: for three seconds, where it was seen
 /// to take 0.7 s after an abort (its Confirm phase).
@@ -41,21 +43,63 @@ pub fn read(domain: &Domain) -> Result<Settings, Error> {
 /// # Errors
 /// When libvirt does not say what it holds.
 pub fn restore(domain: &Domain, before: Settings) -> Result<Restored, Error> {
-    restore_by(before, &mut |order| match order {
+    restore_through(before, LOOKS, &mut |order| match order {
         None => read(domain),
         Some(settings) => set(domain, settings),
     })
 }
 
-/// The same by any way to libvirt: `ask` reads, or sets and then reads.
+/// What a controller has set last; none where it has set nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Set {
+    /// The downtime limit, milliseconds.
+    pub downtime_ms: Option<u64>,
+    /// The speed limit, MiB/s.
+    pub speed_mib_per_s: Option<u64>,
+}
+
+impl Set {
+    /// A target was carried out.
+    pub fn apply(&mut self, target: &Target) {
+        self.downtime_ms = target.downtime_ms.map(u64::from).or(self.downtime_ms);
+        self.speed_mib_per_s = target.speed_mib_per_s.or(self.speed_mib_per_s);
+    }
+
+    /// `found`, with what is still ours in it as `before`. Whatever else is there, somebody else put there:
+    /// libvirt, or a hand.
+    #[must_use]
+    pub fn undone(&self, found: Settings, before: Settings) -> Settings {
+        let mut undone = found;
+        if self.downtime_ms == Some(found.downtime_ms) {
+            undone.downtime_ms = before.downtime_ms;
+        }
+        if self.speed_mib_per_s == Some(found.speed_mib_per_s) {
+            undone.speed_mib_per_s = before.speed_mib_per_s;
+        }
+        undone
+    }
+}
+
+/// Waits for libvirt to put back what was changed during the job, and undoes what is still ours then; `ask`
+/// reads, or sets and then reads. What was there during the job need not be what was there before it: a
+/// bandwidth given to the migrate call counts for the job alone.
 ///
 /// # Errors
 /// When libvirt does not say what it holds.
-pub fn restore_by(
+pub fn undo(
+    ours: Set,
     before: Settings,
     ask: &mut dyn FnMut(Option<Settings>) -> Result<Settings, Error>,
 ) -> Result<Restored, Error> {
-    restore_through(before, LOOKS, ask)
+    let mut found = ask(None)?;
+    for _ in 0..LOOKS {
+        if ours.undone(found, before) == found {
+            return Ok(Restored::AsBefore);
+        }
+        thread::sleep(EVERY);
+        found = ask(None)?;
+    }
+    restore_through(ours.undone(found, before), 0, ask)
 }
 
 fn restore_through(
@@ -134,6 +178,28 @@ mod tests {
         assert_eq!(orders, [BEFORE]);
         let (result, _) = ask(&[Ok(OURS), Ok(OURS)]);
         assert!(matches!(result, Ok(Restored::Failed(OURS, None))));
+    }
+
+    #[test]
+    fn only_what_is_still_ours_is_undone() {
+        let ours = Set {
+            downtime_ms: Some(777),
+            speed_mib_per_s: None,
+        };
+        // The job ran under 7 MiB/s, which was the migrate call's; libvirt is back at no limit.
+        let after = |downtime_ms| Settings {
+            downtime_ms,
+            speed_mib_per_s: 1000,
+        };
+        assert_eq!(ours.undone(after(777), BEFORE), after(300));
+        assert_eq!(ours.undone(after(300), BEFORE), after(300));
+        assert_eq!(ours.undone(after(50), BEFORE), after(50), "another's");
+        let mut orders = Vec::new();
+        let restored = undo(ours, BEFORE, &mut |order| {
+            orders.extend(order);
+            Ok(after(300))
+        });
+        assert!(matches!(restored, Ok(Restored::AsBefore)) && orders.is_empty());
     }
 
     #[test]

@@ -25,6 +25,7 @@ use super::takeover::Takeover;
 use crate::drive::Orders;
 use crate::migration::bounds::Bounds;
 use crate::migration::lease::{self, Holding, Lease, Taken, Tenure};
+use crate::migration::settings::Set;
 use crate::trace::ControllerName;
 
 /// How long memory must flow without a sign of another controller: four times what the agent takes.
@@ -55,6 +56,7 @@ pub(super) fn lease(takeover: &Takeover, resolved: &Resolved) -> Option<Tenure> 
         taken_at_ns: takeover.watcher.now().as_nanos(),
         job_began_ns: None,
         settings_before: takeover.before.into(),
+        set: Set::default(),
         bounds: Bounds {
             policy: (&resolved.policy).into(),
             slowdown_ppm: resolved.slowdown_ppm,
@@ -62,7 +64,8 @@ pub(super) fn lease(takeover: &Takeover, resolved: &Resolved) -> Option<Tenure> 
         },
         released: None,
     };
-    Tenure::begin(lease, holding).ok()
+    // A lease that nothing could be written into keeps the agent away all the same.
+    Some(Tenure::begin(lease, holding).0)
 }
 
 fn wait(directory: &Path, uuid: &str) -> io::Result<Option<Lease>> {

@@ -6,10 +6,15 @@ use std::path::Path;
 
 use super::record::Record;
 
+/// The longest trace: some fourteen hours of pre-copy at 5 KB a second. A guest that stays split between two
+/// hosts must not fill the disk.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
+
 /// Writes records, each as one line in one write, so that nothing is lost with the process.
 #[derive(Debug)]
 pub struct Writer<W> {
     sink: Option<W>,
+    written_bytes: u64,
 }
 
 impl Writer<File> {
@@ -25,7 +30,10 @@ impl Writer<File> {
 impl<W: Write> Writer<W> {
     /// A trace into `sink`.
     pub fn new(sink: W) -> Self {
-        Self { sink: Some(sink) }
+        Self {
+            sink: Some(sink),
+            written_bytes: 0,
+        }
     }
 
     /// What was written to; none if the trace was given up.
@@ -42,7 +50,14 @@ impl<W: Write> Writer<W> {
         let Some(sink) = &mut self.sink else {
             return Ok(());
         };
-        let result = write_line(sink, record);
+        let result = line(record).and_then(|line| {
+            self.written_bytes += line.len() as u64;
+            if self.written_bytes > MAX_BYTES {
+                return Err(io::Error::other("the trace is as long as one may be"));
+            }
+            sink.write_all(&line)?;
+            sink.flush()
+        });
         if result.is_err() {
             self.sink = None;
         }
@@ -50,9 +65,8 @@ impl<W: Write> Writer<W> {
     }
 }
 
-fn write_line(sink: &mut impl Write, record: &Record) -> io::Result<()> {
+fn line(record: &Record) -> io::Result<Vec<u8>> {
     let mut line = serde_json::to_vec(record)?;
     line.push(b'\n');
-    sink.write_all(&line)?;
-    sink.flush()
+    Ok(line)
 }

@@ -131,6 +131,42 @@ fn a_change_by_hand_ends_control_for_ever() {
 }
 
 #[test]
+fn what_is_put_back_is_what_was_before_the_predecessor_and_until_libvirt_takes_it() {
+    let mut events = Events::default();
+    let before = Settings {
+        downtime_ms: 300,
+        speed_mib_per_s: 7,
+    };
+    let mut control = controller().after(before);
+    // A predecessor left 12 ms.
+    let first = control.look(
+        &Sample {
+            settings: settings(12),
+            ..precopy(0, 1)
+        },
+        &mut events,
+    );
+    control.outcome(Timestamp::default(), &first, true, &mut events);
+    let theirs = Some(Settings {
+        downtime_ms: first.downtime_ms.map_or(0, u64::from),
+        speed_mib_per_s: 99,
+    });
+    let look = Sample {
+        settings: theirs,
+        ..precopy(200, 2)
+    };
+    let back = Target {
+        downtime_ms: Some(300),
+        ..Target::NONE
+    };
+    assert_eq!(control.look(&look, &mut events), back);
+    control.outcome(Timestamp::default(), &back, false, &mut events);
+    assert_eq!(control.look(&precopy(700, 2), &mut events), back, "again");
+    control.outcome(Timestamp::default(), &back, true, &mut events);
+    assert_eq!(control.look(&precopy(900, 2), &mut events), Target::NONE);
+}
+
+#[test]
 fn a_site_may_insist_on_its_limits() {
     let mut events = Events::default();
     let policy = Policy {

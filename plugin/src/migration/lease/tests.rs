@@ -19,6 +19,7 @@ fn holding() -> Holding {
             downtime_ms: 300,
             speed_mib_per_s: 20,
         },
+        set: Set::default(),
         bounds: Bounds::of_running(&xml::Policy::default(), 20),
         released: None,
     }
@@ -59,6 +60,10 @@ fn a_successor_finds_what_was_left_and_an_end_leaves_nothing() {
         ..holding()
     };
     lease.write(&longer).expect("written");
+    let text = fs::read_to_string(leases.join(UUID)).expect("there");
+    let short = serde_json::to_string(&holding()).expect("text");
+    fs::write(leases.join(UUID), short.clone() + &text[short.len()..]).expect("torn");
+    assert!(matches!(take(&leases, UUID), Ok(Taken::Held(Some(by))) if *by == holding()));
     lease
         .write(&holding())
         .expect("a shorter one after a longer");
@@ -101,6 +106,7 @@ fn a_lease_is_of_the_job_it_was_written_about() {
         ..holding()
     };
     assert!(early.is_of(at(51)) && early.is_of(at(48)) && !early.is_of(at(40)));
+    assert!(!early.is_of(at(500)), "a later job");
 }
 
 #[test]

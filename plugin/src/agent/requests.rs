@@ -1,0 +1,110 @@
+//! What users ask of the agent: `hpc-status`, `hpc-release`, `hpc-adopt`.
+
+use std::sync::mpsc::SyncSender;
+
+use libvirt_hpc_libvirt::event::DomainId;
+
+use super::control::{Control, Reply, Request};
+use super::hand::LetGo;
+use super::message::Job;
+use super::supervisor::Supervisor;
+use super::{adopted, status};
+
+impl Supervisor {
+    /// Answers one request, without waiting for libvirt.
+    pub(super) fn answer(&mut self, request: &Request, reply: &SyncSender<Reply>) {
+        let answer = match request {
+            Request::Status { domain } => status::of(self, domain.as_deref()),
+            Request::Release { domain } => self.release(domain),
+            Request::Adopt { domain } => self.adopt(domain),
+        };
+        // Whoever asked may have gone.
+        drop(reply.try_send(answer));
+    }
+
+    fn release(&mut self, name: &str) -> Reply {
+        let found = self.roster.find(name).map(|seen| seen.id.clone());
+        let in_hand = self
+            .in_hand
+            .values()
+            .find(|i| i.id.name == name || i.id.uuid == name);
+        let id = match (in_hand, found) {
+            (Some(in_hand), _) => in_hand.id.clone(),
+            (None, Ok(id)) => id,
+            // Adopted, and off now: then its UUID alone is known.
+            (None, Err(_)) if self.roster.is_adopted(name) => DomainId {
+                name: name.to_owned(),
+                uuid: name.to_owned(),
+            },
+            (None, Err(unknown)) => return refused(&unknown),
+        };
+        let disowned = self.roster.disown(&id.uuid);
+        self.save_adopted();
+        let name = &id.name;
+        let message = match (self.in_hand.get(&id.uuid), disowned) {
+            (Some(in_hand), _) => {
+                in_hand.hand.let_go(LetGo::Asked);
+                released(name, &in_hand.hand.status().control)
+            }
+            (None, true) => format!("{name}: no longer adopted"),
+            (None, false) => {
+                return Reply::Refused {
+                    message: format!(
+                        "{name} is not being migrated and was not adopted: nothing to let go of"
+                    ),
+                };
+            }
+        };
+        Reply::Done { message }
+    }
+
+    fn adopt(&mut self, name: &str) -> Reply {
+        let seen = match self.roster.find(name) {
+            Ok(seen) => seen.clone(),
+            Err(unknown) => return refused(&unknown),
+        };
+        let name = &seen.id.name;
+        let news = self.roster.adopt(&seen.id.uuid);
+        self.save_adopted();
+        self.watch.look();
+        let message = if self.in_hand.contains_key(&seen.id.uuid) {
+            format!("{name}: adopted; its migration under way stays in the hands it is in")
+        } else if news {
+            format!("{name}: adopted, until virsh-hpc hpc-release {name} or the host's restart")
+        } else {
+            format!("{name}: was adopted already")
+        };
+        if seen.job == Job::MigrationOut {
+            self.consider(&seen.id, false);
+        }
+        Reply::Done { message }
+    }
+
+    fn save_adopted(&self) {
+        if let Err(error) = adopted::write(self.roster.adopted()) {
+            log::warn!("a restart will forget what was adopted: {error}");
+        }
+    }
+}
+
+/// What a release means for a migration under way.
+fn released(name: &str, control: &Control) -> String {
+    match control {
+        Control::Looking | Control::Steering => {
+            format!("{name}: its migration goes on under the limits of before")
+        }
+        Control::Observing => format!("{name}: its migration was only watched, and is no longer"),
+        Control::Other(who) => {
+            format!("{name}: {who} steers its migration, and the agent will not take it over")
+        }
+        Control::Released(why) => {
+            format!("{name}: nobody steered its migration any more ({why}), nor will")
+        }
+    }
+}
+
+fn refused(reason: &dyn std::fmt::Display) -> Reply {
+    Reply::Refused {
+        message: reason.to_string(),
+    }
+}

@@ -1,0 +1,232 @@
+//! From its start to its end: what it answers, whom it refuses, and what it outlives.
+
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::process::Command;
+
+use crate::machine::{AGENT, Machine, TEST_URI, text};
+
+/// A libvirt that is not there.
+const NOWHERE: &str = "qemu+unix:///system?socket=/nonexistent";
+
+const CONNECTED: &str = "libvirt: test:///default connected, looked at ";
+
+#[test]
+fn it_tells_what_it_is_and_what_it_watches() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let agent = machine.start_until(TEST_URI, CONNECTED);
+    let shown = machine.answer(&["hpc-status"]);
+    let (version, pid) = (env!("CARGO_PKG_VERSION"), agent.pid());
+    let first = format!("libvirt-hpcd {version} (process {pid}), controlling\n{CONNECTED}");
+    assert!(shown.starts_with(&first), "{shown}");
+    assert!(
+        shown.ends_with("\nthe only active domain is not marked\n"),
+        "{shown}"
+    );
+    let json = machine.answer(&["hpc-status", "--json", "test"]);
+    assert!(json.contains("\"marked_by\": null"), "{json}");
+    let unknown = machine.ask(&["hpc-status", "nosuch"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(
+        text(&unknown.stderr),
+        "error: no active domain 'nosuch' on this host\n"
+    );
+}
+
+#[test]
+fn without_an_agent_it_is_said_that_there_is_none() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let refused = machine.ask(&["hpc-status"]);
+    let said = "error: libvirt-hpcd does not run on this host (nobody listens on /run/libvirt-hpc/agent.sock)";
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused.stderr).starts_with(said), "{refused:?}");
+}
+
+#[test]
+fn what_was_adopted_outlives_the_agent() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let mut agent = machine.start_until(TEST_URI, CONNECTED);
+    let said = machine.answer(&["hpc-adopt", "test"]);
+    assert!(said.starts_with("test: adopted, until "), "{said}");
+    machine.wait_for_status("hpc-adopt");
+    agent.signal("KILL");
+    agent.end();
+    let gone = machine.ask(&["hpc-status"]);
+    assert!(
+        text(&gone.stderr).contains("does not run on this host"),
+        "{gone:?}"
+    );
+    // Its sockets are left over, and are no hindrance.
+    let _successor = machine.start_until(TEST_URI, "hpc-adopt");
+    assert_eq!(
+        machine.answer(&["hpc-release", "test"]),
+        "test: no longer adopted\n"
+    );
+    machine.wait_for_status("the only active domain is not marked");
+    assert_eq!(machine.ask(&["hpc-release", "test"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_second_agent_is_refused_and_the_first_goes_on() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let mut first = machine.start_until(TEST_URI, CONNECTED);
+    let mut second = machine.start(TEST_URI);
+    assert_eq!(second.end().code(), Some(1));
+    let said = "libvirt-hpcd: cannot listen to the hook at /run/libvirt-hpc/hook.sock: another libvirt-hpcd \
+                runs, or systemd listens for it (systemctl start libvirt-hpcd)\n";
+    assert!(machine.log().contains(said), "{}", machine.log());
+    let shown = machine.answer(&["hpc-status"]);
+    assert!(
+        shown.contains(&format!("(process {})", first.pid())),
+        "{shown}"
+    );
+    assert!(first.runs());
+}
+
+#[test]
+fn a_libvirt_that_is_not_there_is_waited_for() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let mut agent = machine.start_until(NOWHERE, "CANNOT BE REACHED, not looked at yet: ");
+    let shown = machine.answer(&["hpc-status"]);
+    assert!(shown.contains("/nonexistent"), "{shown}");
+    assert!(shown.ends_with("\nno domain is known\n"), "{shown}");
+    machine.wait_for_log("libvirt cannot be reached, trying on: ", 1);
+    assert!(agent.runs());
+    agent.signal("TERM");
+    assert_eq!(agent.end().code(), Some(0));
+    let complaints = machine.log().matches("trying on").count();
+    assert_eq!(
+        complaints,
+        1,
+        "one line for all attempts: {}",
+        machine.log()
+    );
+}
+
+#[test]
+fn a_configuration_is_read_again_and_a_wrong_one_changes_nothing() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let agent = machine.start_until(TEST_URI, "controlling\n");
+    machine.configure("observe = true\n");
+    agent.signal("HUP");
+    machine.wait_for_status("observing only: it controls nothing\n");
+    machine.configure("observ = false\n");
+    agent.signal("HUP");
+    machine.wait_for_log("the configuration stays as it was: ", 1);
+    let log = machine.log();
+    assert!(
+        log.contains("agent.toml:1: unknown field `observ`"),
+        "{log}"
+    );
+    let shown = machine.answer(&["hpc-status"]);
+    assert!(shown.contains("observing only"), "{shown}");
+    machine.configure("[mark]\nall = true\n");
+    agent.signal("HUP");
+    machine.wait_for_status("site");
+}
+
+#[test]
+fn sigterm_and_sigint_end_it_in_order() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    for (ended, signal) in ["TERM", "INT"].into_iter().enumerate() {
+        let mut agent = machine.start_until(TEST_URI, CONNECTED);
+        agent.signal(signal);
+        assert_eq!(agent.end().code(), Some(0), "{signal}: {}", machine.log());
+        machine.wait_for_log("libvirt-hpcd: ends\n", ended + 1);
+    }
+}
+
+#[test]
+fn garbage_on_its_sockets_does_it_no_harm() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let mut agent = machine.start_until(TEST_URI, CONNECTED);
+    let hook = UnixDatagram::unbound().expect("a socket");
+    let long = vec![b'{'; 100_000];
+    for datagram in [&b""[..], b"\0\xff", b"{}", b"[[[[", &long] {
+        hook.send_to(datagram, machine.run("libvirt-hpc/hook.sock"))
+            .expect("sent");
+    }
+    for line in [
+        &b""[..],
+        b"\n",
+        b"\0\xff\n",
+        b"{\"request\":\"stop\"}\n",
+        &long,
+    ] {
+        let path = machine.run("libvirt-hpc/agent.sock");
+        let mut asked = UnixStream::connect(path).expect("connected");
+        // It may hang up before it has read all.
+        let _ = std::io::Write::write_all(&mut asked, line);
+    }
+    machine.answer(&["hpc-status"]);
+    assert!(agent.runs());
+}
+
+/// The ten seconds are virsh-hpc's own patience.
+#[test]
+fn an_agent_that_hangs_is_said_to_hang_and_answers_when_it_goes_on() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let agent = machine.start_until(TEST_URI, CONNECTED);
+    agent.signal("STOP");
+    let refused = machine.ask(&["hpc-status"]);
+    agent.signal("CONT");
+    assert_eq!(refused.status.code(), Some(1));
+    let said = "error: libvirt-hpcd has not answered for 10 s, it hangs: ";
+    assert!(text(&refused.stderr).starts_with(said), "{refused:?}");
+    machine.wait_for_status(CONNECTED);
+}
+
+#[test]
+fn a_check_tells_what_a_configuration_means_or_what_is_wrong_with_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("agent.toml");
+    let check = |configuration: &str| {
+        std::fs::write(&file, configuration).expect("written");
+        let mut command = Command::new(AGENT);
+        command.args(["--check", "--config"]).arg(&file);
+        command.output().expect("libvirt-hpcd")
+    };
+    let good = check("[policy]\ndowntime_max_ms = 5000\n");
+    assert_eq!(good.status.code(), Some(0));
+    assert!(
+        text(&good.stdout).contains("downtime 5000 ms at most"),
+        "{good:?}"
+    );
+    assert_eq!(text(&good.stderr), "");
+    let bad = check("[policy]\n\ndowntime_max_ms = 0\n");
+    assert_eq!(
+        (bad.status.code(), text(&bad.stdout)),
+        (Some(1), String::new())
+    );
+    let said = format!("libvirt-hpcd: {}:3: ", file.display());
+    assert!(text(&bad.stderr).starts_with(&said), "{bad:?}");
+    std::fs::remove_file(&file).expect("removed");
+    let mut command = Command::new(AGENT);
+    let missing = command
+        .args(["--check", "--config"])
+        .arg(&file)
+        .output()
+        .expect("libvirt-hpcd");
+    assert_eq!(
+        missing.status.code(),
+        Some(1),
+        "a file that was named must be there"
+    );
+}
