@@ -7,6 +7,7 @@
 //! ```
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use super::hand::Hand;
 use super::message::Verdict;
 use super::reporter::looked;
 use super::{claim, free, steer, watch};
+use crate::migration::lease;
 use crate::trace::Versions;
 
 /// How often to look before memory flows.
@@ -90,9 +92,9 @@ fn run(assignment: &Assignment, hand: &Arc<Hand>) -> Result<Verdict, Error> {
     };
     let mut watcher = Watcher::new(&domain)?;
     hand.attach(watcher.waker());
-    let policy = &claim.policy;
+    let (policy, leases) = (&claim.policy, Path::new(lease::DIRECTORY));
     let free = wait_for_memory(&mut watcher, hand, assignment, policy)
-        .and_then(|first| free::wait(&mut watcher, hand, assignment, &first, policy));
+        .and_then(|first| free::wait(&mut watcher, hand, assignment, &first, policy, leases));
     let free = match free {
         Ok(free) => free,
         Err(verdict) => return Ok(verdict),

@@ -10,8 +10,6 @@ use std::time::Duration;
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::{JobState, Sample, Settings};
 use libvirt_hpc_control::time::Timestamp;
-use libvirt_hpc_libvirt::Watcher;
-use libvirt_hpc_libvirt::event::DomainId;
 use libvirt_hpc_xml_schemas as xml;
 
 use super::adopt::{Assignment, First};
@@ -44,21 +42,22 @@ pub(super) struct Free {
 
 /// Waits until the migration is free, or over.
 pub(super) fn wait(
-    watcher: &mut Watcher,
+    job: &mut impl Job,
     hand: &Hand,
     assignment: &Assignment,
     first: &First,
     policy: &xml::Policy,
+    leases: &Path,
 ) -> Result<Free, Verdict> {
     let config = &assignment.config;
     let began = began(&first.sample);
-    let taking = take(watcher, hand, &assignment.id, config.observe)?;
+    let taking = take(job, hand, assignment, leases)?;
     let (lease, left) = (taking.lease, taking.left.filter(|left| left.is_of(began)));
     if let Some(left) = left {
         let holding = Holding {
             controller: ControllerName::LibvirtHpcd,
             pid: process::id(),
-            taken_at_ns: watcher.now().as_nanos(),
+            taken_at_ns: job.now().as_nanos(),
             job_began_ns: Some(began.as_nanos()),
             ..*left
         };
@@ -66,14 +65,14 @@ pub(super) fn wait(
     }
     let Some(found) = first.sample.settings else {
         // The guest has stopped, and nobody has left word of how it was before: nothing can be done.
-        return Err(follow(watcher, hand));
+        return Err(follow(job, hand));
     };
     let may = config.observe || config.insist || assignment.adopted;
-    let is_ours = may || (first.early && !taking.stood_by) || untouched(watcher, hand, found)?;
+    let is_ours = may || (first.early && !taking.stood_by) || untouched(job, hand, found)?;
     let holding = Holding {
         controller: ControllerName::LibvirtHpcd,
         pid: process::id(),
-        taken_at_ns: watcher.now().as_nanos(),
+        taken_at_ns: job.now().as_nanos(),
         job_began_ns: Some(began.as_nanos()),
         settings_before: found.into(),
         set: Set::default(),
@@ -100,14 +99,15 @@ struct Taking {
 /// Takes the lease, standing by for as long as another holds it. Whoever only observes neither needs it
 /// nor keeps anybody from it.
 fn take(
-    watcher: &mut Watcher,
+    job: &mut impl Job,
     hand: &Hand,
-    id: &DomainId,
-    observe: bool,
+    assignment: &Assignment,
+    leases: &Path,
 ) -> Result<Taking, Verdict> {
+    let (id, observe) = (&assignment.id, assignment.config.observe);
     let mut stood_by = false;
     loop {
-        match lease::take(Path::new(lease::DIRECTORY), &id.uuid) {
+        match lease::take(leases, &id.uuid) {
             Ok(Taken::Ours(_, left)) if observe => {
                 return Ok(Taking {
                     left,
@@ -135,7 +135,7 @@ fn take(
                 return Ok(Taking::default());
             }
         }
-        stand_by(watcher, hand)?;
+        stand_by(job, hand)?;
     }
 }
 
@@ -147,12 +147,12 @@ fn holder(by: Option<&Holding>) -> String {
 }
 
 /// One look at a migration that is another's.
-fn stand_by(watcher: &mut Watcher, hand: &Hand) -> Result<Option<Sample>, Verdict> {
-    watcher.wait(LOOK);
+fn stand_by(job: &mut impl Job, hand: &Hand) -> Result<Option<Sample>, Verdict> {
+    job.wait(LOOK);
     if hand.leaves() {
         return Err(Verdict::Left);
     }
-    let Ok(sample) = watcher.sample(true) else {
+    let Ok(sample) = job.sample(true) else {
         return Ok(None);
     };
     hand.update(|status| looked(status, &sample));
@@ -163,24 +163,27 @@ fn stand_by(watcher: &mut Watcher, hand: &Hand) -> Result<Option<Sample>, Verdic
 }
 
 /// Whether nobody has set a limit, nor does within the time of grace.
-fn untouched(watcher: &mut Watcher, hand: &Hand, found: Settings) -> Result<bool, Verdict> {
-    let since = watcher.now();
+fn untouched(job: &mut impl Job, hand: &Hand, found: Settings) -> Result<bool, Verdict> {
+    let since = job.now();
     let mut untouched = found.downtime_ms == DOWNTIME_DEFAULT_MS;
-    while untouched && watcher.now().since(since) < GRACE {
-        let settings = stand_by(watcher, hand)?.and_then(|sample| sample.settings);
+    while untouched && job.now().since(since) < GRACE {
+        let settings = stand_by(job, hand)?.and_then(|sample| sample.settings);
         untouched = settings.is_none_or(|settings| settings == found);
     }
     Ok(untouched)
 }
 
 /// Follows a migration to its end.
-fn follow(watcher: &mut Watcher, hand: &Hand) -> Verdict {
+fn follow(job: &mut impl Job, hand: &Hand) -> Verdict {
     hand.update(|status| {
         status.control = Control::Released("it was found too late".to_owned());
     });
     loop {
-        if let Err(end) = stand_by(watcher, hand) {
+        if let Err(end) = stand_by(job, hand) {
             return end;
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
