@@ -21,7 +21,8 @@ use crate::time::Timestamp;
 /// How often to look while memory flows: QEMU's own window; an iteration event shortens the wait.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How often to look before memory flows: the first round of a small guest is short.
+/// How often to look before memory flows, and before its bandwidth is known: the first round of a small
+/// guest is short.
 const LOOK_EARLY: Duration = Duration::from_millis(50);
 
 /// How often to look when nothing is left to decide.
@@ -99,6 +100,8 @@ impl<L: Law> Controller<L> {
     pub fn next_look(&self) -> Duration {
         match self.phase {
             Phase::Waiting => LOOK_EARLY,
+            // Until QEMU's first window has ended, nothing can be set.
+            Phase::Active if self.bandwidth.smooth() == 0 => LOOK_EARLY,
             Phase::Active => LOOK,
             Phase::Released => LOOK_RELEASED,
         }

@@ -71,7 +71,7 @@ pub(super) fn tell(
         log::info!("{name}: its migration is over");
     }
     match settings {
-        Some(Restored::ByUs) => log::info!("{name}: its limits were put back"),
+        Some(Restored::ByUs) => log::debug!("{name}: its limits were put back"),
         Some(Restored::Failed(found, error)) => log::warn!(
             "{name}: its limits are not as before (downtime {} ms, speed {}){}",
             found.downtime_ms,

@@ -191,11 +191,14 @@ impl Steered<'_> {
 
     /// The migration is over: sees to it that all is as before, and says how it went.
     fn settle(mut self) -> Verdict {
-        let completed = self.watcher.final_stats(STATISTICS_PATIENCE);
-        let settings = match completed {
-            Some(_) => None,
-            None => self.put_back(),
+        let moved = self.watcher.final_stats(Duration::ZERO).is_some();
+        let settings = if moved { None } else { self.put_back() };
+        // A domain that is still here has failed, most likely, and its next migration may begin any time.
+        let patience = match settings {
+            Some(_) => STATISTICS_PATIENCE / 10,
+            None => STATISTICS_PATIENCE,
         };
+        let completed = self.watcher.final_stats(patience);
         account::tell(
             &self.id.name,
             self.reporter.recorder(),
@@ -226,8 +229,7 @@ impl Steered<'_> {
         }
     }
 
-    /// After a failure: libvirt puts back what was changed while memory flowed, a moment later; what it does
-    /// not, we do.
+    /// After a failure. A domain that has gone over has no settings, and says so.
     fn put_back(&mut self) -> Option<Restored> {
         if self.observe {
             return None;
@@ -236,7 +238,7 @@ impl Steered<'_> {
         let set = self.reporter.recorder().set();
         let watcher = &mut self.watcher;
         let restored = settings::undo(set, before, &mut |order| {
-            // The next migration has begun: libvirt has done its part before that.
+            // The next migration has begun, and what is set is its own.
             let job = watcher.call("virDomainGetJobStats", Domain::job_stats)?;
             match order {
                 _ if job.job_type.is_running() => Ok(before),

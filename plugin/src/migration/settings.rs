@@ -80,9 +80,11 @@ impl Set {
     }
 }
 
-/// Waits for libvirt to put back what was changed during the job, and undoes what is still ours then; `ask`
-/// reads, or sets and then reads. What was there during the job need not be what was there before it: a
-/// bandwidth given to the migrate call counts for the job alone.
+/// Undoes what is still ours; `ask` reads, or sets and then reads. What was there during the job need not be
+/// what was there before it: a bandwidth given to the migrate call counts for the job alone.
+///
+/// At once: libvirt puts back what was changed during the job, but not what was set in its last instants, and
+/// the next migration, which may follow soon, takes what it finds for what was meant.
 ///
 /// # Errors
 /// When libvirt does not say what it holds.
@@ -91,15 +93,8 @@ pub fn undo(
     before: Settings,
     ask: &mut dyn FnMut(Option<Settings>) -> Result<Settings, Error>,
 ) -> Result<Restored, Error> {
-    let mut found = ask(None)?;
-    for _ in 0..LOOKS {
-        if ours.undone(found, before) == found {
-            return Ok(Restored::AsBefore);
-        }
-        thread::sleep(EVERY);
-        found = ask(None)?;
-    }
-    restore_through(ours.undone(found, before), 0, ask)
+    let found = ask(None)?;
+    Ok(replace(found, ours.undone(found, before), ask))
 }
 
 fn restore_through(
@@ -115,14 +110,23 @@ fn restore_through(
         thread::sleep(EVERY);
         found = ask(None)?;
     }
-    if found == before {
-        return Ok(Restored::AsBefore);
+    Ok(replace(found, before, ask))
+}
+
+/// Has libvirt hold `wanted` instead of what was `found`.
+fn replace(
+    found: Settings,
+    wanted: Settings,
+    ask: &mut dyn FnMut(Option<Settings>) -> Result<Settings, Error>,
+) -> Restored {
+    if found == wanted {
+        return Restored::AsBefore;
     }
-    Ok(match ask(Some(before)) {
-        Ok(after) if after == before => Restored::ByUs,
+    match ask(Some(wanted)) {
+        Ok(after) if after == wanted => Restored::ByUs,
         Ok(after) => Restored::Failed(after, None),
         Err(error) => Restored::Failed(found, Some(error)),
-    })
+    }
 }
 
 /// Sets both, and reads them.
