@@ -3,11 +3,16 @@
 //! counted (one running copy) and verified (no corrupt page).
 
 mod adapter;
+mod agent_faults;
 mod cost;
 mod faults;
+mod hands;
+mod hook;
+mod idle;
 mod moves;
 mod old;
 mod options;
+mod takeover;
 
 use std::time::Duration;
 

@@ -1,0 +1,104 @@
+//! A command that steers, and an agent: one controller, wherever the command runs.
+
+use anyhow::{Result, ensure};
+use libvirt_hpc_plugin::agent::control::Control;
+use libvirt_hpc_plugin::trace::ControllerName;
+use libvirt_hpc_tests::rig::AgentVerb;
+
+use super::control;
+use super::stage::{self, GUEST, SATURATED, Stage, tell};
+
+/// What a command's own trace on `host` tells.
+fn command_told(stage: &Stage, host: &str) -> Result<stage::Told> {
+    tell(&stage.on(host, "cat /tmp/command.trace")?)
+}
+
+/// A command on the source's host and the agent: the command steers.
+fn command_here(stage: &mut Stage) -> Result<()> {
+    let (host, destination) = (stage.here(), stage.destination());
+    let skip = stage.logged(host)?;
+    let command = [
+        "virsh-hpc",
+        "migrate",
+        "--live",
+        GUEST,
+        &destination,
+        "--hpc-trace",
+        "/tmp/command.trace",
+    ];
+    let moved = stage.by(host, &command, |stage| {
+        control(stage, 8, |control| {
+            matches!(control, Control::Other(who) if who.starts_with("virsh-hpc (process"))
+        })
+        .map(drop)
+    })?;
+    stage.arrived("virsh-hpc here", &moved)?;
+    let (theirs, agents) = (command_told(stage, host)?, stage.told(host)?);
+    let said = stage.said(host, skip, GUEST)?;
+    println!("  command {theirs:?}\n  agent {agents:?} {said:?}");
+    ensure!(
+        theirs.targets > 0 && theirs.downtime_most_ms >= 800,
+        "{theirs:?}"
+    );
+    ensure!(agents.targets == 0, "{agents:?}");
+    ensure!(
+        said.iter().filter(|l| l.contains("standing by")).count() == 1,
+        "{said:?}"
+    );
+    Ok(())
+}
+
+/// A command on the other host.
+fn command_there(stage: &mut Stage, agent: bool) -> Result<()> {
+    let (host, there, destination) = (stage.here(), stage.there(), stage.destination());
+    let source = format!("qemu+tcp://{host}/system");
+    let command = [
+        "virsh-hpc",
+        "-c",
+        &source,
+        "migrate",
+        "--live",
+        GUEST,
+        &destination,
+        "--hpc-trace",
+        "/tmp/command.trace",
+    ];
+    let moved = stage.by(there, &command, |stage| match agent {
+        true => control(stage, 8, |control| *control == Control::Steering).map(drop),
+        false => Ok(()),
+    })?;
+    let what = format!(
+        "virsh-hpc on the other host, {} agent",
+        if agent { "with" } else { "without" }
+    );
+    stage.arrived(&what, &moved)?;
+    let (theirs, agents) = (command_told(stage, there)?, stage.told(host)?);
+    println!(
+        "  {}\n  command {theirs:?}\n  agent {agents:?}",
+        moved.stderr().trim()
+    );
+    let yields = moved
+        .stderr()
+        .contains("libvirt-hpcd on the source's host steers");
+    ensure!(yields == agent, "{}", moved.stderr());
+    ensure!(theirs.observed == [agent], "{theirs:?}");
+    if agent {
+        ensure!(agents.by == [ControllerName::LibvirtHpcd], "{agents:?}");
+        ensure!(agents.downtime_most_ms >= 800, "{agents:?}");
+    } else {
+        ensure!(
+            agents.by.is_empty() && theirs.downtime_most_ms >= 800,
+            "{agents:?}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn of_two_controllers_one_steers() -> Result<()> {
+    let mut stage = Stage::up(&[&SATURATED[..], &["--marked"]].concat())?;
+    command_here(&mut stage)?;
+    command_there(&mut stage, true)?;
+    stage.rig.agent(stage.here(), AgentVerb::Stop, &[])?;
+    command_there(&mut stage, false)
+}
