@@ -92,7 +92,7 @@ pub fn drive<J: Job, L: Law>(
             abort(job, observer, &mut aborted_at);
         }
         job.wait(controller.next_look());
-        let settings = mode == Mode::Steer && controller.wants_settings(job.now());
+        let settings = mode == Mode::Steer && controller.wants_settings();
         let sample = match job.sample(settings) {
             Ok(sample) => sample,
             Err(error) => {

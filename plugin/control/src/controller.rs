@@ -28,9 +28,6 @@ const LOOK_EARLY: Duration = Duration::from_millis(50);
 /// How often to look when nothing is left to decide.
 const LOOK_RELEASED: Duration = Duration::from_millis(500);
 
-/// How often the settings are read back, to see a change by hand.
-const SETTINGS_EVERY: Duration = Duration::from_secs(1);
-
 /// A limit within this share of the one in force is not sent again: QEMU's windows vary by as much.
 const DEAD_BAND_PERCENT: u64 = 10;
 
@@ -54,7 +51,6 @@ pub struct Controller<L> {
     phase: Phase,
     decision: Option<Decision>,
     in_force: Target,
-    settings_read_at: Option<Timestamp>,
     settings_before: Option<Settings>,
     /// What is still to be put back after a change by hand.
     parting: Target,
@@ -76,7 +72,6 @@ impl<L: Law> Controller<L> {
             phase: Phase::Waiting,
             decision: None,
             in_force: Target::NONE,
-            settings_read_at: None,
             settings_before: None,
             parting: Target::NONE,
             unreachable: false,
@@ -107,13 +102,11 @@ impl<L: Law> Controller<L> {
         }
     }
 
-    /// Whether the next look should read the settings back.
+    /// Whether the next look should read the settings back: each of them, for a change by hand that is not
+    /// seen before the next target would be overwritten by it, and never be noticed.
     #[must_use]
-    pub fn wants_settings(&self, now: Timestamp) -> bool {
+    pub fn wants_settings(&self) -> bool {
         self.phase != Phase::Released
-            && self
-                .settings_read_at
-                .is_none_or(|at| now.since(at) >= SETTINGS_EVERY)
     }
 
     /// The bandwidth as it is reckoned now, bytes per second; zero while unknown.
@@ -283,7 +276,6 @@ impl<L: Law> Controller<L> {
     /// the two was changed by hand, the other is ours no longer: it is put back as it was found.
     fn changed_by_hand(&mut self, sample: &Sample) -> Option<(Release, Target)> {
         let found = sample.settings?;
-        self.settings_read_at = Some(sample.at);
         let before = *self.settings_before.get_or_insert(found);
         let Settings {
             downtime_ms,
