@@ -80,7 +80,7 @@ fn calls(log: &str) -> BTreeMap<&str, usize> {
 }
 
 #[test]
-fn a_hundred_idle_domains_take_half_a_percent_of_a_core_and_thirty_mebibytes() -> Result<()> {
+fn idle_domains_take_half_a_percent_of_a_core_and_thirty_mebibytes() -> Result<()> {
     let count = number("LIBVIRT_HPC_TEST_DOMAINS", 50)?;
     let rig = Rig::up(&[])?;
     rig.install_product()?;

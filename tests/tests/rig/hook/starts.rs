@@ -131,7 +131,7 @@ fn print(what: &str, spans: &[u64]) {
 }
 
 #[test]
-fn the_hook_makes_no_start_or_stop_of_a_guest_twenty_milliseconds_longer() -> Result<()> {
+fn the_median_start_and_stop_wait_less_than_twenty_milliseconds_for_the_hook() -> Result<()> {
     let runs = number("LIBVIRT_HPC_TEST_RUNS", 10)?;
     let rig = Rig::up(&[])?;
     rig.install_product()?;
