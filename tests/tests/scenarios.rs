@@ -324,6 +324,26 @@ fn a_setting_changed_by_hand_ends_control() {
 }
 
 #[test]
+fn a_change_by_hand_is_seen_whenever_it_comes() {
+    let by_hand = Target {
+        downtime_ms: Some(15),
+        ..Target::NONE
+    };
+    // Times that fall everywhere between two looks and two syncs, up to where the guest goes.
+    for ms in (1_000..7_000).step_by(37) {
+        let at = Duration::from_millis(ms);
+        let mut plant = Plant::new(&saturated()).at(at, Change::ByHand(by_hand));
+        let (got, seen) = run(&mut plant, Policy::default());
+        if got.end == End::Completed && got.total < at + Duration::from_secs(2) {
+            break;
+        }
+        let released = |e: &Event| matches!(e, Event::Released(Release::ByHand { .. }));
+        assert!(seen.0.iter().any(released), "at {ms} ms");
+        assert_eq!(plant.settings().downtime_ms, 15, "at {ms} ms");
+    }
+}
+
+#[test]
 fn a_deaf_a_refusing_and_an_eventless_libvirt_only_delay() {
     let second = Duration::from_secs(1);
     for fault in [Fault::Deaf, Fault::Refusing, Fault::EventsLost] {
