@@ -160,6 +160,32 @@ fn phased_is_mostly_moved_in_its_quiet() {
     assert!(short >= 48, "{short} of 60 pauses are short: {pauses:?}");
 }
 
+/// QEMU's default limit of 300 ms fits the rest of such a guest in its very first window.
+#[test]
+fn a_small_guest_on_a_fast_link_is_not_stopped_in_its_first_round() {
+    let guest = Guest::new(1 << 30).with(Writer::flat(10 * MIB));
+    let config = PlantConfig::new(guest, Link::new(25 * 117 * MB));
+    let (best, got) = (oracle(&config, DELTA), ours(&config));
+    assert!(
+        got.j(DELTA) <= 1.2 * best.j(DELTA),
+        "{got:?} against {best:?}"
+    );
+}
+
+/// The end of memory holds zero pages, which cross the link as nothing and take time to find.
+#[test]
+fn a_tail_of_zero_pages_is_no_slow_link() {
+    let guest = Guest::new(200 << 30)
+        .non_zero(50 << 30)
+        .with(Writer::random(8 << 30, 300 * MB));
+    let config = PlantConfig::new(guest, Link::new(10 * 117 * MB).jitter(5));
+    let (best, got) = (oracle(&config, DELTA), ours(&config));
+    assert!(
+        got.j(DELTA) <= 1.2 * best.j(DELTA),
+        "{got:?} against {best:?}"
+    );
+}
+
 #[test]
 fn idle_is_done_after_the_first_round() {
     let config = config(Writer::steady(Access::Idle));

@@ -188,7 +188,8 @@ impl Guard {
     ) -> Order {
         let told = self.policy.switchover_bytes_per_s;
         let compared = told.unwrap_or_else(|| bandwidth.lowest_window());
-        if compared == 0 {
+        // Nothing at all is the same at any bandwidth.
+        if compared == 0 && accept > 0 {
             return self.keep(cause);
         }
         let switchover = told.unwrap_or_else(|| self.switchover_bytes_per_s(bandwidth));

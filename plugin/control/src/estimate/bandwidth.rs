@@ -16,18 +16,32 @@ const SMOOTHING: Duration = Duration::from_secs(1);
 /// How many of QEMU's windows are remembered: half a second, the time in which a new limit meets them.
 const WINDOWS: usize = 5;
 
+/// A window counts for a limit as no less than this part of the smoothed rate, per cent. What is below was
+/// a stall of one window, and a limit reckoned with it would accept as many times too much in the next.
+const WINDOW_LEAST_PERCENT: u64 = 50;
+
 /// Follows the bandwidth from sample to sample. Bytes per second; zero while unknown.
+///
+/// Where pages are zero the link is idle: QEMU sends 9 bytes for each (`save_zero_page`, QEMU
+/// `migration/ram.c`), so that a window measures how fast memory is scanned. Looks between which much more
+/// memory was done than bytes were sent say nothing of the link.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bandwidth {
     smooth: u64,
     windows: [u64; WINDOWS],
     next: usize,
     from: Option<Sample>,
+    last: Option<Sample>,
 }
 
 impl Bandwidth {
     /// Takes one sample in.
     pub fn update(&mut self, sample: &Sample) {
+        let last = self.last.replace(*sample);
+        if last.is_some_and(|last| is_zero_pages(&last, sample)) {
+            self.from = Some(*sample);
+            return;
+        }
         if sample.window_bytes_per_s > 0 {
             self.windows[self.next % WINDOWS] = sample.window_bytes_per_s;
             self.next = (self.next + 1) % WINDOWS;
@@ -55,12 +69,14 @@ impl Bandwidth {
         }
     }
 
-    /// The lowest rate that QEMU has measured lately: a limit reckoned with it holds in each of those
-    /// windows. Falls back to the smoothed rate.
+    /// The lowest rate that QEMU has measured lately, stalls apart: a limit reckoned with it holds in each of
+    /// those windows. Falls back to the smoothed rate.
     #[must_use]
     pub fn lowest_window(&self) -> u64 {
         let lowest = self.windows.iter().copied().filter(|&w| w > 0).min();
-        lowest.unwrap_or(self.smooth)
+        lowest.map_or(self.smooth, |lowest| {
+            lowest.max(self.smooth / 100 * WINDOW_LEAST_PERCENT)
+        })
     }
 
     /// The middle one of the rates that QEMU has measured lately: where the first of them are of another
@@ -78,6 +94,13 @@ impl Bandwidth {
     fn newest(&self) -> u64 {
         self.windows[(self.next + WINDOWS - 1) % WINDOWS]
     }
+}
+
+/// Whether most of the memory done between two looks was zero pages: twice the bytes that were sent.
+fn is_zero_pages(last: &Sample, now: &Sample) -> bool {
+    let sent = now.processed_bytes.saturating_sub(last.processed_bytes);
+    let done = last.remaining_bytes.saturating_sub(now.remaining_bytes);
+    now.iteration == last.iteration && done / 2 > sent
 }
 
 /// `bytes` in `span` as bytes per second; zero for no span.
@@ -154,6 +177,33 @@ mod tests {
         assert_eq!(bandwidth.smooth(), 0);
         bandwidth.update(&sample(0, 0, 7));
         assert_eq!((bandwidth.smooth(), bandwidth.lowest_window()), (7, 7));
+    }
+
+    #[test]
+    fn zero_pages_tell_nothing_of_the_link() {
+        let mut bandwidth = Bandwidth::default();
+        let look = |n: u64, sent: u64, left: u64, window| Sample {
+            remaining_bytes: left,
+            ..sample(n * 100, sent, window)
+        };
+        (0..20).for_each(|n| {
+            bandwidth.update(&look(n, n * 10_000_000, 9_000_000_000 - n * 10_000_000, 100_000_000));
+        });
+        (20..60).for_each(|n| {
+            let left = 8_000_000_000 - (n - 20) * 200_000_000;
+            bandwidth.update(&look(n, 190_000_000 + n * 1000, left, 10_000));
+        });
+        assert_eq!(bandwidth.smooth(), 100_000_000);
+        assert_eq!(bandwidth.lowest_window(), 100_000_000);
+    }
+
+    #[test]
+    fn a_stalled_window_is_no_base_for_a_limit() {
+        let mut bandwidth = Bandwidth::default();
+        (0..20).for_each(|n| bandwidth.update(&sample(n * 100, n * 10_000_000, 100_000_000)));
+        bandwidth.update(&sample(2000, 191_000_000, 1_000_000));
+        let base = bandwidth.lowest_window();
+        assert!((45_000_000..=50_000_000).contains(&base), "{base}");
     }
 
     #[test]

@@ -136,8 +136,10 @@ impl Adaptive {
             refuted: false,
             waited: 0,
             quiet_for: 0,
+            // Until the bandwidth is known: in its first window, QEMU's default of 300 ms lets a small guest
+            // go in the midst of its first round.
             decision: Decision {
-                accept_bytes: None,
+                accept_bytes: Some(0),
                 cause: Cause::FirstRound,
             },
             margin_percent: MARGIN_PERCENT,

@@ -203,13 +203,13 @@ fn a_costly_slowdown_goes_at_once_and_a_free_one_still_ends() {
 }
 
 #[test]
-fn before_the_first_sync_only_the_floor_is_accepted() {
+fn before_the_first_sync_nothing_is_accepted_and_then_the_floor() {
     let mut law = Adaptive::new(Slowdown::DEFAULT);
     let unknown = law.decide(&View::default());
     assert_eq!(
         unknown,
         Decision {
-            accept_bytes: None,
+            accept_bytes: Some(0),
             cause: Cause::FirstRound
         }
     );
