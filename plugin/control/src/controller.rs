@@ -206,7 +206,8 @@ impl<L: Law> Controller<L> {
         let decision = self.law.decide(&View {
             round,
             bytes_per_s: self.bandwidth.smooth(),
-            phases: self.activity.has_phases(),
+            remaining_bytes: sample.remaining_bytes,
+            phases: self.activity.phases(),
             idle_round: round.and_then(|_| self.activity.end_round()),
         });
         self.publish_decision(sample.at, decision, round.is_some(), publisher);

@@ -4,6 +4,6 @@ mod activity;
 mod bandwidth;
 mod round;
 
-pub use activity::Activity;
+pub use activity::{Activity, Phases};
 pub use bandwidth::Bandwidth;
 pub use round::{Round, Rounds};

@@ -2,13 +2,14 @@
 //! stops.
 
 mod adaptive;
+mod foresight;
 mod reservation;
 mod stock;
 
 pub use adaptive::{Adaptive, Slowdown};
 pub use stock::Stock;
 
-use crate::estimate::Round;
+use crate::estimate::{Phases, Round};
 use crate::event::Cause;
 
 /// What a law may know at one look.
@@ -18,8 +19,10 @@ pub struct View {
     pub round: Option<Round>,
     /// The bandwidth of pre-copy, bytes per second; zero while unknown.
     pub bytes_per_s: u64,
-    /// Whether the guest's processors have been busy and idle by turns so far.
-    pub phases: bool,
+    /// What is left of the last sync, bytes: true right after one alone.
+    pub remaining_bytes: u64,
+    /// What the guest's processors show of its phases, if they have been busy and idle by turns so far.
+    pub phases: Option<Phases>,
     /// With a round: whether the guest was idle throughout, where that is known.
     pub idle_round: Option<bool>,
 }

@@ -33,4 +33,13 @@ impl Timestamp {
                 .saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
         )
     }
+
+    /// The moment `span` earlier, the clock's zero if that is before it.
+    #[must_use]
+    pub fn before(self, span: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
+        )
+    }
 }

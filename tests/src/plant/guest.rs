@@ -58,6 +58,7 @@ pub struct Writer {
     pub(super) phases: Vec<(Duration, Access)>,
     pub(super) into: Duration,
     pub(super) address: Option<u64>,
+    pub(super) spins: bool,
 }
 
 impl Writer {
@@ -100,6 +101,7 @@ impl Writer {
             phases: phases.into_iter().collect(),
             into: Duration::ZERO,
             address: None,
+            spins: false,
         }
     }
 
@@ -118,10 +120,22 @@ impl Writer {
         }
     }
 
+    /// The same, busy all the time: what waits, spins.
+    #[must_use]
+    pub fn spinning(self) -> Self {
+        Self {
+            spins: true,
+            ..self
+        }
+    }
+
     /// How long this program has kept a processor busy when it has run for `span`: all of a phase that
     /// rewrites flat out, none of any other, whose writes leave it waiting most of the time.
     #[must_use]
     pub fn busy(&self, span: Duration) -> Duration {
+        if self.spins {
+            return span;
+        }
         let period: Duration = self
             .phases
             .iter()

@@ -3,14 +3,23 @@
 //! Memory is seen at syncs alone, which may be seconds apart; CPU time can be read at any look. A program
 //! that computes, exchanges and writes checkpoints is busy and idle by turns, and its memory changes
 //! with that. A guest that is busy all the time (or spins while it waits) tells nothing.
+//!
+//! ```text
+//!   busy  ####----####----##        range: the least and the most busy half second
+//!             ^--- ^  idle for      spells: how long the last whole busy and idle ones lasted
+//! ```
 
 use core::time::Duration;
 
 use crate::sample::Sample;
+use crate::time::Timestamp;
 
 /// The span over which CPU time is divided by time. The kernel counts it in ticks of 10 ms
 /// (`/proc/PID/task/TID/stat`), so that half a second is true to a fiftieth.
 const SPAN: Duration = Duration::from_millis(500);
+
+/// The least span that says whether the guest is busy now: true to a tenth.
+const INSTANT: Duration = Duration::from_millis(90);
 
 /// A guest has phases if its least busy half second is below this part of its busiest, per cent. A third:
 /// a host whose processors are shared takes less than that from a guest that is always busy.
@@ -19,18 +28,49 @@ const PHASES_BELOW_PERCENT: u64 = 33;
 /// A moment and the CPU time used by then.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
-    sample: Sample,
+    at: Timestamp,
     vcpu_time_ns: u64,
+}
+
+/// What the processors show of the guest's phases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Phases {
+    /// Whether the guest idles now.
+    pub idle: bool,
+    /// For how long it has been so, at least.
+    pub age: Duration,
+    /// How long the last busy spell was; none if none has ended.
+    pub busy_span: Option<Duration>,
+    /// How long the last idle spell was; none if none has ended.
+    pub idle_span: Option<Duration>,
+    /// For how long it was busy in the present round.
+    pub busy_in_round: Duration,
+}
+
+/// Being busy or idle, without a break.
+#[derive(Clone, Copy, Debug)]
+struct Spell {
+    idle: bool,
+    since: Timestamp,
+    /// Whether its begin was seen.
+    whole: bool,
+    /// Since when the looks say otherwise; one look is no end.
+    doubted: Option<Timestamp>,
 }
 
 /// Follows how busy the guest is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Activity {
+    first: Option<Timestamp>,
     from: Option<Mark>,
     now: Option<Mark>,
     /// The busiest look of the present round, thousandths of a processor.
     peak: u64,
     range: Option<(u64, u64)>,
+    spell: Option<Spell>,
+    busy_span: Option<Duration>,
+    idle_span: Option<Duration>,
+    busy_in_round: Duration,
 }
 
 impl Activity {
@@ -40,122 +80,130 @@ impl Activity {
             return;
         };
         let mark = Mark {
-            sample: *sample,
+            at: sample.at,
             vcpu_time_ns,
         };
-        if let Some(before) = self.now.replace(mark) {
-            self.peak = self.peak.max(busy(&before, &mark));
-        }
-        let from = *self.from.get_or_insert(mark);
-        if sample.at.since(from.sample.at) < SPAN {
+        self.first.get_or_insert(mark.at);
+        self.widen(&mark);
+        let Some(before) = self.now else {
+            self.now = Some(mark);
+            return;
+        };
+        if mark.at.since(before.at) < INSTANT {
             return;
         }
-        let busy = busy(&from, &mark);
-        let (low, high) = self.range.unwrap_or((busy, busy));
-        self.range = Some((low.min(busy), high.max(busy)));
-        self.from = Some(mark);
+        self.now = Some(mark);
+        let busy = busy(&before, &mark);
+        self.peak = self.peak.max(busy);
+        self.follow(before.at, mark.at, busy);
     }
 
-    /// Whether the guest has been busy and idle by turns.
+    /// What there is to know of the guest's phases; none while it shows none.
     #[must_use]
-    pub fn has_phases(&self) -> bool {
-        self.range.is_some_and(|(low, high)| {
-            u128::from(low) * 100 < u128::from(high) * u128::from(PHASES_BELOW_PERCENT)
+    pub fn phases(&self) -> Option<Phases> {
+        let (spell, now) = (self.spell?, self.now?);
+        Some(Phases {
+            idle: spell.idle,
+            age: now.at.since(spell.since),
+            busy_span: self.busy_span,
+            idle_span: self.idle_span,
+            busy_in_round: self.busy_in_round,
         })
     }
 
     /// Ends a round; whether the guest idled throughout it, each look within a quarter of its range. On
     /// the whole would not do: a tenth of a second is enough to rewrite all. None if that is not known.
     pub fn end_round(&mut self) -> Option<bool> {
+        self.busy_in_round = Duration::ZERO;
         let (low, high) = self.range?;
         let peak = core::mem::take(&mut self.peak);
         Some(peak <= low.saturating_add((high - low) / 4))
+    }
+
+    fn has_phases(&self) -> bool {
+        self.range.is_some_and(|(low, high)| {
+            u128::from(low) * 100 < u128::from(high) * u128::from(PHASES_BELOW_PERCENT)
+        })
+    }
+
+    fn widen(&mut self, mark: &Mark) {
+        let from = *self.from.get_or_insert(*mark);
+        if mark.at.since(from.at) < SPAN {
+            return;
+        }
+        let busy = busy(&from, mark);
+        let (low, high) = self.range.unwrap_or((busy, busy));
+        self.range = Some((low.min(busy), high.max(busy)));
+        self.from = Some(*mark);
+    }
+
+    /// Takes in that the guest was so busy between two looks.
+    fn follow(&mut self, from: Timestamp, to: Timestamp, busy: u64) {
+        let Some((low, high)) = self.range.filter(|_| self.has_phases()) else {
+            self.busy_in_round += to.since(from);
+            return;
+        };
+        let idle = busy < low.midpoint(high);
+        if !idle {
+            self.busy_in_round += to.since(from);
+        }
+        let Some(spell) = &mut self.spell else {
+            self.begin(idle, from);
+            return;
+        };
+        if spell.idle == idle {
+            spell.doubted = None;
+        } else if let Some(since) = spell.doubted {
+            self.turn(since);
+        } else {
+            spell.doubted = Some(from);
+        }
+    }
+
+    /// The first spell that is known for one, half a second after it began; what was before was the other.
+    fn begin(&mut self, idle: bool, at: Timestamp) {
+        let first = self.first.unwrap_or(at);
+        self.spell = Some(Spell {
+            idle: !idle,
+            since: first,
+            whole: false,
+            doubted: None,
+        });
+        self.turn(at.before(SPAN).max(first));
+        if idle {
+            self.busy_in_round = self.busy_in_round.saturating_sub(SPAN);
+        }
+    }
+
+    fn turn(&mut self, at: Timestamp) {
+        let Some(old) = self.spell else {
+            return;
+        };
+        let span = at.since(old.since);
+        let known = if old.idle {
+            &mut self.idle_span
+        } else {
+            &mut self.busy_span
+        };
+        // One whose begin was not seen lasted longer than this.
+        if old.whole || known.is_none_or(|known| known < span) {
+            *known = Some(span);
+        }
+        self.spell = Some(Spell {
+            idle: !old.idle,
+            since: at,
+            whole: true,
+            doubted: None,
+        });
     }
 }
 
 /// How busy the guest was between two marks: thousandths of one processor.
 fn busy(from: &Mark, to: &Mark) -> u64 {
     let used = to.vcpu_time_ns.saturating_sub(from.vcpu_time_ns);
-    let span = to.sample.at.since(from.sample.at).as_nanos().max(1);
+    let span = to.at.since(from.at).as_nanos().max(1);
     u64::try_from(u128::from(used) * 1000 / span).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::time::Timestamp;
-
-    /// Looks every 100 ms at a guest that is so busy, per cent, in each of those.
-    fn seen(percents: impl IntoIterator<Item = u64>) -> Activity {
-        let (mut activity, mut used) = (Activity::default(), 0);
-        for (n, percent) in percents.into_iter().enumerate() {
-            let at = Timestamp::from_nanos(n as u64 * 100_000_000);
-            activity.update(&Sample {
-                at,
-                vcpu_time_ns: Some(used),
-                ..Sample::default()
-            });
-            used += percent * 1_000_000;
-        }
-        activity
-    }
-
-    #[test]
-    fn busy_and_idle_by_turns_is_phases() {
-        assert!(seen((0..60).map(|n| if n < 30 { 100 } else { 10 })).has_phases());
-        assert!(!seen((0..60).map(|n| if n % 2 == 0 { 100 } else { 70 })).has_phases());
-        assert!(!seen(core::iter::repeat_n(100, 60)).has_phases());
-        assert!(!seen(core::iter::repeat_n(0, 60)).has_phases());
-        assert!(!Activity::default().has_phases());
-    }
-
-    #[test]
-    fn a_dip_of_a_tenth_of_a_second_is_no_phase() {
-        assert!(!seen((0..60).map(|n| if n == 33 { 0 } else { 100 })).has_phases());
-    }
-
-    #[test]
-    fn a_round_is_idle_if_it_was_throughout() {
-        let mut activity = seen((0..20).map(|n| if n < 10 { 100 } else { 0 }));
-        assert_eq!(activity.end_round(), Some(false));
-        let mut look = |n: u64, used_ms: u64| {
-            let at = Timestamp::from_nanos(n * 100_000_000);
-            let vcpu_time_ns = Some(1_000_000_000 + used_ms * 1_000_000);
-            activity.update(&Sample {
-                at,
-                vcpu_time_ns,
-                ..Sample::default()
-            });
-            activity
-        };
-        assert_eq!(look(20, 0).end_round(), Some(true));
-        look(21, 0);
-        look(22, 50);
-        assert_eq!(
-            look(40, 50).end_round(),
-            Some(false),
-            "half of one look was busy"
-        );
-        assert_eq!(Activity::default().end_round(), None);
-    }
-
-    #[test]
-    fn nothing_overflows() {
-        let mut activity = Activity::default();
-        for at in [0, 1, u64::MAX, 5] {
-            let at = Timestamp::from_nanos(at);
-            activity.update(&Sample {
-                at,
-                vcpu_time_ns: Some(u64::MAX - 1),
-                ..Sample::default()
-            });
-            activity.update(&Sample {
-                at,
-                vcpu_time_ns: Some(0),
-                ..Sample::default()
-            });
-            activity.end_round();
-        }
-        assert!(!activity.has_phases() || activity.range.is_some());
-    }
-}
+mod tests;

@@ -187,7 +187,12 @@ mod tests {
             ..sample(n * 100, sent, window)
         };
         (0..20).for_each(|n| {
-            bandwidth.update(&look(n, n * 10_000_000, 9_000_000_000 - n * 10_000_000, 100_000_000));
+            bandwidth.update(&look(
+                n,
+                n * 10_000_000,
+                9_000_000_000 - n * 10_000_000,
+                100_000_000,
+            ));
         });
         (20..60).for_each(|n| {
             let left = 8_000_000_000 - (n - 20) * 200_000_000;

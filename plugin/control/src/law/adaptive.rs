@@ -23,7 +23,8 @@
 
 use core::time::Duration;
 
-use super::reservation::{HOPE_BLIND, HOPE_EVIDENT, ROUND, Seen};
+use super::foresight::{Best, Left, Outlook};
+use super::reservation::{HOPE, ROUND, Seen};
 use super::{Decision, Law, View};
 use crate::estimate::Round;
 use crate::event::Cause;
@@ -76,13 +77,14 @@ pub struct Adaptive {
     slowdown: Slowdown,
     before: Option<Round>,
     plateau: Seen,
-    hope: u64,
     /// A round in which the guest idled left as much as any: idling says nothing of this guest's memory.
     refuted: bool,
     /// For how long the plateau has been waited on, in thousandths of a round.
     waited: u64,
     /// For how long the guest has been quieter than the plateau, as bytes the link could send.
     quiet_for: u64,
+    /// What is accepted while a quiet round runs, bytes.
+    until: u64,
     decision: Decision,
     margin_percent: u64,
 }
@@ -110,7 +112,12 @@ impl Look {
             .filter(|_| round.syncs == 1)
             .map_or(0, |b| b.remaining_bytes.saturating_sub(round.sent_bytes));
         let fresh = remaining.saturating_sub(unsent);
-        let span = in_span(bytes_per_s, round.duration).max(1);
+        // A round of dirty pages shows what the link carries; the first one sends zero pages, too.
+        let rate = match before {
+            Some(_) if round.syncs == 1 => round.bytes_per_s(),
+            _ => bytes_per_s,
+        };
+        let span = in_span(rate, round.duration).max(1);
         // Where syncs were missed, the time of one round is the part that one has of them.
         let one = (span / round.syncs.max(1)).max(1);
         let next = scale(fresh, remaining, one).min(remaining);
@@ -132,10 +139,10 @@ impl Adaptive {
             slowdown,
             before: None,
             plateau: Seen::new(),
-            hope: HOPE_BLIND,
             refuted: false,
             waited: 0,
             quiet_for: 0,
+            until: 0,
             // Until the bandwidth is known: in its first window, QEMU's default of 300 ms lets a small guest
             // go in the midst of its first round.
             decision: Decision {
@@ -154,7 +161,8 @@ impl Adaptive {
         let floor = self.slowdown.of(look.shortest);
         let accept = match cause {
             _ if cause.goes() => with_margin(look.remaining, self.margin_percent),
-            Cause::Waiting => self.probe_bytes(),
+            Cause::Waiting if self.outlook(view).is_none() => self.probe_bytes(),
+            Cause::Quiet => with_margin(self.until, self.margin_percent),
             _ => floor,
         };
         Decision {
@@ -177,20 +185,73 @@ impl Adaptive {
         }
         let quiet = self.see(look);
         self.refuted |= !quiet && view.idle_round == Some(true);
-        self.hope = if view.phases && !self.refuted {
-            HOPE_EVIDENT
-        } else {
-            HOPE_BLIND
+        self.until = 0;
+        let cause = match self.outlook(view) {
+            Some(outlook) => self.with_foresight(&outlook, look, view),
+            None => self.blindly(look, quiet),
         };
+        let spent = self.slowdown.of(self.waited);
+        match cause {
+            Cause::Waiting if spent >= ROUND => Cause::Patience,
+            // A quiet that never ends in anything is followed no longer than that again.
+            Cause::Quiet if spent >= 2 * ROUND => Cause::Patience,
+            cause => cause,
+        }
+    }
+
+    /// What the guest's processors tell of the time to come, if they are to be believed.
+    fn outlook(&self, view: &View) -> Option<Outlook> {
+        let phases = view.phases.filter(|_| !self.refuted)?;
+        Some(Outlook::new(&phases, view.bytes_per_s))
+    }
+
+    fn with_foresight(&mut self, outlook: &Outlook, look: &Look, view: &View) -> Cause {
+        let idled = view.idle_round == Some(true);
+        let left = Left {
+            remaining: look.remaining,
+            busy: self.plateau.highest(),
+            // Between the least that a shorter round leaves, and all that this one dirtied.
+            dirtied: if idled {
+                look.next.midpoint(look.fresh)
+            } else {
+                0
+            },
+            shortest: look.shortest,
+        };
+        match outlook.best(&left, |bytes| self.slowdown.of(bytes)) {
+            Best::Go => Cause::Reservation,
+            Best::Wait => Cause::Waiting,
+            Best::Run(until) => {
+                self.until = until;
+                Cause::Quiet
+            }
+        }
+    }
+
+    fn blindly(&self, look: &Look, quiet: bool) -> Cause {
         if quiet && self.quiet_pays(look) {
             Cause::Quiet
         } else if look.remaining <= self.reservation_bytes() {
             Cause::Reservation
-        } else if self.slowdown.of(self.waited) >= ROUND {
-            Cause::Patience
         } else {
             Cause::Waiting
         }
+    }
+
+    /// The guest has turned idle in the midst of a round: what it dirtied before must be found, for there is
+    /// quiet to send it in. A limit just above what is left makes QEMU sync, and it goes on if the sync
+    /// finds more; which is sure if what was dirtied since the last sync is more.
+    fn turned_idle(&self, view: &View) -> Option<Decision> {
+        let phases = view.phases.filter(|phases| phases.idle)?;
+        let outlook = self.outlook(view)?;
+        let dirtied = in_span(view.bytes_per_s, phases.busy_in_round).min(self.plateau.highest());
+        let accept = with_margin(view.remaining_bytes, MARGIN_PERCENT);
+        let worth =
+            outlook.now() >= view.remaining_bytes && dirtied > with_margin(accept, MARGIN_PERCENT);
+        worth.then_some(Decision {
+            accept_bytes: Some(accept),
+            cause: Cause::Quiet,
+        })
     }
 
     /// Takes a round of the plateau in; says whether the guest has turned quieter than the plateau is.
@@ -228,7 +289,7 @@ impl Adaptive {
     /// What is left that is worth taking, and what going on is worth.
     fn reservation_bytes(&self) -> u64 {
         self.plateau
-            .reservation_bytes(self.slowdown.of(self.plateau.mean()), self.hope)
+            .reservation_bytes(self.slowdown.of(self.plateau.mean()), HOPE)
     }
 
     /// What is accepted while waiting: part of the plateau, but nothing that is not worth taking.
@@ -276,6 +337,8 @@ impl Law for Adaptive {
     fn decide(&mut self, view: &View) -> Decision {
         if let Some(round) = &view.round {
             self.decision = self.at_sync(round, view);
+        } else if self.decision.cause == Cause::Waiting {
+            self.decision = self.turned_idle(view).unwrap_or(self.decision);
         } else if self.decision.cause == Cause::FirstRound && view.bytes_per_s > 0 {
             let shortest = in_span(view.bytes_per_s, ROUND_MIN);
             self.decision.accept_bytes = Some(self.slowdown.of(shortest));
@@ -288,12 +351,12 @@ fn with_margin(bytes: u64, percent: u64) -> u64 {
     scale(bytes, 100 + percent, 100)
 }
 
-fn in_span(bytes_per_s: u64, span: Duration) -> u64 {
-    let bytes = u128::from(bytes_per_s) * span.as_nanos() / 1_000_000_000;
+pub(super) fn in_span(bytes_per_s: u64, span: Duration) -> u64 {
+    let bytes = u128::from(bytes_per_s).saturating_mul(span.as_nanos()) / 1_000_000_000;
     u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
-fn scale(bytes: u64, by: u64, of: u64) -> u64 {
+pub(super) fn scale(bytes: u64, by: u64, of: u64) -> u64 {
     u64::try_from(u128::from(bytes) * u128::from(by) / u128::from(of.max(1))).unwrap_or(u64::MAX)
 }
 

@@ -1,0 +1,124 @@
+use super::*;
+
+/// Looks every 100 ms at a guest that is so busy, per cent, in each of those.
+fn seen(percents: impl IntoIterator<Item = u64>) -> Activity {
+    let (mut activity, mut used) = (Activity::default(), 0);
+    for (n, percent) in percents.into_iter().enumerate() {
+        look(&mut activity, n as u64, used);
+        used += percent * 1_000_000;
+    }
+    activity
+}
+
+/// The `n`th look; milliseconds of CPU time are nanoseconds here.
+fn look(activity: &mut Activity, n: u64, vcpu_time_ns: u64) {
+    activity.update(&Sample {
+        at: Timestamp::from_nanos(n * 100_000_000),
+        vcpu_time_ns: Some(vcpu_time_ns),
+        ..Sample::default()
+    });
+}
+
+#[test]
+fn busy_and_idle_by_turns_is_phases() {
+    let phases = |percents: &mut dyn Iterator<Item = u64>| seen(percents).phases();
+    assert!(phases(&mut (0..60).map(|n| if n < 30 { 100 } else { 10 })).is_some());
+    assert!(phases(&mut (0..60).map(|n| if n % 2 == 0 { 100 } else { 70 })).is_none());
+    assert!(phases(&mut core::iter::repeat_n(100, 60)).is_none());
+    assert!(phases(&mut core::iter::repeat_n(0, 60)).is_none());
+    assert!(Activity::default().phases().is_none());
+}
+
+#[test]
+fn a_dip_of_a_tenth_of_a_second_is_no_phase() {
+    let dipped = seen((0..60).map(|n| if n == 33 { 0 } else { 100 }));
+    assert!(dipped.phases().is_none());
+}
+
+/// A spell's begin is known to a look.
+fn near(found: Option<Duration>, ms: u64) -> bool {
+    found.is_some_and(|found| {
+        found.abs_diff(Duration::from_millis(ms)) <= Duration::from_millis(200)
+    })
+}
+
+#[test]
+fn spells_are_as_long_as_they_were() {
+    // 2 s busy, 1 s idle, and again; 500 ms into the third idle spell.
+    let activity = seen((0..86).map(|n| if n % 30 < 20 { 100 } else { 0 }));
+    let phases = activity.phases().expect("phases");
+    assert!(phases.idle);
+    assert!(near(phases.busy_span, 2000), "{phases:?}");
+    assert!(near(phases.idle_span, 1000), "{phases:?}");
+    assert!(near(Some(phases.age), 500), "{phases:?}");
+}
+
+#[test]
+fn the_first_spell_counts_as_long_as_it_was_seen() {
+    let phases = seen((0..40).map(|n| if n < 20 { 100 } else { 0 })).phases();
+    let phases = phases.expect("phases");
+    assert!(near(phases.busy_span, 2000), "{phases:?}");
+    assert_eq!(phases.idle_span, None);
+    assert!(near(Some(phases.age), 2000), "{phases:?}");
+}
+
+#[test]
+fn one_odd_look_does_not_end_a_spell() {
+    let phases = seen((0..80).map(|n| {
+        if (20..40).contains(&n) || n == 60 {
+            0
+        } else {
+            100
+        }
+    }));
+    let phases = phases.phases().expect("phases");
+    assert!(!phases.idle);
+    assert!(near(Some(phases.age), 3900), "{phases:?}");
+}
+
+#[test]
+fn what_was_busy_in_a_round_is_counted_anew_with_each() {
+    let mut activity = seen((0..40).map(|n| if n < 20 { 100 } else { 0 }));
+    assert!(near(
+        activity.phases().map(|phases| phases.busy_in_round),
+        2000
+    ));
+    activity.end_round();
+    assert_eq!(
+        activity.phases().map(|phases| phases.busy_in_round),
+        Some(Duration::ZERO)
+    );
+}
+
+#[test]
+fn a_round_is_idle_if_it_was_throughout() {
+    let mut activity = seen((0..20).map(|n| if n < 10 { 100 } else { 0 }));
+    assert_eq!(activity.end_round(), Some(false));
+    look(&mut activity, 20, 1_000_000_000);
+    assert_eq!(activity.end_round(), Some(true));
+    look(&mut activity, 21, 1_000_000_000);
+    look(&mut activity, 22, 1_050_000_000);
+    look(&mut activity, 40, 1_050_000_000);
+    assert_eq!(
+        activity.end_round(),
+        Some(false),
+        "half of one look was busy"
+    );
+    assert_eq!(Activity::default().end_round(), None);
+}
+
+#[test]
+fn nothing_overflows() {
+    let mut activity = Activity::default();
+    for at in [0, 1, u64::MAX, 5, u64::MAX] {
+        for vcpu_time_ns in [u64::MAX - 1, 0] {
+            activity.update(&Sample {
+                at: Timestamp::from_nanos(at),
+                vcpu_time_ns: Some(vcpu_time_ns),
+                ..Sample::default()
+            });
+            activity.end_round();
+        }
+    }
+    assert!(activity.phases().is_none() || activity.range.is_some());
+}

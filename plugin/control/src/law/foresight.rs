@@ -1,0 +1,184 @@
+//! What is to be expected of a guest whose processors show its phases.
+//!
+//! Everything is in bytes that the link could send, as the pause is. With R left, a share delta lost while
+//! pre-copy runs, and a quiet spell in which S can be sent:
+//!
+//! ```text
+//!   go now        R
+//!   run           delta S + (R - S) + what is dirtied meanwhile       S = the rest of this idle spell
+//!   wait          delta (w + S) + (H - S)                             S = a whole idle spell, w until it begins
+//! ```
+//! H is what the busy guest leaves. The cheapest is taken, and judged anew at the next sync.
+
+use core::time::Duration;
+
+use super::adaptive::{in_span, scale};
+use crate::estimate::Phases;
+
+/// How much of a spell is counted upon, per cent: it takes a look or two to see it begin, and periods vary.
+const COUNTED_PERCENT: u64 = 80;
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Best {
+    /// Stop the guest.
+    Go,
+    /// Send on, in the quiet that there is, until no more than this is left.
+    Run(u64),
+    /// Wait for the next quiet spell.
+    Wait,
+}
+
+/// The present and the next quiet spell, as bytes that the link can send.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outlook {
+    /// What the rest of this idle spell is good for; zero if the guest is busy.
+    now: u64,
+    /// How long it is to the begin of the next one.
+    until: u64,
+    /// What the next one is good for.
+    next: u64,
+}
+
+/// What one round left.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    /// R.
+    pub(super) remaining: u64,
+    /// What the busy guest leaves: H.
+    pub(super) busy: u64,
+    /// What is dirtied in a quiet round, as far as one was seen.
+    pub(super) dirtied: u64,
+    /// What the shortest round sends: less than that is not worth one.
+    pub(super) shortest: u64,
+}
+
+impl Outlook {
+    pub(super) fn new(phases: &Phases, bytes_per_s: u64) -> Self {
+        let rest = in_span(bytes_per_s, rest_of_spell(phases));
+        let whole = |span: Option<Duration>| in_span(bytes_per_s, span.unwrap_or(phases.age));
+        let counted = |bytes| scale(bytes, COUNTED_PERCENT, 100);
+        let next = counted(whole(phases.idle_span));
+        if phases.idle {
+            let until = rest.saturating_add(whole(phases.busy_span));
+            let now = counted(rest);
+            return Self { now, until, next };
+        }
+        Self {
+            now: 0,
+            until: rest,
+            next,
+        }
+    }
+
+    /// What the rest of this idle spell is good for.
+    pub(super) fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// The cheapest thing to do, where a share `of` of bytes is lost.
+    pub(super) fn best(&self, left: &Left, of: impl Fn(u64) -> u64) -> Best {
+        let sent = left.remaining.min(self.now);
+        let run = of(sent.max(left.shortest))
+            .saturating_add(left.remaining - sent)
+            .saturating_add(left.dirtied);
+        let next = left.busy.min(self.next);
+        let wait = of(self.until.saturating_add(next)).saturating_add(left.busy - next);
+        let go = left.remaining;
+        if sent > 0 && run < go && run <= wait {
+            Best::Run(left.remaining - sent)
+        } else if wait < go {
+            Best::Wait
+        } else {
+            Best::Go
+        }
+    }
+}
+
+/// How much longer the present spell will be: as the last of its kind was. One that is overdue, or the first
+/// of its kind, has the median of Lindy's law: as long again as it is over its time, or old.
+fn rest_of_spell(phases: &Phases) -> Duration {
+    let last = if phases.idle {
+        phases.idle_span
+    } else {
+        phases.busy_span
+    };
+    last.map_or(phases.age, |last| last.abs_diff(phases.age))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: u64 = 100;
+
+    fn phases(idle: bool, age_s: u64) -> Phases {
+        Phases {
+            idle,
+            age: Duration::from_secs(age_s),
+            busy_span: Some(Duration::from_secs(10)),
+            idle_span: Some(Duration::from_secs(20)),
+            busy_in_round: Duration::ZERO,
+        }
+    }
+
+    fn best(phases: &Phases, remaining: u64) -> Best {
+        let left = Left {
+            remaining,
+            busy: 1000,
+            dirtied: 0,
+            shortest: 10,
+        };
+        Outlook::new(phases, RATE).best(&left, |bytes| bytes / 10)
+    }
+
+    #[test]
+    fn in_the_quiet_all_is_sent_or_as_much_as_there_is_time_for() {
+        // 5 s into 20 s of quiet, of what is left four fifths count: 1200.
+        assert_eq!(best(&phases(true, 5), 1000), Best::Run(0));
+        // 19 s into it: 80 of 300, for the next is 11 s off and costs more than 300 over.
+        assert_eq!(best(&phases(true, 19), 200), Best::Run(120));
+        assert_eq!(best(&phases(true, 19), 1000), Best::Wait);
+    }
+
+    #[test]
+    fn the_next_quiet_is_waited_for_if_it_is_worth_it() {
+        // 9 s into 10 s: (100 + 1000) / 10 against what is left.
+        assert_eq!(best(&phases(false, 9), 1000), Best::Wait);
+        assert_eq!(best(&phases(false, 9), 100), Best::Go);
+        let long = Phases {
+            busy_span: Some(Duration::from_secs(120)),
+            ..phases(false, 0)
+        };
+        assert_eq!(best(&long, 1000), Best::Go);
+    }
+
+    #[test]
+    fn what_is_overdue_is_expected_to_take_as_long_again() {
+        let rest = |age| rest_of_spell(&phases(false, age)).as_secs();
+        assert_eq!((rest(4), rest(10), rest(13)), (6, 0, 3));
+        let first = Phases {
+            busy_span: None,
+            ..phases(false, 7)
+        };
+        assert_eq!(rest_of_spell(&first).as_secs(), 7);
+    }
+
+    #[test]
+    fn nothing_overflows() {
+        let long = Phases {
+            age: Duration::MAX,
+            ..phases(true, 0)
+        };
+        for phases in [long, phases(false, u64::MAX)] {
+            let outlook = Outlook::new(&phases, u64::MAX);
+            let left = Left {
+                remaining: u64::MAX,
+                busy: u64::MAX,
+                dirtied: u64::MAX,
+                shortest: u64::MAX,
+            };
+            outlook.best(&left, |bytes| bytes);
+        }
+    }
+}
