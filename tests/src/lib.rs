@@ -1,5 +1,6 @@
 //! The plant and the rig.
 #![forbid(unsafe_code)]
 
+pub mod draw;
 pub mod plant;
 pub mod rig;
