@@ -19,8 +19,10 @@ const WAITS: &str = r#""kind":"round","iteration":3"#;
 /// The agent has allowed a pause of a second or more: it has decided to go.
 const GOES: &str = r#""type":"outcome".*"downtime_ms":[0-9]{4}.*"error":null"#;
 
+/// A guest that is worth waiting for some rounds: there is time to find it in each phase.
 fn marked() -> Vec<&'static str> {
-    [&SATURATED[..], &["--marked"]].concat()
+    let patient = "<hpc:slowdown percent='3'/>";
+    [&SATURATED[..], &["--marked", patient]].concat()
 }
 
 /// Starts the agent a second after its end.
