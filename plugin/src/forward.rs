@@ -16,7 +16,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::{CommandExt, parent_id};
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, ExitStatus};
+use std::process::{self, Command, ExitStatus, Stdio};
 use std::{fs, io};
 
 /// The environment variable that names the real virsh: a path, or a name to look up on PATH.
@@ -24,6 +24,13 @@ pub const VIRSH_VARIABLE: &str = "VIRSH_HPC_VIRSH";
 
 /// Which process handed over last: its number, after [`WAITS`] if it waits for virsh's end.
 const GUARD_VARIABLE: &str = "VIRSH_HPC_FORWARDED_BY";
+
+/// How often one of us has handed over on the way to this process.
+const DEPTH_VARIABLE: &str = "VIRSH_HPC_FORWARDS";
+
+/// More than anybody nests virsh in virsh: a circle in which a program stands between the two, such as
+/// timeout, which no process number tells.
+const DEPTH_MAX: u32 = 16;
 
 /// Marks a process that started virsh as its child.
 const WAITS: &str = "waits:";
@@ -96,6 +103,16 @@ pub fn run_virsh<S: AsRef<OsStr>>(args: &[S]) -> Result<ExitStatus, ForwardError
     start_virsh(args, &format!("{WAITS}{}", process::id()), Command::status)
 }
 
+/// What the real virsh prints; what it says on stderr is dropped, and it is given nothing to read.
+///
+/// # Errors
+///
+/// There is no virsh, or it cannot be started, or it leads back here.
+pub fn ask_virsh<S: AsRef<OsStr>>(args: &[S]) -> Result<Vec<u8>, ForwardError> {
+    let ask = |virsh: &mut Command| virsh.stdin(Stdio::null()).stderr(Stdio::null()).output();
+    start_virsh(args, &format!("{WAITS}{}", process::id()), ask).map(|output| output.stdout)
+}
+
 /// Becomes the session, with the arguments this program was given.
 ///
 /// # Errors
@@ -120,13 +137,15 @@ fn start_virsh<S: AsRef<OsStr>, T>(
     guard: &str,
     start: impl Fn(&mut Command) -> io::Result<T>,
 ) -> Result<T, ForwardError> {
-    if is_guarded() {
+    let depth = depth();
+    if is_guarded() || depth >= DEPTH_MAX {
         return Err(ForwardError::Circle);
     }
     let mut refused = None;
     for path in candidates()? {
         let mut virsh = Command::new(&path);
         virsh.arg0("virsh").args(args).env(GUARD_VARIABLE, guard);
+        virsh.env(DEPTH_VARIABLE, (depth + 1).to_string());
         match start(&mut virsh) {
             Ok(started) => return Ok(started),
             // As execvp does: a file that may not be run does not end the search.
@@ -143,6 +162,11 @@ fn start_virsh<S: AsRef<OsStr>, T>(
     Err(refused.unwrap_or_else(|| ForwardError::NoVirsh {
         path: search_path(),
     }))
+}
+
+fn depth() -> u32 {
+    let depth = env::var(DEPTH_VARIABLE);
+    depth.ok().and_then(|depth| depth.parse().ok()).unwrap_or(0)
 }
 
 /// Whether what a process of ours took for virsh became this process, or started it.
@@ -193,7 +217,8 @@ fn candidates() -> Result<Vec<PathBuf>, ForwardError> {
     }
     let name = named.unwrap_or_else(|| "virsh".into());
     let folders = search_path();
-    let found = env::split_paths(&folders).map(|folder| folder.join(&name));
+    // An empty entry is the working directory; a bare name would be searched for in PATH again.
+    let found = env::split_paths(&folders).map(|folder| Path::new(".").join(folder).join(&name));
     Ok(found
         .filter(|path| path.is_file() && !is_own(path))
         .collect())

@@ -56,6 +56,7 @@ pub fn run(args: &[OsString], started: Instant) -> anyhow::Result<ExitCode> {
     match flags::parse(args, virsh)? {
         Invocation::Forward { virsh_args, note } => forward(&virsh_args, note),
         Invocation::Help { virsh_args, .. } => forward(&virsh_args, None),
+        Invocation::Complete(_) => forward(args, None),
         Invocation::Own { globals, words } => own_command(&globals, &words),
         Invocation::Migrate(migrate) => match takeover::decide(&migrate) {
             Whose::Ours(takeover) => migrate::run(*takeover, &migrate, started),

@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use libvirt_hpc_plugin::flags::help::{self, Topic};
 use libvirt_hpc_plugin::flags::own::{self, OwnCommand};
-use libvirt_hpc_plugin::flags::{self, Invocation};
+use libvirt_hpc_plugin::flags::{self, Completion, Invocation};
 use libvirt_hpc_plugin::forward;
 
 fn main() -> ExitCode {
@@ -36,6 +36,7 @@ fn run(args: &[OsString]) -> anyhow::Result<ExitCode> {
         Invocation::Own { words, .. } if words[0] == "hpc-help" => hpc_help(&words),
         Invocation::Own { .. } => never(forward::exec_session(args)?),
         Invocation::Help { virsh_args, topic } => completed_help(&virsh_args, topic),
+        Invocation::Complete(completion) => candidates(&completion),
     }
 }
 
@@ -44,10 +45,14 @@ fn never(replaced: Infallible) -> anyhow::Result<ExitCode> {
     match replaced {}
 }
 
+fn print_help(topic: Topic) -> anyhow::Result<ExitCode> {
+    print(help::text(topic).as_bytes()).context("cannot print the help")
+}
+
 fn hpc_help(words: &[OsString]) -> anyhow::Result<ExitCode> {
     match own::parse(words) {
-        Ok(OwnCommand::HpcHelp(asked)) if asked.migrate => print(Topic::Migrate),
-        Ok(_) => print(Topic::Everything),
+        Ok(OwnCommand::HpcHelp(asked)) if asked.migrate => print_help(Topic::Migrate),
+        Ok(_) => print_help(Topic::Everything),
         Err(error) => Ok(own::report(&error)),
     }
 }
@@ -56,7 +61,7 @@ fn hpc_help(words: &[OsString]) -> anyhow::Result<ExitCode> {
 fn completed_help(virsh_args: &[OsString], topic: Topic) -> anyhow::Result<ExitCode> {
     let status = forward::run_virsh(virsh_args)?;
     if status.success() {
-        return print(topic);
+        return print_help(topic);
     }
     let code = status
         .code()
@@ -66,16 +71,31 @@ fn completed_help(virsh_args: &[OsString], topic: Topic) -> anyhow::Result<ExitC
         .map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-fn print(topic: Topic) -> anyhow::Result<ExitCode> {
+/// Prints virsh's candidates, and ours after them; none at all is a failure. As virsh does, it ends with an
+/// empty line.
+fn candidates(completion: &Completion) -> anyhow::Result<ExitCode> {
+    let asked = completion.virsh_args.as_ref();
+    // Where there is no virsh, or it fails, there are still ours.
+    let theirs = asked.and_then(|args| forward::ask_virsh(args).ok());
+    let theirs = theirs.unwrap_or_default();
+    let theirs = theirs.split(|&byte| byte == b'\n');
+    let mut lines: Vec<&[u8]> = theirs.filter(|line| !line.is_empty()).collect();
+    for ours in completion.ours.iter().map(String::as_bytes) {
+        if !lines.contains(&ours) {
+            lines.push(ours);
+        }
+    }
+    let none = lines.is_empty();
+    lines.extend([&[][..]; 2]);
+    let printed = print(&lines.join(&b'\n')).context("cannot print the candidates")?;
+    Ok(if none { ExitCode::FAILURE } else { printed })
+}
+
+fn print(text: &[u8]) -> io::Result<ExitCode> {
     let mut stdout = io::stdout();
-    let printed = stdout
-        .write_all(help::text(topic).as_bytes())
-        .and_then(|()| stdout.flush());
-    match printed {
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
         // A reader that has seen enough is no mistake.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        printed => printed
-            .context("cannot print the help")
-            .map(|()| ExitCode::SUCCESS),
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+        _ => Ok(ExitCode::SUCCESS),
     }
 }

@@ -151,6 +151,15 @@ impl Opt {
         }
     }
 
+    /// What our help says of it; `None` for an option of virsh's, which has its own.
+    #[must_use]
+    pub const fn help(&self) -> Option<&'static str> {
+        match self.means {
+            Means::Hpc(option) => Some(option.help()),
+            _ => None,
+        }
+    }
+
     /// Whether the option takes a value.
     #[must_use]
     pub const fn takes_value(&self) -> bool {

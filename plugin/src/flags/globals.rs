@@ -51,13 +51,14 @@ pub(super) enum Start {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Takes {
+pub(super) enum Takes {
     Nothing,
     Value,
     MaybeValue,
 }
 
-const LONG: &[(&str, Takes, u8)] = &[
+/// The long options, whether they take a value, and their letters.
+pub(super) const LONG: &[(&str, Takes, u8)] = &[
     ("connect", Takes::Value, b'c'),
     ("debug", Takes::Value, b'd'),
     ("escape", Takes::Value, b'e'),
@@ -89,6 +90,12 @@ pub(super) fn parse(args: &[OsString]) -> Start {
         Ok(rest) if rest == args.len() => Start::Forward,
         Ok(rest) => Start::Command { globals, rest },
     }
+}
+
+/// Reads the arguments up to where the command stands or would come next, and says where; `None` where a value
+/// comes first, or virsh ends before any command.
+pub(super) fn command_at(args: &[OsString], globals: &mut Globals) -> Option<usize> {
+    read(args, globals).ok()
 }
 
 fn read(args: &[OsString], globals: &mut Globals) -> Result<usize, End> {

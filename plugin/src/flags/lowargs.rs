@@ -9,7 +9,7 @@ use super::table;
 use super::words::Word;
 
 /// The prefix of every option of ours.
-const PREFIX: &[u8] = b"--hpc-";
+pub(super) const PREFIX: &[u8] = b"--hpc-";
 
 /// An option of ours, as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,6 +108,18 @@ impl Sorted {
         });
         Ok(())
     }
+}
+
+/// Whether the next word after those of virsh's may be an option: not if it is a value, or comes after `--`.
+pub(super) fn may_go_on_with_option(words: &[Word]) -> bool {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let awaits_value = awaits_value(&word.text);
+        if word.text == b"--" || awaits_value && words.next().is_none() {
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether virsh reads the next word as this one's value.

@@ -14,6 +14,7 @@
 //! exactly that version.
 
 mod checks;
+mod complete;
 mod defs;
 mod error;
 mod globals;
@@ -31,6 +32,7 @@ mod words;
 
 use std::ffi::OsString;
 
+pub use complete::Completion;
 pub use defs::{Opt, Position, Virsh};
 pub use error::UsageError;
 pub use globals::Globals;
@@ -69,6 +71,8 @@ pub enum Invocation {
         /// What we append.
         topic: help::Topic,
     },
+    /// What may come next on a command line: virsh's candidates, and ours.
+    Complete(Completion),
 }
 
 /// One `migrate`, and the way back to plain virsh.
@@ -157,6 +161,10 @@ fn parse_as(args: &[OsString], virsh: Virsh, grammar: Grammar) -> Result<Invocat
     Ok(match command[0].text.as_slice() {
         b"migrate" => return grammar::migrate(globals, &line, command, virsh, grammar),
         b"help" => grammar::help(&line, command),
+        b"complete" if command.get(1).is_some_and(|word| word.text == b"--") => {
+            let words: Vec<_> = command[2..].iter().map(words::Word::to_os_string).collect();
+            Invocation::Complete(complete::complete(globals, &words))
+        }
         name if own::is_name(name) => {
             let words = command.iter().map(words::Word::to_os_string).collect();
             Invocation::Own { globals, words }

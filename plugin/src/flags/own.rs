@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
 use super::values::{self, Deadline, Job, Law};
 
@@ -135,7 +135,7 @@ struct Own {
 }
 
 /// The commands' names, in the order of the help.
-const NAMES: [&str; 6] = [
+pub(super) const NAMES: [&str; 6] = [
     "hpc-policy",
     "hpc-replay",
     "hpc-status",
@@ -171,14 +171,19 @@ pub fn report(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// The help of every command of ours.
-pub(super) fn long_help() -> String {
+/// Every command of ours, ready to be described, in the order of the help.
+#[must_use]
+pub fn commands() -> Vec<Command> {
     let mut own = Own::command();
     own.build();
-    let helps = NAMES.iter().filter_map(|name| {
-        own.find_subcommand_mut(name)
-            .map(|command| command.render_long_help().to_string())
-    });
+    own.get_subcommands().cloned().collect()
+}
+
+/// The help of every command of ours.
+pub(super) fn long_help() -> String {
+    let helps = commands()
+        .into_iter()
+        .map(|mut command| command.render_long_help().to_string());
     helps.collect::<Vec<_>>().join("\n")
 }
 
@@ -276,7 +281,7 @@ mod tests {
     #[test]
     fn the_names_are_those_of_the_commands() {
         let own = Own::command();
-        let names: Vec<_> = own.get_subcommands().map(clap::Command::get_name).collect();
+        let names: Vec<_> = own.get_subcommands().map(Command::get_name).collect();
         assert_eq!(names, NAMES);
     }
 

@@ -21,6 +21,9 @@ pub enum Law {
 
 impl Law {
     /// What [`Law::from_str`] accepts.
+    pub(super) const NAMES: &[&str] = &["adaptive", "stock"];
+
+    /// The same, for a message.
     pub(super) const EXPECTED: &str = "adaptive or stock";
 }
 
@@ -45,6 +48,11 @@ pub enum DeadlineAction {
     Abort,
     /// Switch to post-copy.
     Postcopy,
+}
+
+impl DeadlineAction {
+    /// What [`Deadline::from_str`] accepts after the comma.
+    pub(super) const NAMES: &[&str] = &["switchover", "abort", "postcopy"];
 }
 
 /// How long a migration may take.
@@ -125,6 +133,9 @@ pub(super) fn bandwidth_mib_s(text: &str) -> Result<u64, String> {
     within(text, 1, MAX_BANDWIDTH_MIB_S)
         .ok_or_else(|| format!("MiB/s from 1 to {MAX_BANDWIDTH_MIB_S}"))
 }
+
+/// What [`yes_or_no`] accepts.
+pub(super) const YES_OR_NO: &[&str] = &["yes", "no"];
 
 /// A word for yes or no.
 pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {

@@ -3,7 +3,7 @@
 //! virsh reads one remaining argument as a string, much like a shell, and several as words that
 //! need no reading. Source: `vshCommandStringGetArg` and `vshCommandArgvGetArg` in `tools/vsh.c`.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -42,15 +42,10 @@ impl<'a> Line<'a> {
                 commands,
             });
         }
-        let word = |(i, arg): (usize, &OsString)| Word {
-            text: arg.as_bytes().to_vec(),
-            place: i..i + 1,
-        };
-        let words = args.iter().enumerate().skip(rest).map(word).collect();
         Some(Self {
             args,
             string: None,
-            commands: vec![words],
+            commands: vec![of_args(args).split_off(rest)],
         })
     }
 
@@ -73,6 +68,23 @@ impl<'a> Line<'a> {
         }
         args[string] = OsString::from_vec(text);
         args
+    }
+}
+
+/// Arguments that are words already.
+pub(super) fn of_args(args: &[OsString]) -> Vec<Word> {
+    let word = |(i, arg): (usize, &OsString)| Word {
+        text: arg.as_bytes().to_vec(),
+        place: i..i + 1,
+    };
+    args.iter().enumerate().map(word).collect()
+}
+
+/// A word as a shell's user types it, without its quotes; as it is if a quote is still open.
+pub(super) fn unquoted(typed: &OsStr) -> OsString {
+    match read_word(typed.as_bytes(), 0) {
+        Some(word) if word.place.end == typed.len() => word.to_os_string(),
+        _ => typed.to_owned(),
     }
 }
 

@@ -1,0 +1,45 @@
+//! What an option or a position of ours takes.
+
+use super::super::hpc::HpcOption;
+use super::super::values::{DeadlineAction, Law, YES_OR_NO};
+
+/// What can be said of a value before it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Nothing: a number, or a file, which is the shell's to complete.
+    Anything,
+    /// It is one of these.
+    OneOf(&'static [&'static str]),
+    /// It is a number, and perhaps a comma and one of these.
+    AfterComma(&'static [&'static str]),
+    /// It is a domain, as virsh completes it for its command `of`.
+    Domain { of: &'static str },
+}
+
+impl Value {
+    /// What an option of ours on `migrate` takes.
+    pub(super) const fn of_option(option: HpcOption) -> Self {
+        match option {
+            HpcOption::Law => Self::OneOf(Law::NAMES),
+            HpcOption::Deadline => Self::AfterComma(DeadlineAction::NAMES),
+            HpcOption::Observe
+            | HpcOption::Off
+            | HpcOption::Trace
+            | HpcOption::Slowdown
+            | HpcOption::MaxDowntime => Self::Anything,
+        }
+    }
+
+    /// What the argument `id` of a command of ours takes.
+    pub(super) fn of_argument(command: &str, id: &str) -> Self {
+        match (command, id) {
+            ("hpc-policy", "domain") => Self::Domain { of: "dominfo" },
+            // The agent knows of active domains alone, as does this command of virsh's.
+            (_, "domain") => Self::Domain { of: "domjobinfo" },
+            (_, "law") => Self::OneOf(Law::NAMES),
+            (_, "set_deadline") => Self::AfterComma(DeadlineAction::NAMES),
+            (_, "set_postcopy") => Self::OneOf(YES_OR_NO),
+            _ => Self::Anything,
+        }
+    }
+}
