@@ -125,6 +125,8 @@ impl<L: Law> Controller<L> {
             };
         }
         if sample.state == JobState::Setup {
+            // The guest's phases are as they will be.
+            self.activity.update(sample);
             return self.before_memory(sample, publisher);
         }
         if sample.state != JobState::Precopy {

@@ -185,9 +185,11 @@ impl Activity {
         } else {
             &mut self.busy_span
         };
-        // One whose begin was not seen lasted longer than this.
-        if old.whole || known.is_none_or(|known| known < span) {
+        if old.whole {
             *known = Some(span);
+        } else {
+            // Of one whose begin was not seen, half has been seen in the median.
+            known.get_or_insert(span.saturating_mul(2));
         }
         self.spell = Some(Spell {
             idle: !old.idle,

@@ -83,8 +83,6 @@ pub struct Adaptive {
     waited: u64,
     /// For how long the guest has been quieter than the plateau, as bytes the link could send.
     quiet_for: u64,
-    /// What is accepted while a quiet round runs, bytes.
-    until: u64,
     decision: Decision,
     margin_percent: u64,
 }
@@ -142,7 +140,6 @@ impl Adaptive {
             refuted: false,
             waited: 0,
             quiet_for: 0,
-            until: 0,
             // Until the bandwidth is known: in its first window, QEMU's default of 300 ms lets a small guest
             // go in the midst of its first round.
             decision: Decision {
@@ -162,7 +159,6 @@ impl Adaptive {
         let accept = match cause {
             _ if cause.goes() => with_margin(look.remaining, self.margin_percent),
             Cause::Waiting if self.outlook(view).is_none() => self.probe_bytes(),
-            Cause::Quiet => with_margin(self.until, self.margin_percent),
             _ => floor,
         };
         Decision {
@@ -185,7 +181,6 @@ impl Adaptive {
         }
         let quiet = self.see(look);
         self.refuted |= !quiet && view.idle_round == Some(true);
-        self.until = 0;
         let cause = match self.outlook(view) {
             Some(outlook) => self.with_foresight(&outlook, look, view),
             None => self.blindly(look, quiet),
@@ -205,7 +200,7 @@ impl Adaptive {
         Some(Outlook::new(&phases, view.bytes_per_s))
     }
 
-    fn with_foresight(&mut self, outlook: &Outlook, look: &Look, view: &View) -> Cause {
+    fn with_foresight(&self, outlook: &Outlook, look: &Look, view: &View) -> Cause {
         let idled = view.idle_round == Some(true);
         let left = Left {
             remaining: look.remaining,
@@ -221,10 +216,7 @@ impl Adaptive {
         match outlook.best(&left, |bytes| self.slowdown.of(bytes)) {
             Best::Go => Cause::Reservation,
             Best::Wait => Cause::Waiting,
-            Best::Run(until) => {
-                self.until = until;
-                Cause::Quiet
-            }
+            Best::Run => Cause::Quiet,
         }
     }
 
@@ -239,18 +231,35 @@ impl Adaptive {
     }
 
     /// The guest has turned idle in the midst of a round: what it dirtied before must be found, for there is
-    /// quiet to send it in. A limit just above what is left makes QEMU sync, and it goes on if the sync
-    /// finds more; which is sure if what was dirtied since the last sync is more.
+    /// quiet to send it in. A limit of what is left makes QEMU sync when it has sent a little more, and it goes
+    /// on if the sync finds more; which is sure if what was dirtied since the last sync is more.
     fn turned_idle(&self, view: &View) -> Option<Decision> {
         let phases = view.phases.filter(|phases| phases.idle)?;
         let outlook = self.outlook(view)?;
         let dirtied = in_span(view.bytes_per_s, phases.busy_in_round).min(self.plateau.highest());
-        let accept = with_margin(view.remaining_bytes, MARGIN_PERCENT);
-        let worth =
-            outlook.now() >= view.remaining_bytes && dirtied > with_margin(accept, MARGIN_PERCENT);
-        worth.then_some(Decision {
+        let accept = view.remaining_bytes;
+        let sure = dirtied > with_margin(accept, MARGIN_PERCENT);
+        (sure && outlook.now() >= accept).then_some(Decision {
             accept_bytes: Some(accept),
             cause: Cause::Quiet,
+        })
+    }
+
+    /// The quiet is about to end with something left: that is as good as it gets. Whoever turns busy in that
+    /// moment is refused.
+    fn quiet_ends(&self, view: &View) -> Option<Decision> {
+        let left = Left {
+            remaining: view.remaining_bytes,
+            busy: self.plateau.highest(),
+            dirtied: 0,
+            shortest: 0,
+        };
+        let ends = self
+            .outlook(view)?
+            .ends_with(&left, |bytes| self.slowdown.of(bytes));
+        ends.then_some(Decision {
+            accept_bytes: Some(with_margin(left.remaining, MARGIN_PERCENT)),
+            cause: Cause::Reservation,
         })
     }
 
@@ -339,6 +348,8 @@ impl Law for Adaptive {
             self.decision = self.at_sync(round, view);
         } else if self.decision.cause == Cause::Waiting {
             self.decision = self.turned_idle(view).unwrap_or(self.decision);
+        } else if self.decision.cause == Cause::Quiet {
+            self.decision = self.quiet_ends(view).unwrap_or(self.decision);
         } else if self.decision.cause == Cause::FirstRound && view.bytes_per_s > 0 {
             let shortest = in_span(view.bytes_per_s, ROUND_MIN);
             self.decision.accept_bytes = Some(self.slowdown.of(shortest));

@@ -6,7 +6,7 @@
 //! ```text
 //!   go now        R
 //!   run           delta S + (R - S) + what is dirtied meanwhile       S = the rest of this idle spell
-//!   wait          delta (w + S) + (H - S)                             S = a whole idle spell, w until it begins
+//!   wait          delta (w + H)                                       w = until an idle spell that H fits in
 //! ```
 //! H is what the busy guest leaves. The cheapest is taken, and judged anew at the next sync.
 
@@ -15,16 +15,21 @@ use core::time::Duration;
 use super::adaptive::{in_span, scale};
 use crate::estimate::Phases;
 
-/// How much of a spell is counted upon, per cent: it takes a look or two to see it begin, and periods vary.
+/// How much of a spell to come is counted upon, per cent: it takes a look or two to see it begin, and a sync
+/// to find what there is to send in it.
 const COUNTED_PERCENT: u64 = 80;
+
+/// How long before the end of an idle spell the guest is stopped with what is left: two looks, and one of QEMU's
+/// windows until the limit acts.
+const LAST_MOMENT: Duration = Duration::from_millis(300);
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Best {
     /// Stop the guest.
     Go,
-    /// Send on, in the quiet that there is, until no more than this is left.
-    Run(u64),
+    /// Send on in the quiet that there is.
+    Run,
     /// Wait for the next quiet spell.
     Wait,
 }
@@ -38,6 +43,8 @@ pub(super) struct Outlook {
     until: u64,
     /// What the next one is good for.
     next: u64,
+    /// Whether this idle spell is about to end.
+    last_moment: bool,
 }
 
 /// What one round left.
@@ -61,13 +68,19 @@ impl Outlook {
         let next = counted(whole(phases.idle_span));
         if phases.idle {
             let until = rest.saturating_add(whole(phases.busy_span));
-            let now = counted(rest);
-            return Self { now, until, next };
+            let last_moment = rest_of_spell(phases) < LAST_MOMENT && phases.idle_span.is_some();
+            return Self {
+                now: rest,
+                until,
+                next,
+                last_moment,
+            };
         }
         Self {
             now: 0,
             until: rest,
             next,
+            last_moment: false,
         }
     }
 
@@ -76,17 +89,31 @@ impl Outlook {
         self.now
     }
 
+    /// Whether this idle spell is about to end, and what is left is less than waiting for the next costs.
+    pub(super) fn ends_with(&self, left: &Left, of: impl Fn(u64) -> u64) -> bool {
+        self.last_moment && left.remaining <= self.wait(left, of)
+    }
+
+    /// What it costs to wait for the next idle spell, and to send all in it; it has no end where not all can be
+    /// sent, for such a spell is over before a sync has shown what it was good for.
+    fn wait(&self, left: &Left, of: impl Fn(u64) -> u64) -> u64 {
+        if self.next >= left.busy {
+            of(self.until.saturating_add(left.busy))
+        } else {
+            u64::MAX
+        }
+    }
+
     /// The cheapest thing to do, where a share `of` of bytes is lost.
-    pub(super) fn best(&self, left: &Left, of: impl Fn(u64) -> u64) -> Best {
+    pub(super) fn best(&self, left: &Left, of: impl Fn(u64) -> u64 + Copy) -> Best {
         let sent = left.remaining.min(self.now);
         let run = of(sent.max(left.shortest))
             .saturating_add(left.remaining - sent)
             .saturating_add(left.dirtied);
-        let next = left.busy.min(self.next);
-        let wait = of(self.until.saturating_add(next)).saturating_add(left.busy - next);
+        let wait = self.wait(left, of);
         let go = left.remaining;
         if sent > 0 && run < go && run <= wait {
-            Best::Run(left.remaining - sent)
+            Best::Run
         } else if wait < go {
             Best::Wait
         } else {
@@ -134,11 +161,30 @@ mod tests {
 
     #[test]
     fn in_the_quiet_all_is_sent_or_as_much_as_there_is_time_for() {
-        // 5 s into 20 s of quiet, of what is left four fifths count: 1200.
-        assert_eq!(best(&phases(true, 5), 1000), Best::Run(0));
-        // 19 s into it: 80 of 300, for the next is 11 s off and costs more than 300 over.
-        assert_eq!(best(&phases(true, 19), 200), Best::Run(120));
+        assert_eq!(best(&phases(true, 5), 1000), Best::Run);
+        // 19 s into 20 s: 100 of 200, for the next is 11 s off and costs more than what is over.
+        assert_eq!(best(&phases(true, 19), 200), Best::Run);
         assert_eq!(best(&phases(true, 19), 1000), Best::Wait);
+    }
+
+    #[test]
+    fn at_its_last_moment_what_is_left_is_taken_if_the_next_is_dearer() {
+        let ends = |age_ms, remaining| {
+            let left = Left {
+                remaining,
+                busy: 1000,
+                dirtied: 0,
+                shortest: 10,
+            };
+            let phases = Phases {
+                age: Duration::from_millis(age_ms),
+                ..phases(true, 0)
+            };
+            Outlook::new(&phases, RATE).ends_with(&left, |bytes| bytes / 10)
+        };
+        assert!(ends(19_800, 150) && ends(20_100, 150));
+        assert!(!ends(19_000, 150), "there is time");
+        assert!(!ends(19_800, 300), "the next costs 200");
     }
 
     #[test]
@@ -151,6 +197,15 @@ mod tests {
             ..phases(false, 0)
         };
         assert_eq!(best(&long, 1000), Best::Go);
+    }
+
+    #[test]
+    fn a_quiet_too_short_to_send_all_is_not_waited_for() {
+        let short = Phases {
+            idle_span: Some(Duration::from_secs(12)),
+            ..phases(false, 9)
+        };
+        assert_eq!(best(&short, 1000), Best::Go);
     }
 
     #[test]

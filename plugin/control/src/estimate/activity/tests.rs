@@ -54,10 +54,10 @@ fn spells_are_as_long_as_they_were() {
 }
 
 #[test]
-fn the_first_spell_counts_as_long_as_it_was_seen() {
+fn the_first_spell_counts_twice_as_long_as_it_was_seen() {
     let phases = seen((0..40).map(|n| if n < 20 { 100 } else { 0 })).phases();
     let phases = phases.expect("phases");
-    assert!(near(phases.busy_span, 2000), "{phases:?}");
+    assert!(near(phases.busy_span, 4000), "{phases:?}");
     assert_eq!(phases.idle_span, None);
     assert!(near(Some(phases.age), 2000), "{phases:?}");
 }

@@ -171,7 +171,7 @@ fn a_guest_that_turns_idle_is_looked_at_at_once() {
     };
     let decision = run.law.decide(&half_sent);
     assert_eq!(decision.cause, Cause::Quiet);
-    assert_eq!(decision.accept_bytes, Some(70 * MB * 115 / 100));
+    assert_eq!(decision.accept_bytes, Some(70 * MB));
     run.view.phases = half_sent.phases;
     let sync = run.sync_after(64 * MB, 134 * MB);
     assert_eq!(
