@@ -1,12 +1,14 @@
 # The commands of the README. Everything they need is installed by `tests/rig/rig deps`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: all deps build install check lint test rig-test demo
+.PHONY: all deps build pages install check lint test rig-test demo
 
 # Where the programs are built, and where `make install` puts them.
-BUILD ?= target/release
+BUILD ?= $(or $(CARGO_TARGET_DIR),target)/release
 PREFIX ?= /usr
 DESTDIR ?=
+# Debian's place for a package's zsh functions; the other distributions have site-functions.
+ZSH_DIR ?= $(PREFIX)/share/zsh/vendor-completions
 # virsh-hpc looks for its session beside itself and there (LIBEXEC in plugin/src/forward.rs).
 SESSION_DIR = $(if $(filter /usr,$(PREFIX)),/usr/libexec/libvirt-hpc,$(PREFIX)/bin)
 
@@ -17,30 +19,47 @@ deps:
 
 build:
 	cargo build --release --workspace
+	$(MAKE) pages
+
+# The man pages and completions, from the same tables as --help.
+pages:
+	cargo run --release --quiet -p libvirt-hpc-pages -- \
+	    --man '$(BUILD)/pages/man' --completions '$(BUILD)/pages/completions'
 
 # One description of what is installed where: by hand, by the rig and by the packages. It installs what is
 # built. packaging/etc and packaging/usr mirror the installed system; a configuration that is there is kept.
 #
-# The hook is the program itself and not a link to it: AppArmor lets libvirtd execute what lies in its hooks'
-# directory, and nothing of a directory of ours; and a hook that cannot run stops every guest from starting.
+# The hook in libvirt's directory is a link to the program. AppArmor judges a link by what it leads to, and
+# Debian's profile of libvirtd lets it execute what lies in /usr/sbin (/usr/sbin/* PUx: outside the profile), as
+# it does what lies in /etc/libvirt/hooks (inside it), and nothing of a directory of ours. A link that leads nowhere, as
+# while a package is removed, is passed over: libvirt 9.0 and 11.3 call only what can be executed, and no guest is
+# kept from starting.
 install:
 	install -D -m 755 -t '$(DESTDIR)$(PREFIX)/bin' '$(BUILD)/virsh-hpc'
 	install -D -m 755 -t '$(DESTDIR)$(SESSION_DIR)' '$(BUILD)/virsh-hpc-session'
-	install -D -m 755 -t '$(DESTDIR)$(PREFIX)/sbin' '$(BUILD)/libvirt-hpcd'
-	install -D -m 755 '$(BUILD)/libvirt-hpc-hook' '$(DESTDIR)/etc/libvirt/hooks/qemu.d/50-libvirt-hpc'
+	install -D -m 755 -t '$(DESTDIR)$(PREFIX)/sbin' '$(BUILD)/libvirt-hpcd' '$(BUILD)/libvirt-hpc-hook'
+	install -d -m 755 '$(DESTDIR)/etc/libvirt/hooks/qemu.d'
+	ln -sfT '$(PREFIX)/sbin/libvirt-hpc-hook' '$(DESTDIR)/etc/libvirt/hooks/qemu.d/50-libvirt-hpc'
 	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/libvirt-hpc' xml-schemas/policy.rng xml-schemas/migration.rng
+	find '$(BUILD)/pages/man' -type f -printf '%P\n' | while read -r page; do \
+	    install -D -m 644 '$(BUILD)/pages/man'/"$$page" '$(DESTDIR)$(PREFIX)/share/man'/"$$page"; done
+	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/bash-completion/completions' '$(BUILD)'/pages/completions/bash/*
+	install -D -m 644 -t '$(DESTDIR)$(ZSH_DIR)' '$(BUILD)'/pages/completions/zsh/*
+	install -D -m 644 -t '$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d' '$(BUILD)'/pages/completions/fish/*
 	find packaging/usr -type f -printf '%P\n' | while read -r file; do \
 	    install -D -m 644 "packaging/usr/$$file" '$(DESTDIR)$(PREFIX)'/"$$file"; done
 	sed -i 's|=/usr/sbin/|=$(PREFIX)/sbin/|' '$(DESTDIR)$(PREFIX)'/lib/systemd/system/libvirt-hpcd.service
 	find packaging/etc -type f -printf '%P\n' | while read -r file; do \
 	    [ -e '$(DESTDIR)/etc'/"$$file" ] || install -D -m 644 "packaging/etc/$$file" '$(DESTDIR)/etc'/"$$file"; done
 
+include packaging/packages.mk
+
 # Shows plain virsh and virsh-hpc move the same guest between two local hosts.
 demo: deps build
 	cargo run --release --quiet -p libvirt-hpc-tests --bin demo
 
 # Every test there is.
-check: deps lint test rig-test
+check: deps lint test package-test rig-test
 
 lint:
 	cargo fmt --all --check
@@ -55,6 +74,6 @@ test:
 	cargo test --workspace
 
 # What needs two hosts: real libvirt, real QEMU, real guests. One at a time: they share two cores.
-rig-test: build
+rig-test: build deb
 	cargo test --release -p libvirt-hpc-libvirt --test two_hosts --no-run
 	cargo test --release -p libvirt-hpc-tests --features rig --test rig -- --test-threads=1 --nocapture

@@ -3,11 +3,13 @@
 
 DEPS=(mmdebstrap debian-archive-keyring iproute2 util-linux busybox-static cpio procps
     libvirt-dev libvirt-clients pkg-config libxml2-utils gcc libc6-dev shellcheck)
+# What makes, judges and tests the packages, man pages and completions.
+PACKAGE_DEPS=(debhelper dpkg-dev lintian rpm rpmlint man-db mandoc bash-completion zsh fish)
 
 rig_deps() {
-    local package missing=()
-    command -v apt-get >/dev/null || die "deps: this is not a Debian machine; install by hand: ${DEPS[*]}"
-    for package in "${DEPS[@]}"; do
+    local package all=("${DEPS[@]}" "${PACKAGE_DEPS[@]}") missing=()
+    command -v apt-get >/dev/null || die "deps: this is not a Debian machine; install by hand: ${all[*]}"
+    for package in "${all[@]}"; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
     done
     [ ${#missing[@]} -eq 0 ] && return
