@@ -65,7 +65,7 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
-	command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	command -v cargo-deny >/dev/null || cargo install --locked --debug cargo-deny
 	cargo deny --log-level error check licenses bans sources
 	shellcheck tests/rig/rig tests/rig/host-init tests/rig/guest-init tests/rig/root-hook tests/rig/lib/*
 

@@ -225,26 +225,22 @@ fn settle(rig: &Rig, name: &str) -> Result<()> {
 
 #[test]
 fn an_interrupt_in_every_phase_leaves_the_guest_running_once() -> Result<()> {
-    let rig = Rig::up(&[])?;
+    let (rig, name) = (Rig::up(&[])?, "g");
+    guest(&rig, name, "flat:128")?;
     // Connecting, preparing, the first round, the second, and about the switchover.
-    for (index, (ms, signal)) in [
+    for (ms, signal) in [
         (5, "INT"),
         (150, "TERM"),
         (1500, "INT"),
         (4500, "TERM"),
         (6000, "INT"),
         (7000, "INT"),
-    ]
-    .iter()
-    .enumerate()
-    {
-        let name = format!("g{index}");
-        guest(&rig, &name, "flat:128")?;
+    ] {
         let moved = rig.migrate(
-            &name,
-            &["virsh-hpc", "migrate", "--live", &name, DESTINATION],
+            name,
+            &["virsh-hpc", "migrate", "--live", name, DESTINATION],
             |rig| {
-                sleep(Duration::from_millis(*ms));
+                sleep(Duration::from_millis(ms));
                 rig.run(ALPHA, &["pkill", &format!("-{signal}"), "^virsh-hpc"])
                     .map(drop)
             },
@@ -254,16 +250,17 @@ fn an_interrupt_in_every_phase_leaves_the_guest_running_once() -> Result<()> {
             moved.output.status.code(),
             moved.stderr().trim()
         );
-        if moved.output.status.success() {
-            ensure!(
-                rig.state(BETA, &name) == "running",
-                "success, and not on beta"
-            );
-            rig.whole(&name)?;
-        } else {
-            unharmed(&rig, &name)?;
+        if !moved.output.status.success() {
+            unharmed(&rig, name)?;
+            continue;
         }
-        rig.destroy(&name);
+        ensure!(
+            rig.state(BETA, name) == "running",
+            "success, and not on beta"
+        );
+        rig.whole(name)?;
+        rig.destroy(name);
+        guest(&rig, name, "flat:128")?;
     }
     Ok(())
 }

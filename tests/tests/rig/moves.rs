@@ -56,10 +56,10 @@ fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
     let rig = Rig::up(&[])?;
     never_ends(&rig)?;
     let mut grid = Vec::new();
-    for tenths in [25, 35, 40, 45, 55, 70] {
+    for tenths in [30, 35, 40, 45, 55] {
         grid.push(forced(&rig, Duration::from_millis(tenths * 100))?);
     }
-    let runs = (0..5)
+    let runs = (0..3)
         .map(|_| ours(&rig, "saturated", &SATURATED, &[]))
         .collect::<Result<Vec<_>>>()?;
     let js = grid.iter().map(Move::j).collect::<Result<Vec<_>>>()?;

@@ -41,9 +41,8 @@ fn watch(rig: &Rig) -> Result<()> {
 fn a_saturated_guest_moves_as_under_virsh_hpc_whoever_begins() -> Result<()> {
     let (rig, name) = (installed()?, "taken");
     rig.guest(name, &SATURATED)?;
-    for way in [Way::PeerToPeer, Way::Python] {
-        ways::never_ends(&rig, name, way)?;
-    }
+    // `virsh migrate` itself: in moves.rs.
+    ways::never_ends(&rig, name, Way::PeerToPeer)?;
     watch(&rig)?;
     let mut moves: [Vec<Move>; 4] = Default::default();
     let mut directions = [THERE, BACK].into_iter().cycle();
@@ -81,7 +80,7 @@ fn a_saturated_guest_moves_as_under_virsh_hpc_whoever_begins() -> Result<()> {
 
 #[test]
 fn the_first_target_comes_within_250_ms_of_memory_flowing() -> Result<()> {
-    let runs = env::var("LIBVIRT_HPC_TEST_RUNS").unwrap_or_else(|_| "10".to_owned());
+    let runs = env::var("LIBVIRT_HPC_TEST_RUNS").unwrap_or_else(|_| "6".to_owned());
     let runs: usize = runs.parse().context("LIBVIRT_HPC_TEST_RUNS")?;
     let (rig, name) = (installed()?, "early");
     watch(&rig)?;
