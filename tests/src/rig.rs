@@ -33,6 +33,18 @@ impl Rig {
     /// # Errors
     /// When the rig cannot be built or started; what it said is on our standard error.
     pub fn up(options: &[&str]) -> Result<Self> {
+        let rig = Self::clean(options)?;
+        for name in ["virsh-hpc", "virsh-hpc-session"] {
+            rig.install(&program(name)?)?;
+        }
+        Ok(rig)
+    }
+
+    /// Brings the hosts up, with `options` of `rig up`, and nothing of ours in them.
+    ///
+    /// # Errors
+    /// As [`Rig::up`].
+    pub fn clean(options: &[&str]) -> Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("rig/rig");
         let rig = Self { script };
         let build: Vec<_> = ["build"]
@@ -42,9 +54,6 @@ impl Rig {
         rig.must(build)?;
         rig.must(["down"])?;
         rig.must(["up"].iter().chain(options))?;
-        for name in ["virsh-hpc", "virsh-hpc-session"] {
-            rig.install(&program(name)?)?;
-        }
         Ok(rig)
     }
 
@@ -54,6 +63,15 @@ impl Rig {
     /// When the rig refuses.
     pub fn install(&self, program: &Path) -> Result<()> {
         self.must([OsStr::new("install"), program.as_os_str()])
+            .map(drop)
+    }
+
+    /// Puts a file into a directory of both hosts.
+    ///
+    /// # Errors
+    /// When the rig refuses.
+    pub fn copy(&self, file: &Path, directory: &str) -> Result<()> {
+        self.must([OsStr::new("copy"), file.as_os_str(), OsStr::new(directory)])
             .map(drop)
     }
 

@@ -67,7 +67,7 @@ in_host() {
     local pid
     pid=$(need_host "$1")
     shift
-    nsenter -t "$pid" -n -m -u -i -p --root --wd -- /usr/bin/env -i \
+    nsenter -t "$pid" -n -m -u -i -p -C --root --wd -- /usr/bin/env -i \
         PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         HOME=/root TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 "$@"
 }

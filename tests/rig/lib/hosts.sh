@@ -2,10 +2,11 @@
 # shellcheck shell=bash
 
 rig_up() {
-    local old=() rate=1gbit host release
+    local old=() rate=1gbit init=bare host release
     while [ $# -gt 0 ]; do
         case $1 in
             --old) old=(--old) ;;
+            --systemd) init=systemd ;;
             --rate)
                 rate=${2:?--rate needs a rate}
                 shift
@@ -22,10 +23,12 @@ rig_up() {
     rig_build "${old[@]}"
     mkdir -p "$SHARE"
     echo "$release" >"$STATE/release"
-    start_host "$release" alpha 10.77.0.1 6d0f4b5e-7c1a-4f7e-9a51-00000000000a
-    start_host "$release" beta 10.77.0.2 6d0f4b5e-7c1a-4f7e-9a51-00000000000b
+    echo "$init" >"$STATE/init"
+    start_host "$release" alpha 10.77.0.1 6d0f4b5e-7c1a-4f7e-9a51-00000000000a "$init"
+    start_host "$release" beta 10.77.0.2 6d0f4b5e-7c1a-4f7e-9a51-00000000000b "$init"
     make_link "$rate"
     for host in "${HOSTS[@]}"; do
+        ! boots_systemd || wait_for 60 "the boot of $host (see 'rig exec $host systemctl --failed')" booted "$host"
         wait_for 60 "libvirtd of $host (see $SHARE/$host.*log)" in_host "$host" virsh -c qemu:///system list
     done
     wait_for 20 "beta's libvirtd over the link" in_host alpha virsh -c qemu+tcp://beta/system list
@@ -33,10 +36,12 @@ rig_up() {
 }
 
 start_host() {
-    local release=$1 host=$2 address=$3 uuid=$4 parent
+    local release=$1 host=$2 address=$3 uuid=$4 init=$5 parent
     mkdir -p "$STATE/$host.root"
-    setsid unshare --net --mount --uts --ipc --pid --fork --propagation private \
-        "$RIG_DIR/host-init" "$STATE" "$CACHE" "$release" "$host" "$address" "$uuid" \
+    # Held as long as the host lives: its root must not be made anew meanwhile.
+    setsid flock --shared --no-fork "$CACHE/$release/lock" \
+        unshare --net --mount --uts --ipc --pid --fork --propagation private \
+        "$RIG_DIR/host-init" "$STATE" "$CACHE" "$release" "$host" "$address" "$uuid" "$init" \
         </dev/null >"$SHARE/$host.log" 2>&1 &
     parent=$!
     wait_for 10 "the first process of $host (see $SHARE/$host.log)" first_child "$parent"
@@ -51,6 +56,15 @@ first_child() {
     [ -n "$children" ] && echo "${children%% *}"
 }
 
+boots_systemd() {
+    [ "$(cat "$STATE/init" 2>/dev/null)" = systemd ]
+}
+
+# Succeeds once the host has booted; a failed unit is told when it is waited for in vain.
+booted() {
+    [ "$(in_host "$1" systemctl is-system-running --wait)" = running ]
+}
+
 rig_down() {
     local host pid
     for host in "${HOSTS[@]}"; do
@@ -58,6 +72,7 @@ rig_down() {
             kill -KILL "$pid"
             wait_for 20 "the end of host $host" gone "$pid"
         fi
+        [ ! -e "$STATE/$host.cgroup" ] || remove_cgroup "$STATE/$host.root" "$(<"$STATE/$host.cgroup")"
     done
     if [ -e "$STATE/release" ]; then
         remove_tree "$STATE" "$(dirname "$STATE")"
@@ -90,14 +105,31 @@ rig_install() {
     done
 }
 
+rig_copy() {
+    local file=${1:-} directory=${2:-} host name
+    [ -f "$file" ] || die "copy: no file '$file'"
+    [ -n "$directory" ] || die "copy: expected FILE DIRECTORY"
+    name=$(basename "$file")
+    for host in "${HOSTS[@]}"; do
+        # shellcheck disable=SC2016 # for the host's shell to expand
+        in_host "$host" sh -c 'mkdir -p "$1" && cat >"$1/$0"' "$name" "$directory" <"$file"
+    done
+}
+
 rig_daemon() {
     local host=${1:-} action=${2:-} prefix=${4:-:}
+    by_hand daemon
     case $action in
         start) in_host "$host" sh -c "$prefix; exec libvirtd --listen --daemon" ;;
         stop) in_host "$host" pkill -TERM -x libvirtd && wait_for 20 "its end" no_libvirtd "$host" ;;
         kill) in_host "$host" pkill -KILL -x libvirtd && wait_for 20 "its end" no_libvirtd "$host" ;;
         *) die "daemon: expected HOST start|stop|kill" ;;
     esac
+}
+
+# by_hand VERB: of hosts that boot systemd, it is systemd that starts and ends services.
+by_hand() {
+    ! boots_systemd || die "$1: use 'rig exec HOST systemctl …' on hosts that boot systemd"
 }
 
 no_libvirtd() {

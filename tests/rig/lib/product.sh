@@ -23,6 +23,7 @@ rig_install-tree() {
 rig_agent() {
     local host=${1:-} action=${2:-}
     [ $# -ge 2 ] || die "agent: expected HOST start|stop|kill|pause|continue|reload"
+    by_hand agent
     shift 2
     case $action in
         start) start_agent "$host" "$@" ;;

@@ -15,7 +15,7 @@ const ALPHA: &str = HOSTS[0];
 const BETA: &str = HOSTS[1];
 
 /// Where the package has it.
-const HOOK: &str = "/etc/libvirt/hooks/qemu.d/50-libvirt-hpc";
+pub(crate) const HOOK: &str = "/etc/libvirt/hooks/qemu.d/50-libvirt-hpc";
 
 /// A mark without a policy.
 pub(crate) const MARK: &str = "<m:migration xmlns:m='urn:libvirt-hpc:domain:1.0'/>";
@@ -25,7 +25,7 @@ pub(crate) fn tiny_domain(name: &str, metadata: &str) -> String {
     format!(
         "<domain type='qemu'><name>{name}</name><metadata>{metadata}</metadata>\
          <memory unit='MiB'>16</memory><vcpu>1</vcpu>\
-         <os><type arch='x86_64' machine='pc'>hvm</type></os><devices>\
+         <os><type arch='x86_64' machine='pc'>hvm</type></os><features><acpi/></features><devices>\
          <emulator>/usr/bin/qemu-system-x86_64</emulator><memballoon model='none'/></devices></domain>"
     )
 }

@@ -5,6 +5,7 @@
 mod adapter;
 mod agent_faults;
 mod cost;
+mod documents;
 mod faults;
 mod hands;
 mod hook;
@@ -12,6 +13,7 @@ mod idle;
 mod moves;
 mod old;
 mod options;
+mod package;
 mod takeover;
 
 use std::time::Duration;

@@ -1,0 +1,214 @@
+//! Two hosts and a guest through the life of the package.
+
+use anyhow::{Context, Result, ensure};
+use libvirt_hpc_tests::rig::{HOSTS, Rig};
+
+use super::agent::{SERVICE, SOCKET, journal, knows, pid, property, shell};
+use super::files::{self, Listing};
+use super::{BETA, deb, services};
+use crate::hands::stage::DEFAULTS;
+use crate::hook::{HOOK, wait_until};
+
+/// The guest. Plain pre-copy never ends for it.
+pub(super) const GUEST: &str = "solver";
+const SATURATED: [&str; 5] = ["--memory", "384", "--workload", "flat:128", "--marked"];
+
+/// The first round takes most of a minute, and apt less; then the link is as it was.
+const SLOW: &str = "50mbit";
+const FAST: &str = "1gbit";
+
+/// A site's own hooks: they say on which operations they were called.
+pub(super) const SITES: [&str; 2] = [
+    "/etc/libvirt/hooks/qemu",
+    "/etc/libvirt/hooks/qemu.d/10-site",
+];
+pub(super) const CALLS: &str = "/run/site-hooks";
+
+/// The administrator's configuration.
+const CONFIGURATION: &str = "/etc/libvirt-hpc/agent.toml";
+const CHANGED: &str = "log_level = \"debug\"";
+
+/// The hosts, where the guest is, and how their files were before.
+pub(super) struct Life {
+    pub(super) rig: Rig,
+    pub(super) here: usize,
+    before: Vec<Listing>,
+}
+
+impl Life {
+    /// Clean hosts, made with `options`, with a marked guest on the first and a site's hooks on the second.
+    pub(super) fn begin(options: &[&str]) -> Result<Self> {
+        let rig = Rig::clean(options)?;
+        rig.guest(GUEST, &SATURATED)?;
+        for hook in SITES {
+            let script = format!(
+                "mkdir -p /etc/libvirt/hooks/qemu.d && printf '#!/bin/sh\\necho \"$0 $*\" >>{CALLS}\\n' >{hook} && chmod 755 {hook}"
+            );
+            shell(&rig, BETA, &script)?;
+        }
+        shell(&rig, BETA, "systemctl reload libvirtd.service")?;
+        let folder = tempfile::tempdir().context("making a folder for the later package")?;
+        for package in [deb::built()?, deb::later(folder.path())?] {
+            rig.copy(&package, deb::folder())?;
+        }
+        let before = files::of_hosts(&rig)?;
+        Ok(Self {
+            rig,
+            here: 0,
+            before,
+        })
+    }
+
+    pub(super) fn here(&self) -> &'static str {
+        HOSTS[self.here]
+    }
+
+    pub(super) fn there(&self) -> &'static str {
+        HOSTS[1 - self.here]
+    }
+
+    /// The first installation, with a marked guest that runs already.
+    pub(super) fn install(&self) -> Result<()> {
+        for host in HOSTS {
+            let libvirtd = pid(&self.rig, host, "libvirtd.service")?;
+            deb::apt(&self.rig, host, &format!("install {}", deb::in_host(1)))?;
+            ensure!(
+                pid(&self.rig, host, "libvirtd.service")? == libvirtd,
+                "{host}: libvirtd was restarted"
+            );
+        }
+        wait_until("the agent has found the guest that runs already", || {
+            knows(&self.rig, self.here(), GUEST)
+        })?;
+        services::are_sane(&self.rig)?;
+        // Its libvirtd had no hook at all when it started.
+        services::started_by_an_announcement(&self.rig, self.here())
+    }
+
+    /// A later version comes to both hosts while the guest moves; the administrator's configuration stays.
+    pub(super) fn upgrades_under_a_migration(&mut self) -> Result<()> {
+        let (from, change) = (self.here(), format!("s/^#log_level = .*/{CHANGED}/"));
+        for host in HOSTS {
+            shell(
+                &self.rig,
+                host,
+                &format!("sed -i '{change}' {CONFIGURATION}"),
+            )?;
+        }
+        let first = pid(&self.rig, from, SERVICE)?;
+        let libvirtds = self.libvirtds()?;
+        self.rig.link(SLOW)?;
+        let moved = self.moves("virsh", |life| {
+            life.steered()?;
+            for host in [life.here(), life.there()] {
+                deb::apt(&life.rig, host, &format!("install {}", deb::in_host(2)))?;
+            }
+            life.steered()?;
+            life.rig.link(FAST)
+        })?;
+        self.arrived("upgraded", &moved, 2)?;
+        ensure!(
+            pid(&self.rig, from, SERVICE)? != first,
+            "the old agent runs"
+        );
+        ensure!(self.libvirtds()? == libvirtds, "libvirtd was restarted");
+        self.is_upgraded()?;
+        let said = journal(&self.rig, from, "warning")?;
+        ensure!(said.is_empty(), "{from} has warned: {said:?}");
+        Ok(())
+    }
+
+    /// Demands the later version, running, with the administrator's configuration.
+    fn is_upgraded(&self) -> Result<()> {
+        for host in HOSTS {
+            let version = shell(&self.rig, host, "dpkg-query -W -f '${Version}' libvirt-hpc")?;
+            ensure!(version == deb::version(2), "{host} has version {version}");
+            shell(
+                &self.rig,
+                host,
+                &format!("grep -qx '{CHANGED}' {CONFIGURATION}"),
+            )?;
+            for unit in [SERVICE, SOCKET] {
+                let state = property(&self.rig, host, unit, "ActiveState")?;
+                ensure!(state == "active", "{host}: {unit} is {state}");
+            }
+            let said = journal(&self.rig, host, "info")?;
+            ensure!(
+                said.iter().any(|line| line.contains("log: debug")),
+                "{host}: {said:#?}"
+            );
+        }
+        Ok(())
+    }
+
+    /// The package is removed while the guest moves: the migration goes on as if we had never been there.
+    pub(super) fn is_removed_under_a_migration(&mut self) -> Result<()> {
+        self.rig.link(SLOW)?;
+        let moved = self.moves("virsh", |life| {
+            life.steered()?;
+            ensure!(life.limits()? != DEFAULTS, "nothing was set");
+            deb::apt(&life.rig, life.here(), "remove libvirt-hpc")?;
+            life.is_gone(life.here())?;
+            let limits = life.limits()?;
+            ensure!(limits == DEFAULTS, "limits after the removal: {limits:?}");
+            let job = life.on_here(&format!("virsh -q domjobinfo {GUEST}"))?;
+            ensure!(job.contains("Outgoing migration"), "{job}");
+            life.on_here(&format!("virsh -q domjobabort {GUEST}"))
+                .map(drop)
+        })?;
+        self.rig.link(FAST)?;
+        println!("removed: over after {:.1} s", moved.total.as_secs_f64());
+        ensure!(!moved.output.status.success(), "it has moved: {moved:?}");
+        ensure!(
+            self.rig.state(self.here(), GUEST) == "running",
+            "the guest is gone"
+        );
+        self.rig.whole(GUEST)?;
+        // libvirtd has not been told that the hook is there no more.
+        services::start_tiny(&self.rig, self.here())
+    }
+
+    /// Nothing of the package runs on a host, and what it had in memory is gone.
+    fn is_gone(&self, host: &str) -> Result<()> {
+        let script = format!(
+            "! pgrep -x libvirt-hpcd && ! ls -d /run/libvirt-hpc {HOOK} 2>/dev/null && systemctl list-unit-files --quiet 'libvirt-hpc*'; systemctl --failed --quiet --plain"
+        );
+        let left = shell(&self.rig, host, &script)?;
+        ensure!(left.is_empty(), "left on {host}: {left}");
+        shell(
+            &self.rig,
+            host,
+            &format!("grep -qx '{CHANGED}' {CONFIGURATION}"),
+        )
+        .map(drop)
+    }
+
+    /// Both hosts are as before.
+    pub(super) fn is_purged(&self) -> Result<()> {
+        for host in HOSTS {
+            deb::apt(&self.rig, host, "purge libvirt-hpc")?;
+        }
+        let after = files::of_hosts(&self.rig)?;
+        for (host, (before, after)) in HOSTS.iter().zip(self.before.iter().zip(&after)) {
+            files::are_the_same(host, before, after)?;
+        }
+        for host in HOSTS {
+            services::start_tiny(&self.rig, host)?;
+        }
+        let calls = shell(&self.rig, BETA, &format!("cat {CALLS}"))?;
+        for hook in SITES {
+            let call = format!("{hook} tiny prepare begin -");
+            ensure!(calls.contains(&call), "not called: {call}\n{calls}");
+        }
+        Ok(())
+    }
+
+    fn libvirtds(&self) -> Result<Vec<u32>> {
+        let pids = HOSTS.map(|host| pid(&self.rig, host, "libvirtd.service"));
+        pids.into_iter().collect()
+    }
+
+    pub(super) fn on_here(&self, script: &str) -> Result<String> {
+        shell(&self.rig, self.here(), script)
+    }
+}
