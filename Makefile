@@ -15,7 +15,7 @@ SESSION_DIR = $(if $(filter /usr,$(PREFIX)),/usr/libexec/libvirt-hpc,$(PREFIX)/b
 all: build
 
 deps:
-	tests/rig/rig deps
+	tests/rig/rig deps --packages
 
 build:
 	cargo build --release --workspace
@@ -55,7 +55,9 @@ install:
 include packaging/packages.mk
 
 # Shows plain virsh and virsh-hpc move the same guest between two local hosts.
-demo: deps build
+demo:
+	tests/rig/rig deps
+	$(MAKE) build
 	cargo run --release --quiet -p libvirt-hpc-tests --bin demo
 
 # Every test there is.

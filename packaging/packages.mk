@@ -1,5 +1,7 @@
 # The packages: included by the Makefile. Everything is made in target/package; docs/release.md says how they are
 # released.
+# deb and rpm are made in one copy of the tree.
+.NOTPARALLEL:
 .PHONY: stage shipped deb rpm sbom third-party package-test lint-packages reproducible rpm-test
 
 VERSION := $(shell sed -n '/^\[workspace.package\]/,/^$$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
@@ -17,7 +19,7 @@ EPOCH = $(shell date -d "$$(sed -n 's/^ -- .*>  //p;T;q' packaging/deb/changelog
 # without a path of the machine that builds them. rpmbuild sets PKG_CONFIG_PATH, dpkg-buildpackage does not:
 # for cargo that is a reason to build anew.
 shipped: export RUSTFLAGS = --remap-path-prefix=$(CURDIR)=/libvirt-hpc \
-    --remap-path-prefix=$(CARGO_HOME)=/cargo --remap-path-prefix=$(CARGO_TARGET_DIR)=/target
+    --remap-path-prefix=$(CARGO_HOME)=/cargo --remap-path-prefix=$(or $(CARGO_TARGET_DIR),$(CURDIR)/target)=/target
 shipped:
 	env -u PKG_CONFIG_PATH \
 	    cargo build --release --locked -p libvirt-hpc-plugin -p libvirt-hpc-hook -p libvirt-hpc-pages

@@ -3,6 +3,7 @@
 
 mod adaptive;
 mod foresight;
+mod look;
 mod reservation;
 mod stock;
 

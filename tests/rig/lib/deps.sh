@@ -7,7 +7,8 @@ DEPS=(mmdebstrap debian-archive-keyring iproute2 util-linux busybox-static cpio 
 PACKAGE_DEPS=(debhelper dpkg-dev lintian rpm rpmlint man-db mandoc bash-completion zsh fish)
 
 rig_deps() {
-    local package all=("${DEPS[@]}" "${PACKAGE_DEPS[@]}") missing=()
+    local package all=("${DEPS[@]}") missing=()
+    [ "${1:-}" != --packages ] || all+=("${PACKAGE_DEPS[@]}")
     command -v apt-get >/dev/null || die "deps: this is not a Debian machine; install by hand: ${all[*]}"
     for package in "${all[@]}"; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")

@@ -24,7 +24,8 @@ const WINDOW_LEAST_PERCENT: u64 = 50;
 ///
 /// Where pages are zero the link is idle: QEMU sends 9 bytes for each (`save_zero_page`, QEMU
 /// `migration/ram.c`), so that a window measures how fast memory is scanned. Looks between which much more
-/// memory was done than bytes were sent say nothing of the link.
+/// memory was done than bytes were sent say nothing of the link. That is so in the first round alone: later ones
+/// send what was written, and where that is much more than the bytes, it is compressed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bandwidth {
     smooth: u64,
@@ -74,21 +75,29 @@ impl Bandwidth {
     #[must_use]
     pub fn lowest_window(&self) -> u64 {
         let lowest = self.windows.iter().copied().filter(|&w| w > 0).min();
-        lowest.map_or(self.smooth, |lowest| {
-            lowest.max(self.smooth / 100 * WINDOW_LEAST_PERCENT)
-        })
+        let least = self.smooth / 100 * WINDOW_LEAST_PERCENT;
+        match lowest {
+            // Most of them are as low: that is no stall, and the smoothed rate has yet to follow.
+            Some(lowest) if self.middle() < least => lowest,
+            Some(lowest) => lowest.max(least),
+            None => self.smooth,
+        }
     }
 
     /// The middle one of the rates that QEMU has measured lately: where the first of them are of another
     /// time, the lowest of the rest. Falls back to the smoothed rate.
     #[must_use]
     pub fn middle_window(&self) -> u64 {
-        let mut windows = self.windows;
-        windows.sort_unstable();
-        match windows[WINDOWS / 2] {
+        match self.middle() {
             0 => self.lowest_window(),
             middle => middle,
         }
+    }
+
+    fn middle(&self) -> u64 {
+        let mut windows = self.windows;
+        windows.sort_unstable();
+        windows[WINDOWS / 2]
     }
 
     fn newest(&self) -> u64 {
@@ -100,7 +109,7 @@ impl Bandwidth {
 fn is_zero_pages(last: &Sample, now: &Sample) -> bool {
     let sent = now.processed_bytes.saturating_sub(last.processed_bytes);
     let done = last.remaining_bytes.saturating_sub(now.remaining_bytes);
-    now.iteration == last.iteration && done / 2 > sent
+    now.iteration == 1 && last.iteration == 1 && done / 2 > sent
 }
 
 /// `bytes` in `span` as bytes per second; zero for no span.
@@ -183,6 +192,7 @@ mod tests {
     fn zero_pages_tell_nothing_of_the_link() {
         let mut bandwidth = Bandwidth::default();
         let look = |n: u64, sent: u64, left: u64, window| Sample {
+            iteration: 1,
             remaining_bytes: left,
             ..sample(n * 100, sent, window)
         };
@@ -209,6 +219,12 @@ mod tests {
         bandwidth.update(&sample(2000, 191_000_000, 1_000_000));
         let base = bandwidth.lowest_window();
         assert!((45_000_000..=50_000_000).contains(&base), "{base}");
+        (21..24).for_each(|n| bandwidth.update(&sample(n * 100, 191_000_000, 1_000_000)));
+        assert_eq!(
+            bandwidth.lowest_window(),
+            1_000_000,
+            "a link that has become slow"
+        );
     }
 
     #[test]

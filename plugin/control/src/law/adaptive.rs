@@ -21,9 +21,8 @@
 //!
 //! Rationale, with what was tried: `docs/control-law.md`.
 
-use core::time::Duration;
-
 use super::foresight::{Best, Left, Outlook};
+use super::look::{Look, ROUND_MIN, in_span, scale, with_margin};
 use super::reservation::{HOPE, ROUND, Seen};
 use super::{Decision, Law, View};
 use crate::estimate::Round;
@@ -56,10 +55,6 @@ impl Slowdown {
     }
 }
 
-/// The shortest round: QEMU reckons its threshold anew every 100 ms (`BUFFER_DELAY`,
-/// `migration/migration.c`), so that a round costs at least that.
-const ROUND_MIN: Duration = Duration::from_millis(100);
-
 /// How much more than R is accepted when going, per cent of R: what is dirtied and what the bandwidth
 /// varies until the limit acts, one window later.
 const MARGIN_PERCENT: u64 = 15;
@@ -85,48 +80,6 @@ pub struct Adaptive {
     quiet_for: u64,
     decision: Decision,
     margin_percent: u64,
-}
-
-/// One round, as the law sees it. Bytes.
-#[derive(Clone, Copy, Debug)]
-struct Look {
-    /// R.
-    remaining: u64,
-    /// What was dirtied in the round, as far as it shows: R without what the round did not get to send.
-    fresh: u64,
-    /// What the link could have sent in the time of the round.
-    span: u64,
-    /// What the next round leaves, if it goes on like that. The working-set curve is concave, so that
-    /// dirtying in proportion to time is the least of a shorter round.
-    next: u64,
-    /// What the shortest round could send.
-    shortest: u64,
-}
-
-impl Look {
-    fn new(round: &Round, before: Option<&Round>, bytes_per_s: u64) -> Self {
-        let remaining = round.remaining_bytes;
-        let unsent = before
-            .filter(|_| round.syncs == 1)
-            .map_or(0, |b| b.remaining_bytes.saturating_sub(round.sent_bytes));
-        let fresh = remaining.saturating_sub(unsent);
-        // A round of dirty pages shows what the link carries; the first one sends zero pages, too.
-        let rate = match before {
-            Some(_) if round.syncs == 1 => round.bytes_per_s(),
-            _ => bytes_per_s,
-        };
-        let span = in_span(rate, round.duration).max(1);
-        // Where syncs were missed, the time of one round is the part that one has of them.
-        let one = (span / round.syncs.max(1)).max(1);
-        let next = scale(fresh, remaining, one).min(remaining);
-        Self {
-            remaining,
-            fresh,
-            span,
-            next,
-            shortest: in_span(bytes_per_s, ROUND_MIN),
-        }
-    }
 }
 
 impl Adaptive {
@@ -328,9 +281,8 @@ impl Adaptive {
     /// QEMU refused a switchover for a little more than was accepted: the bandwidth or the guest varies
     /// by more than the margin.
     fn widen_if_refused(&mut self, cause: Cause, remaining: u64) {
-        let close = self
-            .before
-            .is_some_and(|b| remaining <= with_margin(b.remaining_bytes, MARGIN_MAX_PERCENT));
+        let accepted = self.decision.accept_bytes.unwrap_or(0);
+        let close = remaining <= with_margin(accepted, MARGIN_MAX_PERCENT);
         let again = |cause| matches!(cause, Cause::Reservation | Cause::Patience);
         if again(cause) && again(self.decision.cause) && close {
             self.margin_percent = (self.margin_percent * 2).min(MARGIN_MAX_PERCENT);
@@ -356,19 +308,6 @@ impl Law for Adaptive {
         }
         self.decision
     }
-}
-
-fn with_margin(bytes: u64, percent: u64) -> u64 {
-    scale(bytes, 100 + percent, 100)
-}
-
-pub(super) fn in_span(bytes_per_s: u64, span: Duration) -> u64 {
-    let bytes = u128::from(bytes_per_s).saturating_mul(span.as_nanos()) / 1_000_000_000;
-    u64::try_from(bytes).unwrap_or(u64::MAX)
-}
-
-pub(super) fn scale(bytes: u64, by: u64, of: u64) -> u64 {
-    u64::try_from(u128::from(bytes) * u128::from(by) / u128::from(of.max(1))).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 
 use core::time::Duration;
 
-use super::adaptive::{in_span, scale};
+use super::look::{in_span, scale};
 use crate::estimate::Phases;
 
 /// How much of a spell to come is counted upon, per cent: it takes a look or two to see it begin, and a sync

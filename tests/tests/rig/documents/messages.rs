@@ -73,7 +73,11 @@ fn sources(folder: &Path, into: &mut String) -> Result<()> {
         } else if path.extension().is_some_and(|e| e == "rs") && !path.ends_with("tests.rs") {
             let text = fs::read_to_string(&path)?;
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-            into.push_str(&as_printed(code));
+            let code: Vec<_> = code
+                .lines()
+                .filter(|l| !l.trim().starts_with("//"))
+                .collect();
+            into.push_str(&as_printed(&code.join("\n")));
         }
     }
     Ok(())

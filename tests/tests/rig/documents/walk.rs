@@ -14,7 +14,7 @@ const BETA: &str = HOSTS[1];
 const GUEST: &str = "solver";
 
 /// What the documents install, and where from.
-const PACKAGE: &str = "libvirt-hpc_0.1.0-1_amd64.deb";
+const PACKAGE: &str = concat!("libvirt-hpc_", env!("CARGO_PKG_VERSION"), "-1_amd64.deb");
 const FOLDER: &str = "/run/downloads";
 
 /// Ours, where libvirt finds it.

@@ -1,6 +1,6 @@
 //! A host's whole file system, to be compared.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::thread;
 
 use anyhow::{Context, Result, anyhow, ensure};
@@ -76,13 +76,12 @@ fn of(rig: &Rig, host: &str) -> Result<Listing> {
 
 /// Demands that two listings of a host are the same.
 pub(super) fn are_the_same(host: &str, before: &Listing, after: &Listing) -> Result<()> {
-    let paths: Vec<_> = before.keys().chain(after.keys()).collect();
-    let mut changed: Vec<_> = paths
+    let paths: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    let changed: Vec<_> = paths
         .into_iter()
         .filter(|path| before.get(*path) != after.get(*path))
         .map(|path| format!("{path}: {:?} -> {:?}", before.get(path), after.get(path)))
         .collect();
-    changed.dedup();
     println!(
         "{host}: {} files before, {} after",
         before.len(),

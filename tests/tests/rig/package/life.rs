@@ -13,8 +13,8 @@ use crate::hook::{HOOK, wait_until};
 pub(super) const GUEST: &str = "solver";
 const SATURATED: [&str; 5] = ["--memory", "384", "--workload", "flat:128", "--marked"];
 
-/// The first round takes most of a minute, and apt less; then the link is as it was.
-const SLOW: &str = "50mbit";
+/// The first round takes two minutes and more, and apt less; then the link is as it was.
+const SLOW: &str = "20mbit";
 const FAST: &str = "1gbit";
 
 /// A site's own hooks: they say on which operations they were called.
@@ -146,7 +146,7 @@ impl Life {
         self.rig.link(SLOW)?;
         let moved = self.moves("virsh", |life| {
             life.steered()?;
-            ensure!(life.limits()? != DEFAULTS, "nothing was set");
+            wait_until("a limit is set", || Ok(life.limits()? != DEFAULTS))?;
             deb::apt(&life.rig, life.here(), "remove libvirt-hpc")?;
             life.is_gone(life.here())?;
             let limits = life.limits()?;

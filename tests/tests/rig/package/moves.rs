@@ -41,7 +41,7 @@ impl Life {
         let destination = format!("qemu+tcp://{}/system", self.there());
         let command = [
             "timeout",
-            "90",
+            "240",
             program,
             "migrate",
             "--live",

@@ -1,3 +1,5 @@
+use core::time::Duration;
+
 use super::*;
 use crate::estimate::Phases;
 use crate::time::Timestamp;
@@ -126,6 +128,27 @@ fn a_margin_that_was_too_small_grows_to_its_bound() {
         .map(|a| a / MB)
         .collect();
     assert_eq!(accepted[1..], [154, 174, 214, 214, 214]);
+}
+
+/// QEMU finds far more than the little that was accepted at the end of a quiet: that is no margin too small.
+#[test]
+fn a_guest_that_turned_busy_in_the_last_moment_is_no_refusal() {
+    let mut run = Run::new(400 * MB);
+    run.view.phases = phases(false, Duration::from_secs(2));
+    run.causes(&[134; 2]);
+    run.view.phases = phases(true, Duration::from_millis(2000));
+    assert_eq!(run.sync_after(64 * MB, 134 * MB).cause, Cause::Quiet);
+    let last_moment = View {
+        bytes_per_s: LINK,
+        remaining_bytes: 10 * MB,
+        phases: phases(true, Duration::from_millis(2800)),
+        ..View::default()
+    };
+    assert_eq!(run.law.decide(&last_moment).cause, Cause::Reservation);
+    run.view.phases = None;
+    let busy = run.sync_after(124 * MB, 134 * MB);
+    assert_eq!(busy.cause, Cause::Reservation);
+    assert_eq!(busy.accept_bytes, Some(134 * MB * 115 / 100));
 }
 
 /// A guest of 134 MB that is busy for 3 s and idle for 3 s, seen `age` after it turned.
