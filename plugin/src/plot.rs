@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use libvirt_hpc_control::event::Cause;
 use libvirt_hpc_control::sample::JobState;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::text::cause as in_words;
 use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
@@ -21,6 +22,9 @@ const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
 /// How far apart two syncs must be for both to have words, as a part of the picture: the words must not
 /// lie on one another.
 const WORDS_APART: f64 = 0.15;
+
+/// From this part of the picture's width on, words stand left of what they belong to.
+const WORDS_LEFT_FROM: f64 = 0.85;
 
 /// A point: seconds since memory flowed, MiB.
 type Point = (f64, f64);
@@ -110,9 +114,15 @@ where
         .legend(legend(ACCEPTED));
     chart
         .draw_series(story.labelled(last).into_iter().map(|(at, words)| {
+            // Beside the right edge the words stand on the left, or they would be cut off.
+            let (side, x) = match at.0 > last * WORDS_LEFT_FROM {
+                true => (HPos::Right, -6),
+                false => (HPos::Left, 6),
+            };
+            let style = TextStyle::from(("sans-serif", 11)).pos(Pos::new(side, VPos::Top));
             EmptyElement::at(at)
                 + Circle::new((0, 0), 3, SYNC.filled())
-                + Text::new(words, (6, -16), ("sans-serif", 11))
+                + Text::new(words, (x, -16), style)
         }))?
         .label("left at a bitmap sync, and the decision")
         .legend(|(x, y)| Circle::new((x + 9, y), 3, SYNC.filled()));

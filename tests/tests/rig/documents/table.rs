@@ -25,7 +25,14 @@ pub(super) const NOT_RUN: [(&str, &str); 6] = [
 
 /// What commands that begin so must print, on either stream.
 pub(super) const PRINTS: [(&str, &str); 8] = [
-    ("apt-get install ./libvirt-hpc_", "Setting up libvirt-hpc"),
+    (
+        concat!(
+            "apt-get install ./libvirt-hpc_",
+            env!("CARGO_PKG_VERSION"),
+            "-1_amd64.deb    #"
+        ),
+        "Setting up libvirt-hpc",
+    ),
     ("virsh-hpc migrate --live", "virsh-hpc: solver moved in "),
     (
         "virsh-hpc hpc-policy solver --mark",
