@@ -12,6 +12,9 @@ use super::{ALPHA, HOOK, MARK, number, run, start_agent, times_told, tiny_domain
 /// The guest.
 const NAME: &str = "rank0";
 
+/// Where the hook's link is while there is nothing of us on the host.
+const ASIDE: &str = "/run/50-libvirt-hpc";
+
 /// The promise, microseconds.
 const LONGER_AT_MOST_US: i64 = 20_000;
 
@@ -45,7 +48,7 @@ const ALL: [With; 4] = [
 impl With {
     fn begin(self, rig: &Rig) -> Result<()> {
         match self {
-            Self::Nothing => run(rig, ALPHA, &["mv", HOOK, "/root/hook"]).map(drop)?,
+            Self::Nothing => run(rig, ALPHA, &["mv", HOOK, ASIDE]).map(drop)?,
             Self::AgentUp => start_agent(rig, ALPHA)?,
             Self::AgentDown => {}
             Self::AgentHung => {
@@ -63,7 +66,7 @@ impl With {
 
     fn end(self, rig: &Rig) -> Result<()> {
         match self {
-            Self::Nothing => run(rig, ALPHA, &["mv", "/root/hook", HOOK]).map(drop),
+            Self::Nothing => run(rig, ALPHA, &["mv", ASIDE, HOOK]).map(drop),
             Self::AgentUp | Self::AgentHung => rig.agent(ALPHA, AgentVerb::Stop, &[]),
             Self::AgentDown => Ok(()),
         }
