@@ -120,6 +120,7 @@ pub const fn cause(cause: Cause) -> &'static str {
         Cause::Ceiling => "held back by the longest pause allowed",
         Cause::Deadline => "the deadline has come",
         Cause::Order => "ordered",
+        Cause::Schedule => "the law's schedule",
     }
 }
 
@@ -136,6 +137,7 @@ pub const fn cause_in_short(cause: Cause) -> &'static str {
         Cause::Ceiling => "too long",
         Cause::Deadline => "deadline",
         Cause::Order => "ordered",
+        Cause::Schedule => "schedule",
     }
 }
 

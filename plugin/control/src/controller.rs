@@ -12,7 +12,7 @@ use core::time::Duration;
 use crate::estimate::{Activity, Bandwidth, Rounds};
 use crate::event::{Event, Publisher, Release};
 use crate::guard::{Guard, Order};
-use crate::law::{Decision, Law, View};
+use crate::law::{Decision, Law, Limit, View};
 use crate::policy::Policy;
 use crate::sample::{JobState, Sample, Settings};
 use crate::target::{Action, Target};
@@ -208,7 +208,7 @@ impl<L: Law> Controller<L> {
         let decision = self.law.decide(&View {
             round,
             bytes_per_s: self.bandwidth.smooth(),
-            remaining_bytes: sample.remaining_bytes,
+            sample: *sample,
             phases: self.activity.phases(),
             idle_round: round.and_then(|_| self.activity.end_round()),
         });
@@ -240,8 +240,8 @@ impl<L: Law> Controller<L> {
         let known = self
             .decision
             .replace(decision)
-            .is_some_and(|d| d.cause == decision.cause && d.accept_bytes.is_some());
-        if let Some(accept_bytes) = decision.accept_bytes.filter(|_| round || !known) {
+            .is_some_and(|d| d.cause == decision.cause && d.accept_bytes().is_some());
+        if let Some(accept_bytes) = decision.accept_bytes().filter(|_| round || !known) {
             publisher.publish(
                 at,
                 Event::Decided {
@@ -259,10 +259,18 @@ impl<L: Law> Controller<L> {
         }
     }
 
+    /// What a law reckons in bytes varies with the bandwidth; what it says in milliseconds, it means.
+    fn dead_band_percent(&self) -> u64 {
+        match self.decision.map(|decision| decision.limit) {
+            Some(Limit::Millis(_)) => 0,
+            _ => DEAD_BAND_PERCENT,
+        }
+    }
+
     /// What of `wanted` is not in force.
     fn difference(&self, wanted: &Target) -> Target {
         let near = |new: u32, old: u32| {
-            u64::from(new.abs_diff(old)) * 100 <= u64::from(old) * DEAD_BAND_PERCENT
+            u64::from(new.abs_diff(old)) * 100 <= u64::from(old) * self.dead_band_percent()
         };
         Target {
             downtime_ms: wanted

@@ -34,6 +34,8 @@ pub enum Cause {
     Deadline,
     /// The user's own order: a timeout or post-copy given at the start.
     Order,
+    /// A step of a law that goes by a clock, or by a count.
+    Schedule,
 }
 
 impl Cause {

@@ -12,7 +12,7 @@ use core::time::Duration;
 
 use crate::estimate::Bandwidth;
 use crate::event::Cause;
-use crate::law::Decision;
+use crate::law::{Decision, Limit};
 use crate::policy::{Policy, Then};
 use crate::sample::Sample;
 use crate::target::{Action, Target};
@@ -136,10 +136,22 @@ impl Guard {
         if let Some(order) = self.overrule(sample, begun) {
             return order;
         }
-        let Some(accept) = decision.accept_bytes else {
-            return self.keep(decision.cause);
+        let mut order = match (decision.action, decision.limit) {
+            (Some(action), _) => self.act(sample.at, action, decision.cause),
+            (None, Limit::Leave) => self.keep(decision.cause),
+            (None, Limit::Bytes(accept)) => self.limit(sample, accept, decision.cause, bandwidth),
+            (None, Limit::Millis(limit_ms)) => self.limit_ms(limit_ms, decision.cause),
         };
-        self.limit(sample, accept, decision.cause, bandwidth)
+        order.target.speed_mib_per_s = self.speed(decision.speed_mib_per_s);
+        order
+    }
+
+    /// A limit in QEMU's own terms, which the policy's ceiling holds within itself.
+    fn limit_ms(&self, limit_ms: u32, cause: Cause) -> Order {
+        let ceiling_ms = self.policy.downtime_max_ms.unwrap_or(u32::MAX);
+        let mut order = self.keep(cause);
+        order.target.downtime_ms = Some(limit_ms.min(ceiling_ms).clamp(1, DOWNTIME_LIMIT_MAX_MS));
+        order
     }
 
     /// The user's orders and the deadline.
@@ -212,21 +224,25 @@ impl Guard {
 
     /// Nothing but the speed that is due.
     fn keep(&self, cause: Cause) -> Order {
-        let speed_mib_per_s = self
-            .policy
-            .speed_max_mib_per_s
-            .map(|ceiling| match self.link {
-                Link::Lifted(_) => SPEED_UNLIMITED_MIB_PER_S,
-                Link::Unseen | Link::Seen(_) => ceiling,
-            });
         Order {
             target: Target {
-                speed_mib_per_s,
+                speed_mib_per_s: self.speed(None),
                 ..Target::NONE
             },
             cause,
             forbidden_pause: None,
         }
+    }
+
+    /// The speed that is due: the law's, if it sets one, within the policy's ceiling.
+    fn speed(&self, wanted_mib_per_s: Option<u64>) -> Option<u64> {
+        let Some(ceiling) = self.policy.speed_max_mib_per_s else {
+            return wanted_mib_per_s;
+        };
+        Some(match self.link {
+            Link::Lifted(_) => SPEED_UNLIMITED_MIB_PER_S,
+            Link::Unseen | Link::Seen(_) => wanted_mib_per_s.unwrap_or(ceiling).min(ceiling),
+        })
     }
 
     fn hidden_by_ceiling(&self) -> bool {

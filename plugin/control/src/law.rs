@@ -12,6 +12,8 @@ pub use stock::Stock;
 
 use crate::estimate::{Phases, Round};
 use crate::event::Cause;
+use crate::sample::Sample;
+use crate::target::Action;
 
 /// What a law may know at one look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,21 +22,65 @@ pub struct View {
     pub round: Option<Round>,
     /// The bandwidth of pre-copy, bytes per second; zero while unknown.
     pub bytes_per_s: u64,
-    /// What is left of the last sync, bytes: true right after one alone.
-    pub remaining_bytes: u64,
+    /// The look itself, for laws that go by a clock, or by what libvirt reports.
+    pub sample: Sample,
     /// What the guest's processors show of its phases, if they have been busy and idle by turns so far.
     pub phases: Option<Phases>,
     /// With a round: whether the guest was idle throughout, where that is known.
     pub idle_round: Option<bool>,
 }
 
-/// What a law wants: QEMU may stop the guest as soon as a sync finds no more than this left.
+/// When QEMU may stop the guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// As it was started: QEMU's own limit stays.
+    Leave,
+    /// As soon as a sync finds no more than so many bytes left.
+    Bytes(u64),
+    /// As soon as QEMU reckons with a pause of so many milliseconds, in its own terms: what the laws set
+    /// that know no memory.
+    Millis(u32),
+}
+
+/// What a law wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// Bytes; none leaves QEMU's own limit as it is.
-    pub accept_bytes: Option<u64>,
+    /// When the guest may stop.
+    pub limit: Limit,
+    /// The highest speed while the guest runs, MiB/s; none leaves it.
+    pub speed_mib_per_s: Option<u64>,
+    /// A step that cannot be taken back.
+    pub action: Option<Action>,
     /// Why.
     pub cause: Cause,
+}
+
+impl Decision {
+    /// Only a limit.
+    #[must_use]
+    pub const fn limit(limit: Limit, cause: Cause) -> Self {
+        Self {
+            limit,
+            speed_mib_per_s: None,
+            action: None,
+            cause,
+        }
+    }
+
+    /// The guest may stop when no more than `bytes` are left.
+    #[must_use]
+    pub const fn accept(bytes: u64, cause: Cause) -> Self {
+        Self::limit(Limit::Bytes(bytes), cause)
+    }
+
+    /// The bytes that are accepted, if that is what the law says.
+    #[must_use]
+    pub const fn accept_bytes(&self) -> Option<u64> {
+        match self.limit {
+            Limit::Bytes(bytes) => Some(bytes),
+            Limit::Leave | Limit::Millis(_) => None,
+        }
+    }
 }
 
 /// A control law. It sees samples in order, and nothing else: same input, same output.

@@ -73,6 +73,7 @@ enum CauseDef {
     Ceiling,
     Deadline,
     Order,
+    Schedule,
 }
 
 impl From<Event> for EventRecord {

@@ -32,10 +32,7 @@ impl Rig {
     fn pass(&mut self, at_ms: u64, bytes_per_s: u64, accept: u64) -> Order {
         let sample = sample(at_ms, bytes_per_s);
         self.bandwidth.update(&sample);
-        let decision = Decision {
-            accept_bytes: Some(accept),
-            cause: Cause::Reservation,
-        };
+        let decision = Decision::accept(accept, Cause::Reservation);
         self.guard.pass(&sample, &decision, &self.bandwidth)
     }
 }
@@ -247,10 +244,7 @@ fn postcopy_after_precopy_goes_at_the_first_sync() {
 #[test]
 fn a_law_that_leaves_things_alone_is_left_alone() {
     let mut rig = Rig::new(Policy::default());
-    let decision = Decision {
-        accept_bytes: None,
-        cause: Cause::Observing,
-    };
+    let decision = Decision::limit(Limit::Leave, Cause::Observing);
     assert_eq!(
         rig.guard
             .pass(&sample(0, MIB), &decision, &rig.bandwidth)

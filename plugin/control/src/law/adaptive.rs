@@ -24,7 +24,7 @@
 use super::foresight::{Best, Left, Outlook};
 use super::look::{Look, ROUND_MIN, in_span, scale, with_margin};
 use super::reservation::{HOPE, ROUND, Seen};
-use super::{Decision, Law, View};
+use super::{Decision, Law, Limit, View};
 use crate::estimate::Round;
 use crate::event::Cause;
 
@@ -95,10 +95,7 @@ impl Adaptive {
             quiet_for: 0,
             // Until the bandwidth is known: in its first window, QEMU's default of 300 ms lets a small guest
             // go in the midst of its first round.
-            decision: Decision {
-                accept_bytes: Some(0),
-                cause: Cause::FirstRound,
-            },
+            decision: Decision::accept(0, Cause::FirstRound),
             margin_percent: MARGIN_PERCENT,
         }
     }
@@ -114,10 +111,7 @@ impl Adaptive {
             Cause::Waiting if self.outlook(view).is_none() => self.probe_bytes(),
             _ => floor,
         };
-        Decision {
-            accept_bytes: Some(accept.max(floor)),
-            cause,
-        }
+        Decision::accept(accept.max(floor), cause)
     }
 
     fn judge(&mut self, look: &Look, view: &View) -> Cause {
@@ -190,19 +184,16 @@ impl Adaptive {
         let phases = view.phases.filter(|phases| phases.idle)?;
         let outlook = self.outlook(view)?;
         let dirtied = in_span(view.bytes_per_s, phases.busy_in_round).min(self.plateau.highest());
-        let accept = view.remaining_bytes;
+        let accept = view.sample.remaining_bytes;
         let sure = dirtied > with_margin(accept, MARGIN_PERCENT);
-        (sure && outlook.now() >= accept).then_some(Decision {
-            accept_bytes: Some(accept),
-            cause: Cause::Quiet,
-        })
+        (sure && outlook.now() >= accept).then_some(Decision::accept(accept, Cause::Quiet))
     }
 
     /// The quiet is about to end with something left: that is as good as it gets. Whoever turns busy in that
     /// moment is refused.
     fn quiet_ends(&self, view: &View) -> Option<Decision> {
         let left = Left {
-            remaining: view.remaining_bytes,
+            remaining: view.sample.remaining_bytes,
             busy: self.plateau.highest(),
             dirtied: 0,
             shortest: 0,
@@ -210,10 +201,10 @@ impl Adaptive {
         let ends = self
             .outlook(view)?
             .ends_with(&left, |bytes| self.slowdown.of(bytes));
-        ends.then_some(Decision {
-            accept_bytes: Some(with_margin(left.remaining, MARGIN_PERCENT)),
-            cause: Cause::Reservation,
-        })
+        ends.then_some(Decision::accept(
+            with_margin(left.remaining, MARGIN_PERCENT),
+            Cause::Reservation,
+        ))
     }
 
     /// Takes a round of the plateau in; says whether the guest has turned quieter than the plateau is.
@@ -281,7 +272,7 @@ impl Adaptive {
     /// QEMU refused a switchover for a little more than was accepted: the bandwidth or the guest varies
     /// by more than the margin.
     fn widen_if_refused(&mut self, cause: Cause, remaining: u64) {
-        let accepted = self.decision.accept_bytes.unwrap_or(0);
+        let accepted = self.decision.accept_bytes().unwrap_or(0);
         let close = remaining <= with_margin(accepted, MARGIN_MAX_PERCENT);
         let again = |cause| matches!(cause, Cause::Reservation | Cause::Patience);
         if again(cause) && again(self.decision.cause) && close {
@@ -304,7 +295,7 @@ impl Law for Adaptive {
             self.decision = self.quiet_ends(view).unwrap_or(self.decision);
         } else if self.decision.cause == Cause::FirstRound && view.bytes_per_s > 0 {
             let shortest = in_span(view.bytes_per_s, ROUND_MIN);
-            self.decision.accept_bytes = Some(self.slowdown.of(shortest));
+            self.decision.limit = Limit::Bytes(self.slowdown.of(shortest));
         }
         self.decision
     }

@@ -1,7 +1,7 @@
 //! The law of doing nothing: QEMU stops the guest when what is left fits the limit it was started with,
 //! 300 ms (`DEFAULT_MIGRATE_SET_DOWNTIME`, QEMU `migration/options.c`). For observing, and to compare.
 
-use super::{Decision, Law, View};
+use super::{Decision, Law, Limit, View};
 use crate::event::Cause;
 
 /// Leaves everything to QEMU and libvirt.
@@ -14,9 +14,6 @@ impl Law for Stock {
     }
 
     fn decide(&mut self, _: &View) -> Decision {
-        Decision {
-            accept_bytes: None,
-            cause: Cause::Observing,
-        }
+        Decision::limit(Limit::Leave, Cause::Observing)
     }
 }

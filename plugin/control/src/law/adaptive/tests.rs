@@ -2,6 +2,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::estimate::Phases;
+use crate::sample::Sample;
 use crate::time::Timestamp;
 
 const MB: u64 = 1_000_000;
@@ -13,6 +14,14 @@ struct Run {
     iteration: u64,
     sending: u64,
     view: View,
+}
+
+/// A look that finds so much left.
+fn left(remaining_bytes: u64) -> Sample {
+    Sample {
+        remaining_bytes,
+        ..Sample::default()
+    }
 }
 
 impl Run {
@@ -104,11 +113,14 @@ fn convergence_that_slows_to_less_than_delta_a_round_is_over() {
 fn going_accepts_a_little_more_than_is_left_and_running_the_floor() {
     let mut run = Run::new(400 * MB);
     assert_eq!(
-        run.sync(134 * MB).accept_bytes,
+        run.sync(134 * MB).accept_bytes(),
         Some(LINK / 100),
         "a tenth of what 100 ms carry"
     );
-    assert_eq!(run.sync(134 * MB).accept_bytes, Some(134 * MB * 115 / 100));
+    assert_eq!(
+        run.sync(134 * MB).accept_bytes(),
+        Some(134 * MB * 115 / 100)
+    );
 }
 
 #[test]
@@ -117,14 +129,14 @@ fn waiting_accepts_a_fifth_at_most() {
     run.sync(134 * MB);
     let waiting = run.sync(134 * MB);
     assert_eq!(waiting.cause, Cause::Waiting);
-    assert!(waiting.accept_bytes.is_some_and(|a| a <= 134 * MB / 5));
+    assert!(waiting.accept_bytes().is_some_and(|a| a <= 134 * MB / 5));
 }
 
 #[test]
 fn a_margin_that_was_too_small_grows_to_its_bound() {
     let mut run = Run::new(400 * MB);
     let accepted: std::vec::Vec<_> = (0..6)
-        .filter_map(|_| run.sync(134 * MB).accept_bytes)
+        .filter_map(|_| run.sync(134 * MB).accept_bytes())
         .map(|a| a / MB)
         .collect();
     assert_eq!(accepted[1..], [154, 174, 214, 214, 214]);
@@ -140,7 +152,7 @@ fn a_guest_that_turned_busy_in_the_last_moment_is_no_refusal() {
     assert_eq!(run.sync_after(64 * MB, 134 * MB).cause, Cause::Quiet);
     let last_moment = View {
         bytes_per_s: LINK,
-        remaining_bytes: 10 * MB,
+        sample: left(10 * MB),
         phases: phases(true, Duration::from_millis(2800)),
         ..View::default()
     };
@@ -148,7 +160,7 @@ fn a_guest_that_turned_busy_in_the_last_moment_is_no_refusal() {
     run.view.phases = None;
     let busy = run.sync_after(124 * MB, 134 * MB);
     assert_eq!(busy.cause, Cause::Reservation);
-    assert_eq!(busy.accept_bytes, Some(134 * MB * 115 / 100));
+    assert_eq!(busy.accept_bytes(), Some(134 * MB * 115 / 100));
 }
 
 /// A guest of 134 MB that is busy for 3 s and idle for 3 s, seen `age` after it turned.
@@ -188,17 +200,17 @@ fn a_guest_that_turns_idle_is_looked_at_at_once() {
     run.causes(&[134; 2]);
     let half_sent = View {
         bytes_per_s: LINK,
-        remaining_bytes: 70 * MB,
+        sample: left(70 * MB),
         phases: phases(true, Duration::from_millis(200)),
         ..View::default()
     };
     let decision = run.law.decide(&half_sent);
     assert_eq!(decision.cause, Cause::Quiet);
-    assert_eq!(decision.accept_bytes, Some(70 * MB));
+    assert_eq!(decision.accept_bytes(), Some(70 * MB));
     run.view.phases = half_sent.phases;
     let sync = run.sync_after(64 * MB, 134 * MB);
     assert_eq!(
-        (sync.cause, sync.accept_bytes),
+        (sync.cause, sync.accept_bytes()),
         (Cause::Quiet, Some(LINK / 100))
     );
 }
@@ -212,7 +224,7 @@ fn one_that_was_hardly_busy_since_the_sync_is_not() {
     run.causes(&[134; 2]);
     let early = View {
         bytes_per_s: LINK,
-        remaining_bytes: 110 * MB,
+        sample: left(110 * MB),
         phases: phases(true, Duration::from_millis(200)),
         ..View::default()
     };
@@ -310,22 +322,10 @@ fn a_costly_slowdown_goes_at_once_and_a_free_one_still_ends() {
 fn before_the_first_sync_nothing_is_accepted_and_then_the_floor() {
     let mut law = Adaptive::new(Slowdown::DEFAULT);
     let unknown = law.decide(&View::default());
-    assert_eq!(
-        unknown,
-        Decision {
-            accept_bytes: Some(0),
-            cause: Cause::FirstRound
-        }
-    );
+    assert_eq!(unknown, Decision::accept(0, Cause::FirstRound));
     let known = law.decide(&View {
         bytes_per_s: LINK,
         ..View::default()
     });
-    assert_eq!(
-        known,
-        Decision {
-            accept_bytes: Some(LINK / 100),
-            cause: Cause::FirstRound
-        }
-    );
+    assert_eq!(known, Decision::accept(LINK / 100, Cause::FirstRound));
 }
