@@ -34,8 +34,7 @@ const LIFT: Duration = Duration::from_millis(500);
 /// After an action was refused, it is tried again no sooner.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often post-copy is asked for at the deadline: an answer may be lost, but libvirt's mind does not
-/// change.
+/// How often post-copy is asked for: an answer may be lost, but libvirt's mind does not change.
 const POSTCOPY_TRIES: u32 = 3;
 
 /// What the guard lets through.
@@ -104,13 +103,15 @@ impl Guard {
             self.acted = None;
             self.retry_at = Some(at.after(RETRY));
         }
+        if action != Action::StartPostcopy {
+            return;
+        }
+        self.refusals += 1;
         if let Some(deadline) = &mut self.policy.deadline
-            && (action, deadline.then) == (Action::StartPostcopy, Then::Postcopy)
+            && deadline.then == Then::Postcopy
+            && self.refusals >= POSTCOPY_TRIES
         {
-            self.refusals += 1;
-            if self.refusals >= POSTCOPY_TRIES {
-                deadline.then = Then::Switchover;
-            }
+            deadline.then = Then::Switchover;
         }
     }
 
@@ -136,7 +137,8 @@ impl Guard {
         if let Some(order) = self.overrule(sample, begun) {
             return order;
         }
-        let mut order = match (decision.action, decision.limit) {
+        let action = decision.action.filter(|&action| self.may(action));
+        let mut order = match (action, decision.limit) {
             (Some(action), _) => self.act(sample.at, action, decision.cause),
             (None, Limit::Leave) => self.keep(decision.cause),
             (None, Limit::Bytes(accept)) => self.limit(sample, accept, decision.cause, bandwidth),
@@ -144,6 +146,12 @@ impl Guard {
         };
         order.target.speed_mib_per_s = self.speed(decision.speed_mib_per_s);
         order
+    }
+
+    /// Whether a law may take this step. A migration that somebody began without post-copy refuses it: what
+    /// the law accepts beside it counts then.
+    fn may(&self, action: Action) -> bool {
+        action != Action::StartPostcopy || self.refusals < POSTCOPY_TRIES
     }
 
     /// A limit in QEMU's own terms, which the policy's ceiling holds within itself.

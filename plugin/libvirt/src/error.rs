@@ -119,6 +119,12 @@ impl Error {
         self.code() == Some(sys::VIR_ERR_OPERATION_INVALID)
     }
 
+    /// The domain, or its running, is over: what comes after the end is not missed.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.is_no_domain() || self.is_operation_invalid()
+    }
+
     /// The migration was aborted by somebody. An abort may also come back as a broken channel, when QEMU
     /// notices that first: who has aborted must know it without this.
     #[must_use]

@@ -132,7 +132,7 @@ impl Watcher {
                     ..seen
                 })
             }
-            Err(error) if is_gone(&error) => Ok(self.gone()),
+            Err(error) if error.is_gone() => Ok(self.gone()),
             Err(error) => self.silent(error),
         }
     }
@@ -197,7 +197,7 @@ impl Watcher {
         });
         match speed {
             // It ended between the two questions: the next sample says so.
-            Err(error) if is_gone(&error) => Ok(None),
+            Err(error) if error.is_gone() => Ok(None),
             settings => settings.map(Some),
         }
     }
@@ -216,15 +216,10 @@ impl Watcher {
     }
 }
 
-/// Whether the domain, or its running, is over.
-fn is_gone(error: &Error) -> bool {
-    error.is_no_domain() || error.is_operation_invalid()
-}
-
 /// A setting that comes after the end is not missed: the next sample tells the end.
 fn unless_gone(set: Result<(), Error>) -> Result<(), Error> {
     match set {
-        Err(error) if is_gone(&error) => Ok(()),
+        Err(error) if error.is_gone() => Ok(()),
         set => set,
     }
 }

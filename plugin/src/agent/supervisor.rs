@@ -226,6 +226,9 @@ impl Supervisor {
         // What fails is tried again at the next look, not at once and for ever.
         let failed = matches!(verdict, Verdict::Failed(_));
         match verdict {
+            Verdict::Failed(error) if error.is_gone() => {
+                log::debug!("{}: gone before it was looked at: {error}", id.name);
+            }
             Verdict::Failed(error) => {
                 log::warn!("{}: its migration cannot be looked at: {error}", id.name);
             }
