@@ -5,9 +5,11 @@ mod adaptive;
 mod foresight;
 mod look;
 mod reservation;
+mod slowdown;
 mod stock;
 
-pub use adaptive::{Adaptive, Slowdown};
+pub use adaptive::Adaptive;
+pub use slowdown::Slowdown;
 pub use stock::Stock;
 
 use crate::estimate::{Phases, Round};

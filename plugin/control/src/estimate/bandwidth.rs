@@ -33,13 +33,15 @@ pub struct Bandwidth {
     next: usize,
     from: Option<Sample>,
     last: Option<Sample>,
+    zero_pages: bool,
 }
 
 impl Bandwidth {
     /// Takes one sample in.
     pub fn update(&mut self, sample: &Sample) {
         let last = self.last.replace(*sample);
-        if last.is_some_and(|last| is_zero_pages(&last, sample)) {
+        self.zero_pages = last.is_some_and(|last| is_zero_pages(self.zero_pages, &last, sample));
+        if self.zero_pages {
             self.from = Some(*sample);
             return;
         }
@@ -105,11 +107,15 @@ impl Bandwidth {
     }
 }
 
-/// Whether most of the memory done between two looks was zero pages: twice the bytes that were sent.
-fn is_zero_pages(last: &Sample, now: &Sample) -> bool {
+/// Whether most of the memory done between two looks was zero pages: twice the bytes that were sent. While
+/// nothing is done, as in a sync, and until QEMU's window is another, what was the case `before` still is.
+fn is_zero_pages(before: bool, last: &Sample, now: &Sample) -> bool {
     let sent = now.processed_bytes.saturating_sub(last.processed_bytes);
     let done = last.remaining_bytes.saturating_sub(now.remaining_bytes);
-    now.iteration == 1 && last.iteration == 1 && done / 2 > sent
+    if now.iteration == 1 && (sent, done) != (0, 0) {
+        return done / 2 > sent;
+    }
+    before && (last.iteration == 1 || now.window_bytes_per_s == last.window_bytes_per_s)
 }
 
 /// `bytes` in `span` as bytes per second; zero for no span.
@@ -208,6 +214,18 @@ mod tests {
             let left = 8_000_000_000 - (n - 20) * 200_000_000;
             bandwidth.update(&look(n, 190_000_000 + n * 1000, left, 10_000));
         });
+        assert_eq!(bandwidth.smooth(), 100_000_000);
+        assert_eq!(bandwidth.lowest_window(), 100_000_000);
+        // The sync takes a while, and QEMU's window is that of the zero pages until the next one ends.
+        let sent = 190_060_000;
+        (60..64).for_each(|n| bandwidth.update(&look(n, sent, 0, 10_000)));
+        for n in 64..66 {
+            let second = Sample {
+                iteration: 2,
+                ..look(n, sent + (n - 63) * 100, 500_000_000, 10_000)
+            };
+            bandwidth.update(&second);
+        }
         assert_eq!(bandwidth.smooth(), 100_000_000);
         assert_eq!(bandwidth.lowest_window(), 100_000_000);
     }

@@ -22,38 +22,12 @@
 //! Rationale, with what was tried: `docs/control-law.md`.
 
 use super::foresight::{Best, Left, Outlook};
-use super::look::{Look, ROUND_MIN, in_span, scale, with_margin};
+use super::look::{Look, in_span, scale, with_margin};
 use super::reservation::{HOPE, ROUND, Seen};
-use super::{Decision, Law, Limit, View};
+use super::slowdown::Slowdown;
+use super::{Decision, Law, View};
 use crate::estimate::Round;
 use crate::event::Cause;
-
-/// What pre-copy costs the application while it runs: delta, parts per million of its speed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slowdown {
-    ppm: u64,
-}
-
-impl Slowdown {
-    /// A tenth: dirty logging, a busy core and a busy link, together (`control-theory`: a prior until it
-    /// is measured; the default of the policy).
-    pub const DEFAULT: Self = Self { ppm: 100_000 };
-
-    /// A migration that costs nothing would never need to end: below a hundredth, a hundredth counts.
-    const MIN_PPM: u64 = 10_000;
-
-    /// From parts per million, held within 1 % and 100 %.
-    #[must_use]
-    pub fn from_ppm(ppm: u64) -> Self {
-        Self {
-            ppm: ppm.clamp(Self::MIN_PPM, 1_000_000),
-        }
-    }
-
-    fn of(self, bytes: u64) -> u64 {
-        scale(bytes, self.ppm, 1_000_000)
-    }
-}
 
 /// How much more than R is accepted when going, per cent of R: what is dirtied and what the bandwidth
 /// varies until the limit acts, one window later.
@@ -76,6 +50,9 @@ pub struct Adaptive {
     refuted: bool,
     /// For how long the plateau has been waited on, in thousandths of a round.
     waited: u64,
+    /// How often a quiet that was followed for one more round held, and how often it broke.
+    held: u64,
+    broke: u64,
     /// For how long the guest has been quieter than the plateau, as bytes the link could send.
     quiet_for: u64,
     decision: Decision,
@@ -92,10 +69,12 @@ impl Adaptive {
             plateau: Seen::new(),
             refuted: false,
             waited: 0,
+            held: 0,
+            broke: 0,
             quiet_for: 0,
-            // Until the bandwidth is known: in its first window, QEMU's default of 300 ms lets a small guest
-            // go in the midst of its first round.
-            decision: Decision::accept(0, Cause::FirstRound),
+            // In milliseconds, for the bandwidth is not known: at the end of its first window, QEMU's default of
+            // 300 ms lets a small guest go in the midst of its first round.
+            decision: Decision::limit(slowdown.floor_limit(), Cause::FirstRound),
             margin_percent: MARGIN_PERCENT,
         }
     }
@@ -127,6 +106,10 @@ impl Adaptive {
             }
         }
         let quiet = self.see(look);
+        if self.decision.cause == Cause::Quiet {
+            self.held += u64::from(quiet);
+            self.broke += u64::from(!quiet);
+        }
         self.refuted |= !quiet && view.idle_round == Some(true);
         let cause = match self.outlook(view) {
             Some(outlook) => self.with_foresight(&outlook, look, view),
@@ -170,11 +153,18 @@ impl Adaptive {
     fn blindly(&self, look: &Look, quiet: bool) -> Cause {
         if quiet && self.quiet_pays(look) {
             Cause::Quiet
-        } else if look.remaining <= self.reservation_bytes() {
+        } else if look.remaining <= self.reservation_bytes().max(self.gone_for()) {
             Cause::Reservation
         } else {
             Cause::Waiting
         }
+    }
+
+    /// What was accepted when it was decided to go: a guest that was refused for no more than that still goes.
+    fn gone_for(&self) -> u64 {
+        let gone = Some(self.decision).filter(|decision| decision.cause.goes());
+        gone.and_then(|decision| decision.accept_bytes())
+            .unwrap_or(0)
     }
 
     /// The guest has turned idle in the midst of a round: what it dirtied before must be found, for there is
@@ -260,9 +250,15 @@ impl Adaptive {
         let (high, remaining) = (self.plateau.highest(), look.remaining);
         // Between the least that a shorter round leaves, and all that this one dirtied: W(x) is concave.
         let next = look.next.midpoint(look.fresh).min(remaining);
-        let both = self.quiet_for.saturating_add(remaining);
-        let kept = scale(next, self.quiet_for, both);
-        let lost = scale(self.reservation_bytes().min(high), remaining, both);
+        let lindy = scale(
+            ROUND,
+            self.quiet_for,
+            self.quiet_for.saturating_add(remaining),
+        );
+        let of = (1 + self.held + self.broke) * ROUND;
+        let holds = lindy + self.held * ROUND;
+        let kept = scale(next, holds, of);
+        let lost = scale(self.reservation_bytes().min(high), of - holds, of);
         self.price_bytes(look)
             .saturating_add(kept)
             .saturating_add(lost)
@@ -293,9 +289,6 @@ impl Law for Adaptive {
             self.decision = self.turned_idle(view).unwrap_or(self.decision);
         } else if self.decision.cause == Cause::Quiet {
             self.decision = self.quiet_ends(view).unwrap_or(self.decision);
-        } else if self.decision.cause == Cause::FirstRound && view.bytes_per_s > 0 {
-            let shortest = in_span(view.bytes_per_s, ROUND_MIN);
-            self.decision.limit = Limit::Bytes(self.slowdown.of(shortest));
         }
         self.decision
     }

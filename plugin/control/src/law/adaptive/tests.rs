@@ -2,6 +2,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::estimate::Phases;
+use crate::law::Limit;
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
@@ -319,13 +320,49 @@ fn a_costly_slowdown_goes_at_once_and_a_free_one_still_ends() {
 }
 
 #[test]
-fn before_the_first_sync_nothing_is_accepted_and_then_the_floor() {
-    let mut law = Adaptive::new(Slowdown::DEFAULT);
-    let unknown = law.decide(&View::default());
-    assert_eq!(unknown, Decision::accept(0, Cause::FirstRound));
-    let known = law.decide(&View {
-        bytes_per_s: LINK,
-        ..View::default()
-    });
-    assert_eq!(known, Decision::accept(LINK / 100, Cause::FirstRound));
+fn before_the_first_sync_the_floor_is_accepted_whatever_the_bandwidth() {
+    for (delta_ppm, limit_ms) in [(100_000, 10), (300_000, 30), (10_000, 1)] {
+        let mut law = Adaptive::new(Slowdown::from_ppm(delta_ppm));
+        let floor = Decision::limit(Limit::Millis(limit_ms), Cause::FirstRound);
+        assert_eq!(law.decide(&View::default()), floor);
+        let known = View {
+            bytes_per_s: LINK,
+            ..View::default()
+        };
+        assert_eq!(law.decide(&known), floor);
+    }
+}
+
+/// QEMU's window may be lower than reckoned: what was refused by that is as good as it was.
+#[test]
+fn who_was_refused_for_no_more_than_was_accepted_still_goes() {
+    let waited = || {
+        let mut run = Run::new(400 * MB);
+        run.law = Adaptive::new(Slowdown::from_ppm(50_000));
+        run.causes(&[134, 134, 100, 134, 134, 100, 134]);
+        run
+    };
+    let mut run = waited();
+    let went = run.sync(108 * MB);
+    assert_eq!(went.cause, Cause::Reservation);
+    let accepted = went.accept_bytes().expect("a limit");
+    assert_eq!(run.sync(accepted).cause, Cause::Reservation);
+    assert_eq!(waited().sync(accepted).cause, Cause::Waiting);
+}
+
+/// The guest has shown that its quiet ends within a round: the next one is taken.
+#[test]
+fn a_quiet_that_broke_is_not_followed_again() {
+    let causes = |broken: bool| {
+        let mut run = Run::new(400 * MB);
+        run.causes(&[134; 2]);
+        for _ in 0..3 {
+            run.sync_after(134 * MB, 30 * MB);
+            if broken {
+                run.sync_after(30 * MB, 134 * MB);
+            }
+        }
+        run.sync_after(134 * MB, 30 * MB).cause
+    };
+    assert_eq!(causes(true), Cause::Reservation);
 }

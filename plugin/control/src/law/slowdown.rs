@@ -1,0 +1,38 @@
+//! delta, the one number of the law.
+
+use super::Limit;
+use super::look::{ROUND_MIN, scale};
+
+/// What pre-copy costs the application while it runs: delta, parts per million of its speed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slowdown {
+    ppm: u64,
+}
+
+impl Slowdown {
+    /// A tenth: dirty logging, a busy core and a busy link, together (`control-theory`: a prior until it
+    /// is measured; the default of the policy).
+    pub const DEFAULT: Self = Self { ppm: 100_000 };
+
+    /// A migration that costs nothing would never need to end: below a hundredth, a hundredth counts.
+    const MIN_PPM: u64 = 10_000;
+
+    /// From parts per million, held within 1 % and 100 %.
+    #[must_use]
+    pub fn from_ppm(ppm: u64) -> Self {
+        Self {
+            ppm: ppm.clamp(Self::MIN_PPM, 1_000_000),
+        }
+    }
+
+    /// What the shortest round is worth: the same pause at any bandwidth.
+    pub(super) fn floor_limit(self) -> Limit {
+        let ms = u128::from(self.ppm) * ROUND_MIN.as_millis() / 1_000_000;
+        Limit::Millis(u32::try_from(ms).unwrap_or(u32::MAX).max(1))
+    }
+
+    /// What a stretch in which so many bytes could be sent costs, in bytes of pause.
+    pub(super) fn of(self, bytes: u64) -> u64 {
+        scale(bytes, self.ppm, 1_000_000)
+    }
+}
