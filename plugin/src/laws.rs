@@ -1,28 +1,36 @@
 //! The laws by name.
 
-use libvirt_hpc_control::law::{Adaptive, Decision, Law, Slowdown, Stock, View};
+use std::fmt;
+use std::str::FromStr;
+
+use libvirt_hpc_baseline::{Baseline, BaselineLaw, Name, ParseError};
+use libvirt_hpc_control::law::{Adaptive, Decision, Law, Slowdown, View};
 use serde::{Deserialize, Serialize};
 
-use crate::flags;
+/// The name of [`Adaptive`].
+const ADAPTIVE: &str = "adaptive";
 
 /// Which law decides, as options and traces name it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String", into = "String")]
 pub enum LawName {
     /// [`Adaptive`].
     #[default]
     Adaptive,
-    /// [`Stock`].
-    Stock,
+    /// One of others.
+    Baseline(Baseline),
 }
 
 impl LawName {
-    /// The name as it is written.
+    /// libvirt's and QEMU's settings stay as they are.
+    pub const STOCK: Self = Self::Baseline(Baseline::as_published(Name::Stock));
+
+    /// The name as it is written, without settings.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Adaptive => "adaptive",
-            Self::Stock => "stock",
+            Self::Adaptive => ADAPTIVE,
+            Self::Baseline(baseline) => baseline.law.as_str(),
         }
     }
 
@@ -32,18 +40,66 @@ impl LawName {
     pub fn build(self, slowdown_ppm: u64) -> AnyLaw {
         match self {
             Self::Adaptive => AnyLaw::Adaptive(Adaptive::new(Slowdown::from_ppm(slowdown_ppm))),
-            Self::Stock => AnyLaw::Stock(Stock),
+            Self::Baseline(baseline) => AnyLaw::Baseline(baseline.build()),
+        }
+    }
+
+    /// Whether it goes over to post-copy, which the migration must have been started with.
+    #[must_use]
+    pub fn needs_postcopy(self) -> bool {
+        match self {
+            Self::Adaptive => false,
+            Self::Baseline(baseline) => baseline.virsh_options().contains(&"--postcopy"),
         }
     }
 }
 
-impl From<flags::Law> for LawName {
-    fn from(law: flags::Law) -> Self {
-        match law {
-            flags::Law::Adaptive => Self::Adaptive,
-            flags::Law::Stock => Self::Stock,
+impl fmt::Display for LawName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Adaptive => out.write_str(ADAPTIVE),
+            Self::Baseline(baseline) => baseline.fmt(out),
         }
     }
+}
+
+impl FromStr for LawName {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        match text {
+            ADAPTIVE => Ok(Self::Adaptive),
+            other => other.parse().map(Self::Baseline),
+        }
+    }
+}
+
+impl TryFrom<String> for LawName {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        text.parse()
+    }
+}
+
+impl From<LawName> for String {
+    fn from(law: LawName) -> Self {
+        law.to_string()
+    }
+}
+
+/// The name of each law.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    let others = libvirt_hpc_baseline::all().iter();
+    std::iter::once(ADAPTIVE).chain(others.map(|entry| entry.name()))
+}
+
+/// How each law is written, and what it is.
+pub fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
+    let ours = "the default: stop when one more round no longer pays";
+    let others = libvirt_hpc_baseline::all().iter();
+    std::iter::once((ADAPTIVE.to_owned(), ours))
+        .chain(others.map(|entry| (entry.usage(), entry.about)))
 }
 
 /// Any of the laws.
@@ -55,22 +111,22 @@ impl From<flags::Law> for LawName {
 pub enum AnyLaw {
     /// See [`Adaptive`].
     Adaptive(Adaptive),
-    /// See [`Stock`].
-    Stock(Stock),
+    /// See [`BaselineLaw`].
+    Baseline(BaselineLaw),
 }
 
 impl Law for AnyLaw {
     fn name(&self) -> &'static str {
         match self {
             Self::Adaptive(law) => law.name(),
-            Self::Stock(law) => law.name(),
+            Self::Baseline(law) => law.name(),
         }
     }
 
     fn decide(&mut self, view: &View) -> Decision {
         match self {
             Self::Adaptive(law) => law.decide(view),
-            Self::Stock(law) => law.decide(view),
+            Self::Baseline(law) => law.decide(view),
         }
     }
 }
@@ -81,10 +137,30 @@ mod tests {
 
     #[test]
     fn every_law_goes_by_its_own_name() {
-        for name in [LawName::Adaptive, LawName::Stock] {
-            assert_eq!(name.build(100_000).name(), name.as_str());
-            let written = serde_json::to_string(&name).expect("a name");
-            assert_eq!(written, format!("\"{}\"", name.as_str()));
+        assert_eq!(names().count(), libvirt_hpc_baseline::all().len() + 1);
+        for name in names() {
+            let law: LawName = name.parse().expect(name);
+            assert_eq!((law.as_str(), law.build(100_000).name()), (name, name));
+            let written = serde_json::to_string(&law).expect("a name");
+            assert_eq!(written, format!("\"{name}\""));
         }
+    }
+
+    #[test]
+    fn a_trace_names_a_law_with_its_settings() {
+        let law: LawName = serde_json::from_str("\"forced-stop=3.5s@2\"").expect("a law");
+        assert_eq!(law.to_string(), "forced-stop=3.5s@2");
+        assert_eq!(
+            serde_json::from_str::<LawName>("\"stock\"").ok(),
+            Some(LawName::STOCK)
+        );
+        assert!(serde_json::from_str::<LawName>("\"none\"").is_err());
+    }
+
+    #[test]
+    fn who_goes_over_to_post_copy_says_so() {
+        let needs = |law: &str| law.parse::<LawName>().expect(law).needs_postcopy();
+        assert!(needs("ovirt-postcopy") && needs("vep-248=postcopy"));
+        assert!(!needs("adaptive") && !needs("vep-248") && !needs("ovirt-minimal"));
     }
 }

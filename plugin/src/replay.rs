@@ -1,7 +1,11 @@
-//! Deciding a recorded migration again: the samples and outcomes of a trace, fed to a fresh controller.
+//! Deciding a recorded migration again: the samples and outcomes of a trace, fed to a fresh controller; or to one of
+//! each law, to see where it would have stopped.
 
 mod print;
+mod recording;
 mod run;
+mod stops;
+mod table;
 
 use std::fs::File;
 use std::io::{BufReader, Write};
@@ -11,11 +15,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 pub use run::{Difference, Replay, Step, Verdict, replay};
+pub use stops::{LawStop, Stop, Stops, Way, stops};
 
-use crate::laws::LawName;
+use crate::flags::ReplayLaw;
 use crate::trace;
 
-/// `hpc-replay`: replays the trace at `path` by `law`, or by its own; prints to `out`.
+/// `hpc-replay`: replays the trace at `path` by `law`, by each of them, or by its own; prints to `out`.
 ///
 /// Exit status 1 if the same law in the same version decides differently.
 ///
@@ -23,13 +28,23 @@ use crate::trace;
 /// When the trace cannot be read, or `out` not written.
 pub fn command(
     path: &Path,
-    law: Option<LawName>,
+    law: Option<ReplayLaw>,
     json: bool,
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let what = || format!("cannot replay the trace {}", path.display());
     let file = File::open(path).with_context(what)?;
-    let replay = replay(trace::read(BufReader::new(file)), law).with_context(what)?;
+    let records = trace::read(BufReader::new(file));
+    let law = match law {
+        Some(ReplayLaw::All) => {
+            let stops = stops(records).with_context(what)?;
+            table::print(&stops, json, out).context("cannot print the comparison")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Some(ReplayLaw::One(law)) => Some(law),
+        None => None,
+    };
+    let replay = replay(records, law).with_context(what)?;
     let printed = if json {
         print::json(&replay, out)
     } else {

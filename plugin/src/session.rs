@@ -42,7 +42,6 @@ use libvirt_hpc_libvirt::features::library_version;
 
 use crate::flags::own::{self, OwnCommand};
 use crate::flags::{self, Globals, Invocation, Virsh, help};
-use crate::laws::LawName;
 use crate::{forward, plot, replay};
 use console::Console;
 use takeover::Whose;
@@ -82,11 +81,10 @@ fn own_command(globals: &Globals, words: &[OsString]) -> anyhow::Result<ExitCode
     match own::parse(words) {
         Ok(OwnCommand::HpcPolicy(args)) => hpc_policy::command(globals, &args, stdout),
         Ok(OwnCommand::HpcReplay(args)) => {
-            let law = args.law.map(LawName::from);
             if let Some(picture) = &args.plot {
                 plot::command(&args.trace, picture)?;
             }
-            replay::command(&args.trace, law, args.json, stdout)
+            replay::command(&args.trace, args.law, args.json, stdout)
         }
         Ok(OwnCommand::HpcStatus(args)) => hpc_agent::status(globals, &args, stdout),
         Ok(OwnCommand::HpcRelease(args)) => hpc_agent::release(globals, &args, stdout),

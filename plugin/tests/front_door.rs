@@ -122,7 +122,7 @@ fn a_bad_value_of_ours_starts_nothing() {
     for (option, said) in [
         (
             "--hpc-law=fast",
-            "error: option --hpc-law: 'fast' is not adaptive or stock\n",
+            "error: option --hpc-law: 'fast' is not adaptive, or a law of others as virsh-hpc hpc-help lists them\n",
         ),
         (
             "--hpc-later",

@@ -134,7 +134,7 @@ fn ceiling() -> Controller<AnyLaw> {
         speed_max_mib_per_s: Some(20),
         ..Policy::default()
     };
-    Controller::new(LawName::Stock.build(100_000), policy)
+    Controller::new(LawName::STOCK.build(100_000), policy)
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn observing_still_obeys_the_users_own_action() {
         deadline: Some(deadline),
         ..Policy::default()
     };
-    let mut controller = Controller::new(LawName::Stock.build(100_000), policy);
+    let mut controller = Controller::new(LawName::STOCK.build(100_000), policy);
     let mut job = Script::new([Ok(flowing(1))]);
     drive(
         &mut job,

@@ -15,7 +15,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::globals::{self, Globals};
+use super::values::ReplayLaw;
 use super::{own, words};
+use crate::laws;
 use value::Value;
 
 /// The candidates for a word.
@@ -83,6 +85,14 @@ impl Asked<'_> {
         match value {
             Value::Anything => Completion::default(),
             Value::OneOf(names) => self.ours(names.iter().map(|name| format!("{option}{name}"))),
+            Value::Law { all } => {
+                let word = all.then_some(ReplayLaw::ALL);
+                self.ours(
+                    laws::names()
+                        .chain(word)
+                        .map(|name| format!("{option}{name}")),
+                )
+            }
             Value::AfterComma(names) => match self.number_after(option) {
                 None => Completion::default(),
                 Some(number) => {

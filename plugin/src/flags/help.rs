@@ -5,6 +5,7 @@ use std::fmt::Write;
 use super::defs::Means;
 use super::own;
 use super::table::MIGRATE_OPTIONS;
+use crate::laws;
 
 /// What is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,11 @@ const INTRODUCTION: &str = "\
 virsh-hpc is virsh with one thing more: a migrate of a domain marked as HPC is
 controlled, so that it ends soon, after the shortest pause the guest's memory
 allows. Everything else is passed to the real virsh as it was typed.
+";
+
+const LAWS: &str = "\
+LAWS (virsh-hpc)
+    NAME@FACTOR is the law with all its times multiplied by FACTOR.
 ";
 
 const ENVIRONMENT: &str = "\
@@ -38,10 +44,21 @@ pub fn text(topic: Topic) -> String {
     match topic {
         Topic::Migrate => migrate_options(),
         Topic::Everything => {
-            let (options, commands) = (migrate_options(), own::long_help());
-            format!("{INTRODUCTION}\n{options}\nCOMMANDS (virsh-hpc)\n\n{commands}\n{ENVIRONMENT}")
+            let (options, commands, laws) = (migrate_options(), own::long_help(), laws());
+            format!(
+                "{INTRODUCTION}\n{options}\nCOMMANDS (virsh-hpc)\n\n{commands}\n{laws}\n{ENVIRONMENT}"
+            )
         }
     }
+}
+
+fn laws() -> String {
+    let mut text = String::from(LAWS);
+    for (usage, about) in laws::descriptions() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "    {usage}\n        {about}");
+    }
+    text
 }
 
 fn migrate_options() -> String {

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use super::error::UsageError;
 use super::lowargs::Ours;
-use super::values::{self, Deadline, Law};
+use super::values::{self, Deadline};
+use crate::laws::LawName;
 
 /// Which option of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ impl HpcOption {
     pub(super) const fn expected(self) -> &'static str {
         match self {
             Self::Observe | Self::Off => "",
-            Self::Law => Law::EXPECTED,
+            Self::Law => values::LAW_EXPECTED,
             Self::Trace => "the name of a file",
             Self::Slowdown => values::SLOWDOWN_EXPECTED,
             Self::MaxDowntime => values::DOWNTIME_EXPECTED,
@@ -48,7 +49,7 @@ impl HpcOption {
     /// Its line in the help.
     pub(super) const fn help(self) -> &'static str {
         match self {
-            Self::Law => "control this migration by that law, adaptive or stock",
+            Self::Law => "control this migration by that law: adaptive, stock or another one's",
             Self::Observe => "measure only: decide as ever, change nothing",
             Self::Off => "leave this migration to plain virsh",
             Self::Trace => "write every sample, decision and result to that file, as JSON lines",
@@ -63,7 +64,7 @@ impl HpcOption {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HpcOptions {
     /// `--hpc-law`
-    pub law: Option<Law>,
+    pub law: Option<LawName>,
     /// `--hpc-observe`: measure and decide, change nothing.
     pub observe: bool,
     /// `--hpc-off`: plain virsh.

@@ -39,7 +39,7 @@ pub use globals::Globals;
 pub use hiargs::{MigrateRequest, Timeout, TimeoutAction, Transport};
 pub use hpc::HpcOptions;
 pub use table::MIGRATE_OPTIONS;
-pub use values::{Deadline, DeadlineAction, Job, Law};
+pub use values::{Deadline, DeadlineAction, Job, ReplayLaw};
 
 use defs::Grammar;
 use globals::Start;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
-use super::values::{self, Deadline, Job, Law};
+use super::values::{self, Deadline, Job, ReplayLaw};
 
 /// A command of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -87,9 +87,9 @@ impl PolicyArgs {
 pub struct ReplayArgs {
     /// The trace, as --hpc-trace wrote it
     pub trace: PathBuf,
-    /// The law to run: adaptive or stock; without it, the law of the trace
+    /// The law to run, or all to compare where each would have stopped; without it, the law of the trace
     #[arg(long, value_name = "LAW")]
-    pub law: Option<Law>,
+    pub law: Option<ReplayLaw>,
     /// Print JSON lines
     #[arg(long)]
     pub json: bool,

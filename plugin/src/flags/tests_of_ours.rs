@@ -2,6 +2,7 @@
 
 use super::tests::{V9_0, V11_3, args, forwarded, migrate, request, text};
 use super::*;
+use crate::laws::LawName;
 
 #[test]
 fn ours_are_read_and_left_out_of_virshs() {
@@ -17,7 +18,7 @@ fn ours_are_read_and_left_out_of_virshs() {
         then: Some(DeadlineAction::Abort),
     };
     let hpc = HpcOptions {
-        law: Some(Law::Stock),
+        law: Some(LawName::STOCK),
         observe: true,
         off: false,
         trace: Some("t.jsonl".into()),
@@ -59,7 +60,7 @@ fn mistakes_in_ours_are_ours_to_say() {
         ("migrate vm d --hpc-law", "--hpc-law needs a value"),
         (
             "migrate vm d --hpc-law fast",
-            "'fast' is not adaptive or stock",
+            "'fast' is not adaptive, or a law of others",
         ),
         ("migrate vm d --hpc-off=1", "takes no value"),
         ("migrate vm d --hpc-off --hpc-off", "already seen"),

@@ -2,6 +2,10 @@
 
 use std::str::FromStr;
 
+use libvirt_hpc_baseline::ParseError;
+
+use crate::laws::LawName;
+
 /// The largest downtime QEMU accepts, in milliseconds (`MAX_MIGRATE_DOWNTIME` in QEMU's
 /// `migration/options.h`).
 const MAX_DOWNTIME_MS: u32 = 2_000_000;
@@ -10,31 +14,31 @@ const MAX_DOWNTIME_MS: u32 = 2_000_000;
 /// `src/qemu/qemu_domain.h`).
 const MAX_BANDWIDTH_MIB_S: u64 = 8_796_093_022_207;
 
-/// Which law decides the switchover.
+/// What a law's name must be, for a message.
+pub(super) const LAW_EXPECTED: &str =
+    "adaptive, or a law of others as virsh-hpc hpc-help lists them";
+
+/// Which law replays a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Law {
-    /// Ours.
-    Adaptive,
-    /// None: libvirt's and QEMU's settings stay as they are.
-    Stock,
+pub enum ReplayLaw {
+    /// This one.
+    One(LawName),
+    /// Each of them, to be compared.
+    All,
 }
 
-impl Law {
-    /// What [`Law::from_str`] accepts.
-    pub(super) const NAMES: &[&str] = &["adaptive", "stock"];
-
-    /// The same, for a message.
-    pub(super) const EXPECTED: &str = "adaptive or stock";
+impl ReplayLaw {
+    /// The word for each of them.
+    pub(super) const ALL: &str = "all";
 }
 
-impl FromStr for Law {
-    type Err = String;
+impl FromStr for ReplayLaw {
+    type Err = ParseError;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, ParseError> {
         match text {
-            "adaptive" => Ok(Self::Adaptive),
-            "stock" => Ok(Self::Stock),
-            _ => Err(Self::EXPECTED.to_owned()),
+            Self::ALL => Ok(Self::All),
+            law => law.parse().map(Self::One),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::run::{Replay, Verdict};
+use crate::laws::LawName;
 use crate::text::{cause, mib, millis, seconds};
 use crate::trace::{EventRecord, TargetRecord};
 use crate::version;
@@ -19,10 +20,10 @@ pub(super) fn text(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
         "{}{}, law {} (recorded by {} {} under {})",
         begin.domain,
         destination,
-        replay.law.as_str(),
+        replay.law,
         begin.controller.as_str(),
         begin.versions.libvirt_hpc,
-        begin.law.as_str(),
+        begin.law,
     )?;
     for step in &replay.steps {
         let (at, left) = (seconds(step.after_ns), mib(step.remaining_bytes));
@@ -34,8 +35,8 @@ pub(super) fn text(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
 /// One JSON object a line: each step, then the verdict.
 pub(super) fn json(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
     #[derive(Serialize)]
-    struct Last<'a> {
-        law: &'a str,
+    struct Last {
+        law: LawName,
         comparable: bool,
         verdict: Verdict,
     }
@@ -43,7 +44,7 @@ pub(super) fn json(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", serde_json::to_string(step)?)?;
     }
     let last = Last {
-        law: replay.law.as_str(),
+        law: replay.law,
         comparable: replay.comparable(),
         verdict: replay.verdict,
     };
@@ -64,9 +65,9 @@ fn verdict(replay: &Replay) -> String {
     } else {
         format!(
             " (as it may: recorded under law {} by {}, replayed under {} by {})",
-            replay.begin.law.as_str(),
+            replay.begin.law,
             replay.begin.versions.libvirt_hpc,
-            replay.law.as_str(),
+            replay.law,
             version::OURS,
         )
     };

@@ -8,6 +8,7 @@ use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 use serde::Serialize;
 
+use super::recording;
 use crate::laws::{AnyLaw, LawName};
 use crate::trace::{Begin, EventRecord, ReadError, Record, TargetRecord};
 use crate::version;
@@ -77,11 +78,7 @@ pub fn replay(
     mut records: impl Iterator<Item = Result<(u64, Record), ReadError>>,
     law: Option<LawName>,
 ) -> Result<Replay, ReadError> {
-    let begin = match records.next() {
-        Some(Ok((_, Record::Begin(begin)))) => *begin,
-        Some(Err(error)) => return Err(error),
-        _ => return Err(ReadError::NoBegin { line: 1 }),
-    };
+    let begin = recording::begin(&mut records)?;
     let law = law.unwrap_or(begin.law);
     let mut run = Run::new(&begin, law);
     for record in records {

@@ -6,8 +6,10 @@ use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 
 use super::*;
+use crate::laws::LawName;
 use crate::trace::{
-    Begin, ControllerName, EventRecord, FORMAT, ReadError, Record, TargetRecord, Versions, Writer,
+    Begin, ControllerName, End, EventRecord, FORMAT, ReadError, Record, TargetRecord, Versions,
+    Writer,
 };
 use crate::version;
 
@@ -129,14 +131,14 @@ fn a_record_that_was_changed_is_found_out() {
 
 #[test]
 fn another_law_is_not_expected_to_agree() {
-    let replay = run(recorded(LawName::Adaptive, false), Some(LawName::Stock));
+    let replay = run(recorded(LawName::Adaptive, false), Some(LawName::STOCK));
     assert!(!replay.comparable());
     assert!(matches!(
         replay.verdict,
         Verdict::Differs(Difference { replayed: None, .. })
     ));
     assert_eq!(targets(&replay), 0);
-    let replay = run(recorded(LawName::Stock, false), Some(LawName::Adaptive));
+    let replay = run(recorded(LawName::STOCK, false), Some(LawName::Adaptive));
     assert!(targets(&replay) > 0);
 }
 
@@ -200,3 +202,5 @@ fn the_command_prints_and_answers_with_its_status() {
     let missing = command(&folder.path().join("none"), None, false, &mut Vec::new());
     assert!(format!("{:#}", missing.expect_err("no file")).contains("cannot replay the trace"));
 }
+
+mod of_every_law;

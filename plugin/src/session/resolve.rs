@@ -99,7 +99,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
             switchover_bytes_per_s: switchover(request),
             ..Policy::default()
         },
-        law: options.law.map(LawName::from).unwrap_or_default(),
+        law: options.law.unwrap_or_default(),
         slowdown_ppm: slowdown_ppm(options, policy),
         mode,
         flags: request.flags,
@@ -109,8 +109,19 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
     limit_speed(&mut resolved, inputs);
     if mode == Mode::Steer {
         resolved.policy.deadline = deadline(&mut resolved, options, policy);
+        warn_without_postcopy(&mut resolved);
     }
     resolved
+}
+
+/// A law that somebody asks for by name gets what it is given: it is not for us to permit it post-copy.
+fn warn_without_postcopy(resolved: &mut Resolved) {
+    if resolved.law.needs_postcopy() && resolved.flags & bits::POSTCOPY == 0 {
+        let law = resolved.law;
+        resolved.warnings.push(format!(
+            "the law {law} goes over to post-copy, which libvirt refuses without --postcopy"
+        ));
+    }
 }
 
 fn slowdown_ppm(options: &HpcOptions, policy: &xml::Policy) -> u64 {

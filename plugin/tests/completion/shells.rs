@@ -24,8 +24,8 @@ const LINES: [(&str, &str); 10] = [
         "virsh-hpc migrate --hpc-trace recording ",
     ),
     (
-        "virsh-hpc C migrate --hpc-law s",
-        "virsh-hpc C migrate --hpc-law stock ",
+        "virsh-hpc C migrate --hpc-law pr",
+        "virsh-hpc C migrate --hpc-law proxmox ",
     ),
     (
         "virsh-hpc migrate --hpc-law=a",

@@ -273,3 +273,103 @@ fn a_migration_that_cannot_go_over_to_post_copy_is_switched_over_at_its_deadline
     assert_eq!(order.target.action, None);
     assert_eq!(order.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
 }
+
+impl Rig {
+    /// What it makes of a decision, while QEMU measures 20 MiB/s.
+    fn decided(&mut self, at_ms: u64, decision: &Decision) -> Order {
+        let sample = sample(at_ms, 20 * MIB);
+        self.bandwidth.update(&sample);
+        self.guard.pass(&sample, decision, &self.bandwidth)
+    }
+}
+
+fn millis(ms: u32) -> Decision {
+    Decision::limit(Limit::Millis(ms), Cause::Schedule)
+}
+
+#[test]
+fn a_limit_in_milliseconds_is_meant_as_it_is_said_within_qemus_bounds_and_the_policys() {
+    let limit = |policy, ms| Rig::new(policy).decided(0, &millis(ms)).target;
+    let target = |downtime_ms| Target {
+        downtime_ms: Some(downtime_ms),
+        ..Target::NONE
+    };
+    for (ms, set) in [(0, 1), (257, 257), (u32::MAX, DOWNTIME_LIMIT_MAX_MS)] {
+        assert_eq!(limit(Policy::default(), ms), target(set));
+    }
+    let policy = Policy {
+        downtime_max_ms: Some(500),
+        ..Policy::default()
+    };
+    assert_eq!(limit(policy, 400), target(400));
+    assert_eq!(
+        limit(policy, 2_000_000),
+        target(500),
+        "a forced stop, too, is the law's wish"
+    );
+}
+
+#[test]
+fn a_laws_speed_stays_within_the_policys_ceiling() {
+    let fast = |mib| Decision {
+        speed_mib_per_s: Some(mib),
+        ..millis(300)
+    };
+    let speed = |ceiling, decision: &Decision| {
+        let policy = Policy {
+            speed_max_mib_per_s: ceiling,
+            ..Policy::default()
+        };
+        let order = Rig::new(policy).decided(0, decision);
+        order.target.speed_mib_per_s
+    };
+    assert_eq!(speed(None, &fast(32)), Some(32));
+    assert_eq!(speed(Some(50), &fast(32)), Some(32));
+    assert_eq!(speed(Some(20), &fast(32)), Some(20));
+    assert_eq!(speed(Some(20), &millis(300)), Some(20));
+    assert_eq!(speed(None, &millis(300)), None);
+}
+
+#[test]
+fn a_laws_action_comes_once_and_a_suspended_guest_is_waited_for_no_longer() {
+    let wants = |action| Decision {
+        action: Some(action),
+        ..millis(300)
+    };
+    let mut rig = Rig::new(Policy::default());
+    let order = rig.decided(0, &wants(Action::Suspend));
+    assert_eq!(
+        (order.target.action, order.cause),
+        (Some(Action::Suspend), Cause::Schedule)
+    );
+    let after = rig.decided(100, &wants(Action::Suspend));
+    assert_eq!(after.target.action, None);
+    assert_eq!(after.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
+
+    let mut rig = Rig::new(Policy::default());
+    for (at_ms, expected) in [(0, Some(Action::Abort)), (100, None)] {
+        let order = rig.decided(at_ms, &wants(Action::Abort));
+        assert_eq!(order.target.action, expected);
+    }
+}
+
+#[test]
+fn where_post_copy_is_refused_the_laws_limit_counts() {
+    let decision = Decision {
+        action: Some(Action::StartPostcopy),
+        ..millis(700)
+    };
+    let mut rig = Rig::new(Policy::default());
+    for try_ in 0..3 {
+        let at_ms = 1_000 * try_;
+        let order = rig.decided(at_ms, &decision);
+        assert_eq!(order.target.action, Some(Action::StartPostcopy), "{try_}");
+        let at = Timestamp::from_nanos(at_ms * 1_000_000);
+        rig.guard.refused(Action::StartPostcopy, at);
+    }
+    let order = rig.decided(3_000, &decision);
+    assert_eq!(
+        (order.target.action, order.target.downtime_ms),
+        (None, Some(700))
+    );
+}

@@ -96,8 +96,11 @@ fn virsh_is_asked_as_if_ours_were_not_there() {
 #[test]
 fn values_of_ours_are_known() {
     for (line, expected) in [
-        ("migrate vm d --hpc-law ", &["adaptive", "stock"][..]),
-        ("migrate vm d --hpc-law=s", &["--hpc-law=stock"]),
+        (
+            "migrate vm d --hpc-law st",
+            &["stock", "stock-2011", "stop-after-round-one"][..],
+        ),
+        ("migrate vm d --hpc-law=xe", &["--hpc-law=xen"]),
         ("migrate --hpc-deadline 60,s", &["60,switchover"]),
         ("migrate --hpc-deadline=60,a", &["--hpc-deadline=60,abort"]),
         ("migrate --hpc-deadline 60", &[]),
@@ -111,7 +114,7 @@ fn values_of_ours_are_known() {
         ),
         ("hpc-policy vm --set-postcopy ", &["yes", "no"]),
         ("hpc-policy vm --set-postcopy=n", &["--set-postcopy=no"]),
-        ("hpc-replay F --law ", &["adaptive", "stock"]),
+        ("hpc-replay F --law a", &["adaptive", "all"]),
         ("hpc-replay F --plot ", &[]),
         ("hpc-replay ", &[]),
     ] {

@@ -1,7 +1,7 @@
 //! What an option or a position of ours takes.
 
 use super::super::hpc::HpcOption;
-use super::super::values::{DeadlineAction, Law, YES_OR_NO};
+use super::super::values::{DeadlineAction, YES_OR_NO};
 
 /// What can be said of a value before it is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub(super) enum Value {
     Anything,
     /// It is one of these.
     OneOf(&'static [&'static str]),
+    /// It is a law, or perhaps the word for each of them.
+    Law { all: bool },
     /// It is a number, and perhaps a comma and one of these.
     AfterComma(&'static [&'static str]),
     /// It is a domain, as virsh completes it for its command `of`.
@@ -20,7 +22,7 @@ impl Value {
     /// What an option of ours on `migrate` takes.
     pub(super) const fn of_option(option: HpcOption) -> Self {
         match option {
-            HpcOption::Law => Self::OneOf(Law::NAMES),
+            HpcOption::Law => Self::Law { all: false },
             HpcOption::Deadline => Self::AfterComma(DeadlineAction::NAMES),
             HpcOption::Observe
             | HpcOption::Off
@@ -36,7 +38,7 @@ impl Value {
             ("hpc-policy", "domain") => Self::Domain { of: "dominfo" },
             // The agent knows of active domains alone, as does this command of virsh's.
             (_, "domain") => Self::Domain { of: "domjobinfo" },
-            (_, "law") => Self::OneOf(Law::NAMES),
+            (_, "law") => Self::Law { all: true },
             (_, "set_deadline") => Self::AfterComma(DeadlineAction::NAMES),
             (_, "set_postcopy") => Self::OneOf(YES_OR_NO),
             _ => Self::Anything,

@@ -86,7 +86,7 @@ fn options_of_ours_go_before_the_owners_policy() {
     );
 
     case.options = HpcOptions {
-        law: Some(flags::Law::Stock),
+        law: Some(LawName::STOCK),
         slowdown_percent: Some(5),
         max_downtime_ms: Some(900),
         deadline: Some(flags::Deadline {
@@ -96,7 +96,7 @@ fn options_of_ours_go_before_the_owners_policy() {
         ..HpcOptions::default()
     };
     let users = case.resolve();
-    assert_eq!((users.law, users.slowdown_ppm), (LawName::Stock, 50_000));
+    assert_eq!((users.law, users.slowdown_ppm), (LawName::STOCK, 50_000));
     assert_eq!(users.policy.downtime_max_ms, Some(900));
     let after = Duration::from_secs(90);
     let expected = Some(Deadline {
@@ -254,4 +254,17 @@ fn observing_changes_nothing_of_the_call_and_has_no_deadline() {
         ),
         (None, None)
     );
+}
+
+#[test]
+fn a_law_that_needs_post_copy_warns_where_it_is_not_given() {
+    let law = "postcopy-after-round-one".parse().expect("a law");
+    let mut case = Case::live();
+    case.options.law = Some(law);
+    assert!(case.resolve().warnings[0].contains("--postcopy"));
+    case.options.observe = true;
+    assert_eq!(case.resolve().warnings, [""; 0], "nothing is tried");
+    case.options.observe = false;
+    case.request.flags |= bits::POSTCOPY;
+    assert_eq!(case.resolve().warnings, [""; 0]);
 }

@@ -1,0 +1,87 @@
+//! cloud-hypervisor: the pre-copy loop of `vmm/src/lib.rs` (commit ae44c29).
+//!
+//! It decides before each iteration, with what the dirty log says exactly; QEMU's limit is therefore held at its
+//! smallest until it decides to stop.
+
+use std::time::Duration;
+
+use libvirt_hpc_control::target::Action;
+
+use crate::peer::{Knobs, Look, Peer};
+
+/// `downtime`, default 300 ms: a pause, not a time on its clock.
+const DOWNTIME: Duration = Duration::from_millis(300);
+
+/// `timeout`, default 3600 s.
+const TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// Stops as soon as what is left fits the pause at the rate of the iteration before.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CloudHypervisor {
+    ignore_timeout: bool,
+}
+
+impl CloudHypervisor {
+    pub(crate) const fn new(ignore_timeout: bool) -> Self {
+        Self { ignore_timeout }
+    }
+}
+
+impl Peer for CloudHypervisor {
+    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+        if knobs.is_untouched() {
+            knobs.hold();
+        }
+        let Some(round) = look.round() else {
+            return;
+        };
+        let left = round.remaining_bytes;
+        if left == 0 || Look::time_to_send(left, round.bytes_per_s()) <= DOWNTIME {
+            knobs.force();
+        } else if look.clock >= TIMEOUT {
+            if self.ignore_timeout {
+                knobs.force();
+            } else {
+                knobs.action = Some(Action::Abort);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+
+    #[test]
+    fn it_stops_at_a_sync_that_leaves_300_ms() {
+        // Rounds of 1 s at 100 MB/s; from the fourth sync on 30 MB are left.
+        let left = |at_ms: u64| {
+            if at_ms < 4_000 {
+                30_000_001
+            } else {
+                30_000_000
+            }
+        };
+        let mut script = Script::of("cloud-hypervisor")
+            .iteration_every_ms(1_000)
+            .at_syncs(left);
+        assert_eq!(script.limits_until(5_000), [(0, 1), (4_000, 2_000_000)]);
+    }
+
+    #[test]
+    fn after_an_hour_it_cancels_or_stops() {
+        let script = |law| {
+            Script::of(law)
+                .iteration_every_ms(7_000)
+                .at_syncs(|_| 100_000_000)
+        };
+        let due = 3_605_000;
+        assert_eq!(
+            script("cloud-hypervisor").first_action(),
+            Some((due, Action::Abort))
+        );
+        let mut ignoring = script("cloud-hypervisor=ignore");
+        assert_eq!(ignoring.limits_until(3_700_000), [(0, 1), (due, 2_000_000)]);
+    }
+}

@@ -1,0 +1,185 @@
+//! VEP 248: the stall detector. At each boundary of an iteration it compares what is left with the least of the last 40
+//! seconds; once that no longer falls it waits for one as good as the best, and lowers its sights as its patience
+//! is halved.
+
+mod candidates;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::Duration;
+
+use libvirt_hpc_control::target::Action;
+
+use super::MAX_MS;
+use crate::name::Permit;
+use crate::peer::{Knobs, Look};
+use candidates::Candidates;
+
+/// The initial limit, milliseconds.
+const FIRST_MS: u32 = 300;
+
+/// `stallMargin`, per cent.
+const MARGIN_PERCENT: u64 = 4;
+
+/// The first patience: as long as the window of the candidates.
+const PATIENCE: Duration = candidates::WINDOW;
+
+/// `switchoverTimeout`, seconds.
+const SWITCHOVER_S: u64 = 60;
+
+/// A pause so many per cent of the longest is still taken where the guest may not be disrupted.
+const SOFT_PERCENT: u32 = 150;
+
+/// The weight of the newest bandwidth, per cent.
+const NEWEST_PERCENT: u64 = 40;
+
+/// Its memory of one migration.
+#[derive(Clone, Debug)]
+pub(super) struct Stall {
+    permit: Permit,
+    acceptable_s: u64,
+    deadline_s: u64,
+    bytes_per_s: Option<u64>,
+    candidates: Candidates,
+    stalled: Option<Stalled>,
+    /// The pause that the last boundary would have had.
+    pause: Option<Duration>,
+    switching: bool,
+}
+
+/// Since it no longer falls.
+#[derive(Clone, Debug)]
+struct Stalled {
+    best: u64,
+    patience: Duration,
+    relax_at: Duration,
+    /// What was left at the boundaries since, the least first.
+    seen: BinaryHeap<Reverse<u64>>,
+}
+
+impl Stall {
+    pub(super) fn new(acceptable_s: u64, permit: Permit) -> Self {
+        Self {
+            permit,
+            acceptable_s,
+            deadline_s: acceptable_s,
+            bytes_per_s: None,
+            candidates: Candidates::default(),
+            stalled: None,
+            pause: None,
+            switching: false,
+        }
+    }
+
+    /// A boundary, or a poll.
+    pub(super) fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+        if knobs.is_untouched() {
+            knobs.set_downtime(FIRST_MS.min(MAX_MS));
+        }
+        match (look.round(), self.bytes_per_s) {
+            (Some(round), Some(bytes_per_s)) if !self.switching => {
+                self.boundary(round.remaining_bytes, bytes_per_s, look, knobs);
+            }
+            (None, _) => self.measure(look.sample().window_bytes_per_s),
+            _ => {}
+        }
+        self.timeouts(look, knobs);
+    }
+
+    fn measure(&mut self, newest: u64) {
+        if newest == 0 {
+            return;
+        }
+        let mixed = |old: u64| {
+            (newest.saturating_mul(NEWEST_PERCENT) + old.saturating_mul(100 - NEWEST_PERCENT)) / 100
+        };
+        self.bytes_per_s = Some(self.bytes_per_s.map_or(newest, mixed));
+    }
+
+    fn boundary(&mut self, left: u64, bytes_per_s: u64, look: &Look<'_>, knobs: &mut Knobs) {
+        let pause = Look::time_to_send(left, bytes_per_s);
+        self.pause = Some(pause);
+        self.candidates.push(look.clock, left);
+        self.follow(look.clock, left);
+        if let Some(stalled) = &self.stalled
+            && left <= percent(stalled.best, 100 + MARGIN_PERCENT)
+            && self.is_plausible(pause, look)
+        {
+            self.decide(pause, look, knobs);
+        }
+    }
+
+    /// Becomes stalled, or lowers its sights to the best that is still to be had.
+    fn follow(&mut self, clock: Duration, left: u64) {
+        if let Some(stalled) = &mut self.stalled {
+            stalled.seen.push(Reverse(left));
+            if clock >= stalled.relax_at {
+                if let Some(Reverse(least)) = stalled.seen.pop() {
+                    stalled.best = least;
+                }
+                stalled.patience /= 2;
+                stalled.relax_at = clock.saturating_add(stalled.patience);
+            }
+        } else if let Some(best) = self.candidates.stalled_at(left, 100 - MARGIN_PERCENT) {
+            self.stalled = Some(Stalled {
+                best,
+                patience: PATIENCE,
+                relax_at: clock.saturating_add(PATIENCE),
+                seen: BinaryHeap::new(),
+            });
+        }
+    }
+
+    /// The pause fits twice the time that is left: it is no accident of a link that was down.
+    fn is_plausible(&self, pause: Duration, look: &Look<'_>) -> bool {
+        let left_s = (2 * self.acceptable_s).saturating_sub(look.clock.as_secs());
+        look.times.shown(pause) <= Duration::from_secs(left_s)
+    }
+
+    fn decide(&mut self, pause: Duration, look: &Look<'_>, knobs: &mut Knobs) {
+        let soft = Duration::from_millis((MAX_MS * SOFT_PERCENT / 100).into());
+        if self.permit.postcopy() {
+            // Whoever looks again was refused: no switchover has started.
+            knobs.action = Some(Action::StartPostcopy);
+        } else if self.permit.disruption() {
+            knobs.force();
+            self.switch(look);
+        } else if pause <= soft {
+            knobs.set_downtime(MAX_MS);
+            self.switch(look);
+        } else {
+            knobs.action = Some(Action::Abort);
+        }
+    }
+
+    fn switch(&mut self, look: &Look<'_>) {
+        self.switching = true;
+        self.deadline_s = look.clock.as_secs() + SWITCHOVER_S;
+    }
+
+    fn timeouts(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+        if look.clock.as_secs() <= self.deadline_s {
+            return;
+        }
+        let plausible = self
+            .pause
+            .is_some_and(|pause| self.is_plausible(pause, look));
+        let may_switch = self.bytes_per_s.is_some() && !self.switching && plausible;
+        if may_switch && self.permit.postcopy() {
+            knobs.action = Some(Action::StartPostcopy);
+        } else if may_switch && self.permit.disruption() {
+            knobs.force();
+            self.acceptable_s *= 2;
+            self.switch(look);
+        } else {
+            knobs.action = Some(Action::Abort);
+        }
+    }
+}
+
+fn percent(bytes: u64, percent: u64) -> u64 {
+    u64::try_from(u128::from(bytes) * u128::from(percent) / 100).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! What the laws of others have in common: they poll, and they turn knobs that stay as they are.
+
+use std::time::Duration;
+
+use libvirt_hpc_control::estimate::Round;
+use libvirt_hpc_control::guard::DOWNTIME_LIMIT_MAX_MS;
+use libvirt_hpc_control::law::{Limit, View};
+use libvirt_hpc_control::sample::Sample;
+use libvirt_hpc_control::target::Action;
+
+use crate::times::Times;
+
+/// Shorter than QEMU can reckon with: it sends each round to its end, and stops only if nothing is left.
+const NEVER_MS: u32 = 1;
+
+/// One look at the migration, by the law's own clock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look<'a> {
+    /// Time of the job on the law's clock.
+    pub(crate) clock: Duration,
+    /// What is to be seen.
+    pub(crate) view: &'a View,
+    /// How fast that clock runs.
+    pub(crate) times: Times,
+}
+
+impl Look<'_> {
+    pub(crate) const fn sample(&self) -> &Sample {
+        &self.view.sample
+    }
+
+    /// The round that has just ended, if this is the first look after a sync.
+    pub(crate) const fn round(&self) -> Option<&Round> {
+        self.view.round.as_ref()
+    }
+
+    /// How long `bytes` take at `bytes_per_s`; the longest span at no rate.
+    pub(crate) fn time_to_send(bytes: u64, bytes_per_s: u64) -> Duration {
+        let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(bytes_per_s.max(1));
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+/// What a law has set so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Knobs {
+    pub(crate) limit: Limit,
+    pub(crate) speed_mib_per_s: Option<u64>,
+    pub(crate) action: Option<Action>,
+}
+
+impl Knobs {
+    /// As the migration was started.
+    pub(crate) const UNTOUCHED: Self = Self {
+        limit: Limit::Leave,
+        speed_mib_per_s: None,
+        action: None,
+    };
+
+    /// Whether no limit has been set yet.
+    pub(crate) const fn is_untouched(&self) -> bool {
+        matches!(self.limit, Limit::Leave)
+    }
+
+    /// `migrate-set-parameters downtime-limit`
+    pub(crate) fn set_downtime(&mut self, ms: u32) {
+        self.limit = Limit::Millis(ms);
+    }
+
+    /// The largest limit: QEMU stops the guest at its next window.
+    pub(crate) fn force(&mut self) {
+        self.set_downtime(DOWNTIME_LIMIT_MAX_MS);
+    }
+
+    /// The smallest limit: for laws of other machines, which send each round to its end and stop when they say so.
+    pub(crate) fn hold(&mut self) {
+        self.set_downtime(NEVER_MS);
+    }
+}
+
+/// A law of somebody else's.
+pub(crate) trait Peer {
+    /// Takes one look, and turns what it turns then.
+    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs);
+}
+
+/// When a law looks next, on its own clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Poll {
+    due: Duration,
+}
+
+impl Poll {
+    /// The first look is due at `clock`.
+    pub(crate) const fn from(clock: Duration) -> Self {
+        Self { due: clock }
+    }
+
+    /// Whether a law that looks every `period` looks now. What was missed is not made up for.
+    pub(crate) fn is_due(&mut self, clock: Duration, period: Duration) -> bool {
+        if clock < self.due {
+            return false;
+        }
+        self.due = self.due.saturating_add(period).max(clock);
+        true
+    }
+}

@@ -1,0 +1,134 @@
+//! The samples of a trace, and what they tell of any moment between two syncs.
+
+use std::time::Duration;
+
+use libvirt_hpc_control::estimate::{Round, Rounds};
+use libvirt_hpc_control::sample::{JobState, Sample};
+use libvirt_hpc_control::time::Timestamp;
+
+use crate::trace::{Begin, ReadError, Record};
+
+/// The first record, which says what was recorded.
+pub(super) fn begin(
+    records: &mut impl Iterator<Item = Result<(u64, Record), ReadError>>,
+) -> Result<Begin, ReadError> {
+    match records.next() {
+        Some(Ok((_, Record::Begin(begin)))) => Ok(*begin),
+        Some(Err(error)) => Err(error),
+        _ => Err(ReadError::NoBegin { line: 1 }),
+    }
+}
+
+/// What was looked at until the guest stopped.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recording {
+    /// The samples before memory flowed, which show the guest's phases as they will be.
+    pub(super) before: Vec<Sample>,
+    /// Those while it flowed, each with the round that ended before it.
+    pub(super) looks: Vec<(Sample, Option<Round>)>,
+    /// The first and the last sample after the guest stopped, if it was moved: what the stop sent.
+    stop: Option<(Sample, Sample)>,
+}
+
+impl Recording {
+    /// Reads the rest of a trace, up to the user's abort if there was one.
+    pub(super) fn read(
+        records: impl Iterator<Item = Result<(u64, Record), ReadError>>,
+    ) -> Result<Self, ReadError> {
+        let (mut recording, mut rounds) = (Self::default(), Rounds::default());
+        let (mut stop, mut moved) = (None, false);
+        for record in records {
+            match record?.1 {
+                Record::Sample(record) => {
+                    let sample = Sample::from(&record);
+                    match sample.state {
+                        JobState::Precopy if sample.iteration > 0 => {
+                            let round = rounds.update(&sample);
+                            recording.looks.push((sample, round));
+                        }
+                        JobState::Setup | JobState::Precopy => recording.before.push(sample),
+                        JobState::Switchover | JobState::Ended => {
+                            let (first, _) = stop.unwrap_or((sample, sample));
+                            stop = Some((first, sample));
+                        }
+                        JobState::Postcopy => {}
+                    }
+                }
+                Record::Abort { .. } => break,
+                Record::End(end) => moved = end.moved,
+                _ => {}
+            }
+        }
+        recording.stop = stop.filter(|_| moved);
+        Ok(recording)
+    }
+
+    /// When memory began to flow.
+    pub(super) fn start(&self) -> Timestamp {
+        let first = self.looks.first();
+        first.map_or_else(Timestamp::default, |(sample, _)| sample.at)
+    }
+
+    /// How long the first round took, if it ended.
+    pub(super) fn round_one(&self) -> Option<Duration> {
+        let end = self.looks.iter().find_map(|(_, round)| *round)?;
+        Some(end.at.since(self.start()))
+    }
+
+    /// What QEMU would have found left at the look `index`, had it synced then, bytes: what it believed, and what
+    /// was written since the last sync. That is reckoned with the rate of the round that was under way; where the
+    /// record ends in it, with what the stop sent, or with the rate of the round before.
+    pub(super) fn left_bytes(&self, index: usize) -> u64 {
+        let Some((sample, round)) = self.looks.get(index) else {
+            return 0;
+        };
+        if let Some(round) = round {
+            return round.remaining_bytes;
+        }
+        let (past, coming) = self.looks.split_at(index + 1);
+        let before = past.iter().rev().find_map(|(_, round)| round.as_ref());
+        let under_way = coming.iter().find_map(|(_, round)| round.as_ref());
+        let sync = before.map_or_else(|| self.start(), |round| round.at);
+        let rate = under_way
+            .map(Round::unique_dirty_bytes_per_s)
+            .or_else(|| self.last_rate(sync))
+            .or_else(|| before.map(Round::unique_dirty_bytes_per_s));
+        let written = per_second_in(rate.unwrap_or(0), sample.at.since(sync));
+        sample.remaining_bytes.saturating_add(written)
+    }
+
+    /// Whether the recorded migration ended where a limit of `limit_ms` would have ended it, too: by what was left
+    /// and what QEMU measured then.
+    pub(super) fn ended_within(&self, limit_ms: u64) -> bool {
+        self.stop.is_some_and(|(first, _)| {
+            let left = match first.remaining_bytes {
+                0 => self.sent_by_the_stop().unwrap_or(u64::MAX),
+                left => left,
+            };
+            let threshold = u128::from(first.window_bytes_per_s) * u128::from(limit_ms) / 1000;
+            u128::from(left) <= threshold
+        })
+    }
+
+    /// What was sent after the last look.
+    fn sent_by_the_stop(&self) -> Option<u64> {
+        let (last, _) = self.looks.last()?;
+        let (_, end) = self.stop?;
+        end.processed_bytes.checked_sub(last.processed_bytes)
+    }
+
+    /// How fast the guest wrote from the last sync on, bytes per second: what the stop sent that QEMU had not
+    /// believed left.
+    fn last_rate(&self, sync: Timestamp) -> Option<u64> {
+        let (last, _) = self.looks.last()?;
+        let sent = self.sent_by_the_stop()?;
+        let written = u128::from(sent.saturating_sub(last.remaining_bytes));
+        let nanos = last.at.since(sync).as_nanos().max(1);
+        u64::try_from(written * 1_000_000_000 / nanos).ok()
+    }
+}
+
+fn per_second_in(bytes_per_s: u64, span: Duration) -> u64 {
+    let bytes = u128::from(bytes_per_s) * span.as_nanos() / 1_000_000_000;
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
