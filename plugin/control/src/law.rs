@@ -4,6 +4,7 @@
 mod adaptive;
 mod foresight;
 mod look;
+mod postcopy;
 mod reservation;
 mod slowdown;
 mod stock;

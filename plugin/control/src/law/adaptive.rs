@@ -25,9 +25,10 @@ use super::foresight::{Best, Left, Outlook};
 use super::look::{Look, in_span, scale, with_margin};
 use super::reservation::{HOPE, ROUND, Seen};
 use super::slowdown::Slowdown;
-use super::{Decision, Law, View};
+use super::{Decision, Law, View, postcopy};
 use crate::estimate::Round;
 use crate::event::Cause;
+use crate::target::Action;
 
 /// How much more than R is accepted when going, per cent of R: what is dirtied and what the bandwidth
 /// varies until the limit acts, one window later.
@@ -57,6 +58,7 @@ pub struct Adaptive {
     quiet_for: u64,
     decision: Decision,
     margin_percent: u64,
+    postcopy: bool,
 }
 
 impl Adaptive {
@@ -76,6 +78,17 @@ impl Adaptive {
             // 300 ms lets a small guest go in the midst of its first round.
             decision: Decision::limit(slowdown.floor_limit(), Cause::FirstRound),
             margin_percent: MARGIN_PERCENT,
+            postcopy: false,
+        }
+    }
+
+    /// The same, for a guest that may go over to post-copy.
+    #[must_use]
+    pub fn or_postcopy(self) -> Self {
+        Self {
+            slowdown: postcopy::price(self.slowdown),
+            postcopy: true,
+            ..self
         }
     }
 
@@ -90,7 +103,12 @@ impl Adaptive {
             Cause::Waiting if self.outlook(view).is_none() => self.probe_bytes(),
             _ => floor,
         };
-        Decision::accept(accept.max(floor), cause)
+        let pays =
+            self.postcopy && cause.goes() && postcopy::pays(look.remaining, view.bytes_per_s);
+        Decision {
+            action: pays.then_some(Action::StartPostcopy),
+            ..Decision::accept(accept.max(floor), cause)
+        }
     }
 
     fn judge(&mut self, look: &Look, view: &View) -> Cause {

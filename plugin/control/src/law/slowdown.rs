@@ -25,6 +25,10 @@ impl Slowdown {
         }
     }
 
+    pub(super) const fn ppm(self) -> u64 {
+        self.ppm
+    }
+
     /// What the shortest round is worth: the same pause at any bandwidth.
     pub(super) fn floor_limit(self) -> Limit {
         let ms = u128::from(self.ppm) * ROUND_MIN.as_millis() / 1_000_000;

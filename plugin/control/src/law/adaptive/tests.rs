@@ -366,3 +366,20 @@ fn a_quiet_that_broke_is_not_followed_again() {
     };
     assert_eq!(causes(true), Cause::Reservation);
 }
+
+/// Who may go over does, where what is left is worth it, and says what to accept where that is refused.
+#[test]
+fn a_guest_that_may_goes_over_to_postcopy_where_much_is_left() {
+    let ended = |left: u64| {
+        let mut run = Run::new(40 * left);
+        run.law = Adaptive::new(Slowdown::DEFAULT).or_postcopy();
+        (0..9)
+            .map(|_| run.sync(left))
+            .find(|decision| decision.cause.goes())
+            .expect("an end")
+    };
+    let much = ended(1000 * MB);
+    assert_eq!(much.action, Some(Action::StartPostcopy));
+    assert_eq!(much.accept_bytes(), Some(1150 * MB));
+    assert_eq!(ended(60 * MB).action, None);
+}

@@ -1,0 +1,58 @@
+//! Where post-copy is allowed: whether to go over to it instead of stopping the guest, and when.
+//!
+//! Pre-copy stops the guest for c0 and what is left over the bandwidth, R/B. Post-copy stops it for c1
+//! whatever is left, and lets it run on while the rest follows; but the pages it needs first are those that
+//! are missing, so that it loses a share sigma of its speed for R/B:
+//!
+//! ```text
+//! J_pre  = delta x T + c0 + R/B            J_post = delta x T + c1 + sigma x R/B
+//! ```
+//! Post-copy is the better end where (1 - sigma) R/B > c1 - c0. One more round of pre-copy still costs
+//! delta x R/B, but what it saves is worth only sigma of what it was: the moment to go over is the moment to
+//! stop, at the price delta / sigma.
+
+use core::time::Duration;
+
+use super::look::in_span;
+use super::slowdown::Slowdown;
+
+/// sigma, parts per million: what a guest loses of its speed while its hot pages are missing. Measured on
+/// kernels that rewrite them (`docs/benchmark.md`).
+const FETCH_PPM: u64 = 800_000;
+
+/// c1 - c0: how much longer the pause of going over is than one that sends nothing. Measured: 280 ms
+/// against 25 ms (a QEMU of 10.0 under emulation; device state and the bitmap go in one package).
+const PAUSE_MORE: Duration = Duration::from_millis(255);
+
+/// The price of a round, if what it saves is fetched later, not waited for.
+pub(super) fn price(slowdown: Slowdown) -> Slowdown {
+    Slowdown::from_ppm(slowdown.ppm().saturating_mul(1_000_000) / FETCH_PPM)
+}
+
+/// Whether going over costs less than stopping with `remaining_bytes` left.
+pub(super) fn pays(remaining_bytes: u64, bytes_per_s: u64) -> bool {
+    let spared = u128::from(remaining_bytes) * u128::from(1_000_000 - FETCH_PPM) / 1_000_000;
+    bytes_per_s > 0 && spared > u128::from(in_span(bytes_per_s, PAUSE_MORE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINK: u64 = 117_000_000;
+
+    #[test]
+    fn little_is_sent_at_once_and_much_is_fetched() {
+        assert!(!pays(10_000_000, LINK));
+        assert!(pays(1_000_000_000, LINK));
+        assert!(!pays(1_000_000_000, 0));
+    }
+
+    #[test]
+    fn a_round_is_dearer_where_it_saves_less() {
+        assert_eq!(
+            price(Slowdown::from_ppm(100_000)),
+            Slowdown::from_ppm(125_000)
+        );
+    }
+}
