@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// The name of [`Adaptive`].
 const ADAPTIVE: &str = "adaptive";
 
+/// The name of [`Adaptive::or_postcopy`].
+const OR_POSTCOPY: &str = "adaptive-or-postcopy";
+
 /// Which law decides, as options and traces name it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -17,6 +20,8 @@ pub enum LawName {
     /// [`Adaptive`].
     #[default]
     Adaptive,
+    /// [`Adaptive::or_postcopy`]: the owner or the user allows post-copy.
+    AdaptiveOrPostcopy,
     /// One of others.
     Baseline(Baseline),
 }
@@ -30,6 +35,7 @@ impl LawName {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Adaptive => ADAPTIVE,
+            Self::AdaptiveOrPostcopy => OR_POSTCOPY,
             Self::Baseline(baseline) => baseline.law.as_str(),
         }
     }
@@ -38,8 +44,10 @@ impl LawName {
     /// million.
     #[must_use]
     pub fn build(self, slowdown_ppm: u64) -> AnyLaw {
+        let adaptive = Adaptive::new(Slowdown::from_ppm(slowdown_ppm));
         match self {
-            Self::Adaptive => AnyLaw::Adaptive(Adaptive::new(Slowdown::from_ppm(slowdown_ppm))),
+            Self::Adaptive => AnyLaw::Adaptive(adaptive),
+            Self::AdaptiveOrPostcopy => AnyLaw::Adaptive(adaptive.or_postcopy()),
             Self::Baseline(baseline) => AnyLaw::Baseline(baseline.build()),
         }
     }
@@ -49,6 +57,7 @@ impl LawName {
     pub fn needs_postcopy(self) -> bool {
         match self {
             Self::Adaptive => false,
+            Self::AdaptiveOrPostcopy => true,
             Self::Baseline(baseline) => baseline.virsh_options().contains(&"--postcopy"),
         }
     }
@@ -57,7 +66,7 @@ impl LawName {
 impl fmt::Display for LawName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Adaptive => out.write_str(ADAPTIVE),
+            Self::Adaptive | Self::AdaptiveOrPostcopy => out.write_str(self.as_str()),
             Self::Baseline(baseline) => baseline.fmt(out),
         }
     }
@@ -69,6 +78,7 @@ impl FromStr for LawName {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         match text {
             ADAPTIVE => Ok(Self::Adaptive),
+            OR_POSTCOPY => Ok(Self::AdaptiveOrPostcopy),
             other => other.parse().map(Self::Baseline),
         }
     }
@@ -91,14 +101,26 @@ impl From<LawName> for String {
 /// The name of each law.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let others = libvirt_hpc_baseline::all().iter();
-    std::iter::once(ADAPTIVE).chain(others.map(|entry| entry.name()))
+    [ADAPTIVE, OR_POSTCOPY]
+        .into_iter()
+        .chain(others.map(|entry| entry.name()))
 }
 
 /// How each law is written, and what it is.
 pub fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
-    let ours = "the default: stop when one more round no longer pays";
+    let ours = [
+        (
+            ADAPTIVE,
+            "the default: stop when one more round no longer pays",
+        ),
+        (
+            OR_POSTCOPY,
+            "the same, going over to post-copy where that costs less: the default where the policy allows it",
+        ),
+    ];
     let others = libvirt_hpc_baseline::all().iter();
-    std::iter::once((ADAPTIVE.to_owned(), ours))
+    ours.into_iter()
+        .map(|(name, about)| (name.to_owned(), about))
         .chain(others.map(|entry| (entry.usage(), entry.about)))
 }
 
@@ -137,7 +159,7 @@ mod tests {
 
     #[test]
     fn every_law_goes_by_its_own_name() {
-        assert_eq!(names().count(), libvirt_hpc_baseline::all().len() + 1);
+        assert_eq!(names().count(), libvirt_hpc_baseline::all().len() + 2);
         for name in names() {
             let law: LawName = name.parse().expect(name);
             assert_eq!((law.as_str(), law.build(100_000).name()), (name, name));

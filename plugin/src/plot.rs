@@ -232,7 +232,7 @@ impl Story {
 fn title(begin: Option<&Begin>, end: Option<&End>) -> String {
     let who = begin.map_or_else(
         || "a migration".to_owned(),
-        |b| format!("{}, law {}", b.domain, b.law.as_str()),
+        |b| format!("{}, law {}", b.domain, b.law),
     );
     let Some(end) = end else {
         return format!("{who}: not ended");

@@ -43,7 +43,11 @@ impl Bounds {
         Self {
             policy: (&bounds).into(),
             slowdown_ppm: slowdown_ppm(policy),
-            law: LawName::default(),
+            // Refused where the migration was begun without post-copy: the guest is then switched over.
+            law: match policy.postcopy_allowed {
+                Some(true) => LawName::AdaptiveOrPostcopy,
+                _ => LawName::Adaptive,
+            },
         }
     }
 

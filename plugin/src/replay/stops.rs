@@ -90,7 +90,10 @@ pub fn stops(
         begin: &begin,
         recording: &recording,
     };
-    let mut laws = vec![judge.judge(LawName::Adaptive)];
+    let mut laws = vec![
+        judge.judge(LawName::Adaptive),
+        judge.judge(LawName::AdaptiveOrPostcopy),
+    ];
     let scale = recording
         .round_one()
         .map_or(TIMES_AS_PUBLISHED_PPM, |round| {

@@ -109,9 +109,20 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
     limit_speed(&mut resolved, inputs);
     if mode == Mode::Steer {
         resolved.policy.deadline = deadline(&mut resolved, options, policy);
+        choose_postcopy(&mut resolved, options, policy);
         warn_without_postcopy(&mut resolved);
     }
     resolved
+}
+
+/// Where the owner allows post-copy, the law may go over to it; if the options leave room for it.
+fn choose_postcopy(resolved: &mut Resolved, options: &HpcOptions, policy: &xml::Policy) {
+    if options.law.is_none()
+        && policy.postcopy_allowed == Some(true)
+        && begin_with_postcopy(resolved)
+    {
+        resolved.law = LawName::AdaptiveOrPostcopy;
+    }
 }
 
 /// A law that somebody asks for by name gets what it is given: it is not for us to permit it post-copy.
@@ -226,19 +237,23 @@ fn then_of(action: flags::DeadlineAction) -> Then {
 /// Post-copy is possible only in a migration that was started with it. Whoever names it, the owner in
 /// the policy (whose reader demands that it be allowed there) or the user, has asked for it.
 fn allow_postcopy(resolved: &mut Resolved) -> bool {
-    if resolved.flags & bits::POSTCOPY != 0 {
-        return true;
-    }
-    let possible = resolved.flags & bits::LIVE != 0 && resolved.flags & EXCLUDES_POSTCOPY == 0;
-    if possible {
-        resolved.flags |= bits::POSTCOPY;
-    } else {
+    let possible = begin_with_postcopy(resolved);
+    if !possible {
         let reason = "post-copy at the deadline is not possible with the options given";
         resolved
             .warnings
             .push(format!("{reason}: the guest will be switched over instead"));
     }
     possible
+}
+
+/// Starts the migration with post-copy, if that goes with the other options.
+fn begin_with_postcopy(resolved: &mut Resolved) -> bool {
+    let possible = resolved.flags & bits::LIVE != 0 && resolved.flags & EXCLUDES_POSTCOPY == 0;
+    if possible {
+        resolved.flags |= bits::POSTCOPY;
+    }
+    possible || resolved.flags & bits::POSTCOPY != 0
 }
 
 #[cfg(test)]

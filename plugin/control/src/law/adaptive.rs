@@ -218,7 +218,7 @@ impl Adaptive {
     /// Takes a round of the plateau in; says whether the guest has turned quieter than the plateau is.
     ///
     /// On a plateau a guest dirties as much as the link sends, in any shorter time at least in proportion
-    /// (the working-set curve is concave). Less than that is quiet, and would leave in proportion.
+    /// (the working-set curve is concave). Less than that is quiet.
     fn see(&mut self, look: &Look) -> bool {
         let high = self.plateau.highest().max(look.remaining);
         let busy = look.span.min(high);
@@ -230,15 +230,9 @@ impl Adaptive {
         } else {
             0
         };
-        let leaves = if quiet {
-            scale(look.fresh, high, busy)
-        } else {
-            look.remaining
-        };
         let weight = scale(ROUND, look.span, high);
         self.waited = self.waited.saturating_add(weight);
-        self.plateau
-            .push(leaves.min(look.remaining), weight.min(ROUND));
+        self.plateau.push(look.remaining, weight.min(ROUND));
         quiet
     }
 
@@ -297,7 +291,11 @@ impl Adaptive {
 
 impl Law for Adaptive {
     fn name(&self) -> &'static str {
-        "adaptive"
+        if self.postcopy {
+            "adaptive-or-postcopy"
+        } else {
+            "adaptive"
+        }
     }
 
     fn decide(&mut self, view: &View) -> Decision {

@@ -114,7 +114,10 @@ fn values_of_ours_are_known() {
         ),
         ("hpc-policy vm --set-postcopy ", &["yes", "no"]),
         ("hpc-policy vm --set-postcopy=n", &["--set-postcopy=no"]),
-        ("hpc-replay F --law a", &["adaptive", "all"]),
+        (
+            "hpc-replay F --law a",
+            &["adaptive", "adaptive-or-postcopy", "all"],
+        ),
         ("hpc-replay F --plot ", &[]),
         ("hpc-replay ", &[]),
     ] {

@@ -268,3 +268,17 @@ fn a_law_that_needs_post_copy_warns_where_it_is_not_given() {
     case.request.flags |= bits::POSTCOPY;
     assert_eq!(case.resolve().warnings, [""; 0]);
 }
+
+#[test]
+fn where_the_owner_allows_postcopy_the_law_may_go_over_to_it() {
+    let mut case = Case::live();
+    assert_eq!(case.resolve().law, LawName::Adaptive);
+    case.policy.postcopy_allowed = Some(true);
+    let may = case.resolve();
+    assert_eq!(may.law, LawName::AdaptiveOrPostcopy);
+    assert!(may.flags & bits::POSTCOPY != 0);
+    case.request.flags |= bits::TUNNELLED;
+    let tunnelled = case.resolve();
+    assert_eq!(tunnelled.law, LawName::Adaptive);
+    assert!(tunnelled.flags & bits::POSTCOPY == 0);
+}
