@@ -26,13 +26,13 @@ impl Bitmap {
         bitmap
     }
 
-    /// How many bits are set.
-    #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
-        self.words
-            .iter()
-            .map(|word| word.count_ones() as usize)
-            .sum()
+    /// How many of the first `bits` bits are set.
+    pub(super) fn count_below(&self, bits: usize) -> usize {
+        let ones = |word: u64| word.count_ones() as usize;
+        let whole = bits / WORD;
+        let below: usize = self.words.iter().take(whole).map(|word| ones(*word)).sum();
+        let part = self.words.get(whole).copied().unwrap_or(0);
+        below + ones(part & !(u64::MAX << (bits % WORD)))
     }
 
     pub(super) fn contains(&self, bit: usize) -> bool {
@@ -78,21 +78,24 @@ impl Bitmap {
 
     /// The first set bit at or after `from`.
     pub(super) fn next_set(&self, from: usize) -> Option<usize> {
-        self.find(from, |word| word)
+        self.find(from, self.bits, |word| word)
     }
 
-    /// The first clear bit at or after `from`, the end if there is none.
-    pub(super) fn next_clear(&self, from: usize) -> usize {
-        self.find(from, |word| !word)
-            .map_or(self.bits, |bit| bit.min(self.bits))
+    /// The first clear bit at or after `from` and before `end`, `end` if there is none.
+    pub(super) fn next_clear(&self, from: usize, end: usize) -> usize {
+        let end = end.min(self.bits);
+        self.find(from, end, |word| !word)
+            .map_or(end, |bit| bit.min(end))
     }
 
-    fn find(&self, from: usize, view: impl Fn(u64) -> u64) -> Option<usize> {
+    /// The first bit set in the `view` of the words that reach below `end`.
+    fn find(&self, from: usize, end: usize, view: impl Fn(u64) -> u64) -> Option<usize> {
         let first = view(*self.words.get(from / WORD)?) & (u64::MAX << (from % WORD));
         if first != 0 {
             return Some(from / WORD * WORD + first.trailing_zeros() as usize);
         }
-        let rest = self.words.iter().enumerate().skip(from / WORD + 1);
+        let words = self.words.iter().enumerate().take(end.div_ceil(WORD));
+        let rest = words.skip(from / WORD + 1);
         rest.map(|(index, word)| (index, view(*word)))
             .find(|(_, word)| *word != 0)
             .map(|(index, word)| index * WORD + word.trailing_zeros() as usize)
@@ -127,10 +130,12 @@ mod tests {
             let mut bitmap = Bitmap::clear(size);
             bitmap.set_range(a, b);
             let model: Vec<usize> = (a..b).filter(|bit| *bit < size).collect();
-            prop_assert_eq!(bitmap.count(), model.len());
+            prop_assert_eq!(bitmap.count_below(size), model.len());
+            prop_assert_eq!(bitmap.count_below(from), model.iter().filter(|bit| **bit < from).count());
             prop_assert_eq!(bitmap.next_set(from), model.iter().copied().find(|bit| *bit >= from));
             let clear = (from..size).find(|bit| !model.contains(bit)).unwrap_or(size);
-            prop_assert_eq!(bitmap.next_clear(from), clear);
+            prop_assert_eq!(bitmap.next_clear(from, size), clear);
+            prop_assert_eq!(bitmap.next_clear(from, b), clear.min(b.min(size)));
             let mut other = Bitmap::full(size);
             prop_assert_eq!(other.merge(&bitmap), 0);
             other.subtract_range(&bitmap, 0, size);

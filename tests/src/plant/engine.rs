@@ -12,6 +12,7 @@
 
 mod thread;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use libvirt_hpc_control::sample::{JobState, Settings};
@@ -19,6 +20,7 @@ use libvirt_hpc_control::sample::{JobState, Settings};
 use super::outcome::{End, Outcome, Sync};
 use super::qemu::Qemu;
 use super::ram::{Ram, Stop};
+use super::throttle::Throttle;
 use super::window::Window;
 use super::{Link, PlantConfig, nanos, scale};
 
@@ -48,6 +50,14 @@ struct Step {
     pending_after: u64,
 }
 
+/// What the link carries for a while.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rate {
+    from_ns: u64,
+    to_ns: u64,
+    bytes_per_s: u64,
+}
+
 /// What the guest and the controller did to the thread.
 #[derive(Clone, Copy, Debug, Default)]
 struct Orders {
@@ -60,9 +70,11 @@ struct Orders {
 #[derive(Clone, Debug)]
 pub(super) struct Engine {
     qemu: Qemu,
-    link: Link,
+    link: Arc<Link>,
+    rate: Rate,
     seed: u64,
     ram: Ram,
+    throttle: Throttle,
     pub(super) settings: Settings,
     pub(super) window: Window,
     phase: Phase,
@@ -92,7 +104,9 @@ impl Engine {
         };
         Self {
             window: Window::begin(0, settings, pending),
-            link: config.link.clone(),
+            link: Arc::new(config.link.clone()),
+            rate: Rate::default(),
+            throttle: Throttle::new(qemu.auto_converge),
             seed: config.seed,
             phase: Phase::Setup,
             orders: Orders::default(),
@@ -197,6 +211,7 @@ impl Engine {
             total: Duration::from_nanos(total_ns),
             pause: Duration::from_nanos(pause_ns),
             precopy: Duration::from_nanos(running_ns),
+            throttled: Duration::from_nanos(self.throttle.lost_ns(running_ns)),
             bytes: self.sent_bytes(now_ns),
             iterations: self.syncs.len() as u64,
         }
@@ -216,6 +231,17 @@ impl Engine {
         self.orders
             .stopped_ns
             .map_or(now_ns, |stopped_ns| stopped_ns.min(now_ns))
+    }
+
+    /// How long it has worked there, ns: less than it has run, if it is throttled.
+    pub(super) fn work_ns(&self, now_ns: u64) -> u64 {
+        let guest_ns = self.guest_ns(now_ns);
+        guest_ns.saturating_sub(self.throttle.lost_ns(guest_ns))
+    }
+
+    /// Bytes waiting that hold data, at the step's end.
+    pub(super) fn pending_data_bytes(&self) -> u64 {
+        self.ram.pending_data_bytes()
     }
 
     /// The part of `whole` that the step has moved at `now_ns`.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::nanos;
+
 /// Bytes of a page of guest memory (x86, `memory_page_size`).
 pub(super) const PAGE_BYTES: u64 = 4096;
 
@@ -136,32 +138,36 @@ impl Writer {
         if self.spins {
             return span;
         }
-        let period: Duration = self
+        let period_ns = self
             .phases
             .iter()
-            .map(|(span, _)| *span)
-            .fold(Duration::ZERO, Duration::saturating_add);
-        if period.is_zero() {
+            .map(|(span, _)| nanos(*span))
+            .fold(0, u64::saturating_add);
+        if period_ns == 0 {
             return Duration::ZERO;
         }
-        let until = |end: Duration| {
-            let cycles = u32::try_from(end.as_nanos() / period.as_nanos()).unwrap_or(u32::MAX);
-            self.busy_within(period) * cycles + self.busy_within(end - period * cycles)
+        let cycle_ns = self.busy_within(period_ns);
+        let until = |end_ns: u64| {
+            let rest_ns = self.busy_within(end_ns % period_ns);
+            (end_ns / period_ns)
+                .saturating_mul(cycle_ns)
+                .saturating_add(rest_ns)
         };
-        until(self.into.saturating_add(span)) - until(self.into)
+        let into_ns = nanos(self.into);
+        Duration::from_nanos(until(into_ns.saturating_add(nanos(span))) - until(into_ns))
     }
 
     /// The same from the begin of a cycle, for no longer than one.
-    fn busy_within(&self, span: Duration) -> Duration {
-        let (mut left, mut busy) = (span, Duration::ZERO);
+    fn busy_within(&self, span_ns: u64) -> u64 {
+        let (mut left_ns, mut busy_ns) = (span_ns, 0);
         for (length, access) in &self.phases {
-            let part = left.min(*length);
+            let part_ns = left_ns.min(nanos(*length));
             if matches!(access, Access::Flat { .. }) {
-                busy += part;
+                busy_ns += part_ns;
             }
-            left -= part;
+            left_ns -= part_ns;
         }
-        busy
+        busy_ns
     }
 
     /// The most memory any phase writes, bytes.

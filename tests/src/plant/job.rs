@@ -1,5 +1,6 @@
 //! The plant behind the controller's port.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use libvirt_hpc_control::port::Job;
@@ -8,34 +9,12 @@ use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 
 use super::engine::Engine;
+use super::error::PlantError;
 use super::guest::Writer;
 use super::outcome::{End, Outcome, Sync};
 use super::qemu::MAX_DOWNTIME_MS;
 use super::script::{Change, Fault, Faults, Script};
 use super::{PlantConfig, nanos};
-
-/// Why the plant refuses, as libvirt would.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlantError {
-    /// `VIR_ERR_OPERATION_INVALID` after the end.
-    #[error("cannot change the migration: no job is running")]
-    NoJob,
-    /// Too late for this action: the guest is stopped, or runs on the destination.
-    #[error("cannot {0:?}: the switchover has begun")]
-    TooLate(Action),
-    /// The migration was started without `VIR_MIGRATE_POSTCOPY`.
-    #[error("cannot start post-copy: the migration was started without it")]
-    PostcopyDisabled,
-    /// QEMU takes 1 to 2,000,000 ms.
-    #[error("cannot set a downtime of {0} ms: QEMU takes 1 to 2000000 ms")]
-    Downtime(u32),
-    /// A scripted [`Fault::Refusing`].
-    #[error("cannot change the migration: scripted refusal")]
-    Refused,
-    /// A scripted [`Fault::Deaf`].
-    #[error("cannot read the job: scripted silence")]
-    Silent,
-}
 
 /// What the controller set, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +29,7 @@ pub struct Applied {
 #[derive(Clone, Debug)]
 pub struct Plant {
     engine: Engine,
-    programs: Vec<Writer>,
+    programs: Arc<[Writer]>,
     now_ns: u64,
     script: Script,
     faults: Faults,
@@ -66,7 +45,7 @@ impl Plant {
     pub fn new(config: &PlantConfig) -> Self {
         Self {
             engine: Engine::new(config),
-            programs: config.guest.writers.clone(),
+            programs: config.guest.writers.clone().into(),
             now_ns: 0,
             script: Script::default(),
             faults: Faults::default(),
@@ -79,7 +58,7 @@ impl Plant {
 
     /// What the guest's programs have used of its processors, each one of its own.
     fn vcpu_time_ns(&self) -> u64 {
-        let ran = Duration::from_nanos(self.engine.guest_ns(self.now_ns));
+        let ran = Duration::from_nanos(self.engine.work_ns(self.now_ns));
         self.programs
             .iter()
             .map(|program| nanos(program.busy(ran)))
@@ -143,6 +122,24 @@ impl Plant {
     /// Accepts whatever is left at the next check of the loop, as a limit armed long before would.
     pub(super) fn force(&mut self) {
         self.engine.force();
+    }
+
+    /// Lets time pass until the guest has stopped and its last sync is over, or the clock shows
+    /// `until_ns`.
+    pub(super) fn stop(&mut self, until_ns: u64) {
+        while self.now_ns < until_ns
+            && matches!(self.engine.state(), JobState::Setup | JobState::Precopy)
+        {
+            self.advance(until_ns, true);
+        }
+        if self.engine.state() == JobState::Switchover {
+            self.advance(until_ns, true);
+        }
+    }
+
+    /// Bytes waiting that hold data, at the end of what the sender is doing.
+    pub(super) fn pending_data_bytes(&self) -> u64 {
+        self.engine.pending_data_bytes()
     }
 
     /// Moves the clock to `until_ns`; with `alert`, no further than to the next notice.

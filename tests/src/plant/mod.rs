@@ -8,8 +8,8 @@
 //! Nothing here knows a clock or a thread: [`Plant`] moves only when [`libvirt_hpc_control::port::Job`]'s
 //! `wait` and `sample`, or [`Plant::run`], move it. Equal configurations and equal calls give equal results,
 //! and looking does not disturb: a run that was sampled is the run that was not. What is modelled
-//! is what QEMU 10.0 does (`migration/migration.c`, `migration/ram.c`); what is not: multifd, xbzrle,
-//! auto-converge, storage, VFIO and the socket's buffer.
+//! is what QEMU 10.0 does (`migration/migration.c`, `migration/ram.c`, auto-converge in
+//! `migration/cpu-throttle.c`); what is not: multifd, xbzrle, storage, VFIO and the socket's buffer.
 //!
 //! ```
 //! use std::time::Duration;
@@ -22,7 +22,9 @@
 //! ```
 
 mod bitmap;
+mod capacity;
 mod engine;
+mod error;
 mod guest;
 mod job;
 mod link;
@@ -31,20 +33,25 @@ mod outcome;
 mod qemu;
 mod ram;
 mod random;
+mod recorded;
 mod script;
 #[cfg(test)]
 mod tests;
+mod throttle;
 mod window;
 mod writers;
 
+pub use error::PlantError;
 pub use guest::{Access, Guest, Order, Writer};
-pub use job::{Applied, Plant, PlantError};
+pub use job::{Applied, Plant};
 pub use link::Link;
 pub use oracle::{forced_stop, oracle};
 pub use outcome::{End, Outcome, Sync};
 pub use qemu::{Qemu, UNLIMITED_MIB_PER_S};
 pub use random::SplitMix64;
+pub use recorded::{RecordedGuest, RoundSeen, Seen, see};
 pub use script::{Change, Fault};
+pub use throttle::AutoConverge;
 
 use std::time::Duration;
 
@@ -93,6 +100,10 @@ fn nanos(span: Duration) -> u64 {
 
 /// `value * numerator / denominator`, rounded down, saturating; a zero denominator counts as one.
 fn scale(value: u64, numerator: u64, denominator: u64) -> u64 {
+    // Nearly always: a division of 128 bits takes several times as long.
+    if let Some(product) = value.checked_mul(numerator) {
+        return product / denominator.max(1);
+    }
     let product = u128::from(value) * u128::from(numerator);
     u64::try_from(product / u128::from(denominator.max(1))).unwrap_or(u64::MAX)
 }

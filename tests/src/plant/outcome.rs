@@ -37,6 +37,8 @@ pub struct Outcome {
     pub pause: Duration,
     /// How long it ran under pre-copy.
     pub precopy: Duration,
+    /// The work it did not do meanwhile because it was throttled, as time at full speed.
+    pub throttled: Duration,
     /// Bytes on the wire.
     pub bytes: u64,
     /// Bitmap syncs (`memory_iteration`), the first at setup and the last in the pause.
@@ -44,15 +46,30 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// `J = pause + delta x precopy`, seconds (control-theory: cost and the knee rule); infinite
-    /// if the guest did not arrive. What post-copy costs after its pause is not in it.
+    /// `J = pause + delta x precopy`, seconds (control-theory: cost and the knee rule), and the work lost to
+    /// throttling; infinite if the guest did not arrive. What post-copy costs after its pause is not in it.
     #[must_use]
     pub fn j(&self, delta: f64) -> f64 {
         match self.end {
-            End::Completed | End::Postcopy => {
-                self.pause.as_secs_f64() + delta * self.precopy.as_secs_f64()
-            }
+            End::Completed | End::Postcopy => self.spent(delta),
             End::Aborted | End::Failed | End::Never => f64::INFINITY,
+        }
+    }
+
+    /// The same so far, whether or not the guest arrives, seconds.
+    #[must_use]
+    pub fn spent(&self, delta: f64) -> f64 {
+        let lost = self.pause + self.throttled;
+        lost.as_secs_f64() + delta * self.precopy.as_secs_f64()
+    }
+
+    /// How long the guest ran with memory still missing, after post-copy's pause.
+    #[must_use]
+    pub fn fetch(&self) -> Duration {
+        let before = self.precopy.saturating_add(self.pause);
+        match self.end {
+            End::Postcopy => self.total.saturating_sub(before),
+            _ => Duration::ZERO,
         }
     }
 }

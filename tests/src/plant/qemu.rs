@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::guest::PAGE_BYTES;
+use super::throttle::AutoConverge;
 
 /// libvirt's "unlimited" speed, MiB/s (`QEMU_DOMAIN_MIG_BANDWIDTH_MAX`).
 pub const UNLIMITED_MIB_PER_S: u64 = 8_796_093_022_207;
@@ -27,6 +28,8 @@ pub struct Qemu {
     pub avail_switchover_bytes_per_s: Option<u64>,
     /// The `postcopy-ram` capability: without it, post-copy is refused.
     pub postcopy: bool,
+    /// The `auto-converge` capability: the guest is throttled until it converges.
+    pub auto_converge: Option<AutoConverge>,
     /// From the job's begin until memory flows.
     pub setup: Duration,
     /// c0: what a pause costs beside memory and its last sync (vCPU stop, device state, destination's start).
@@ -57,6 +60,7 @@ impl Default for Qemu {
             speed_mib_per_s: UNLIMITED_MIB_PER_S,
             avail_switchover_bytes_per_s: None,
             postcopy: false,
+            auto_converge: None,
             setup: Duration::from_millis(20),
             fixed_pause: Duration::from_millis(25),
             postcopy_pause: Duration::from_millis(280),
@@ -110,7 +114,11 @@ impl Qemu {
             super::NANOS_PER_S,
             bytes_per_s,
         );
-        let scan = super::scale(raw_bytes, super::NANOS_PER_S, self.zero_scan_bytes_per_s);
-        wire.saturating_add(if zero { scan } else { 0 }).max(1)
+        let scan = if zero {
+            super::scale(raw_bytes, super::NANOS_PER_S, self.zero_scan_bytes_per_s)
+        } else {
+            0
+        };
+        wire.saturating_add(scan).max(1)
     }
 }

@@ -92,9 +92,20 @@ impl Ram {
         (self.pending_chunks * self.chunk_bytes).saturating_sub(self.part_bytes)
     }
 
-    /// `migration_bitmap_sync`, the guest having run until `guest_ns`: bytes newly dirty.
-    pub(super) fn sync(&mut self, guest_ns: u64) -> u64 {
-        self.writers.run(guest_ns, &mut self.log);
+    /// Those of them that hold data.
+    pub(super) fn pending_data_bytes(&self) -> u64 {
+        let chunks = self.pending.count_below(self.data_chunks) as u64;
+        (chunks * self.chunk_bytes).saturating_sub(self.part_bytes)
+    }
+
+    /// From now on, who writes flat out does so at this rate.
+    pub(super) fn pace_flat(&mut self, bytes_per_s: u64) {
+        self.writers.pace_flat(bytes_per_s);
+    }
+
+    /// `migration_bitmap_sync`, the guest having worked until `work_ns`: bytes newly dirty.
+    pub(super) fn sync(&mut self, work_ns: u64) -> u64 {
+        self.writers.run(work_ns, &mut self.log);
         let before = self.pending_bytes();
         if self.log.contains(self.cursor) {
             // The part that was sent is to be sent again.
@@ -106,11 +117,11 @@ impl Ram {
         self.pending_bytes() - before
     }
 
-    /// Sends what the allowance allows, the guest having run until `guest_ns`.
-    pub(super) fn send(&mut self, qemu: &Qemu, guest_ns: u64, allowed: Allowance) -> Sent {
+    /// Sends what the allowance allows, the guest having worked until `work_ns`.
+    pub(super) fn send(&mut self, qemu: &Qemu, work_ns: u64, allowed: Allowance) -> Sent {
         let (mut span_ns, mut wire_bytes) = (0, 0);
         while let Some(run) = self.next_run() {
-            self.clear_log(run.start, guest_ns);
+            self.clear_log(run.start, work_ns);
             let left = Allowance {
                 span_ns: allowed.span_ns - span_ns,
                 budget_bytes: allowed.budget_bytes - wire_bytes,
@@ -154,7 +165,7 @@ impl Ram {
         let zero = start >= self.data_chunks;
         let alike = if zero { self.chunks } else { self.data_chunks };
         let region = (start / self.region_chunks + 1).saturating_mul(self.region_chunks);
-        let end = self.pending.next_clear(start).min(alike).min(region);
+        let end = self.pending.next_clear(start, alike.min(region));
         let sent_bytes = if start == self.cursor {
             self.part_bytes
         } else {
@@ -173,9 +184,13 @@ impl Ram {
         let chunk_ns = qemu.send_ns(self.chunk_bytes, run.zero, left.bytes_per_s);
         let chunk_wire = qemu.wire_bytes(self.chunk_bytes, run.zero);
         let in_time = scale(left.span_ns, self.chunk_bytes, chunk_ns);
-        let in_budget = match (left.budget_bytes, chunk_wire) {
-            (u64::MAX, _) | (_, 0) => u64::MAX,
-            (budget_bytes, _) => scale(budget_bytes, self.chunk_bytes, chunk_wire),
+        let in_budget = if chunk_wire == 0
+            || left.budget_bytes / 2 > qemu.wire_bytes(run.left_bytes, run.zero)
+        {
+            // The run fits whole.
+            u64::MAX
+        } else {
+            scale(left.budget_bytes, self.chunk_bytes, chunk_wire)
         };
         let raw_bytes = run.left_bytes.min(in_time).min(in_budget);
         let stop = match raw_bytes {
@@ -212,12 +227,12 @@ impl Ram {
     }
 
     /// Clears the log of the region of `chunk`, once after each sync.
-    fn clear_log(&mut self, chunk: usize, guest_ns: u64) {
+    fn clear_log(&mut self, chunk: usize, work_ns: u64) {
         let region = chunk / self.region_chunks;
         if self.cleared.contains(region) {
             return;
         }
-        self.writers.run(guest_ns, &mut self.log);
+        self.writers.run(work_ns, &mut self.log);
         let start = region * self.region_chunks;
         self.log.subtract_range(
             &self.synced,

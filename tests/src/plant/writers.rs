@@ -14,6 +14,8 @@ pub(super) struct Writers {
     cycles: Vec<Cycle>,
     random: SplitMix64,
     at_ns: u64,
+    /// How fast who writes flat out does so; none: all at once.
+    flat_bytes_per_s: Option<u64>,
 }
 
 impl Writers {
@@ -36,16 +38,34 @@ impl Writers {
             cycles: cycles.collect(),
             random: SplitMix64::new(seed),
             at_ns: 0,
+            flat_bytes_per_s: None,
         }
+    }
+
+    /// From now on, who writes flat out does so at this rate.
+    pub(super) fn pace_flat(&mut self, bytes_per_s: u64) {
+        self.flat_bytes_per_s = Some(bytes_per_s);
     }
 
     /// Runs them until `to_ns`, marking in `log` what they write.
     pub(super) fn run(&mut self, to_ns: u64, log: &mut Bitmap) {
         for cycle in &mut self.cycles {
-            cycle.run(self.at_ns, to_ns, log, &mut self.random);
+            let mut pen = Pen {
+                log,
+                random: &mut self.random,
+                flat_bytes_per_s: self.flat_bytes_per_s,
+            };
+            cycle.run(self.at_ns, to_ns, &mut pen);
         }
         self.at_ns = self.at_ns.max(to_ns);
     }
+}
+
+/// What a stroke writes with.
+struct Pen<'a> {
+    log: &'a mut Bitmap,
+    random: &'a mut SplitMix64,
+    flat_bytes_per_s: Option<u64>,
 }
 
 /// One writer: strokes and how long each lasts, ns.
@@ -56,14 +76,14 @@ struct Cycle {
 }
 
 impl Cycle {
-    fn run(&mut self, from_ns: u64, to_ns: u64, log: &mut Bitmap, random: &mut SplitMix64) {
+    fn run(&mut self, from_ns: u64, to_ns: u64, pen: &mut Pen<'_>) {
         let mut at_ns = from_ns;
         while at_ns < to_ns {
             let Some((index, left_ns)) = self.phase(at_ns) else {
                 return;
             };
             let until_ns = to_ns.min(at_ns.saturating_add(left_ns));
-            self.strokes[index].1.write(until_ns - at_ns, log, random);
+            self.strokes[index].1.write(until_ns - at_ns, pen);
             at_ns = until_ns;
         }
     }
@@ -115,17 +135,23 @@ impl Stroke {
         }
     }
 
-    fn write(&mut self, span_ns: u64, log: &mut Bitmap, random: &mut SplitMix64) {
+    fn write(&mut self, span_ns: u64, pen: &mut Pen<'_>) {
         match self.access {
             Access::Idle => {}
-            Access::Flat { .. } => log.set_range(self.start, self.start + self.len),
+            Access::Flat { .. } => match pen.flat_bytes_per_s {
+                None => pen.log.set_range(self.start, self.start + self.len),
+                Some(bytes_per_s) => {
+                    let chunks = self.written(span_ns, bytes_per_s);
+                    self.sweep(chunks, pen.log);
+                }
+            },
             Access::Rate {
                 bytes_per_s, order, ..
             } => {
                 let chunks = self.written(span_ns, bytes_per_s);
                 match order {
-                    Order::Cyclic => self.sweep(chunks, log),
-                    Order::Random => self.scatter(chunks, log, random),
+                    Order::Cyclic => self.sweep(chunks, pen.log),
+                    Order::Random => self.scatter(chunks, pen.log, pen.random),
                 }
             }
         }

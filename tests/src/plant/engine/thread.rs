@@ -7,7 +7,7 @@ use super::super::outcome::{End, Sync};
 use super::super::qemu::MAX_WAIT_NS;
 use super::super::ram::{Allowance, Stop};
 use super::super::window::Window;
-use super::{Engine, Phase, Step};
+use super::{Engine, Phase, Rate, Step};
 
 impl Engine {
     /// Ends the step and begins the next.
@@ -46,7 +46,8 @@ impl Engine {
     /// The loop's head: the cheap estimate.
     fn check(&mut self, now_ns: u64) {
         let pending = self.ram.pending_bytes();
-        if pending < self.threshold_bytes() {
+        let timer = self.throttle.sync_due(now_ns, self.syncs.len());
+        if timer || pending < self.threshold_bytes() {
             let cost_ns = self.qemu.sync_ns(self.total_bytes());
             self.stand(now_ns, Phase::Sync, cost_ns);
         } else {
@@ -76,7 +77,7 @@ impl Engine {
 
     /// `ram_save_iterate` up to the tick's end, as far as the link's rate is known.
     fn send(&mut self, now_ns: u64, tick_end_ns: u64) {
-        let (rate, until_ns) = self.link.rate(self.seed, now_ns);
+        let (rate, until_ns) = self.rate(now_ns);
         let budget_bytes = self.window.budget_bytes();
         if rate == 0 {
             // The write blocks, whatever the tick.
@@ -101,6 +102,19 @@ impl Engine {
         self.phase = Phase::Send { tick_end_ns, stop };
     }
 
+    /// The link's rate, bytes/s, and until when it holds, ns.
+    fn rate(&mut self, now_ns: u64) -> (u64, u64) {
+        if !(self.rate.from_ns..self.rate.to_ns).contains(&now_ns) {
+            let (bytes_per_s, to_ns) = self.link.rate(self.seed, now_ns);
+            self.rate = Rate {
+                from_ns: now_ns,
+                to_ns,
+                bytes_per_s,
+            };
+        }
+        (self.rate.bytes_per_s, self.rate.to_ns)
+    }
+
     /// A stretch of sending is over.
     fn sent(&mut self, now_ns: u64, tick_end_ns: u64, stop: Stop) {
         if stop == Stop::Time && now_ns < tick_end_ns {
@@ -121,9 +135,16 @@ impl Engine {
     }
 
     fn sync(&mut self, now_ns: u64) {
-        let new_bytes = self.ram.sync(self.guest_ns(now_ns));
+        let new_bytes = self.ram.sync(self.work_ns(now_ns));
         let remaining_bytes = self.ram.pending_bytes();
         self.window.synced(now_ns, new_bytes, remaining_bytes);
+        let sent_bytes = self.sent_bytes(now_ns);
+        let guest_ns = self.guest_ns(now_ns);
+        self.throttle
+            .synced(now_ns, guest_ns, new_bytes, sent_bytes);
+        if let Some(bytes_per_s) = self.throttle.flat_bytes_per_s() {
+            self.ram.pace_flat(bytes_per_s);
+        }
         self.syncs.push(Sync {
             at: Duration::from_nanos(now_ns),
             remaining_bytes,
@@ -157,7 +178,7 @@ impl Engine {
                 _ => self.stand(now_ns, Phase::Device, nanos(self.qemu.fixed_pause)),
             };
         }
-        let (rate, until_ns) = self.link.rate(self.seed, now_ns);
+        let (rate, until_ns) = self.rate(now_ns);
         let span_ns = until_ns.saturating_sub(now_ns);
         if rate == 0 {
             return self.stand(now_ns, phase, span_ns);
@@ -176,8 +197,8 @@ impl Engine {
     /// A step that sends: why it stops, and the bytes on the wire.
     fn move_memory(&mut self, now_ns: u64, allowed: Allowance) -> (Stop, u64) {
         let pending_before = self.ram.pending_bytes();
-        let guest_ns = self.guest_ns(now_ns);
-        let sent = self.ram.send(&self.qemu, guest_ns, allowed);
+        let work_ns = self.work_ns(now_ns);
+        let sent = self.ram.send(&self.qemu, work_ns, allowed);
         self.step = Step {
             from_ns: now_ns,
             to_ns: now_ns.saturating_add(sent.span_ns.max(1)),

@@ -1,0 +1,250 @@
+//! Who takes part: a law, its clock, and what its owner switches on beside it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use libvirt_hpc_baseline::{Baseline, BaselineLaw, Name, all};
+use libvirt_hpc_control::law::{Adaptive, Decision, Law, Slowdown, View};
+
+/// The first round of the guest that the clocks of others suit: 64 GiB at 10 Gbit/s (1.17e9 B/s), seconds.
+const SUITED_ROUND_S: f64 = (64_u64 << 30) as f64 / 1.17e9;
+
+/// Parts per million in one.
+const MILLION: f64 = 1e6;
+
+/// The suffixes of a law as it is written.
+const BY_ROUND: &str = "@round";
+const AUTO_CONVERGE: &str = "+auto-converge";
+
+/// Whose law.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    Theirs(Baseline),
+}
+
+/// A law that takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entrant {
+    whose: Whose,
+    /// Its times are scaled to each guest's first round.
+    by_round: bool,
+    /// Switched on beside what the law's owner switches on.
+    auto_converge: bool,
+}
+
+/// Any of the laws at work.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one of them exists in a migration, for its whole life"
+)]
+pub(crate) enum AnyLaw {
+    Ours(Adaptive),
+    Theirs(BaselineLaw),
+}
+
+impl Law for AnyLaw {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Ours(law) => law.name(),
+            Self::Theirs(law) => law.name(),
+        }
+    }
+
+    fn decide(&mut self, view: &View) -> Decision {
+        match self {
+            Self::Ours(law) => law.decide(view),
+            Self::Theirs(law) => law.decide(view),
+        }
+    }
+}
+
+impl Entrant {
+    /// The law that ships.
+    pub(crate) const OURS: Self = Self {
+        whose: Whose::Ours,
+        by_round: false,
+        auto_converge: false,
+    };
+
+    const fn theirs(baseline: Baseline) -> Self {
+        Self {
+            whose: Whose::Theirs(baseline),
+            by_round: false,
+            auto_converge: false,
+        }
+    }
+
+    /// The law for a guest whose first round takes `first_round`.
+    pub(crate) fn build(&self, first_round: Duration) -> AnyLaw {
+        match self.whose {
+            Whose::Ours => AnyLaw::Ours(Adaptive::new(Slowdown::DEFAULT)),
+            Whose::Theirs(law) if self.by_round => {
+                AnyLaw::Theirs(law.scaled(times_ppm(first_round)).build())
+            }
+            Whose::Theirs(law) => AnyLaw::Theirs(law.build()),
+        }
+    }
+
+    /// Whether the guest is throttled until it converges.
+    pub(crate) fn auto_converge(&self) -> bool {
+        self.auto_converge || self.gives("--auto-converge")
+    }
+
+    /// Whether the law may go over to post-copy: its guest's owner must allow that.
+    pub(crate) fn postcopy(&self) -> bool {
+        self.gives("--postcopy")
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        self.whose == Whose::Ours
+    }
+
+    /// Whether this is `other` with its clock scaled, or the other way round.
+    pub(crate) fn is_other_clock_of(&self, other: &Self) -> bool {
+        self.by_round != other.by_round
+            && (self.whose, self.auto_converge) == (other.whose, other.auto_converge)
+    }
+
+    fn gives(&self, option: &str) -> bool {
+        match self.whose {
+            Whose::Ours => false,
+            Whose::Theirs(law) => law.virsh_options().contains(&option),
+        }
+    }
+}
+
+/// By how much times are multiplied for a guest with this first round.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a positive quotient, and `as` saturates"
+)]
+fn times_ppm(first_round: Duration) -> u64 {
+    (first_round.as_secs_f64() / SUITED_ROUND_S * MILLION).max(1.0) as u64
+}
+
+/// Ours, and everybody else's: with its clock as published and scaled, if it has one.
+pub(crate) fn everybody() -> Vec<Entrant> {
+    let listed = all().iter().map(|entry| entry.law);
+    let settings = [
+        "nova-force-complete=postcopy",
+        "vep-248=postcopy",
+        "ganeti=postcopy",
+    ];
+    let others = settings.iter().filter_map(|law| law.parse().ok());
+    let theirs = listed.chain(others).filter(|law| takes_part(*law));
+    let mut entrants = vec![Entrant::OURS];
+    for law in theirs {
+        let entrant = Entrant::theirs(Baseline::as_published(law));
+        entrants.push(entrant);
+        if has_clock(law) {
+            entrants.push(Entrant {
+                by_round: true,
+                ..entrant
+            });
+        }
+        if law == Name::Stock {
+            entrants.push(Entrant {
+                auto_converge: true,
+                ..entrant
+            });
+        }
+    }
+    entrants
+}
+
+/// A stop at one given time is nobody's law; the best of them is the oracle.
+const fn takes_part(law: Name) -> bool {
+    !matches!(law, Name::ForcedStop { .. })
+}
+
+/// Whether a law goes by time, rather than by what it sees alone.
+const fn has_clock(law: Name) -> bool {
+    !matches!(
+        law,
+        Name::Stock
+            | Name::Stock2011
+            | Name::CloudStack(_)
+            | Name::Ganeti { .. }
+            | Name::Xen
+            | Name::XcpNg
+            | Name::Clark(_)
+            | Name::StopAfterRoundOne
+            | Name::PostcopyAfterRoundOne
+            | Name::ForcedStop { .. }
+    )
+}
+
+impl FromStr for Entrant {
+    type Err = libvirt_hpc_baseline::ParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (text, auto_converge) = cut(text, AUTO_CONVERGE);
+        let (text, by_round) = cut(text, BY_ROUND);
+        let entrant = match text {
+            "adaptive" => Self::OURS,
+            theirs => Self::theirs(theirs.parse()?),
+        };
+        Ok(Self {
+            by_round,
+            auto_converge,
+            ..entrant
+        })
+    }
+}
+
+/// The text without its suffix, and whether it had it.
+fn cut<'a>(text: &'a str, suffix: &str) -> (&'a str, bool) {
+    text.strip_suffix(suffix)
+        .map_or((text, false), |rest| (rest, true))
+}
+
+impl fmt::Display for Entrant {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.whose {
+            Whose::Ours => out.write_str("adaptive")?,
+            Whose::Theirs(law) => write!(out, "{law}")?,
+        }
+        let suffix = |on, suffix| if on { suffix } else { "" };
+        out.write_str(suffix(self.by_round, BY_ROUND))?;
+        out.write_str(suffix(self.auto_converge, AUTO_CONVERGE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_written_as_it_is_read() {
+        let everybody = everybody();
+        for entrant in &everybody {
+            assert_eq!(entrant.to_string().parse(), Ok(*entrant));
+            let same = everybody.iter().filter(|other| *other == entrant);
+            assert_eq!(same.count(), 1, "{entrant} twice");
+        }
+        assert!("nobody".parse::<Entrant>().is_err());
+    }
+
+    #[test]
+    fn the_guest_that_the_clocks_suit_leaves_them() {
+        let suited = Duration::from_secs_f64(68_719_476_736.0 / 1.17e9);
+        assert!(times_ppm(suited).abs_diff(1_000_000) <= 1);
+        assert!(times_ppm(suited / 100).abs_diff(10_000) <= 1);
+        assert_eq!(times_ppm(Duration::ZERO), 1);
+    }
+
+    #[test]
+    fn what_owners_switch_on_is_on() {
+        let entrant = |text: &str| text.parse::<Entrant>().expect("a law");
+        assert!(entrant("proxmox@round").auto_converge());
+        assert!(entrant("stock+auto-converge").auto_converge());
+        assert!(!entrant("vep-248").auto_converge() && !entrant("vep-248").postcopy());
+        assert!(entrant("vep-248=postcopy").postcopy());
+        assert!(entrant("proxmox").is_other_clock_of(&entrant("proxmox@round")));
+        assert!(!entrant("proxmox").is_other_clock_of(&entrant("stock")));
+    }
+}

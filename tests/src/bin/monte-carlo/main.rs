@@ -1,0 +1,84 @@
+//! The laws over drawn guests, in the plant: what each costs against the best stop there is.
+//!
+//! ```text
+//! cargo run --release -p libvirt-hpc-tests --bin monte-carlo -- --guests 2000 --seed 1
+//! cargo run --release -p libvirt-hpc-tests --bin monte-carlo -- --law adaptive --law vep-248@round
+//! cargo run --release -p libvirt-hpc-tests --bin monte-carlo -- --seed 1 --case 257     one, aloud
+//! ```
+//! Draw -> oracle, and every law under the loop that ships -> costs -> table.
+#![forbid(unsafe_code)]
+
+mod contest;
+mod cost;
+mod entrant;
+mod export;
+mod figures;
+mod print;
+mod run;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use contest::{Bounds, judge, judge_all};
+use entrant::Entrant;
+use libvirt_hpc_tests::draw::Case;
+
+/// Laws over drawn guests, against the best stop of each.
+#[derive(Parser)]
+struct Args {
+    /// How many guests are drawn
+    #[arg(long, default_value_t = 500)]
+    guests: u64,
+    /// Which guests
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Only this guest, with every decision
+    #[arg(long)]
+    case: Option<u64>,
+    /// Only this law; may be repeated: adaptive, or NAME[=SETTING][@FACTOR|@round][+auto-converge], where
+    /// @round scales its clock to the guest's first round
+    #[arg(long = "law", value_name = "LAW")]
+    laws: Vec<Entrant>,
+    /// After so many first rounds, and ten minutes, a law has not completed
+    #[arg(long, value_name = "ROUNDS", default_value_t = 50)]
+    horizon: u32,
+    /// How many guests at a time; 0: one for each processor
+    #[arg(long, default_value_t = 0)]
+    jobs: usize,
+    /// The table as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Every guest under every law as CSV
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    let laws = match args.laws.as_slice() {
+        [] if args.case.is_some() => vec![Entrant::OURS],
+        [] => entrant::everybody(),
+        chosen => chosen.to_vec(),
+    };
+    let bounds = Bounds {
+        horizon_rounds: args.horizon,
+    };
+    if let Some(number) = args.case {
+        let case = Case::draw(args.seed, number);
+        let judged = judge(&case, &laws, &bounds, true);
+        print::print_case(&laws, &judged);
+        return Ok(());
+    }
+    let judged = judge_all(args.seed, args.guests, args.jobs, &laws, &bounds);
+    let tables = table::tables(&laws, &judged);
+    print::print_all(&tables, &laws, &judged, &bounds);
+    if let Some(path) = &args.json {
+        export::json(path, args.seed, &bounds, &tables)?;
+    }
+    if let Some(path) = &args.csv {
+        export::csv(path, &laws, &judged)?;
+    }
+    Ok(())
+}
