@@ -12,9 +12,9 @@ pub struct Beat {
     pub seq: u64,
     /// Microseconds of the guest's monotonic clock since it started; stands still while paused.
     pub guest_us: u64,
-    /// Pages rewritten so far: the application's progress.
+    /// Pages rewritten, or steps of a kernel done so far: the application's progress.
     pub steps: u64,
-    /// Pages found corrupt so far, each counted once.
+    /// Pages found corrupt so far, each counted once, and failed verifications of a kernel.
     pub corrupt: u64,
     /// Index of the phase of the workload now running.
     pub phase: usize,

@@ -1,6 +1,7 @@
 //! The guest's parameters, `hpc.KEY=VALUE` on the kernel command line.
 
-use crate::workload::{PAGE_BYTES, Workload};
+use crate::program::Program;
+use crate::workload::PAGE_BYTES;
 use anyhow::{Context, Result, anyhow};
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ pub struct Config {
     /// `hpc.name`: the guest's name in its heartbeats; default `guest`.
     pub name: String,
     /// `hpc.fill`: MiB of memory filled with verified pages, never less than the hot set; here in
-    /// pages.
+    /// pages. A kernel's arrays come on top of them, as far as they fit.
     pub fill_pages: usize,
-    /// `hpc.work`: see [`Workload`]; default `idle`.
-    pub workload: Workload,
+    /// `hpc.work`: see [`Program`]; default `idle`.
+    pub program: Program,
     /// `hpc.beat`: milliseconds between heartbeats; default 5.
     pub beat: Duration,
 }
@@ -39,15 +40,15 @@ impl Config {
                 .with_context(|| format!("hpc.{key}={text}: not a number")),
             None => Ok(default),
         };
-        let workload: Workload = value("work")
+        let program: Program = value("work")
             .unwrap_or("idle")
             .parse()
             .map_err(|e| anyhow!("{e}"))?;
         let fill_pages = number("fill", DEFAULT_FILL_MIB)?.saturating_mul((1 << 20) / PAGE_BYTES);
         Ok(Self {
             name: value("name").unwrap_or("guest").to_owned(),
-            fill_pages: usize::try_from(fill_pages.max(workload.hot_pages()))?,
-            workload,
+            fill_pages: usize::try_from(fill_pages.max(program.hot_pages()))?,
+            program,
             beat: Duration::from_millis(number("beat", DEFAULT_BEAT_MS)?.max(1)),
         })
     }
@@ -66,8 +67,18 @@ mod tests {
     }
 
     #[test]
+    fn the_first_word_of_the_work_chooses_the_program() -> Result<()> {
+        let program = |line: &str| Config::parse(line).map(|config| config.program);
+        assert!(matches!(program("hpc.work=rate:8@50")?, Program::Pages(_)));
+        assert!(matches!(program("hpc.work=lu:8")?, Program::Kernel(_)));
+        assert!(matches!(program("quiet")?, Program::Pages(_)));
+        Ok(())
+    }
+
+    #[test]
     fn a_bad_value_is_an_error() {
         assert!(Config::parse("hpc.fill=lots").is_err());
         assert!(Config::parse("hpc.work=flat").is_err());
+        assert!(Config::parse("hpc.work=cg").is_err());
     }
 }

@@ -3,9 +3,16 @@
 use anyhow::{Context, Result};
 use libvirt_hpc_guest::beat::Beat;
 use libvirt_hpc_guest::config::Config;
+use libvirt_hpc_guest::fit;
+use libvirt_hpc_guest::hpcc::Hpcc;
+use libvirt_hpc_guest::kernel::KernelSpec;
 use libvirt_hpc_guest::memory::Memory;
 use libvirt_hpc_guest::pace::{self, Share};
 use libvirt_hpc_guest::priority;
+use libvirt_hpc_guest::program::Program;
+use libvirt_hpc_guest::progress::Progress;
+use libvirt_hpc_guest::team::Team;
+use libvirt_hpc_guest::workload::Workload;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,8 +30,10 @@ const SCRUB_EVERY: Duration = Duration::from_millis(20);
 struct Guest {
     config: Config,
     memory: OnceLock<Memory>,
-    /// Set when every worker has been over its hot pages once; the phases count from here.
+    /// Set when every worker has been over its hot pages once, or the kernel has done one step;
+    /// the phases count from here.
     started: OnceLock<Instant>,
+    progress: Arc<Progress>,
     verified: AtomicU64,
 }
 
@@ -38,6 +47,7 @@ fn main() -> Result<()> {
         config,
         memory: OnceLock::new(),
         started: OnceLock::new(),
+        progress: Arc::default(),
         verified: AtomicU64::new(0),
     });
     let filler = Arc::clone(&guest);
@@ -47,17 +57,13 @@ fn main() -> Result<()> {
     heartbeat(&guest, port)
 }
 
-/// Fills the memory, then starts one worker per vCPU and the scrubber.
+/// Starts the program beside the filled memory, then scrubs that for ever.
 fn compute(guest: &Arc<Guest>) {
-    let memory = guest
-        .memory
-        .get_or_init(|| Memory::filled(guest.config.fill_pages));
-    let of = thread::available_parallelism().map_or(1, usize::from);
-    let passed = Arc::new(Barrier::new(of));
-    for index in 0..of {
-        let (guest, passed) = (Arc::clone(guest), Arc::clone(&passed));
-        thread::spawn(move || work(&guest, &passed, Share { index, of }));
-    }
+    let memory = match &guest.config.program {
+        Program::Pages(workload) => start_pages(guest, workload),
+        Program::Kernel(spec) => start_kernel(guest, *spec),
+        Program::Mpi(hpcc) => start_mpi(guest, *hpcc),
+    };
     priority::set(priority::YIELDING);
     for number in (0..memory.len()).cycle() {
         memory.verify(number);
@@ -67,19 +73,74 @@ fn compute(guest: &Arc<Guest>) {
     }
 }
 
-fn work(guest: &Guest, passed: &Barrier, share: Share) {
+/// One worker per vCPU over the filled memory.
+fn start_pages<'a>(guest: &'a Arc<Guest>, workload: &Workload) -> &'a Memory {
+    let memory = guest
+        .memory
+        .get_or_init(|| Memory::filled(guest.config.fill_pages));
+    let of = vcpus();
+    let passed = Arc::new(Barrier::new(of));
+    for index in 0..of {
+        let (guest, passed, workload) = (Arc::clone(guest), Arc::clone(&passed), workload.clone());
+        thread::spawn(move || work(&guest, &workload, &passed, Share { index, of }));
+    }
+    memory
+}
+
+fn work(guest: &Guest, workload: &Workload, passed: &Barrier, share: Share) {
     priority::set(priority::YIELDING);
     let Some(memory) = guest.memory.get() else {
         return;
     };
-    let workload = &guest.config.workload;
     pace::first_pass(memory, share, workload.hot_pages());
     passed.wait();
     let start = *guest.started.get_or_init(Instant::now);
     pace::run(memory, share, workload, start)
 }
 
-/// Any bytes that arrive ask for one verification of all memory.
+/// A kernel on all vCPUs; what is filled is fitted around it.
+fn start_kernel(guest: &Arc<Guest>, spec: KernelSpec) -> &Memory {
+    let team = Team::new(vcpus(), Arc::clone(&guest.progress));
+    let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let pages = fit::fill_pages(guest.config.fill_pages, spec.bytes(), &meminfo);
+    let mut kernel = spec.build(&team);
+    kernel.step(&team);
+    let memory = guest.memory.get_or_init(|| Memory::filled(pages));
+    guest.started.get_or_init(Instant::now);
+    let progress = Arc::clone(&guest.progress);
+    thread::spawn(move || {
+        // What the team forks inherits this.
+        priority::set(priority::YIELDING);
+        spec.run(kernel, &team, &progress)
+    });
+    memory
+}
+
+/// The MPI program beside the filled memory. Without its program a guest is of no use.
+fn start_mpi(guest: &Arc<Guest>, hpcc: Hpcc) -> &Memory {
+    let memory = guest
+        .memory
+        .get_or_init(|| Memory::filled(guest.config.fill_pages));
+    let runner = Arc::clone(guest);
+    thread::spawn(move || {
+        // The ranks inherit this.
+        priority::set(priority::YIELDING);
+        let begun = || {
+            runner.started.get_or_init(Instant::now);
+        };
+        if let Err(error) = hpcc.run(&runner.progress, begun) {
+            eprintln!("Error: {error:#}");
+            std::process::exit(1);
+        }
+    });
+    memory
+}
+
+fn vcpus() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Any bytes that arrive ask for one verification of all memory, and of a kernel's next step.
 fn verify_on_request(guest: &Guest, mut requests: File) {
     let mut bytes = [0; 64];
     loop {
@@ -88,10 +149,25 @@ fn verify_on_request(guest: &Guest, mut requests: File) {
             Ok(_) => {
                 if let Some(memory) = guest.memory.get() {
                     memory.verify_all();
+                    await_check(guest);
                     guest.verified.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }
+    }
+}
+
+/// Waits until a kernel has verified a step that it began after this was called, or the MPI program
+/// the pass that runs.
+fn await_check(guest: &Guest) {
+    let more = match guest.config.program {
+        Program::Pages(_) => return,
+        Program::Kernel(_) => 2,
+        Program::Mpi(_) => 1,
+    };
+    let enough = guest.progress.checks() + more;
+    while guest.progress.checks() < enough {
+        thread::sleep(SCRUB_EVERY);
     }
 }
 
@@ -116,10 +192,17 @@ fn beat(guest: &Guest, origin: Instant, seq: u64) -> Beat {
         guest: guest.config.name.clone(),
         seq,
         guest_us: u64::try_from(origin.elapsed().as_micros()).unwrap_or(u64::MAX),
-        steps: memory.map_or(0, Memory::steps),
-        corrupt: memory.map_or(0, Memory::corrupt),
-        phase: started.map_or(0, |start| guest.config.workload.at(start.elapsed()).0),
+        steps: memory.map_or(0, Memory::steps) + guest.progress.steps(),
+        corrupt: memory.map_or(0, Memory::corrupt) + guest.progress.corrupt(),
+        phase: phase(guest),
         verified: guest.verified.load(Ordering::Relaxed),
         ready: started.is_some(),
+    }
+}
+
+fn phase(guest: &Guest) -> usize {
+    match (&guest.config.program, guest.started.get()) {
+        (Program::Pages(workload), Some(start)) => workload.at(start.elapsed()).0,
+        _ => guest.progress.phase(),
     }
 }

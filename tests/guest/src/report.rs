@@ -39,7 +39,10 @@ pub struct Report {
     /// Work lost from the beginning to the arrival, in ms of the guest's undisturbed speed. Means
     /// something only for a workload without phases.
     pub work_lost_ms: Option<f64>,
-    /// Pages the guest found corrupt.
+    /// How much later than undisturbed the application got to the same point of its work, in ms,
+    /// some time after the arrival; see [`crate::delay`]. `None` if that was not asked for.
+    pub delay_ms: Option<f64>,
+    /// Pages, and verifications of a kernel, that the guest found corrupt.
     pub corrupt_pages: u64,
     /// Hosts on which libvirt said the domain runs; anything but 1 is a defect.
     pub running_copies: u64,

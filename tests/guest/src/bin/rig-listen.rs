@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result, bail};
 use libvirt_hpc_guest::beat::Beat;
+use libvirt_hpc_guest::curve::Window;
+use libvirt_hpc_guest::delay::Delay;
 use libvirt_hpc_guest::listen::{ask_to_verify, heard, listen, now_ns};
 use libvirt_hpc_guest::report::{At, BASELINE_NS, measure};
 use std::path::Path;
@@ -14,7 +16,8 @@ const USAGE: &str = "usage: rig-listen now
        rig-listen listen SOCKET LOG
        rig-listen ready GUEST SINCE_NS SECONDS LOG
        rig-listen verify GUEST SOCKET SECONDS LOG
-       rig-listen report GUEST SINCE_NS RUNNING_COPIES HOST=LOG...";
+       rig-listen report [--delay BASELINE_MS AFTER_MS] GUEST SINCE_NS RUNNING_COPIES HOST=LOG...
+       rig-listen curve GUEST SINCE_NS BEFORE_MS AFTER_MS EVERY_MS HOST=LOG...";
 const POLL: Duration = Duration::from_millis(100);
 /// How far back a guest that still lives must have been heard.
 const RECENT_NS: u64 = 2_000_000_000;
@@ -54,8 +57,33 @@ fn run() -> Result<()> {
             };
             verify(&log, Path::new(socket), number(seconds)?)?;
         }
+        [
+            "report",
+            "--delay",
+            baseline,
+            after,
+            guest,
+            since,
+            copies,
+            logs @ ..,
+        ] => {
+            let delay = Delay {
+                baseline_ns: ms(baseline)?,
+                after_ns: ms(after)?,
+            };
+            report(guest, number(since)?, number(copies)?, Some(delay), logs)?;
+        }
         ["report", guest, since, copies, logs @ ..] => {
-            report(guest, number(since)?, number(copies)?, logs)?;
+            report(guest, number(since)?, number(copies)?, None, logs)?;
+        }
+        ["curve", guest, since, before, after, every, logs @ ..] => {
+            let window = Window {
+                since_ns: number(since)?,
+                before_ns: ms(before)?,
+                after_ns: ms(after)?,
+                every_ns: ms(every)?,
+            };
+            curve(guest, &window, logs)?;
         }
         _ => bail!("{USAGE}"),
     }
@@ -104,21 +132,52 @@ fn verify(log: &Log<'_>, socket: &Path, seconds: u64) -> Result<()> {
     Ok(())
 }
 
-fn report(guest: &str, since_ns: u64, running_copies: u64, logs: &[&str]) -> Result<()> {
+fn report(
+    guest: &str,
+    since_ns: u64,
+    running_copies: u64,
+    delay: Option<Delay>,
+    logs: &[&str],
+) -> Result<()> {
+    // A beat before the baseline begins is part of it.
+    let baseline_ns = delay.map_or(BASELINE_NS, |d| d.baseline_ns.max(BASELINE_NS) + RECENT_NS);
+    let beats = all_heard(guest, since_ns.saturating_sub(baseline_ns), logs)?;
+    let near_ns = since_ns.saturating_sub(BASELINE_NS);
+    let near = beats.partition_point(|at| at.heard.at_ns < near_ns);
+    let mut report = measure(&beats[near..], since_ns)
+        .with_context(|| format!("guest {guest}: not heard since"))?;
+    report.running_copies = running_copies;
+    report.delay_ms = delay.and_then(|delay| delay.of(&beats, since_ns));
+    println!("{}", serde_json::to_string_pretty(&report)?);
+    Ok(())
+}
+
+fn curve(guest: &str, window: &Window, logs: &[&str]) -> Result<()> {
+    let from_ns = window.since_ns.saturating_sub(window.before_ns);
+    let points = window.curve(&all_heard(guest, from_ns, logs)?);
+    println!("{}", serde_json::to_string(&points)?);
+    Ok(())
+}
+
+/// What the hosts of `HOST=LOG` heard of `guest` since `since_ns`, in order of time.
+fn all_heard<'a>(guest: &str, since_ns: u64, logs: &[&'a str]) -> Result<Vec<At<'a>>> {
     let mut beats = Vec::new();
     for pair in logs {
         let (host, log) = pair
             .split_once('=')
             .with_context(|| format!("`{pair}` is not HOST=LOG"))?;
-        let found = heard(Path::new(log), guest, since_ns.saturating_sub(BASELINE_NS))?;
+        let found = heard(Path::new(log), guest, since_ns)?;
         beats.extend(found.into_iter().map(|heard| At { host, heard }));
     }
     beats.sort_by_key(|at| at.heard.at_ns);
-    let mut report =
-        measure(&beats, since_ns).with_context(|| format!("guest {guest}: not heard since"))?;
-    report.running_copies = running_copies;
-    println!("{}", serde_json::to_string_pretty(&report)?);
-    Ok(())
+    Ok(beats)
+}
+
+/// Milliseconds, in nanoseconds.
+fn ms(text: &str) -> Result<u64> {
+    number::<u64>(text)?
+        .checked_mul(1_000_000)
+        .with_context(|| format!("`{text}` is too many milliseconds"))
 }
 
 fn number<T: FromStr>(text: &str) -> Result<T> {

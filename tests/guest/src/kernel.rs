@@ -1,0 +1,160 @@
+//! HPC kernels: programs that really compute, on all vCPUs, and verify their own results.
+//!
+//! `stencil:MiB`, `cg:MiB`, `ft:MiB`, `mg:MiB`, `lu:MiB`, `is:MiB`, `gups:MiB`, `stream:MiB`, or
+//! `phased:MiB@COMPUTEs,EXCHANGEs,CHECKPOINTs`. MiB (2^20 bytes) is the working set; `ft` and
+//! `gups` take the next size below that their powers of two allow. The names are those of the NAS
+//! Parallel Benchmarks (Bailey et al. 1991) and the HPC Challenge where there is one.
+
+pub mod cg;
+pub mod complex;
+pub mod draw;
+pub mod ft;
+pub mod grid;
+pub mod gups;
+pub mod is;
+pub mod lu;
+pub mod mg;
+pub mod phased;
+pub mod sparse;
+pub mod stencil;
+pub mod stream;
+
+use crate::progress::Progress;
+use crate::team::Team;
+use phased::Lengths;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A program that computes in steps.
+pub trait Kernel: Send {
+    /// Computes one step; counts finer ones by [`Team::tick`] while it does.
+    fn step(&mut self, team: &Team);
+
+    /// Whether what the step left is right, as far as its turn to be checked has come: any
+    /// element that is wrong makes this false within a few steps. Called once after each step.
+    fn verify(&mut self, team: &Team) -> bool;
+}
+
+/// Which kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name {
+    Stencil,
+    Cg,
+    Ft,
+    Mg,
+    Lu,
+    Is,
+    Gups,
+    Stream,
+    Phased(Lengths),
+}
+
+/// A kernel and its size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KernelSpec {
+    name: Name,
+    bytes: usize,
+}
+
+/// The largest working set accepted, in MiB.
+const MAX_MIB: usize = 1 << 20;
+/// The longest phase accepted, in seconds.
+const MAX_PHASE_SECONDS: f64 = 1e6;
+
+impl KernelSpec {
+    /// Whether a workload of this name is a kernel.
+    #[must_use]
+    pub fn knows(name: &str) -> bool {
+        name == "phased" || steady(name).is_some()
+    }
+
+    /// The working set.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Allocates the kernel and sets it up.
+    #[must_use]
+    pub fn build(&self, team: &Team) -> Box<dyn Kernel> {
+        let bytes = self.bytes;
+        match self.name {
+            Name::Stencil => Box::new(stencil::Stencil::new(bytes, team)),
+            Name::Cg => Box::new(cg::Cg::new(bytes, team)),
+            Name::Ft => Box::new(ft::Ft::new(bytes, team)),
+            Name::Mg => Box::new(mg::Mg::new(bytes, team)),
+            Name::Lu => Box::new(lu::Lu::new(bytes, team)),
+            Name::Is => Box::new(is::Is::new(bytes, team)),
+            Name::Gups => Box::new(gups::Gups::new(bytes)),
+            Name::Stream => Box::new(stream::Stream::new(bytes, team)),
+            Name::Phased(lengths) => Box::new(phased::Phased::new(bytes, lengths, team)),
+        }
+    }
+
+    /// Runs `kernel` for ever. A verification that fails counts once: the kernel starts anew.
+    pub fn run(&self, mut kernel: Box<dyn Kernel>, team: &Team, progress: &Progress) -> ! {
+        loop {
+            kernel.step(team);
+            let intact = kernel.verify(team);
+            progress.add_check(intact);
+            if !intact {
+                // The old arrays go first: there is no room for both.
+                drop(kernel);
+                kernel = self.build(team);
+            }
+        }
+    }
+}
+
+impl FromStr for KernelSpec {
+    type Err = String;
+
+    fn from_str(spec: &str) -> Result<Self, String> {
+        let bad = || {
+            format!(
+                "kernel `{spec}`: expected NAME:MiB, as in stencil:128, or phased:MiB@2s,0.5s,1s"
+            )
+        };
+        let (name, rest) = spec.split_once(':').ok_or_else(bad)?;
+        let (name, size) = match (steady(name), rest.split_once('@')) {
+            (Some(kind), None) => (kind, rest),
+            (None, Some((size, list))) if name == "phased" => {
+                (Name::Phased(lengths(list).ok_or_else(bad)?), size)
+            }
+            _ => return Err(bad()),
+        };
+        let mib = size
+            .parse::<usize>()
+            .ok()
+            .filter(|mib| (1..=MAX_MIB).contains(mib));
+        let bytes = mib.ok_or_else(bad)? << 20;
+        Ok(Self { name, bytes })
+    }
+}
+
+fn steady(name: &str) -> Option<Name> {
+    Some(match name {
+        "stencil" => Name::Stencil,
+        "cg" => Name::Cg,
+        "ft" => Name::Ft,
+        "mg" => Name::Mg,
+        "lu" => Name::Lu,
+        "is" => Name::Is,
+        "gups" => Name::Gups,
+        "stream" => Name::Stream,
+        _ => return None,
+    })
+}
+
+fn lengths(list: &str) -> Option<Lengths> {
+    let length = |text: &str| {
+        let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
+        let fits = seconds > 0.0 && seconds < MAX_PHASE_SECONDS;
+        fits.then(|| Duration::from_secs_f64(seconds))
+    };
+    let lengths: Vec<Duration> = list.split(',').map(length).collect::<Option<_>>()?;
+    Some(Lengths(lengths.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests;
