@@ -2,6 +2,7 @@
 #   $CACHE/bin/              libvirt-hpc-guest, rig-listen (static)
 #   $CACHE/RELEASE/root      the hosts' root, never written after it is made
 #   $CACHE/RELEASE/boot      vmlinuz, initrd
+#   $CACHE/RELEASE/virtio_blk.ko    the kernel's driver of disks, for the initrd
 # shellcheck shell=bash
 
 PACKAGES=(libvirt-daemon-system libvirt-clients qemu-system-x86 iproute2 procps python3-libvirt)
@@ -70,19 +71,22 @@ build_root() {
         --customize-hook="'$RIG_DIR/root-hook' customize \"\$1\"" \
         "$release" "$dir/root" $(mirror) >&2
     mv "$dir/root/boot/vmlinuz" "$dir/boot/vmlinuz"
+    mv "$dir/root/boot/virtio_blk.ko" "$dir/virtio_blk.ko"
     echo "$stamp" >"$dir/root.stamp"
     exec 8>&-
 }
 
 build_initrd() {
     local dir=$CACHE/$1 work stamp
-    stamp=$(cat "$CACHE/bin/libvirt-hpc-guest" "$RIG_DIR/guest-init" "$(command -v busybox)" | sha256sum)
+    stamp=$(cat "$CACHE/bin/libvirt-hpc-guest" "$RIG_DIR/guest-init" "$dir/virtio_blk.ko" "$(command -v busybox)" |
+        sha256sum)
     [ "$(cat "$dir/initrd.stamp" 2>/dev/null)" != "$stamp" ] || return 0
     work=$dir/initrd.tree
     remove_tree "$work" "$CACHE"
-    mkdir -p "$work"/{bin,dev,proc,sys}
+    mkdir -p "$work"/{bin,dev,proc,sys,lib,mpi}
     cp "$(command -v busybox)" "$work/bin/busybox"
     cp "$CACHE/bin/libvirt-hpc-guest" "$work/bin/"
+    cp "$dir/virtio_blk.ko" "$work/lib/"
     install -m 755 "$RIG_DIR/guest-init" "$work/init"
     (cd "$work" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$dir/boot/initrd.new"
     mv "$dir/boot/initrd.new" "$dir/boot/initrd"

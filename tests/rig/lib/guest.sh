@@ -1,4 +1,4 @@
-# Guests: our kernel and initramfs, no disk, the heartbeat on a virtio-serial channel.
+# Guests: our kernel and initramfs, the heartbeat on a virtio-serial channel; no disk but the MPI program's.
 # shellcheck shell=bash
 
 rig_guest() {
@@ -24,6 +24,7 @@ rig_guest() {
     done
     need_host "$host" >/dev/null
     choose_accelerator "$host"
+    ! runs_mpi || build_mpi "$CACHE/$(<"$STATE/release")/boot"
     xml=$SHARE/$name.xml
     domain_xml >"$xml"
     since=$("$LISTEN" now)
@@ -52,9 +53,29 @@ wait_ready() {
     die "guest: $name did not run its workload after $((try * 5)) s; its console is $SHARE/$name.console"
 }
 
-# MiB filled: 70 % of the memory, but the kernel and the workload need some for themselves.
+# MiB filled: 70 % of the memory, but the kernel and the workload need some for themselves: hpcc's ranks twice
+# their matrices, and the programs.
 default_fill() {
-    echo $((memory * 7 / 10 < memory - 112 ? memory * 7 / 10 : memory - 112))
+    local own=112
+    ! runs_mpi || own=$((160 + 2 * ${workload#hpcc:}))
+    echo $((memory * 7 / 10 < memory - own ? memory * 7 / 10 : memory - own))
+}
+
+runs_mpi() {
+    [[ $workload =~ ^hpcc:[0-9]+$ ]]
+}
+
+# Nobody writes to it, so libvirt takes it for safe to migrate although it is not on a shared file system.
+mpi_disk() {
+    ! runs_mpi || cat <<'END'
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw'/>
+      <source file='/boot/rig/mpi.img'/>
+      <target dev='vda' bus='virtio'/>
+      <readonly/>
+      <shareable/>
+    </disk>
+END
 }
 
 # Reads the caller's variables: one guest, one template.
@@ -79,6 +100,7 @@ domain_xml() {
   <on_crash>destroy</on_crash>
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
+$(mpi_disk)
     <serial type='file'><source path='/rig/$name.console' append='on'/></serial>
     <channel type='unix'>
       <source mode='connect' path='/run/rig-listen'/>

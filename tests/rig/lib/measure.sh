@@ -14,7 +14,7 @@ rig_verify() {
     local name=${1:?verify: expected NAME} host
     for host in "${HOSTS[@]}"; do
         if runs_on "$host" "$name"; then
-            in_host "$host" rig-listen verify "$name" /run/rig-listen 120 "/rig/$host.beats"
+            in_host "$host" rig-listen verify "$name" /run/rig-listen 300 "/rig/$host.beats"
             return
         fi
     done

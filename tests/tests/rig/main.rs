@@ -11,6 +11,7 @@ mod hands;
 mod hook;
 mod idle;
 mod moves;
+mod mpi;
 mod old;
 mod options;
 mod package;

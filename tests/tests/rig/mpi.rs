@@ -1,0 +1,18 @@
+//! A real MPI program moves: hpcc under mpich, two ranks in one guest, which check their own results.
+
+use anyhow::{Result, ensure};
+use libvirt_hpc_tests::rig::Rig;
+
+use crate::ours;
+
+/// The matrices that a pass transposes are 4 MiB, so that one ends soon.
+const GUEST: [&str; 2] = ["--workload", "hpcc:4"];
+
+/// `ours` demands that the pass in which the guest moved ends well, on one copy.
+#[test]
+fn an_mpi_program_goes_on_where_it_was_moved() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    let moved = ours(&rig, "hpcc", &GUEST, &[])?;
+    ensure!(moved.report.moved, "hpcc is not on the other host");
+    Ok(())
+}
