@@ -1,6 +1,8 @@
 //! The plant and the rig.
 #![forbid(unsafe_code)]
 
+pub mod bench;
+pub mod calibrate;
 pub mod draw;
 pub mod plant;
 pub mod rig;

@@ -19,6 +19,12 @@ pub struct Report {
     pub longest_gap_ms: f64,
     /// From the beginning to the first heartbeat on the new host.
     pub arrived_after_ms: Option<f64>,
+    /// Steps a second in the 3 s before the beginning.
+    pub steps_per_s_before: Option<f64>,
+    /// Steps a second from the beginning to the pause.
+    pub steps_per_s_during: Option<f64>,
+    /// Steps a second after the pause.
+    pub steps_per_s_after: Option<f64>,
     /// Work lost until the arrival, in time of the guest's undisturbed speed.
     pub work_lost_ms: Option<f64>,
     /// Pages the guest found corrupt.

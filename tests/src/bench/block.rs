@@ -1,0 +1,152 @@
+//! A guest on a link: it is booted once and goes to and fro.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use libvirt_hpc_plugin::clock;
+
+use super::guests::Cell;
+use super::laws::OURS;
+use super::machine::{self, Machine};
+use super::plan::Task;
+use super::progress::curve;
+use super::record::{FORMAT, Outcome, Probe, Run};
+use super::run::{Place, Told};
+use super::sets::Set;
+use super::work::Bench;
+use crate::rig::{HOSTS, Rig};
+
+/// How long a probe waits for stock: it only looks for the ends of the first rounds.
+const PROBE: Duration = Duration::from_secs(25);
+
+/// A guest that is up.
+#[derive(Debug)]
+pub(super) struct Block<'a> {
+    rig: &'a Rig,
+    cell: Cell,
+    machine: Machine,
+    at: usize,
+    /// Not moved since its boot.
+    fresh: bool,
+}
+
+impl<'a> Block<'a> {
+    /// The guest, booted on hosts that are up, and watched undisturbed.
+    pub(super) fn boot(rig: &'a Rig, cell: Cell) -> Result<Self> {
+        let mut block = Self {
+            rig,
+            cell,
+            machine: Machine::default(),
+            at: 0,
+            fresh: true,
+        };
+        block.start()?;
+        let xml = rig.run(HOSTS[0], &["virsh", "dumpxml", cell.guest.name])?;
+        let kvm = String::from_utf8_lossy(&xml.stdout).contains("<domain type='kvm'");
+        block.machine = Machine::here(if kvm { "kvm" } else { "tcg" })?;
+        Ok(block)
+    }
+
+    fn start(&mut self) -> Result<()> {
+        let guest = self.cell.guest;
+        let memory = guest.memory_mib.to_string();
+        let vcpus = guest.vcpus.to_string();
+        let options = [
+            "--workload",
+            guest.workload,
+            "--memory",
+            &memory,
+            "--vcpus",
+            &vcpus,
+        ];
+        self.rig.guest(guest.name, &options)?;
+        (self.at, self.fresh) = (0, true);
+        self.place().undisturbed();
+        Ok(())
+    }
+
+    /// Another one in its place.
+    pub(super) fn again(&mut self) -> Result<()> {
+        self.rig.destroy(self.cell.guest.name);
+        self.start()
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place {
+            rig: self.rig,
+            guest: self.cell.guest.name,
+            watch: self.cell.guest.watch,
+            at: self.at,
+        }
+    }
+
+    fn migrate(&mut self, options: &[&str], horizon: Duration) -> Result<Told> {
+        let told = self.place().migrate(options, horizon)?;
+        let host = HOSTS.iter().position(|host| *host == told.host);
+        self.at = host.with_context(|| format!("no host '{}'", told.host))?;
+        self.fresh = false;
+        Ok(told)
+    }
+
+    /// The guest under stock and under ours: when rounds end and where the best stop may be.
+    pub(super) fn probe(&mut self, set: Set) -> Result<Probe> {
+        let stock = self.migrate(&["--hpc-law", "stock"], PROBE)?;
+        let ours = self.migrate(&["--hpc-law", OURS], set.horizon(PROBE))?;
+        let round_one_ms = ours.digest.round_one_ms.or(stock.digest.round_one_ms);
+        let stop = |told: &Told| {
+            let moved = told.outcome == Outcome::Moved;
+            told.digest.precopy_until_ms.filter(|_| moved)
+        };
+        Ok(Probe {
+            format: FORMAT,
+            guest: self.cell.guest.name.to_owned(),
+            link: self.cell.link.to_owned(),
+            round_one_ms: round_one_ms.context("no first round ended in the probe")?,
+            syncs_ms: if stock.digest.syncs_ms.len() > ours.digest.syncs_ms.len() {
+                stock.digest.syncs_ms.clone()
+            } else {
+                ours.digest.syncs_ms.clone()
+            },
+            stock_stop_ms: stop(&stock),
+            ours_stop_ms: stop(&ours),
+            machine: self.machine.now(&ours.digest.versions),
+        })
+    }
+
+    /// One run of `task`; its trace and its curve are kept.
+    pub(super) fn run(&mut self, bench: &Bench, task: &Task) -> Result<Run> {
+        let began = clock::now();
+        let probe = bench.store.probe(&self.cell).context("no probe")?;
+        let horizon = bench.set.horizon(Duration::from_millis(probe.round_one_ms));
+        let options = [&["--hpc-law", task.key.hpc_law.as_str()], task.law.options].concat();
+        let load = machine::load()?;
+        let (from, booted) = (HOSTS[self.at].to_owned(), self.fresh);
+        let told = self.migrate(&options, horizon)?;
+        ensure!(!told.trace.is_empty(), "no trace: {:?}", told.error);
+        let trace = format!("{}.trace", task.key.file_name());
+        fs::create_dir_all(&bench.traces)?;
+        fs::write(bench.traces.join(&trace), &told.trace).context("keeping the trace")?;
+        if task.key.repeat == 1 {
+            let curve = curve(&task.key, &told.beats, told.began_ns);
+            bench.store.add_curve(&curve)?;
+        }
+        Ok(Run {
+            format: FORMAT,
+            key: task.key.clone(),
+            workload: self.cell.guest.workload.to_owned(),
+            memory_mib: self.cell.guest.memory_mib,
+            options: task.law.options.iter().map(|&o| o.to_owned()).collect(),
+            from,
+            booted,
+            machine: self.machine.now(&told.digest.versions),
+            load,
+            outcome: told.outcome,
+            error: told.error,
+            horizon_ms: u64::try_from(horizon.as_millis())?,
+            measured: told.measured,
+            took_ms: u64::try_from(began.elapsed().as_millis())?,
+            trace: Some(trace),
+        })
+    }
+}

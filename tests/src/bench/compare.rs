@@ -1,0 +1,117 @@
+//! Laws against the best forced stop, and against ours.
+
+use super::laws::{LAWS, Law, OURS};
+use super::stats::{geometric_mean, greatest, mean};
+use super::summary::{Cell, Entry};
+
+/// The slowdowns by which J is judged: the headline's, and beside it a low one and a high one.
+pub(super) const DELTAS: [f64; 3] = [0.1, 0.02, 0.3];
+
+/// A law over all guests and links, with the better of its variants on each.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Overall {
+    /// The law.
+    pub(super) law: Law,
+    /// Runs that moved their guest, of how many; of the better variants.
+    pub(super) completed: (usize, usize),
+    /// Guests and links on which most runs moved the guest, of how many: what all that follows is over.
+    pub(super) cells: (usize, usize),
+    /// J over the oracle's for each of [`DELTAS`].
+    pub(super) regret: [Spread; DELTAS.len()],
+    /// Its J over ours, geometric mean, for each of [`DELTAS`].
+    pub(super) j_over_ours: [Option<f64>; DELTAS.len()],
+    /// Its pause over ours, geometric mean.
+    pub(super) pause_over_ours: Option<f64>,
+    /// Its total time over ours, geometric mean.
+    pub(super) total_over_ours: Option<f64>,
+    /// Its delay less ours, mean, milliseconds: delays may be none, and have no geometric mean.
+    pub(super) delay_less_ours_ms: Option<f64>,
+    /// Its delay, mean, milliseconds.
+    pub(super) delay_ms: Option<f64>,
+}
+
+/// Ratios over guests and links.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Spread {
+    /// Their geometric mean.
+    pub(super) mean: Option<f64>,
+    /// The worst.
+    pub(super) worst: Option<f64>,
+}
+
+impl Overall {
+    /// Whether all of its runs moved their guests.
+    #[must_use]
+    pub(super) const fn always_completes(&self) -> bool {
+        self.completed.0 == self.completed.1
+    }
+}
+
+/// All laws that were run, in the order of the tables.
+#[must_use]
+pub(super) fn overall(cells: &[Cell<'_>]) -> Vec<Overall> {
+    LAWS.into_iter()
+        .filter_map(|law| of_law(law, cells))
+        .collect()
+}
+
+fn of_law(law: Law, cells: &[Cell<'_>]) -> Option<Overall> {
+    let entries: Vec<_> = cells
+        .iter()
+        .filter_map(|cell| Some((cell, cell.better(law.name)?)))
+        .collect();
+    if entries.is_empty() {
+        return None;
+    }
+    let pairs: Vec<_> = entries
+        .iter()
+        .filter_map(|(cell, entry)| Some((*entry, cell.better(OURS)?)))
+        .collect();
+    let completed = entries.iter().map(|(_, e)| e.completed()).sum();
+    let runs = entries.iter().map(|(_, e)| e.runs.len()).sum();
+    let ended = entries
+        .iter()
+        .filter(|(_, e)| e.total_ms().is_some())
+        .count();
+    let delay = |e: &Entry<'_>| e.delay_ms();
+    Some(Overall {
+        law,
+        completed: (completed, runs),
+        cells: (ended, entries.len()),
+        regret: DELTAS.map(|delta| spread(&entries, delta)),
+        j_over_ours: DELTAS.map(|delta| over_ours(&pairs, |e| e.j_ms(delta))),
+        pause_over_ours: over_ours(&pairs, |e| e.pause_ms()),
+        total_over_ours: over_ours(&pairs, |e| e.total_ms()),
+        delay_less_ours_ms: mean(
+            pairs
+                .iter()
+                .filter_map(|(e, o)| Some(delay(e)? - delay(o)?)),
+        ),
+        delay_ms: mean(entries.iter().filter_map(|(_, e)| delay(e))),
+    })
+}
+
+fn spread(entries: &[(&Cell<'_>, &Entry<'_>)], delta: f64) -> Spread {
+    let regrets: Vec<_> = entries
+        .iter()
+        .filter_map(|(cell, entry)| regret(cell, entry, delta))
+        .collect();
+    Spread {
+        mean: geometric_mean(regrets.iter().copied()),
+        worst: greatest(regrets),
+    }
+}
+
+/// A law's J over the oracle's on one guest and link.
+#[must_use]
+pub(super) fn regret(cell: &Cell<'_>, entry: &Entry<'_>, delta: f64) -> Option<f64> {
+    Some(entry.j_ms(delta)? / cell.oracle_j_ms(delta)?)
+}
+
+fn over_ours(
+    pairs: &[(&Entry<'_>, &Entry<'_>)],
+    value: impl Fn(&Entry<'_>) -> Option<f64>,
+) -> Option<f64> {
+    let ratio = |(theirs, ours): &(&Entry<'_>, &Entry<'_>)| Some(value(theirs)? / value(ours)?);
+    geometric_mean(pairs.iter().filter_map(ratio))
+}

@@ -1,0 +1,94 @@
+//! The guests, and the links each is moved over.
+
+use std::time::Duration;
+
+/// For a guest without phases.
+const STEADY: Duration = Duration::from_secs(3);
+
+/// A guest and the two links of the full set: the first is one on which stock ends, the second one on which it
+/// does not. What it really did is in the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Guest {
+    /// Its name, also libvirt's.
+    pub(super) name: &'static str,
+    /// What it computes: `hpc.work` of its kernel command line.
+    pub(super) workload: &'static str,
+    /// Its memory, MiB.
+    pub(super) memory_mib: u32,
+    /// Its processors.
+    pub(super) vcpus: u32,
+    /// How long it is watched before and after each run: whole cycles of its phases, if it has any.
+    pub(super) watch: Duration,
+    /// Rates as `tc` has them.
+    pub(super) links: [&'static str; 2],
+}
+
+/// A guest on one of its links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    /// Which guest.
+    pub(super) guest: &'static Guest,
+    /// The link's rate.
+    pub(super) link: &'static str,
+}
+
+impl Cell {
+    /// How tables and files name it.
+    #[must_use]
+    pub(super) fn name(&self) -> String {
+        format!("{}-{}", self.guest.name, self.link)
+    }
+}
+
+/// All guests. The kernels are of `tests/guest`, `hpcc` is Debian's. `bench --probe` shows what stock does on each link.
+pub(super) const GUESTS: [Guest; 6] = [
+    Guest {
+        name: "stencil",
+        workload: "stencil:64",
+        links: ["2gbit", "300mbit"],
+        ..KERNEL
+    },
+    Guest {
+        name: "phased",
+        workload: "phased:64@2s,1s,1s",
+        watch: Duration::from_secs(4),
+        links: ["2gbit", "300mbit"],
+        ..KERNEL
+    },
+    Guest {
+        name: "ft",
+        workload: "ft:64",
+        links: ["1gbit", "300mbit"],
+        ..KERNEL
+    },
+    Guest {
+        name: "cg",
+        workload: "cg:64",
+        links: ["400mbit", "150mbit"],
+        ..KERNEL
+    },
+    Guest {
+        name: "gups",
+        workload: "gups:64",
+        links: ["4gbit", "400mbit"],
+        ..KERNEL
+    },
+    Guest {
+        name: "hpcc",
+        workload: "hpcc:64",
+        memory_mib: 512,
+        vcpus: 2,
+        watch: Duration::from_secs(8),
+        links: ["2gbit", "500mbit"],
+    },
+];
+
+/// What the guests with a kernel have in common: small, so that a first round is short on a slow link.
+const KERNEL: Guest = Guest {
+    name: "",
+    workload: "",
+    memory_mib: 256,
+    vcpus: 1,
+    watch: STEADY,
+    links: ["", ""],
+};

@@ -1,0 +1,102 @@
+//! The laws that are compared, and how each is asked for.
+
+/// What a law does to the guest beside stopping it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// This project's, by pre-copy alone.
+    Ours,
+    /// Somebody else's, by pre-copy alone.
+    Precopy,
+    /// Somebody else's, with the guest's processors throttled.
+    Throttling,
+    /// It ends in post-copy: shown apart.
+    Postcopy,
+    /// A stop at a given time: the grid that gives the oracle.
+    Forced,
+}
+
+/// A law of the benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Law {
+    /// Its name in records and tables.
+    pub(super) name: &'static str,
+    /// What `--hpc-law` is given, without a time scale.
+    pub(super) hpc_law: &'static str,
+    /// What its stack gives the migrate call beside.
+    pub(super) options: &'static [&'static str],
+    /// What it does.
+    pub(super) class: Class,
+    /// Whether its times were chosen for bigger guests: it is also run with them scaled.
+    pub(super) timed: bool,
+    /// As the report calls it.
+    pub(super) title: &'static str,
+}
+
+const fn law(name: &'static str, title: &'static str, class: Class) -> Law {
+    Law {
+        name,
+        hpc_law: name,
+        options: &[],
+        class,
+        timed: false,
+        title,
+    }
+}
+
+/// The law of this project.
+pub(super) const OURS: &str = "adaptive";
+
+/// The forced stops' common name; each is written `forced-stop=TIME`.
+pub(super) const FORCED: &str = "forced-stop";
+
+const THROTTLED: &[&str] = &["--auto-converge", "--compressed"];
+
+/// All but the forced stops, in the order of the tables.
+pub(super) const LAWS: [Law; 8] = [
+    law(OURS, "ours", Class::Ours),
+    law("stock", "stock", Class::Precopy),
+    Law {
+        hpc_law: "stock",
+        options: &["--auto-converge"],
+        ..law("auto-converge", "auto-converge", Class::Throttling)
+    },
+    Law {
+        timed: true,
+        options: THROTTLED,
+        ..law(
+            "ovirt-suspend",
+            "oVirt, suspend workload",
+            Class::Throttling,
+        )
+    },
+    Law {
+        timed: true,
+        options: THROTTLED,
+        ..law("proxmox", "Proxmox", Class::Throttling)
+    },
+    Law {
+        timed: true,
+        ..law("vep-291", "KubeVirt VEP 291", Class::Precopy)
+    },
+    Law {
+        timed: true,
+        ..law("vep-248", "KubeVirt VEP 248", Class::Precopy)
+    },
+    Law {
+        options: &["--postcopy"],
+        ..law(
+            "postcopy-after-round-one",
+            "post-copy after round one",
+            Class::Postcopy,
+        )
+    },
+];
+
+/// The law of that name; a forced stop's is [`FORCED`].
+#[must_use]
+pub(super) fn find(name: &str) -> Option<Law> {
+    if name == FORCED {
+        return Some(law(FORCED, "forced stop", Class::Forced));
+    }
+    LAWS.into_iter().find(|law| law.name == name)
+}

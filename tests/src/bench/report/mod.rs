@@ -1,0 +1,83 @@
+//! The report: a page with tables, and pictures beside the results.
+
+mod by_guest;
+mod curves;
+mod page;
+mod palette;
+mod regret;
+mod scatter;
+mod story;
+mod table;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use super::compare::overall;
+use super::laws::OURS;
+use super::progress::Curve;
+use super::store::Store;
+use super::summary::{Cell, cells};
+
+/// Writes the page beside the folder of results, as `FOLDER.md`, and the pictures into it.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub fn write(store: &Store, traces: &Path) -> Result<PathBuf> {
+    let probes: Vec<_> = store.probes().collect();
+    let cells = cells(store.runs(), &probes);
+    let laws = overall(&cells);
+    let folder = store.folder();
+    let curves = store.curves()?;
+    scatter::draw(&cells, &laws, &folder.join("pause-and-total.svg"))?;
+    regret::draw(&cells, &laws, &folder.join("regret.svg"))?;
+    let mut pictures = Vec::new();
+    for cell in &cells {
+        let name = format!("progress-{}-{}.svg", cell.guest, cell.link);
+        if curves::draw(cell, &curves, &folder.join(&name))? {
+            pictures.push((cell.name(), name));
+        }
+    }
+    let told = story(&cells, &curves, folder, traces)?;
+    let text = page::text(&page::Content {
+        cells: &cells,
+        laws: &laws,
+        folder,
+        progress: &pictures,
+        story: told.as_deref(),
+    });
+    let page = folder.with_extension("md");
+    fs::write(&page, text).with_context(|| format!("writing {}", page.display()))?;
+    Ok(page)
+}
+
+/// The story of one run of ours, of the guest with most phases; its trace is kept with it.
+fn story(
+    cells: &[Cell<'_>],
+    curves: &[Curve],
+    folder: &Path,
+    traces: &Path,
+) -> Result<Option<String>> {
+    let ours =
+        |curve: &&Curve| curve.key.law == OURS && cells.iter().any(|c| c.guest == curve.key.guest);
+    let Some(curve) = curves
+        .iter()
+        .filter(ours)
+        .max_by_key(|curve| curve.phases.len())
+    else {
+        return Ok(None);
+    };
+    let name = format!("{}.trace", curve.key.file_name());
+    let kept = folder.join("story.trace");
+    let source = [traces.join(&name), kept.clone()]
+        .into_iter()
+        .find(|path| path.exists());
+    let Some(source) = source else {
+        return Ok(None);
+    };
+    let trace = fs::read(&source).with_context(|| format!("reading {}", source.display()))?;
+    fs::write(&kept, &trace).with_context(|| format!("writing {}", kept.display()))?;
+    story::draw(&trace, curve, &folder.join("story.svg"))?;
+    Ok(Some(format!("{}, {}", curve.key.guest, curve.key.link)))
+}

@@ -1,0 +1,263 @@
+//! The page's text.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use super::super::compare::{DELTAS, Overall};
+use super::super::laws::{Class, OURS};
+use super::super::record::Run;
+use super::super::summary::Cell;
+use super::super::verdict::{Verdict, verdicts};
+use super::by_guest;
+use super::table::{Table, millis, ratio, seconds};
+
+/// All that the page tells.
+pub(super) struct Content<'a> {
+    pub(super) cells: &'a [Cell<'a>],
+    pub(super) laws: &'a [Overall],
+    /// Where the pictures are; the page stands beside it.
+    pub(super) folder: &'a Path,
+    /// Guest and link, and the picture.
+    pub(super) progress: &'a [(String, String)],
+    /// The guest and link of the story, if there is one.
+    pub(super) story: Option<&'a str>,
+}
+
+/// The page.
+pub(super) fn text(content: &Content<'_>) -> String {
+    let folder = content
+        .folder
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let picture = |words: &str, file: &str| format!("![{words}]({folder}/{file})\n\n");
+    let mut page = format!("# Benchmark\n\n{}\n", what(content.cells, &folder));
+    page += &format!(
+        "## What is claimed\n\n{}\n",
+        judged(&verdicts(content.laws))
+    );
+    page += &format!(
+        "## Laws over ours and over the oracle\n\n{}\n",
+        overall(content.laws)
+    );
+    page += &picture("J of each law over the best forced stop's", "regret.svg");
+    page += &picture("Pause against total time", "pause-and-total.svg");
+    page += &format!("## Post-copy\n\n{}\n", postcopy(content.cells));
+    if let Some(who) = content.story {
+        page += &format!(
+            "## One run: {who}\n\n{}",
+            picture("R, the target and the guest's phases", "story.svg")
+        );
+    }
+    page += "## The application's progress\n\nThe first run of each law, with the better of its variants.\n\n";
+    for (who, file) in content.progress {
+        page += &picture(&format!("Progress of {who}"), file);
+    }
+    page += &format!(
+        "## By guest and link\n\n{BY_GUEST}\n{}",
+        by_guest::text(content.cells)
+    );
+    page.trim_end().to_owned() + "\n"
+}
+
+const BY_GUEST: &str = "\
+Medians of the runs that moved the guest, if most did. The longest pause is that of any run. Delay: how much later the
+application is for the migration, as its own progress tells.
+";
+
+fn runs<'a>(cells: &'a [Cell<'a>]) -> impl Iterator<Item = &'a Run> {
+    let entries = cells.iter().flat_map(|cell| &cell.entries);
+    entries.flat_map(|entry| entry.runs.iter().copied())
+}
+
+/// A load average that two hosts and a guest alone do not make.
+const BUSY: f64 = 3.0;
+
+/// What was measured, where, and what did not go as it should.
+fn what(cells: &[Cell<'_>], folder: &str) -> String {
+    let of = |value: fn(&Run) -> String| {
+        let all: BTreeSet<_> = runs(cells).map(value).collect();
+        all.into_iter().collect::<Vec<_>>().join("; ")
+    };
+    let dates: BTreeSet<_> = runs(cells).map(|run| &run.machine.date).collect();
+    let mut text = String::from(INTRODUCTION);
+    // Writing to a String cannot fail, here and below.
+    let _ = writeln!(
+        text,
+        "\n{} runs on {} pairs of guest and link, from {} to {} UTC, on {}, at commit {}, with libvirt {} and QEMU {}. \
+         Every run: [{folder}/results.csv]({folder}/results.csv).\n",
+        runs(cells).count(),
+        cells.len(),
+        dates.first().map_or("-", |date| date.as_str()),
+        dates.last().map_or("-", |date| date.as_str()),
+        of(|run| run.machine.name()),
+        of(|run| format!("`{}`", run.machine.commit)),
+        of(|run| run.machine.libvirt.clone()),
+        of(|run| run.machine.qemu.clone()),
+    );
+    let corrupt = runs(cells)
+        .filter(|run| run.measured.corrupt_pages > 0)
+        .count();
+    let copies = runs(cells)
+        .filter(|run| run.measured.running_copies != 1)
+        .count();
+    let booted = runs(cells).filter(|run| run.booted).count();
+    let _ = writeln!(
+        text,
+        "Runs after which a page was corrupt: {corrupt}; after which not exactly one copy ran: {copies}. \
+         Runs with a guest that had just booted: {booted}."
+    );
+    let busy = runs(cells).filter(|run| run.load > BUSY).count();
+    if busy > 0 {
+        let _ = writeln!(
+            text,
+            "\n**{busy} runs began on a machine with a load above {BUSY}: something else ran, and they tell little.**"
+        );
+    }
+    for cell in cells {
+        let machines: BTreeSet<_> = cell
+            .entries
+            .iter()
+            .flat_map(|e| &e.runs)
+            .map(|r| r.machine.name())
+            .collect();
+        if machines.len() > 1 {
+            let _ = writeln!(
+                text,
+                "\n**{} was measured on {} kinds of machine: its laws compare less well.**",
+                cell.name(),
+                machines.len()
+            );
+        }
+        let fewest = cell.entries.iter().map(|e| e.runs.len()).min().unwrap_or(0);
+        let most = cell.entries.iter().map(|e| e.runs.len()).max().unwrap_or(0);
+        if fewest < most {
+            let _ = writeln!(
+                text,
+                "\n**{} is not complete: {fewest} to {most} runs a law.**",
+                cell.name()
+            );
+        }
+    }
+    text
+}
+
+const INTRODUCTION: &str = "\
+Written by `make bench`. Guests that compute are moved between two real libvirt hosts with real QEMU, under every law
+in turn, the order drawn anew for each repeat.
+
+* **Pause**: the silence between the guest's last heartbeat on one host and its first on the other.
+* **J** = pause + delta x time under pre-copy: what the migration costs an application that pre-copy slows down by delta.
+* **Oracle**: the least J of stops forced at times around the ends of the first rounds. Each time is run as often as
+  a law is; the median of its runs counts. A law may beat it: the times are few.
+* A migration that has not ended after the time stated with its guest is aborted and counts as not completed.
+* A law whose clock was made for bigger guests is run as published, and with its times scaled to the guest's round one
+  over that of 64 GiB at 10 Gbit/s (58.7 s). On each guest and link **the better of the two** stands for it.
+* Laws that throttle run with auto-converge and XBZRLE as their owners have it.
+";
+
+fn judged(verdicts: &[Verdict]) -> String {
+    let mut table = Table::new(&["claim", "measured", "holds"]);
+    for verdict in verdicts {
+        let holds = match verdict.met {
+            Some(true) => "yes",
+            Some(false) => "**no: missed**",
+            None => "not measured",
+        };
+        table.row(&[
+            verdict.claim.to_owned(),
+            verdict.figure.clone(),
+            holds.to_owned(),
+        ]);
+    }
+    table.text()
+}
+
+const OVERALL: [&str; 12] = [
+    "law",
+    "moved",
+    "pairs it ends on",
+    "J/oracle 10 %",
+    "worst",
+    "J/oracle 2 %",
+    "J/oracle 30 %",
+    "J, x ours",
+    "pause, x ours",
+    "total, x ours",
+    "delay, s",
+    "less ours, s",
+];
+
+fn overall(laws: &[Overall]) -> String {
+    debug_assert_eq!(DELTAS.len(), 3);
+    let mut table = Table::new(&OVERALL);
+    for law in laws.iter().filter(|o| o.law.class != Class::Postcopy) {
+        table.row(&[
+            law.law.title.to_owned(),
+            format!("{} of {}", law.completed.0, law.completed.1),
+            format!("{} of {}", law.cells.0, law.cells.1),
+            ratio(law.regret[0].mean),
+            ratio(law.regret[0].worst),
+            ratio(law.regret[1].mean),
+            ratio(law.regret[2].mean),
+            ratio(law.j_over_ours[0]),
+            ratio(law.pause_over_ours),
+            ratio(law.total_over_ours),
+            seconds(law.delay_ms),
+            seconds(law.delay_less_ours_ms),
+        ]);
+    }
+    format!("{OVERALL_WORDS}\n{}", table.text())
+}
+
+const OVERALL_WORDS: &str = "\
+Geometric means over the guests and links on which most of a law's runs ended; delays are arithmetic means. A law that
+ends only where it is easy is compared with ours only there. Post-copy is told of below: J does not know what it costs.
+";
+
+fn postcopy(cells: &[Cell<'_>]) -> String {
+    let mut table = Table::new(&[
+        "guest, link",
+        "law",
+        "pause, ms",
+        "total, s",
+        "delay, s",
+        "ours: pause, ms",
+        "total, s",
+        "delay, s",
+        "sooner done",
+    ]);
+    for cell in cells {
+        let Some(ours) = cell.better(OURS) else {
+            continue;
+        };
+        for entry in cell
+            .entries
+            .iter()
+            .filter(|e| e.law.class == Class::Postcopy)
+        {
+            let sooner = match (entry.delay_ms(), ours.delay_ms()) {
+                (Some(theirs), Some(own)) if theirs < own => "post-copy",
+                (Some(_), Some(_)) => "ours",
+                _ => "-",
+            };
+            table.row(&[
+                cell.name(),
+                entry.law.title.to_owned(),
+                millis(entry.pause_ms()),
+                seconds(entry.total_ms()),
+                seconds(entry.delay_ms()),
+                millis(ours.pause_ms()),
+                seconds(ours.total_ms()),
+                seconds(ours.delay_ms()),
+                sooner.to_owned(),
+            ]);
+        }
+    }
+    format!("{POSTCOPY}\n{}", table.text())
+}
+
+const POSTCOPY: &str = "\
+Its pause is short, and the guest then waits for each page that has not come yet: compare delays. A network that
+fails meanwhile loses the guest, so no policy has it by default.
+";

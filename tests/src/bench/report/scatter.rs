@@ -1,0 +1,97 @@
+//! Pause against total time, each law over ours.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::super::compare::Overall;
+use super::super::laws::OURS;
+use super::super::summary::{Cell, Entry};
+use super::palette;
+
+const SIZE: (u32, u32) = (860, 520);
+
+/// Where the names are: beside the picture, or they would cover it.
+const LEGEND: (i32, i32) = (668, 60);
+const LEGEND_ROW: i32 = 26;
+const LEGEND_WIDTH: u32 = 205;
+
+/// Pause and total time of a law over ours: the mean, and each guest and link.
+struct Dots {
+    title: &'static str,
+    color: RGBColor,
+    mean: (f64, f64),
+    each: Vec<(f64, f64)>,
+}
+
+/// Draws the picture. A law that never ended is not in it.
+pub(super) fn draw(cells: &[Cell<'_>], laws: &[Overall], path: &Path) -> Result<()> {
+    let dots: Vec<_> = laws.iter().filter_map(|law| dots(cells, law)).collect();
+    let area = SVGBackend::new(path, SIZE).into_drawing_area();
+    paint(&dots, &area).with_context(|| format!("drawing {}", path.display()))
+}
+
+fn dots(cells: &[Cell<'_>], law: &Overall) -> Option<Dots> {
+    let each = |cell: &Cell<'_>| {
+        let (theirs, ours) = (cell.better(law.law.name)?, cell.better(OURS)?);
+        let over = |value: fn(&Entry<'_>) -> Option<f64>| Some(value(theirs)? / value(ours)?);
+        Some((over(|e| e.total_ms())?, over(|e| e.pause_ms())?))
+    };
+    Some(Dots {
+        title: law.law.title,
+        color: palette::of(law.law.name),
+        mean: (law.total_over_ours?, law.pause_over_ours?),
+        each: cells.iter().filter_map(each).collect(),
+    })
+}
+
+fn paint<B>(dots: &[Dots], area: &DrawingArea<B, plotters::coord::Shift>) -> Result<()>
+where
+    B: DrawingBackend,
+    B::ErrorType: 'static,
+{
+    let all = || dots.iter().flat_map(|d| d.each.iter().chain([&d.mean]));
+    let range = |value: fn(&(f64, f64)) -> f64| {
+        let low = all().map(value).fold(0.8, f64::min);
+        let high = all().map(value).fold(1.25, f64::max);
+        (low / 1.15..high * 1.15).log_scale()
+    };
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(area)
+        .margin(14)
+        .margin_right(LEGEND_WIDTH)
+        .caption(
+            "Pause against total time, each over ours: the large dot is the geometric mean",
+            ("sans-serif", 15),
+        )
+        .x_label_area_size(40)
+        .y_label_area_size(58)
+        .build_cartesian_2d(range(|p| p.0), range(|p| p.1))?;
+    chart
+        .configure_mesh()
+        .light_line_style(WHITE)
+        .x_labels(20)
+        .y_labels(20)
+        .x_desc("total time, times ours")
+        .y_desc("pause, times ours")
+        .draw()?;
+    for Dots {
+        color, mean, each, ..
+    } in dots
+    {
+        let color = *color;
+        let small = |at: &(f64, f64)| Circle::new(*at, 3, color.mix(0.35).filled());
+        chart.draw_series(each.iter().map(small))?;
+        chart.draw_series([Circle::new(*mean, 8, color.filled())])?;
+    }
+    for (dots, place) in dots.iter().zip(0..) {
+        let at = (LEGEND.0, LEGEND.1 + place * LEGEND_ROW);
+        area.draw(&Circle::new(at, 6, dots.color.filled()))?;
+        let words = TextStyle::from(("sans-serif", 13)).pos(Pos::new(HPos::Left, VPos::Center));
+        area.draw(&Text::new(dots.title, (at.0 + 14, at.1), words))?;
+    }
+    area.present()?;
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! The folder of results: what is there is done.
+
+use std::collections::HashSet;
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::csv_export;
+use super::guests::Cell;
+use super::progress::Curve;
+use super::record::{FORMAT, Key, Line, Probe, Run};
+
+const RESULTS: &str = "results.jsonl";
+const TABLE: &str = "results.csv";
+const CURVES: &str = "progress.jsonl";
+
+/// The results so far, and where they are.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    lines: Vec<Line>,
+}
+
+impl Store {
+    /// What is in `folder`, which is made if it is not there. A last line without its end, of a benchmark that
+    /// was killed, is removed.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or a line is none of ours.
+    pub fn open(folder: &Path) -> Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        cut_short(&folder.join(CURVES))?;
+        cut_short(&folder.join(RESULTS))?;
+        let lines: Vec<Line> = read(&folder.join(RESULTS))?;
+        let format = |line: &Line| match line {
+            Line::Probe(probe) => probe.format,
+            Line::Run(run) => run.format,
+        };
+        let alien = lines.iter().map(format).find(|format| *format != FORMAT);
+        ensure!(
+            alien.is_none(),
+            "{} has format {}, this program reads {FORMAT}: move it away and begin anew",
+            folder.join(RESULTS).display(),
+            alien.unwrap_or(0)
+        );
+        let folder = folder.to_owned();
+        Ok(Self { folder, lines })
+    }
+
+    /// Where the results are.
+    #[must_use]
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The runs, as they were made.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Run(run) => Some(run.as_ref()),
+            Line::Probe(_) => None,
+        })
+    }
+
+    /// The probes.
+    pub(super) fn probes(&self) -> impl Iterator<Item = &Probe> {
+        self.lines.iter().filter_map(|line| match line {
+            Line::Probe(probe) => Some(probe.as_ref()),
+            Line::Run(_) => None,
+        })
+    }
+
+    /// The runs that need not be made again.
+    #[must_use]
+    pub(super) fn done(&self) -> HashSet<Key> {
+        self.runs().map(|run| run.key.clone()).collect()
+    }
+
+    /// The probe of a guest on a link.
+    #[must_use]
+    pub(super) fn probe(&self, cell: &Cell) -> Option<&Probe> {
+        let here = |probe: &&Probe| probe.guest == cell.guest.name && probe.link == cell.link;
+        self.probes().find(here)
+    }
+
+    /// The curves of progress that were kept.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) fn curves(&self) -> Result<Vec<Curve>> {
+        read(&self.folder.join(CURVES))
+    }
+
+    /// Writes one more line, to the disk, and the table of all runs.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn add(&mut self, line: Line) -> Result<()> {
+        append(&self.folder.join(RESULTS), &line)?;
+        self.lines.push(line);
+        csv_export::write(&self.folder.join(TABLE), self.runs())
+    }
+
+    /// Writes one more curve.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn add_curve(&self, curve: &Curve) -> Result<()> {
+        append(&self.folder.join(CURVES), curve)
+    }
+
+    /// Forgets the runs of a law, so that they are made again.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub fn forget(&mut self, law: &str) -> Result<usize> {
+        let before = self.lines.len();
+        self.lines.retain(|line| match line {
+            Line::Run(run) => run.key.law != law,
+            Line::Probe(_) => true,
+        });
+        let mut curves = self.curves()?;
+        curves.retain(|curve| curve.key.law != law);
+        replace(&self.folder.join(CURVES), &curves)?;
+        replace(&self.folder.join(RESULTS), &self.lines)?;
+        csv_export::write(&self.folder.join(TABLE), self.runs())?;
+        Ok(before - self.lines.len())
+    }
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let line = |(number, line)| {
+        serde_json::from_str(line)
+            .with_context(|| format!("{}, line {}", path.display(), number + 1))
+    };
+    text.lines().enumerate().map(line).collect()
+}
+
+/// Removes what follows the last end of a line.
+fn cut_short(path: &Path) -> Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let what = || format!("repairing {}", path.display());
+    let bytes = fs::read(path).with_context(what)?;
+    let whole = bytes
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |at| at + 1);
+    if whole < bytes.len() {
+        let file = OpenOptions::new()
+            .write(true)
+            .open(path)
+            .with_context(what)?;
+        file.set_len(u64::try_from(whole)?).with_context(what)?;
+    }
+    Ok(())
+}
+
+fn append(path: &Path, value: &impl Serialize) -> Result<()> {
+    let what = || format!("writing {}", path.display());
+    let mut line = serde_json::to_string(value).with_context(what)?;
+    line.push('\n');
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .with_context(what)?;
+    file.write_all(line.as_bytes()).with_context(what)?;
+    file.sync_data().with_context(what)
+}
+
+/// Writes the file anew: whole, or not at all.
+fn replace(path: &Path, values: &[impl Serialize]) -> Result<()> {
+    let what = || format!("writing {}", path.display());
+    let beside = path.with_extension("new");
+    let mut file = File::create(&beside).with_context(what)?;
+    for value in values {
+        writeln!(file, "{}", serde_json::to_string(value)?).with_context(what)?;
+    }
+    file.sync_data().with_context(what)?;
+    fs::rename(&beside, path).with_context(what)
+}

@@ -1,0 +1,231 @@
+//! The runs by guest, link and law, with their medians.
+
+use super::laws::{self, Law};
+use super::plan::{is_forced, is_scaled};
+use super::record::{Outcome, Probe, Run};
+use super::stats::{greatest, median};
+
+/// A guest on a link.
+#[derive(Debug)]
+pub(super) struct Cell<'a> {
+    /// The guest's name.
+    pub(super) guest: &'a str,
+    /// The link's rate.
+    pub(super) link: &'a str,
+    /// What was told before; none in a file without its probe.
+    pub(super) probe: Option<&'a Probe>,
+    /// Its laws, forced stops among them.
+    pub(super) entries: Vec<Entry<'a>>,
+}
+
+/// A law, as it was given, with a guest on a link.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    /// The law.
+    pub(super) law: Law,
+    /// `--hpc-law`.
+    pub(super) hpc_law: &'a str,
+    /// Its runs.
+    pub(super) runs: Vec<&'a Run>,
+    /// The application's undisturbed speed on this guest and link, steps a second.
+    rate: Option<f64>,
+}
+
+/// The runs by guest and link, in the order in which they first appear; runs of laws that are no more are left out.
+#[must_use]
+pub(super) fn cells<'a>(
+    runs: impl Iterator<Item = &'a Run>,
+    probes: &[&'a Probe],
+) -> Vec<Cell<'a>> {
+    let mut cells: Vec<Cell<'a>> = Vec::new();
+    for run in runs {
+        let Some(law) = laws::find(&run.key.law) else {
+            continue;
+        };
+        let same = |cell: &Cell<'_>| cell.guest == run.key.guest && cell.link == run.key.link;
+        let place = cells.iter().position(same).unwrap_or_else(|| {
+            let probe = probes
+                .iter()
+                .find(|p| p.guest == run.key.guest && p.link == run.key.link);
+            cells.push(Cell {
+                guest: &run.key.guest,
+                link: &run.key.link,
+                probe: probe.copied(),
+                entries: Vec::new(),
+            });
+            cells.len() - 1
+        });
+        cells[place].add(law, run);
+    }
+    for cell in &mut cells {
+        cell.finish();
+    }
+    cells
+}
+
+impl<'a> Cell<'a> {
+    /// How tables and files name it.
+    #[must_use]
+    pub(super) fn name(&self) -> String {
+        format!("{}, {}", self.guest, self.link)
+    }
+
+    fn add(&mut self, law: Law, run: &'a Run) {
+        let same = |e: &&mut Entry<'_>| e.law.name == law.name && e.hpc_law == run.key.hpc_law;
+        match self.entries.iter_mut().find(same) {
+            Some(entry) => entry.runs.push(run),
+            None => self.entries.push(Entry {
+                law,
+                hpc_law: &run.key.hpc_law,
+                runs: vec![run],
+                rate: None,
+            }),
+        }
+    }
+
+    /// The tables' order, and the speed that all of its runs saw before they began.
+    fn finish(&mut self) {
+        let place = |entry: &Entry<'_>| {
+            let law = laws::LAWS.iter().position(|l| l.name == entry.law.name);
+            (law.unwrap_or(usize::MAX), is_scaled(entry.hpc_law))
+        };
+        self.entries
+            .sort_by(|a, b| place(a).cmp(&place(b)).then(a.hpc_law.cmp(b.hpc_law)));
+        let runs = self.entries.iter().flat_map(|entry| &entry.runs);
+        let rate = median(runs.filter_map(|run| run.measured.steps_per_s_before));
+        for entry in &mut self.entries {
+            entry.rate = rate;
+        }
+    }
+
+    /// The application's undisturbed speed, steps a second: the median of what the runs saw before they began.
+    #[must_use]
+    pub(super) fn rate(&self) -> Option<f64> {
+        self.entries.first()?.rate.filter(|rate| *rate > 0.0)
+    }
+
+    /// Whether its guest's speed hangs on its phase.
+    #[must_use]
+    pub(super) fn phased(&self) -> bool {
+        let mut runs = self.entries.iter().flat_map(|entry| &entry.runs);
+        runs.next().is_some_and(|run| run.phased())
+    }
+
+    /// The least median J of the forced stops, milliseconds.
+    #[must_use]
+    pub(super) fn oracle_j_ms(&self, delta: f64) -> Option<f64> {
+        let forced = self.entries.iter().filter(|e| is_forced(e.law.name));
+        forced.filter_map(|e| e.j_ms(delta)).reduce(f64::min)
+    }
+
+    /// The least J of any single forced run, milliseconds: what luck could have.
+    #[must_use]
+    pub(super) fn luckiest_j_ms(&self, delta: f64) -> Option<f64> {
+        let forced = self.entries.iter().filter(|e| is_forced(e.law.name));
+        let runs = forced.flat_map(|entry| &entry.runs);
+        runs.filter_map(|run| run.j_ms(delta)).reduce(f64::min)
+    }
+
+    /// The better variant of a law here: that which completes more often, then that with the lower J at 10 %.
+    #[must_use]
+    pub(super) fn better(&self, law: &str) -> Option<&Entry<'a>> {
+        let rank = |entry: &&Entry<'_>| entry.j_ms(0.1).unwrap_or(f64::INFINITY);
+        self.entries
+            .iter()
+            .filter(|entry| entry.law.name == law)
+            .min_by(|a, b| {
+                b.completed_share()
+                    .total_cmp(&a.completed_share())
+                    .then(rank(a).total_cmp(&rank(b)))
+            })
+    }
+
+    /// Whether stock ever ended here; none if it was not run.
+    #[must_use]
+    pub(super) fn stock_ends(&self) -> Option<bool> {
+        Some(self.better("stock")?.completed() > 0)
+    }
+}
+
+impl Entry<'_> {
+    /// How many of its runs moved the guest.
+    #[must_use]
+    pub(super) fn completed(&self) -> usize {
+        let moved = |run: &&&Run| run.outcome == Outcome::Moved;
+        self.runs.iter().filter(moved).count()
+    }
+
+    /// The same as a part of all.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a handful of runs")]
+    pub(super) fn completed_share(&self) -> f64 {
+        self.completed() as f64 / self.runs.len().max(1) as f64
+    }
+
+    /// The median J, milliseconds, if most of its runs completed: of fewer it would be the luckier half's.
+    #[must_use]
+    pub(super) fn j_ms(&self, delta: f64) -> Option<f64> {
+        self.of_moved(|run| run.j_ms(delta))
+    }
+
+    /// The median pause, likewise.
+    #[must_use]
+    pub(super) fn pause_ms(&self) -> Option<f64> {
+        self.of_moved(|run| run.measured.pause_ms)
+    }
+
+    /// The longest pause.
+    #[must_use]
+    pub(super) fn longest_pause_ms(&self) -> Option<f64> {
+        greatest(self.runs.iter().filter_map(|run| run.measured.pause_ms))
+    }
+
+    /// The median total time, likewise.
+    #[must_use]
+    pub(super) fn total_ms(&self) -> Option<f64> {
+        self.of_moved(|run| Some(run.measured.total_ms))
+    }
+
+    /// The median of what was sent, MiB, likewise.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a table needs no byte of it")]
+    pub(super) fn sent_mib(&self) -> Option<f64> {
+        self.of_moved(|run| Some((run.measured.sent_bytes >> 20) as f64))
+    }
+
+    /// The median of the application's end-to-end delay, milliseconds, likewise: its own measure, or else the time
+    /// it was watched for less what it would have needed for the work it did in it.
+    #[must_use]
+    pub(super) fn delay_ms(&self) -> Option<f64> {
+        self.of_moved(|run| run.measured.delay_ms.or_else(|| self.behind_ms(run)))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "steps stay far below 2^53")]
+    fn behind_ms(&self, run: &Run) -> Option<f64> {
+        // A speed that hangs on the phase is no measure of time.
+        if run.phased() {
+            return None;
+        }
+        let rate = self.rate.filter(|rate| *rate > 0.0)?;
+        let undisturbed_ms = run.measured.watched_steps as f64 / rate * 1e3;
+        Some(run.measured.watched_ms - undisturbed_ms)
+    }
+
+    /// The speed until the pause as a part of the undisturbed one, median of all runs.
+    #[must_use]
+    pub(super) fn speed_during(&self) -> Option<f64> {
+        let rate = self.rate.filter(|rate| *rate > 0.0)?;
+        let during = self
+            .runs
+            .iter()
+            .filter_map(|run| run.measured.steps_per_s_during);
+        median(during.map(|speed| speed / rate))
+    }
+
+    fn of_moved(&self, value: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
+        let moved = |run: &&&Run| run.outcome == Outcome::Moved;
+        let most = 2 * self.completed() > self.runs.len();
+        let values = self.runs.iter().filter(moved).filter_map(|run| value(run));
+        median(values).filter(|_| most)
+    }
+}

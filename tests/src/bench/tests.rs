@@ -1,0 +1,6 @@
+//! The plan, the resumption, the statistics and the report, from made-up runs.
+
+mod fixture;
+mod judging;
+mod planning;
+mod resuming;

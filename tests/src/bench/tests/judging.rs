@@ -1,0 +1,210 @@
+use std::time::Duration;
+
+use super::super::compare::{Overall, overall};
+use super::super::progress::{beats, curve, delay_ms, watched};
+use super::super::record::{Line, Run};
+use super::super::report;
+use super::super::stats::{geometric_mean, mean, median};
+use super::super::store::Store;
+use super::super::summary::cells;
+use super::super::verdict::verdicts;
+use super::fixture::{benchmark, cut_off, run};
+
+fn law(laws: &[Overall], name: &str) -> Overall {
+    let found = laws.iter().find(|law| law.law.name == name);
+    found.expect("the law was run").clone()
+}
+
+fn near(value: Option<f64>, expected: f64) -> bool {
+    value.is_some_and(|value| (value - expected).abs() < 1e-9 * expected.abs().max(1.0))
+}
+
+#[test]
+fn means_are_as_the_books_have_them() {
+    assert_eq!(median([3.0, 1.0, 2.0]), Some(2.0));
+    assert_eq!(median([4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    assert_eq!(median([]), None);
+    assert!(near(geometric_mean([1.0, 4.0, 16.0]), 4.0));
+    assert_eq!(geometric_mean([1.0, 0.0]), None);
+    assert_eq!(mean([1.0, 2.0, 6.0]), Some(3.0));
+}
+
+#[test]
+fn the_oracle_is_the_best_forced_stop() {
+    let runs = benchmark();
+    let cells = cells(runs.iter(), &[]);
+    assert_eq!(cells.len(), 1);
+    // 1000 ms + 10 % of 4000 ms.
+    assert_eq!(cells[0].oracle_j_ms(0.1), Some(1400.0));
+    assert_eq!(cells[0].oracle_j_ms(0.0), Some(1000.0));
+    let laws = overall(&cells);
+    assert!(near(law(&laws, "adaptive").regret[0].mean, 1.05));
+}
+
+#[test]
+fn the_better_variant_stands_for_a_law_and_completing_goes_first() {
+    let mut runs = benchmark();
+    let better = |runs: &[Run]| {
+        let cells = cells(runs.iter(), &[]);
+        cells[0]
+            .better("proxmox")
+            .map(|entry| entry.hpc_law.to_owned())
+    };
+    assert_eq!(better(&runs).as_deref(), Some("proxmox@0.05"));
+    for lost in runs
+        .iter_mut()
+        .filter(|run| run.key.hpc_law == "proxmox@0.05")
+        .take(1)
+    {
+        *lost = cut_off("proxmox", "proxmox@0.05", lost.key.repeat);
+    }
+    assert_eq!(better(&runs).as_deref(), Some("proxmox"));
+}
+
+#[test]
+fn a_law_that_never_ends_has_no_j_and_is_said_to_complete_nothing() {
+    let runs = benchmark();
+    let stock = law(&overall(&cells(runs.iter(), &[])), "stock");
+    assert_eq!((stock.completed, stock.cells), ((0, 3), (0, 1)));
+    assert_eq!(stock.j_over_ours, [None; 3]);
+    assert!(!stock.always_completes());
+}
+
+#[test]
+fn a_law_whose_runs_mostly_failed_is_not_judged_by_the_lucky_one() {
+    let runs = [
+        cut_off("stock", "stock", 1),
+        cut_off("stock", "stock", 2),
+        run("stock", "stock", 3, 4000.0, 10.0),
+    ];
+    let cells = cells(runs.iter(), &[]);
+    assert_eq!(cells[0].entries[0].pause_ms(), None);
+    assert_eq!(cells[0].entries[0].longest_pause_ms(), Some(10.0));
+}
+
+#[test]
+fn a_delay_is_time_less_work_done() {
+    let runs = benchmark();
+    let cells = cells(runs.iter(), &[]);
+    // 10 s watched, 900 steps at 100 a second.
+    assert_eq!(cells[0].entries[0].delay_ms(), Some(1000.0));
+}
+
+#[test]
+fn a_phased_guest_has_only_the_delay_that_it_tells() {
+    let mut run = run("adaptive", "adaptive", 1, 5000.0, 1000.0);
+    run.workload = "phases:3s=flat:200,3s=idle".to_owned();
+    assert_eq!(
+        cells([&run].into_iter(), &[])[0].entries[0].delay_ms(),
+        None
+    );
+    run.measured.delay_ms = Some(7.0);
+    assert_eq!(
+        cells([&run].into_iter(), &[])[0].entries[0].delay_ms(),
+        Some(7.0)
+    );
+}
+
+#[test]
+fn a_missed_target_is_said_to_be_missed() {
+    let met = |runs: &[Run]| -> Vec<_> {
+        let laws = overall(&cells(runs.iter(), &[]));
+        verdicts(&laws)
+            .into_iter()
+            .map(|verdict| verdict.met)
+            .collect()
+    };
+    let mut runs = benchmark();
+    // Delays are all the same here: ours is not below.
+    let yes = Some(true);
+    assert_eq!(met(&runs), [yes, yes, yes, yes, yes, yes, Some(false)]);
+    for ours in runs.iter_mut().filter(|run| run.key.law == "adaptive") {
+        *ours = run("adaptive", "adaptive", ours.key.repeat, 12_000.0, 1900.0);
+    }
+    let no = Some(false);
+    assert_eq!(met(&runs), [yes, no, no, no, no, no, no]);
+}
+
+#[test]
+fn without_forced_stops_nothing_is_said_of_the_oracle() {
+    let runs = [run("adaptive", "adaptive", 1, 5000.0, 1000.0)];
+    let verdicts = verdicts(&overall(&cells(runs.iter(), &[])));
+    assert_eq!(verdicts[1].met, None);
+}
+
+const BEATS: &str = "\
+1000000000 g 0 0 100 0 0 0 1
+2000000000 g 1 0 200 0 0 0 1
+2500000000 other 1 0 999 0 0 0 1
+3000000000 g 2 0 300 0 1 0 1
+not a beat
+";
+
+const AFTER: &str = "\
+5000000000 g 3 0 310 0 1 0 1
+6000000000 g 4 0 410 0 1 0 1
+";
+
+#[test]
+fn progress_is_read_from_heartbeats() {
+    let beats = beats(
+        &[("alpha", BEATS.to_owned()), ("beta", AFTER.to_owned())],
+        "g",
+    );
+    assert_eq!(beats.len(), 5);
+    assert_eq!(
+        watched(&beats, 3_000_000_000).expect("beats"),
+        (3000.0, 110)
+    );
+    assert!(watched(&beats, 6_000_000_001).is_err());
+    let key = run("adaptive", "adaptive", 1, 1.0, 1.0).key;
+    let curve = curve(&key, &beats, 3_000_000_000);
+    assert_eq!(curve.phases, [(0, 0), (2000, 1)]);
+    assert_eq!(
+        (curve.steps[10], curve.steps[20], curve.steps[39]),
+        (100, 200, 200)
+    );
+}
+
+#[test]
+fn a_delay_is_read_from_heartbeats_where_the_guest_was_watched_long_enough() {
+    // A step and a beat every 10 ms; it stands for half a second.
+    let line = |n: u64, at_ms: u64| format!("{} g {n} 0 {n} 0 0 0 1\n", at_ms * 1_000_000);
+    let source: String = (0..=200).map(|n| line(n, 1000 + n * 10)).collect();
+    let target: String = (201..=400).map(|n| line(n, 1500 + n * 10)).collect();
+    let beats = beats(&[("alpha", source), ("beta", target)], "g");
+    let delay = |seconds| delay_ms(&beats, 2_500_000_000, Duration::from_secs(seconds));
+    assert!(
+        delay(1).is_some_and(|ms| (ms - 500.0).abs() < 20.0),
+        "{:?}",
+        delay(1)
+    );
+    assert_eq!(delay(2), None);
+}
+
+#[test]
+fn the_report_has_every_law_and_says_what_is_missed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut store = Store::open(&folder.path().join("results")).expect("a folder");
+    for mut run in benchmark() {
+        run.load = if run.key.repeat == 1 { 9.0 } else { 1.0 };
+        store.add(Line::Run(Box::new(run))).expect("written");
+    }
+    let page = report::write(&store, folder.path()).expect("a report");
+    let text = std::fs::read_to_string(&page).expect("a page");
+    assert_eq!(page, folder.path().join("results.md"));
+    for words in [
+        "| ours |",
+        "Proxmox, times x 0.05",
+        "| stock | 0 of 3 |",
+        "**no: missed**",
+        "`forced-stop=4.000s`",
+        "**7 runs began on a machine with a load above 3",
+    ] {
+        assert!(text.contains(words), "{words} in {text}");
+    }
+    for picture in ["regret.svg", "pause-and-total.svg"] {
+        let svg = std::fs::read_to_string(store.folder().join(picture)).expect("a picture");
+        assert!(svg.contains("Proxmox"), "{picture}");
+    }
+}

@@ -1,0 +1,91 @@
+//! What is recorded.
+
+/// One run: a guest, the link it crosses, and the options of its migration.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Names the files of the record.
+    pub name: &'static str,
+    /// Memory of the guest, MiB.
+    pub memory_mib: u64,
+    /// What the guest does (`rig help`).
+    pub workload: &'static str,
+    /// Rate of the link, in tc's words.
+    pub link: &'static str,
+    /// Options of `virsh-hpc migrate`.
+    pub options: &'static [&'static str],
+}
+
+const fn plan(
+    name: &'static str,
+    memory_mib: u64,
+    workload: &'static str,
+    link: &'static str,
+    options: &'static [&'static str],
+) -> Plan {
+    Plan {
+        name,
+        memory_mib,
+        workload,
+        link,
+        options,
+    }
+}
+
+/// No run without an end: long past any that ends by itself.
+const GUARD: &[&str] = &["--hpc-deadline", "40"];
+const STOCK: &[&str] = &["--hpc-law", "stock", "--hpc-deadline", "40"];
+const CHEAP: &[&str] = &["--hpc-slowdown", "2", "--hpc-deadline", "40"];
+const DEAR: &[&str] = &["--hpc-slowdown", "30", "--hpc-deadline", "40"];
+
+/// The stock law, forced over at a time of the job.
+macro_rules! forced {
+    ($seconds:literal) => {
+        &["--hpc-law", "stock", "--hpc-deadline", $seconds]
+    };
+}
+
+const FLAT: &str = "flat:128";
+const RATE: &str = "rate:64@50";
+const SWEEP: &str = "sweep:256@80";
+const PHASES: &str = "phases:3s=flat:200,3s=rate:16@50";
+
+/// Guests that never end by themselves and such that do; links of 1 Gbit/s to 200 Mbit/s; the law at three
+/// prices of pre-copy, stock, and stops at given times. No trace is longer than 100 kB.
+pub const SET: &[Plan] = &[
+    plan("flat-law-2", 512, FLAT, "1gbit", CHEAP),
+    plan("flat-law-10", 512, FLAT, "1gbit", GUARD),
+    plan("flat-law-30", 512, FLAT, "1gbit", DEAR),
+    plan("flat-stop-6", 512, FLAT, "1gbit", forced!("6")),
+    plan("flat-stop-9", 512, FLAT, "1gbit", forced!("9")),
+    plan("flat-500-law-10", 512, FLAT, "500mbit", GUARD),
+    plan("flat-500-stop-14", 512, FLAT, "500mbit", forced!("14")),
+    plan("rate-law-10", 512, RATE, "1gbit", GUARD),
+    plan("rate-stock", 512, RATE, "1gbit", STOCK),
+    plan("rate-stop-3", 512, RATE, "1gbit", forced!("3")),
+    plan("rate-500-law-10", 512, RATE, "500mbit", GUARD),
+    plan("rate-500-stock", 512, RATE, "500mbit", STOCK),
+    plan("sweep-law-10", 512, SWEEP, "1gbit", GUARD),
+    plan("sweep-stock", 512, SWEEP, "1gbit", STOCK),
+    plan("sweep-500-law-10", 512, SWEEP, "500mbit", GUARD),
+    plan("sweep-500-stop-12", 512, SWEEP, "500mbit", forced!("12")),
+    plan("phases-law-10", 512, PHASES, "1gbit", GUARD),
+    plan("phases-law-30", 512, PHASES, "1gbit", DEAR),
+    plan("phases-stock", 512, PHASES, "1gbit", STOCK),
+    plan("phases-500-law-10", 512, PHASES, "500mbit", GUARD),
+    plan("small-200-law-10", 256, "flat:32", "200mbit", GUARD),
+    plan("small-200-law-30", 256, "flat:32", "200mbit", DEAR),
+    plan(
+        "small-200-stop-14",
+        256,
+        "flat:32",
+        "200mbit",
+        forced!("14"),
+    ),
+    plan("small-500-law-10", 256, "flat:32", "500mbit", GUARD),
+    plan("slow-200-law-10", 256, "rate:32@10", "200mbit", GUARD),
+    plan("slow-200-stock", 256, "rate:32@10", "200mbit", STOCK),
+    plan("big-law-10", 1024, "flat:256", "1gbit", GUARD),
+    plan("big-stop-12", 1024, "flat:256", "1gbit", forced!("12")),
+    plan("idle-law-10", 512, "idle", "1gbit", GUARD),
+    plan("idle-stock", 512, "idle", "1gbit", STOCK),
+];
