@@ -1,7 +1,7 @@
 # The commands of the README. Everything they need is installed by `tests/rig/rig deps`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: all deps build pages install check lint test rig-test demo
+.PHONY: all deps build pages install check lint test rig-test demo bench
 
 # Where the programs are built, and where `make install` puts them.
 BUILD ?= $(or $(CARGO_TARGET_DIR),target)/release
@@ -59,6 +59,15 @@ demo:
 	tests/rig/rig deps
 	$(MAKE) build
 	cargo run --release --quiet -p libvirt-hpc-tests --bin demo
+
+# Every law on the two hosts, and the report of it. Begun again, it makes what is missing; the full set takes hours.
+# 20 minutes into target/bench.md; `make bench SET=full` into docs/benchmark.md. BENCH=--help lists more.
+SET ?= default
+BENCH ?=
+bench:
+	tests/rig/rig deps
+	cargo build --release -p libvirt-hpc-plugin -p libvirt-hpc-tests --bins
+	'$(BUILD)/bench' --set '$(SET)' --results '$(if $(filter full,$(SET)),docs/benchmark,target/bench)' $(BENCH)
 
 # Every test there is.
 check: deps lint test package-test rig-test

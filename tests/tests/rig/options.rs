@@ -174,3 +174,20 @@ fn our_own_options_hold() -> Result<()> {
     );
     Ok(())
 }
+
+/// What is left takes 2.7 s over this link; the owner decides whether it may follow the guest.
+#[test]
+fn where_its_owner_allows_postcopy_the_law_goes_over_to_it() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    rig.link("200mbit")?;
+    let stopped = moved(&rig, &SATURATED, &["--postcopy"])?;
+    let allowed = [&SATURATED[..], &["<hpc:postcopy allowed=\"yes\"/>"]].concat();
+    let fetched = moved(&rig, &allowed, &[])?;
+    let pause = |moved: &Move| moved.report.pause_ms.context("no pause was seen");
+    let (stopped, fetched) = (pause(&stopped)?, pause(&fetched)?);
+    ensure!(
+        fetched < stopped / 2.0,
+        "paused {fetched:.0} ms with post-copy allowed, {stopped:.0} ms without"
+    );
+    Ok(())
+}
