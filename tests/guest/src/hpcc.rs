@@ -29,7 +29,7 @@ const MPICH: [(&str, &str); 3] = [
 ];
 /// The order of HPL's matrix, from which RandomAccess takes the size of its table. Small: a table of 1 MiB costs a
 /// guest under TCG 7 s.
-const HPL_ORDER: u32 = 500;
+const HPL_ORDER: u32 = 250;
 /// Between two looks at the output.
 const POLL: Duration = Duration::from_millis(20);
 
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(
             at,
             [
-                "500",
+                "250",
                 "80",
                 "1 P",
                 "16.0 threshold",

@@ -17,10 +17,10 @@ pub enum PlantError {
     /// QEMU takes 1 to 2,000,000 ms.
     #[error("cannot set a downtime of {0} ms: QEMU takes 1 to 2000000 ms")]
     Downtime(u32),
-    /// A scripted [`Fault::Refusing`].
+    /// A scripted [`super::Fault::Refusing`].
     #[error("cannot change the migration: scripted refusal")]
     Refused,
-    /// A scripted [`Fault::Deaf`].
+    /// A scripted [`super::Fault::Deaf`].
     #[error("cannot read the job: scripted silence")]
     Silent,
 }

@@ -37,8 +37,8 @@ struct Args {
     /// Only this guest, with every decision
     #[arg(long)]
     case: Option<u64>,
-    /// Only this law; may be repeated: adaptive, or NAME[=SETTING][@FACTOR|@round][+auto-converge], where
-    /// @round scales its clock to the guest's first round
+    /// Only this law; may be repeated: `adaptive`, or `NAME[=SETTING][@FACTOR|@round][+auto-converge]`,
+    /// where `@round` scales its clock to the guest's first round
     #[arg(long = "law", value_name = "LAW")]
     laws: Vec<Entrant>,
     /// After so many first rounds, and ten minutes, a law has not completed
