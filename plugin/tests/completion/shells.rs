@@ -28,8 +28,8 @@ const LINES: [(&str, &str); 10] = [
         "virsh-hpc C migrate --hpc-law proxmox ",
     ),
     (
-        "virsh-hpc migrate --hpc-law=a",
-        "virsh-hpc migrate --hpc-law=adaptive ",
+        "virsh-hpc migrate --hpc-law=vep-29",
+        "virsh-hpc migrate --hpc-law=vep-291 ",
     ),
     (
         "virsh-hpc migrate --hpc-deadline 60,a",
