@@ -148,10 +148,14 @@ impl Guard {
         order
     }
 
-    /// Whether a law may take this step. A migration that somebody began without post-copy refuses it: what
+    /// Whether a law may take this step. An observer's takes none. A migration that somebody began without post-copy refuses it: what
     /// the law accepts beside it counts then.
     fn may(&self, action: Action) -> bool {
-        action != Action::StartPostcopy || self.refusals < POSTCOPY_TRIES
+        // A ceiling would not hold in post-copy, in which the guest runs, and under it nobody knows what the pause
+        // would be that post-copy is to spare.
+        let ceiling = self.policy.speed_max_mib_per_s.is_some();
+        let refused = self.refusals >= POSTCOPY_TRIES;
+        !self.policy.observes && !(action == Action::StartPostcopy && (refused || ceiling))
     }
 
     /// A limit in QEMU's own terms, which the policy's ceiling holds within itself.

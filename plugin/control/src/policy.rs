@@ -59,6 +59,8 @@ pub struct Policy {
     /// Limits that somebody else changes meanwhile are set again. For sites whose management sets them by
     /// a clock of its own, as nova does; otherwise such a change ends control.
     pub insists: bool,
+    /// Nothing is to be done but what the user has ordered: steps that a law takes are not.
+    pub observes: bool,
     /// The user's `--postcopy-after-precopy`: post-copy as soon as the first round has ended.
     pub postcopy_after_first_round: bool,
 }

@@ -95,6 +95,7 @@ fn policy() -> impl Strategy<Value = Policy> {
                 from: None,
                 action: Action::Suspend,
             }),
+            observes: false,
             postcopy_after_first_round: postcopy,
         }
     })

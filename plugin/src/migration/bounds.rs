@@ -65,6 +65,7 @@ impl Bounds {
             deadline: None,
             timeout: None,
             postcopy_after_first_round: false,
+            observes: true,
             ..Policy::from(&self.policy)
         };
         Self {
@@ -150,5 +151,6 @@ mod tests {
             (observed.deadline, observed.downtime_max_ms),
             (None, Some(500))
         );
+        assert!(observed.observes && !full.observes);
     }
 }

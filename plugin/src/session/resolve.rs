@@ -73,6 +73,7 @@ impl Resolved {
     /// Another controller steers: what is left is the user's own, a timer or post-copy.
     pub fn yield_to_another(&mut self) {
         self.mode = Mode::Observe;
+        self.policy.observes = true;
         self.policy.deadline = None;
     }
 }
@@ -97,6 +98,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
             timeout: timeout(inputs),
             postcopy_after_first_round: request.postcopy_after_precopy,
             switchover_bytes_per_s: switchover(request),
+            observes: mode == Mode::Observe,
             ..Policy::default()
         },
         law: options.law.unwrap_or_default(),

@@ -135,6 +135,8 @@ pub struct PolicyRecord {
     pub timeout_action: Option<ActionRecord>,
     #[serde(default)]
     pub insists: bool,
+    #[serde(default)]
+    pub observes: bool,
     pub postcopy_after_first_round: bool,
 }
 
@@ -167,6 +169,7 @@ impl From<&Policy> for PolicyRecord {
             timeout_from_ns: policy.timeout.and_then(|t| t.from).map(Timestamp::as_nanos),
             timeout_action: policy.timeout.map(|t| t.action.into()),
             insists: policy.insists,
+            observes: policy.observes,
             postcopy_after_first_round: policy.postcopy_after_first_round,
         }
     }
@@ -195,6 +198,7 @@ impl From<&PolicyRecord> for Policy {
                 action: action.into(),
             }),
             insists: record.insists,
+            observes: record.observes,
             postcopy_after_first_round: record.postcopy_after_first_round,
         }
     }

@@ -27,6 +27,7 @@ fn policy() -> Policy {
             from: Some(Timestamp::from_nanos(3)),
             action: Action::Suspend,
         }),
+        observes: true,
         postcopy_after_first_round: true,
     }
 }

@@ -373,3 +373,26 @@ fn where_post_copy_is_refused_the_laws_limit_counts() {
         (None, Some(700))
     );
 }
+
+/// The user's own timer acts all the same.
+#[test]
+fn an_observers_law_takes_no_step() {
+    let step = |observes, speed_max_mib_per_s| {
+        let mut rig = Rig::new(Policy {
+            observes,
+            speed_max_mib_per_s,
+            ..Policy::default()
+        });
+        let decision = Decision {
+            action: Some(Action::StartPostcopy),
+            ..Decision::accept(MIB, Cause::Reservation)
+        };
+        rig.guard
+            .pass(&sample(0, MIB), &decision, &rig.bandwidth)
+            .target
+            .action
+    };
+    assert_eq!(step(false, None), Some(Action::StartPostcopy));
+    assert_eq!(step(true, None), None);
+    assert_eq!(step(false, Some(20)), None, "a ceiling hides the link");
+}

@@ -16,8 +16,8 @@ use core::time::Duration;
 use super::look::in_span;
 use super::slowdown::Slowdown;
 
-/// sigma, parts per million: what a guest loses of its speed while its hot pages are missing. Measured on
-/// kernels that rewrite them (`docs/benchmark.md`).
+/// sigma, parts per million: what a guest loses of its speed while its hot pages are missing. Reckoned, not yet
+/// measured: what is rewritten all the time is missing nearly all the time.
 const FETCH_PPM: u64 = 800_000;
 
 /// c1 - c0: how much longer the pause of going over is than one that sends nothing. Measured: 280 ms

@@ -282,3 +282,14 @@ fn where_the_owner_allows_postcopy_the_law_may_go_over_to_it() {
     assert_eq!(tunnelled.law, LawName::Adaptive);
     assert!(tunnelled.flags & bits::POSTCOPY == 0);
 }
+
+/// What a law does, beside setting limits, it does not do for somebody who only watches.
+#[test]
+fn an_observers_law_takes_no_step() {
+    let mut case = Case::live();
+    assert!(!case.resolve().policy.observes);
+    let mut yielded = case.resolve();
+    yielded.yield_to_another();
+    case.options.observe = true;
+    assert!(yielded.policy.observes && case.resolve().policy.observes);
+}

@@ -6,7 +6,7 @@ use libvirt_hpc_tests::plant::{End, Outcome};
 pub(crate) const DELTA: f64 = 0.1;
 
 /// How fast the application is while its memory is missing, after a switch to post-copy, as a share of
-/// its speed: what it touches comes over the link page by page. Measured on kernels that rewrite their set.
+/// its speed: what it touches comes over the link page by page. Reckoned, not yet measured.
 pub(crate) const FETCH_SPEED: f64 = 0.2;
 
 /// Least difference from the best that counts as one without the first round, seconds.
