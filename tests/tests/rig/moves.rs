@@ -59,7 +59,7 @@ fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
     for tenths in [30, 35, 40, 45, 55] {
         grid.push(forced(&rig, Duration::from_millis(tenths * 100))?);
     }
-    let runs = (0..3)
+    let runs = (0..2)
         .map(|_| ours(&rig, "saturated", &SATURATED, &[]))
         .collect::<Result<Vec<_>>>()?;
     let js = grid.iter().map(Move::j).collect::<Result<Vec<_>>>()?;
@@ -90,7 +90,7 @@ fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
 fn a_converging_guest_pauses_a_third_as_long_as_under_virsh() -> Result<()> {
     let rig = Rig::up(&[])?;
     let (mut theirs, mut runs) = (Vec::new(), Vec::new());
-    for _ in 0..3 {
+    for _ in 0..2 {
         theirs.push(virsh(&rig, "plain", &CONVERGING)?);
         runs.push(ours(&rig, "converging", &CONVERGING, &[])?);
     }
