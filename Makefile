@@ -21,9 +21,9 @@ build:
 	cargo build --release --workspace
 	$(MAKE) pages
 
-# The man pages and completions, from the same tables as --help.
+# The man pages and completions, from the same tables as --help, by a program that `build` has built.
 pages:
-	cargo run --release --quiet -p libvirt-hpc-pages -- \
+	'$(BUILD)/libvirt-hpc-pages' \
 	    --man '$(BUILD)/pages/man' --completions '$(BUILD)/pages/completions'
 
 # One description of what is installed where: by hand, by the rig and by the packages. It installs what is

@@ -15,57 +15,13 @@ mod mpi;
 mod old;
 mod options;
 mod package;
+mod shuttle;
 mod takeover;
 
 use std::time::Duration;
 
 use anyhow::Result;
-use libvirt_hpc_tests::rig::{Move, Rig};
-
-/// A guest started for one migration, moved, verified and ended.
-fn one_move(
-    rig: &Rig,
-    name: &str,
-    guest: &[&str],
-    migrate: impl FnOnce(&Rig) -> Result<Move>,
-) -> Result<Move> {
-    rig.guest(name, guest)?;
-    let moved = migrate(rig)?;
-    rig.whole(name)?;
-    rig.destroy(name);
-    println!(
-        "{name:<12} {:>7.2} s  pause {:>7.0} ms  {}",
-        moved.total.as_secs_f64(),
-        moved.report.pause_ms.unwrap_or(f64::NAN),
-        moved.stderr().lines().last().unwrap_or_default()
-    );
-    Ok(moved)
-}
-
-/// `one_move` by virsh-hpc.
-fn ours(rig: &Rig, name: &str, guest: &[&str], options: &[&str]) -> Result<Move> {
-    let marked = [guest, &["--marked"]].concat();
-    let moved = one_move(rig, name, &marked, |rig| {
-        rig.migrate_live("virsh-hpc", name, options)
-    })?;
-    anyhow::ensure!(
-        moved.output.status.success(),
-        "virsh-hpc failed: {}",
-        moved.stderr()
-    );
-    Ok(moved)
-}
-
-/// `one_move` by virsh.
-fn virsh(rig: &Rig, name: &str, guest: &[&str]) -> Result<Move> {
-    let moved = one_move(rig, name, guest, |rig| rig.migrate_live("virsh", name, &[]))?;
-    anyhow::ensure!(
-        moved.output.status.success(),
-        "virsh failed: {}",
-        moved.stderr()
-    );
-    Ok(moved)
-}
+use libvirt_hpc_tests::rig::Move;
 
 /// The middle value; of an even number, the upper of the two.
 fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
@@ -75,6 +31,11 @@ fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
 
 fn median_of<T: PartialOrd + Copy>(moves: &[Move], what: impl Fn(&Move) -> Result<T>) -> Result<T> {
     Ok(median(moves.iter().map(what).collect::<Result<Vec<_>>>()?))
+}
+
+fn least_of(moves: &[Move], what: impl Fn(&Move) -> Result<f64>) -> Result<f64> {
+    let values = moves.iter().map(what).collect::<Result<Vec<_>>>()?;
+    Ok(values.into_iter().fold(f64::INFINITY, f64::min))
 }
 
 fn seconds(span: Duration) -> f64 {

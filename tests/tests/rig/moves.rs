@@ -3,46 +3,32 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
+use anyhow::{Context, Result, ensure};
+use libvirt_hpc_tests::rig::{HOSTS, Move, Rig};
 
-use crate::{median_of, one_move, ours, seconds, virsh};
+use crate::shuttle::Shuttle;
+use crate::{median_of, seconds};
 
-const SATURATED: [&str; 2] = ["--workload", "flat:128"];
-const CONVERGING: [&str; 2] = ["--workload", "rate:64@50"];
-const PHASED: [&str; 2] = ["--workload", "phases:3s=flat:200,3s=rate:16@50"];
+/// virsh does not know of the mark, and no agent runs.
+const SATURATED: [&str; 3] = ["--workload", "flat:128", "--marked"];
+const CONVERGING: [&str; 3] = ["--workload", "rate:64@50", "--marked"];
+const PHASED: [&str; 3] = ["--workload", "phases:3s=flat:200,3s=rate:16@50", "--marked"];
 
 /// virsh, with the switchover forced at a time: the empirical oracle, one stop time of it.
-fn forced(rig: &Rig, at: Duration) -> Result<Move> {
-    let name = "forced";
-    one_move(rig, name, &SATURATED, |rig| {
-        rig.migrate(
-            name,
-            &["virsh", "migrate", "--live", name, DESTINATION],
-            |rig| {
-                sleep(at);
-                rig.run(
-                    HOSTS[0],
-                    &["virsh", "migrate-setmaxdowntime", name, "2000000"],
-                )
-                .map(drop)
-            },
-        )
-    })
+fn forced(shuttle: &mut Shuttle<'_>, at: Duration) -> Result<Move> {
+    let moved = shuttle.go("virsh", &[], |shuttle| {
+        sleep(at);
+        shuttle.run(&["virsh", "migrate-setmaxdowntime", GUEST, "2000000"])
+    })?;
+    ensure!(moved.output.status.success(), "{}", moved.stderr());
+    Ok(moved)
 }
 
 /// Plain virsh for 30 s, then aborted; the guest must still run where it was.
-fn never_ends(rig: &Rig) -> Result<()> {
-    let name = "stuck";
-    let tried = one_move(rig, name, &SATURATED, |rig| {
-        rig.migrate(
-            name,
-            &["virsh", "migrate", "--live", name, DESTINATION],
-            |rig| {
-                sleep(Duration::from_secs(30));
-                rig.run(HOSTS[0], &["virsh", "domjobabort", name]).map(drop)
-            },
-        )
+fn never_ends(shuttle: &mut Shuttle<'_>) -> Result<()> {
+    let tried = shuttle.go("virsh", &[], |shuttle| {
+        sleep(Duration::from_secs(30));
+        shuttle.run(&["virsh", "domjobabort", GUEST])
     })?;
     ensure!(
         !tried.output.status.success(),
@@ -51,23 +37,25 @@ fn never_ends(rig: &Rig) -> Result<()> {
     Ok(())
 }
 
+/// The guest of the tests here.
+const GUEST: &str = "rank0";
+
 #[test]
 fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
     let rig = Rig::up(&[])?;
-    never_ends(&rig)?;
-    let mut grid = Vec::new();
+    let mut shuttle = Shuttle::start(&rig, GUEST, &SATURATED)?;
+    never_ends(&mut shuttle)?;
+    let (mut grid, mut runs) = (Vec::new(), Vec::new());
+    // Ours among them, so that both go both ways.
     for tenths in [30, 35, 40, 45, 55] {
-        grid.push(forced(&rig, Duration::from_millis(tenths * 100))?);
+        grid.push(forced(&mut shuttle, Duration::from_millis(tenths * 100))?);
+        if tenths % 10 == 0 || tenths == 55 {
+            runs.push(shuttle.ours(&[])?);
+        }
     }
-    let runs = (0..2)
-        .map(|_| ours(&rig, "saturated", &SATURATED, &[]))
-        .collect::<Result<Vec<_>>>()?;
     let js = grid.iter().map(Move::j).collect::<Result<Vec<_>>>()?;
-    let (best, best_j) = grid
-        .iter()
-        .zip(&js)
-        .min_by(|a, b| a.1.total_cmp(b.1))
-        .expect("a grid");
+    let best = grid.iter().zip(&js).min_by(|a, b| a.1.total_cmp(b.1));
+    let (best, best_j) = best.context("a grid")?;
     let (time, pause) = (seconds(best.total), seconds(best.pause()?));
     let ours_time = median_of(&runs, |m| Ok(seconds(m.total)))?;
     let ours_pause = median_of(&runs, |m| Ok(seconds(m.pause()?)))?;
@@ -89,10 +77,11 @@ fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
 #[test]
 fn a_converging_guest_pauses_a_third_as_long_as_under_virsh() -> Result<()> {
     let rig = Rig::up(&[])?;
+    let mut shuttle = Shuttle::start(&rig, GUEST, &CONVERGING)?;
     let (mut theirs, mut runs) = (Vec::new(), Vec::new());
-    for _ in 0..2 {
-        theirs.push(virsh(&rig, "plain", &CONVERGING)?);
-        runs.push(ours(&rig, "converging", &CONVERGING, &[])?);
+    for _ in 0..3 {
+        theirs.push(shuttle.virsh()?);
+        runs.push(shuttle.ours(&[])?);
     }
     let pause = |moves: &[Move]| median_of(moves, |m| Ok(seconds(m.pause()?)));
     let total = |moves: &[Move]| median_of(moves, |m| Ok(seconds(m.total)));
@@ -115,9 +104,9 @@ fn a_converging_guest_pauses_a_third_as_long_as_under_virsh() -> Result<()> {
 #[test]
 fn a_phased_guest_is_moved_in_its_quiet_phase() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let runs = (0..3)
-        .map(|_| ours(&rig, "phased", &PHASED, &[]))
-        .collect::<Result<Vec<_>>>()?;
+    let mut shuttle = Shuttle::start(&rig, GUEST, &PHASED)?;
+    let runs = (0..3).map(|_| shuttle.ours(&[]));
+    let runs = runs.collect::<Result<Vec<_>>>()?;
     let pause = median_of(&runs, Move::pause)?;
     ensure!(
         pause < Duration::from_millis(300),
@@ -129,20 +118,13 @@ fn a_phased_guest_is_moved_in_its_quiet_phase() -> Result<()> {
 #[test]
 fn guests_of_every_shape_arrive_whole() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let shapes = [("256", "1"), ("256", "2"), ("2048", "1"), ("2048", "2")];
-    for ((memory, vcpus), options) in shapes
-        .into_iter()
-        .zip([&[][..], &["--p2p"]].into_iter().cycle())
-    {
-        let guest = [
-            "--memory",
-            memory,
-            "--vcpus",
-            vcpus,
-            "--workload",
-            "flat:64",
-        ];
-        ours(&rig, &format!("m{memory}c{vcpus}"), &guest, options)?;
+    for (memory, vcpus) in [("256", "1"), ("2048", "2")] {
+        let guest = ["--memory", memory, "--vcpus", vcpus];
+        let guest = [&guest[..], &["--workload", "flat:64", "--marked"]].concat();
+        let name = format!("m{memory}c{vcpus}");
+        let mut shuttle = Shuttle::start(&rig, &name, &guest)?;
+        shuttle.ours(&[])?;
+        shuttle.ours(&["--p2p"])?;
     }
     Ok(())
 }
@@ -150,13 +132,11 @@ fn guests_of_every_shape_arrive_whole() -> Result<()> {
 #[test]
 fn a_speed_ceiling_holds_while_the_guest_runs_and_not_for_its_pause() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let policy = ["--marked", "<hpc:bandwidth max='20' unit='MiB/s'/>"];
-    let guest = [&SATURATED[..], &policy].concat();
+    let policy = ["<hpc:bandwidth max='20' unit='MiB/s'/>"];
+    let guest = [&["--fill", "128"], &SATURATED[..], &policy].concat();
+    let mut shuttle = Shuttle::start(&rig, GUEST, &guest)?;
     let trace = "/tmp/ceiling.trace";
-    let moved = one_move(&rig, "ceiling", &guest, |rig| {
-        rig.migrate_live("virsh-hpc", "ceiling", &["--hpc-trace", trace])
-    })?;
-    ensure!(moved.output.status.success(), "{}", moved.stderr());
+    let moved = shuttle.ours(&["--hpc-trace", trace])?;
     let text = rig.run(HOSTS[0], &["cat", trace])?.stdout;
     let fastest = crate::cost::fastest_second(&text)?;
     println!(

@@ -3,16 +3,16 @@
 use anyhow::{Result, ensure};
 use libvirt_hpc_tests::rig::Rig;
 
-use crate::ours;
+use crate::shuttle::Shuttle;
 
 /// The matrices that a pass transposes are 4 MiB, so that one ends soon.
-const GUEST: [&str; 2] = ["--workload", "hpcc:4"];
+const GUEST: [&str; 3] = ["--workload", "hpcc:4", "--marked"];
 
-/// `ours` demands that the pass in which the guest moved ends well, on one copy.
+/// A shuttle demands that the pass in which the guest moved ends well, on one copy.
 #[test]
 fn an_mpi_program_goes_on_where_it_was_moved() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let moved = ours(&rig, "hpcc", &GUEST, &[])?;
+    let moved = Shuttle::start(&rig, "hpcc", &GUEST)?.ours(&[])?;
     ensure!(moved.report.moved, "hpcc is not on the other host");
     Ok(())
 }

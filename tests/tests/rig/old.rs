@@ -3,19 +3,18 @@
 use anyhow::Result;
 use libvirt_hpc_tests::rig::Rig;
 
-use crate::{ours, virsh};
+use crate::shuttle::Shuttle;
+
+const SATURATED: [&str; 3] = ["--workload", "flat:128", "--marked"];
+const CONVERGING: [&str; 3] = ["--workload", "rate:64@50", "--marked"];
 
 #[test]
 fn libvirt_9_moves_a_saturated_and_a_converging_guest() -> Result<()> {
     let rig = Rig::up(&["--old"])?;
-    ours(&rig, "saturated", &["--workload", "flat:128"], &[])?;
-    let theirs = virsh(&rig, "plain", &["--workload", "rate:64@50"])?;
-    let moved = ours(
-        &rig,
-        "converging",
-        &["--workload", "rate:64@50"],
-        &["--p2p"],
-    )?;
+    Shuttle::start(&rig, "saturated", &SATURATED)?.ours(&[])?;
+    let mut converging = Shuttle::start(&rig, "converging", &CONVERGING)?;
+    let theirs = converging.virsh()?;
+    let moved = converging.ours(&["--p2p"])?;
     anyhow::ensure!(
         moved.pause()? * 2 < theirs.pause()?,
         "{moved:?} against {theirs:?}"

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
 
-use crate::one_move;
+use crate::shuttle::Shuttle;
 
 const ALPHA: &str = HOSTS[0];
 const BETA: &str = HOSTS[1];
@@ -30,38 +30,25 @@ const SATURATED: [&str; 7] = [
     "--marked",
 ];
 
-fn moved(rig: &Rig, guest: &[&str], options: &[&str]) -> Result<Move> {
-    println!("{}", options.join(" "));
-    let moved = one_move(rig, "options", guest, |rig| {
-        rig.migrate_live("virsh-hpc", "options", options)
-    })?;
-    ensure!(
-        moved.output.status.success(),
-        "{options:?}: {}",
-        moved.stderr()
-    );
-    ensure!(
-        moved.report.host == BETA,
-        "{options:?}: heard last on {}",
-        moved.report.host
-    );
-    Ok(moved)
-}
+/// The guest of the tests here.
+const GUEST: &str = "options";
 
 #[test]
 fn transports_and_capabilities_of_virsh_work_under_control() -> Result<()> {
     let rig = Rig::up(&[])?;
+    let mut shuttle = Shuttle::start(&rig, GUEST, &SMALL)?;
     for options in [
-        &["--p2p"][..],
+        // The first leads to beta.
+        &["--bandwidth", "80", "--migrateuri", "tcp://10.77.0.2"][..],
+        &["--p2p"],
         &["--p2p", "--tunnelled"],
         &["--compressed", "--comp-methods", "xbzrle"],
         &["--auto-converge", "--auto-converge-initial", "10"],
         &["--parallel", "--parallel-connections", "2"],
         &["--abort-on-error", "--unsafe", "--change-protection"],
         &["--postcopy", "--postcopy-after-precopy"],
-        &["--bandwidth", "80", "--migrateuri", "tcp://10.77.0.2"],
     ] {
-        moved(&rig, &SMALL, options)?;
+        shuttle.ours(options)?;
     }
     Ok(())
 }
@@ -71,11 +58,12 @@ fn the_timer_suspends_or_goes_over_as_virshs() -> Result<()> {
     let rig = Rig::up(&[])?;
     // A pause that the policy forbids would be waited for; the timer does not wait.
     let never = ["--hpc-max-downtime", "50"];
+    let mut shuttle = Shuttle::start(&rig, GUEST, &SATURATED)?;
     for timer in [
         &["--timeout", "3"][..],
         &["--timeout", "3", "--timeout-postcopy", "--postcopy"],
     ] {
-        moved(&rig, &SATURATED, &[&never, timer].concat())?;
+        shuttle.ours(&[&never, timer].concat())?;
     }
     Ok(())
 }
@@ -84,7 +72,7 @@ fn the_timer_suspends_or_goes_over_as_virshs() -> Result<()> {
 fn persistent_undefine_and_xml_do_what_they_say() -> Result<()> {
     let rig = Rig::up(&[])?;
     let guest = [&SMALL[..], &["--persistent"]].concat();
-    rig.guest("options", &guest)?;
+    rig.guest(GUEST, &guest)?;
     let dump = "virsh dumpxml --migratable options > /tmp/options.xml";
     ensure!(
         rig.run(ALPHA, &["sh", "-c", dump])?.status.success(),
@@ -96,10 +84,10 @@ fn persistent_undefine_and_xml_do_what_they_say() -> Result<()> {
         "--xml",
         "/tmp/options.xml",
     ];
-    let moved = rig.migrate_live("virsh-hpc", "options", &options)?;
+    let moved = rig.migrate_live("virsh-hpc", GUEST, &options)?;
     ensure!(moved.output.status.success(), "{}", moved.stderr());
     ensure!(
-        rig.state(ALPHA, "options").is_empty(),
+        rig.state(ALPHA, GUEST).is_empty(),
         "still defined on the source"
     );
     let info = rig.run(BETA, &["virsh", "dominfo", "options"])?.stdout;
@@ -109,13 +97,14 @@ fn persistent_undefine_and_xml_do_what_they_say() -> Result<()> {
             .any(|l| l.starts_with("Persistent:") && l.ends_with("yes")),
         "{info}"
     );
-    rig.whole("options")
+    rig.whole(GUEST)
 }
 
 #[test]
 fn progress_never_runs_backwards_and_ends_at_a_hundred() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let shown = moved(&rig, &SATURATED, &["--verbose"])?.stderr();
+    let mut shuttle = Shuttle::start(&rig, GUEST, &SATURATED)?;
+    let shown = shuttle.ours(&["--verbose"])?.stderr();
     let percents = shown
         .split("Migration: [")
         .skip(1)
@@ -136,15 +125,9 @@ fn progress_never_runs_backwards_and_ends_at_a_hundred() -> Result<()> {
 #[test]
 fn our_own_options_hold() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let deadline = moved(
-        &rig,
-        &SATURATED,
-        &["--hpc-max-downtime", "50", "--hpc-deadline", "4"],
-    )?;
-    println!("{}", deadline.stderr().trim());
-    rig.guest("options", &SATURATED)?;
-    let options = ["--hpc-max-downtime", "50", "--hpc-deadline", "4,abort"];
-    let aborted = rig.migrate_live("virsh-hpc", "options", &options)?;
+    let mut shuttle = Shuttle::start(&rig, GUEST, &SATURATED)?;
+    let aborts = ["--hpc-max-downtime", "50", "--hpc-deadline", "4,abort"];
+    let aborted = shuttle.go("virsh-hpc", &aborts, |_| Ok(()))?;
     println!("{}", aborted.stderr().trim());
     ensure!(
         aborted.output.status.code() == Some(1),
@@ -152,24 +135,25 @@ fn our_own_options_hold() -> Result<()> {
         aborted.output.status
     );
     ensure!(
-        rig.state(ALPHA, "options") == "running",
+        rig.state(ALPHA, GUEST) == "running",
         "not left where it was"
     );
-    rig.whole("options")?;
+    let deadline = shuttle.ours(&["--hpc-max-downtime", "50", "--hpc-deadline", "4"])?;
+    println!("{}", deadline.stderr().trim());
     let bad = rig.run(
         ALPHA,
         &[
             "virsh-hpc",
             "migrate",
             "--live",
-            "options",
+            GUEST,
             DESTINATION,
             "--hpc-slowdown",
             "much",
         ],
     )?;
     ensure!(
-        bad.status.code() == Some(1) && !bad.stderr.is_empty(),
+        bad.status.code() == Some(1) && String::from_utf8_lossy(&bad.stderr).contains("slowdown"),
         "{bad:?}"
     );
     Ok(())
@@ -180,9 +164,9 @@ fn our_own_options_hold() -> Result<()> {
 fn where_its_owner_allows_postcopy_the_law_goes_over_to_it() -> Result<()> {
     let rig = Rig::up(&[])?;
     rig.link("200mbit")?;
-    let stopped = moved(&rig, &SATURATED, &["--postcopy"])?;
+    let stopped = Shuttle::start(&rig, GUEST, &SATURATED)?.ours(&["--postcopy"])?;
     let allowed = [&SATURATED[..], &["<hpc:postcopy allowed=\"yes\"/>"]].concat();
-    let fetched = moved(&rig, &allowed, &[])?;
+    let fetched = Shuttle::start(&rig, GUEST, &allowed)?.ours(&[])?;
     let pause = |moved: &Move| moved.report.pause_ms.context("no pause was seen");
     let (stopped, fetched) = (pause(&stopped)?, pause(&fetched)?);
     ensure!(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 use libvirt_hpc_tests::rig::{AgentVerb, HOSTS, Move, Rig};
 
-use crate::{median_of, seconds};
+use crate::{least_of, seconds};
 
 mod calls;
 mod first_target;
@@ -46,7 +46,7 @@ fn a_saturated_guest_moves_as_under_virsh_hpc_whoever_begins() -> Result<()> {
     watch(&rig)?;
     let mut moves: [Vec<Move>; 4] = Default::default();
     let mut directions = [THERE, BACK].into_iter().cycle();
-    for round in 0..3 {
+    for round in 0..2 {
         for turn in 0..Way::ALL.len() {
             // Another order in each round, so that each way goes in both directions.
             let index = (round + turn) % Way::ALL.len();
@@ -54,18 +54,19 @@ fn a_saturated_guest_moves_as_under_virsh_hpc_whoever_begins() -> Result<()> {
             moves[index].push(ways::leg(&rig, name, Way::ALL[index], direction)?);
         }
     }
-    let medians = moves.iter().map(|moves| {
-        let time = median_of(moves, |m| Ok(seconds(m.total)))?;
-        Ok((time, median_of(moves, |m| Ok(seconds(m.pause()?)))?))
+    // Of two, the one that was disturbed less: what runs beside them on two cores only adds.
+    let least = moves.iter().map(|moves| {
+        let time = least_of(moves, |m| Ok(seconds(m.total)))?;
+        Ok((time, least_of(moves, |m| Ok(seconds(m.pause()?)))?))
     });
-    let medians: Vec<(f64, f64)> = medians.collect::<Result<_>>()?;
-    let ratios = medians
+    let least: Vec<(f64, f64)> = least.collect::<Result<_>>()?;
+    let ratios = least
         .iter()
-        .map(|(time, pause)| (time / medians[0].0, pause / medians[0].1));
-    let all: Vec<_> = Way::ALL.iter().zip(&medians).zip(ratios).collect();
+        .map(|(time, pause)| (time / least[0].0, pause / least[0].1));
+    let all: Vec<_> = Way::ALL.iter().zip(&least).zip(ratios).collect();
     for ((way, (time, pause)), (longer, stood_longer)) in &all {
         println!(
-            "{way:?}: medians of 3: {time:.2} s ({longer:.2}x), pause {pause:.3} s ({stood_longer:.2}x)"
+            "{way:?}: the less of 2: {time:.2} s ({longer:.2}x), pause {pause:.3} s ({stood_longer:.2}x)"
         );
     }
     for ((way, _), (longer, stood_longer)) in &all {

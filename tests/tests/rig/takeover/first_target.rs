@@ -4,7 +4,6 @@
 //! flow; it carries QEMU's own time. The first `virDomainMigrateSetMaxDowntime` after it stands in libvirtd's
 //! log with its time. Both are the machine's wall clock.
 
-use std::process::Child;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -21,6 +20,9 @@ pub(super) const LIMIT_MS: u64 = 250;
 /// Settings that nothing of ours or of libvirt's would choose.
 const BEFORE_MS: u64 = 777;
 const BEFORE_MIB_PER_S: u64 = 500;
+
+/// How often a target is looked for, five times a second at most.
+const LOOKS: usize = 100;
 
 /// Where QEMU's events go.
 const PASSES: &str = "/tmp/passes";
@@ -51,13 +53,12 @@ pub(super) fn spans_ms(rig: &Rig, name: &str, runs: usize) -> Result<Vec<u64>> {
 
 fn one(rig: &Rig, name: &str, options: &[&str], run: usize) -> Result<u64> {
     let earlier = calls::changing(rig, ALPHA, name)?.len();
-    let target = target(rig)?;
     let command = [&["virsh", "migrate", "--live", name, DESTINATION], options].concat();
     let migration = rig.spawn(ALPHA, &command)?;
-    let seen = target.wait_with_output()?;
+    let first = target(rig, name, earlier);
     rig.run(ALPHA, &["virsh", "domjobabort", name])?;
     let aborted = migration.wait_with_output()?;
-    ensure!(seen.status.success(), "no target within 20 s");
+    let first = first?;
     ensure!(
         !aborted.status.success(),
         "moved before it could be aborted"
@@ -66,11 +67,6 @@ fn one(rig: &Rig, name: &str, options: &[&str], run: usize) -> Result<u64> {
         rig.state(ALPHA, name) == "running",
         "{name} is not on alpha"
     );
-    let first = calls::changing(rig, ALPHA, name)?
-        .into_iter()
-        .skip(earlier)
-        .find(|call| call.downtime_ms().is_some_and(|ms| ms != BEFORE_MS))
-        .context("no target in the log")?;
     let flows_ms = first_pass_ms(rig, run)?;
     let span_ms = calls::span_ms(flows_ms, first.at_ms);
     if span_ms > LIMIT_MS {
@@ -82,13 +78,20 @@ fn one(rig: &Rig, name: &str, options: &[&str], run: usize) -> Result<u64> {
     Ok(span_ms)
 }
 
-/// Ends when libvirtd is told of a downtime limit, other than that of before: that one ends a migration.
-fn target(rig: &Rig) -> Result<Child> {
-    let wait = format!(
-        "tail -n 0 -F /rig/alpha.calls.log | grep --line-buffered virDomainMigrateSetMaxDowntime: | \
-         grep -q -v -m 1 downtime={BEFORE_MS},"
-    );
-    rig.spawn(ALPHA, &["timeout", "20", "sh", "-c", &wait])
+/// The first downtime limit after so many calls, other than that of before: that one ends a migration.
+fn target(rig: &Rig, name: &str, earlier: usize) -> Result<calls::Call> {
+    let is_target = |call: &calls::Call| call.downtime_ms().is_some_and(|ms| ms != BEFORE_MS);
+    for _ in 0..LOOKS {
+        let mut calls = calls::changing(rig, ALPHA, name)?.into_iter().skip(earlier);
+        if let Some(call) = calls.find(is_target) {
+            return Ok(call);
+        }
+        sleep(Duration::from_millis(200));
+    }
+    bail!(
+        "no target within {LOOKS} looks; the agent:\n{}",
+        rig.agent_log(ALPHA)?
+    )
 }
 
 /// When memory began to flow in a run, milliseconds of the day.
