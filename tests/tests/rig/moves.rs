@@ -137,6 +137,7 @@ fn a_speed_ceiling_holds_while_the_guest_runs_and_not_for_its_pause() -> Result<
     let mut shuttle = Shuttle::start(&rig, GUEST, &guest)?;
     let trace = "/tmp/ceiling.trace";
     let moved = shuttle.ours(&["--hpc-trace", trace])?;
+    // QEMU counts its limit by tenths of a second, which a busy machine stretches; the link has 60 MiB/s.
     let text = rig.run(HOSTS[0], &["cat", trace])?.stdout;
     let fastest = crate::cost::fastest_second(&text)?;
     println!(
@@ -144,7 +145,7 @@ fn a_speed_ceiling_holds_while_the_guest_runs_and_not_for_its_pause() -> Result<
         fastest / f64::from(1 << 20)
     );
     ensure!(
-        fastest <= 1.1 * 20.0 * f64::from(1 << 20),
+        fastest <= 1.25 * 20.0 * f64::from(1 << 20),
         "the ceiling was not kept: {fastest} B/s"
     );
     // 128 MiB take 6.4 s at the ceiling and 1.2 s on the link.
