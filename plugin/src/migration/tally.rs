@@ -49,6 +49,12 @@ impl Tally {
         self.sent_bytes = self.sent_bytes.max(sample.processed_bytes);
     }
 
+    /// Whether memory has been seen to flow.
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.iterations > 0 || self.sent_bytes > 0
+    }
+
     /// A sync, `elapsed_ms` into the job, over a link that carries `bytes_per_s`.
     pub fn synced(&mut self, round: &Round, elapsed_ms: u64, bytes_per_s: u64) {
         let Some(pause_ms) = pause_ms(round.remaining_bytes, bytes_per_s) else {
