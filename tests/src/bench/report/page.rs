@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use libvirt_hpc_baseline::REFERENCE_ROUND;
+use libvirt_hpc_plugin::text::NO_PAUSE_OF_POSTCOPY;
 
 use super::super::compare::{DELTAS, Overall};
 use super::super::laws::{Class, OURS};
@@ -261,11 +262,11 @@ fn postcopy(cells: &[Cell<'_>]) -> String {
             ]);
         }
     }
-    format!("{POSTCOPY}\n{}", table.text())
+    format!("{NO_PAUSE_OF_POSTCOPY}: {POSTCOPY}\n{}", table.text())
 }
 
 const POSTCOPY: &str = "\
-Its pause is short, and the guest then waits for each page that has not come yet: compare delays. A network that
-fails meanwhile loses the guest, so no policy has it by default. *Ours, or post-copy* is the law of a guest whose owner
-allows it: it goes over only where it takes that to cost less.
+the pause here is the silence between two heartbeats. It is short, and the guest then waits for each page that has not
+come yet: compare delays. A network that fails meanwhile loses the guest, so no policy has it by default. *Ours, or
+post-copy* is the law of a guest whose owner allows it: it goes over only where it takes that to cost less.
 ";
