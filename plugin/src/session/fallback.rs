@@ -7,6 +7,8 @@
 use libvirt_hpc_libvirt::Error;
 use libvirt_hpc_xml_schemas as xml;
 
+use super::call::Outcome;
+use super::outcome::Aborted;
 use super::resolve::{Inputs, Resolved, resolve};
 use crate::flags::migrate_flags as bits;
 
@@ -35,9 +37,24 @@ pub(super) fn without_postcopy(inputs: &Inputs<'_>, resolved: &Resolved) -> Opti
 /// * `Migration option 'postcopy-ram' is not supported by QEMU binary`
 ///   (`qemuMigrationParamsCheck`, `src/qemu/qemu_migration_params.c`);
 /// * `VFIO migration is not supported with postcopy migration` (`hw/vfio/migration.c`).
-pub(super) fn is_of_postcopy(error: &Error) -> bool {
+fn is_of_postcopy(error: &Error) -> bool {
     let words = error.libvirt_message().unwrap_or_default().to_lowercase();
     words.contains("postcopy") || words.contains("post-copy")
+}
+
+/// libvirt's words, if a call that has ended so was refused for post-copy: nobody has aborted it, and no
+/// memory has `flowed`, for later on the same words are of a copy that broke.
+pub(super) fn refusal(
+    outcome: Option<&Outcome>,
+    aborted: Option<Aborted>,
+    flowed: bool,
+) -> Option<String> {
+    let Some(Outcome::Failed(error)) = outcome else {
+        return None;
+    };
+    let refused = aborted.is_none() && !flowed && is_of_postcopy(error);
+    let words = error.libvirt_message().filter(|_| refused)?;
+    Some(words.to_owned())
 }
 
 /// Makes the `first` attempt; if that was refused (`refusal` gives libvirt's words), the `spare` one, and

@@ -148,13 +148,12 @@ impl Attempt {
     /// libvirt's words, if it refused to begin with post-copy: the lease is given back then.
     fn refusal_of_postcopy(&mut self) -> Option<String> {
         let flowed = self.listener.tally().has_begun();
-        let Some(Outcome::Failed(error)) = &self.ended.outcome else {
-            return None;
-        };
-        let refused = self.ended.aborted.is_none() && !flowed && fallback::is_of_postcopy(error);
-        let words = error.libvirt_message().filter(|_| refused)?;
+        let Ended {
+            outcome, aborted, ..
+        } = &self.ended;
+        let words = fallback::refusal(outcome.as_ref(), *aborted, flowed)?;
         self.listener.end_tenure();
-        Some(words.to_owned())
+        Some(words)
     }
 }
 

@@ -119,6 +119,19 @@ fn what_the_user_asked_for_is_the_users_to_take_back() {
 }
 
 #[test]
+fn only_a_beginning_that_nobody_aborted_is_made_again() {
+    let failed = Outcome::Failed(refused(REFUSED));
+    let told = |aborted, flowed| refusal(Some(&failed), aborted, flowed);
+    assert_eq!(told(None, false).as_deref(), Some(REFUSED));
+    assert_eq!(told(None, true), None, "memory has flowed");
+    assert_eq!(told(Some(Aborted::Asked), false), None);
+    assert_eq!(told(Some(Aborted::CutOff), false), None);
+    for other in [Some(&Outcome::Moved), Some(&Outcome::Cancelled), None] {
+        assert_eq!(refusal(other, None, false), None);
+    }
+}
+
+#[test]
 fn refusals_of_post_copy_are_known_by_what_is_never_translated() {
     for words in [
         REFUSED,
