@@ -10,7 +10,7 @@ use libvirt_hpc_control::sample::JobState;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::text::cause as in_words;
+use crate::text::{self, cause as in_words};
 use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
 
 const SIZE: (u32, u32) = (860, 420);
@@ -238,11 +238,10 @@ fn title(begin: Option<&Begin>, end: Option<&End>) -> String {
         return format!("{who}: not ended");
     };
     let total = end.totals.total_ms;
-    let pause = end
-        .totals
-        .pause_ms
-        .map(|ms| format!(", paused {ms} ms"))
-        .unwrap_or_default();
+    let pause = match end.moved {
+        true => format!(", {}", text::pause(&end.totals)),
+        false => String::new(),
+    };
     let how = if end.moved {
         "moved in"
     } else {

@@ -6,6 +6,8 @@ use libvirt_hpc_control::event::{Cause, Release};
 use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
 use libvirt_hpc_control::target::Action;
 
+use crate::trace::{PauseUnknown, Totals};
+
 const MIB: u64 = 1024 * 1024;
 
 /// Bytes in MiB, with one decimal below 10.
@@ -39,6 +41,35 @@ pub fn span(span: Duration) -> String {
         1_000..10_000 => format!("{}.{:02} s", ms / 1000, ms % 1000 / 10),
         10_000..100_000 => format!("{}.{} s", ms / 1000, ms % 1000 / 100),
         _ => format!("{} s", ms / 1000),
+    }
+}
+
+/// Why there is no figure of the pause of a guest that has gone over to post-copy.
+pub const NO_PAUSE_OF_POSTCOPY: &str = "QEMU tells no pause of post-copy";
+
+/// The pause of a migration that has succeeded, or what is known in its stead.
+#[must_use]
+pub fn pause(totals: &Totals) -> String {
+    let ms = |ms| span(Duration::from_millis(ms));
+    if let Some(pause_ms) = totals.pause_ms {
+        return format!("paused {}", ms(pause_ms));
+    }
+    match (totals.pause_unknown, totals.postcopy_after_ms) {
+        (Some(PauseUnknown::Postcopy), Some(after_ms)) => {
+            let rest = totals.postcopy_took_ms.map_or_else(String::new, |took_ms| {
+                format!(" and had all of its memory {} later", ms(took_ms))
+            });
+            let after = ms(after_ms);
+            format!("went over to post-copy after {after}{rest} ({NO_PAUSE_OF_POSTCOPY})")
+        }
+        (Some(PauseUnknown::Postcopy), None) => {
+            format!("went over to post-copy ({NO_PAUSE_OF_POSTCOPY})")
+        }
+        (Some(PauseUnknown::Suspended), _) => {
+            "the pause was not measured, for the guest was suspended for the rest of the copy"
+                .to_owned()
+        }
+        (None, _) => "the pause was not measured".to_owned(),
     }
 }
 
@@ -87,9 +118,9 @@ pub fn speed(mib_per_s: u64) -> String {
     }
 }
 
-/// Why control ended, as a person would say it.
+/// Why control ended, as a person would say it; `last` is the cause of what was done last.
 #[must_use]
-pub fn release(release: Release) -> String {
+pub fn release(release: Release, last: Option<Cause>) -> String {
     match release {
         Release::Terminal => "nothing is left to decide".to_owned(),
         Release::ByHand {
@@ -99,9 +130,19 @@ pub fn release(release: Release) -> String {
             let speed = speed(speed_mib_per_s);
             format!("its limits were changed by hand to downtime {downtime_ms} ms, speed {speed}")
         }
-        Release::Acted(Action::Abort) => "aborted, as the policy says".to_owned(),
+        Release::Acted(Action::Abort) => aborted_by(last).to_owned(),
         Release::Acted(Action::StartPostcopy) => "the guest has gone over to post-copy".to_owned(),
         Release::Acted(Action::Suspend) => "the guest was suspended".to_owned(),
+    }
+}
+
+/// Who has aborted: the deadline, an order, or else the law of itself.
+const fn aborted_by(cause: Option<Cause>) -> &'static str {
+    match cause {
+        Some(Cause::Deadline) => "aborted at the deadline, as the policy says",
+        Some(Cause::Order) => "aborted, as ordered",
+        Some(_) => "aborted by the law, not by the policy",
+        None => "aborted",
     }
 }
 
@@ -156,6 +197,16 @@ mod tests {
         assert_eq!(seconds(12_340_000_000), "12.3 s");
         assert_eq!(seconds(123_400_000_000), "123 s");
         assert_eq!(millis(1_500_000), "2 ms");
+    }
+
+    #[test]
+    fn who_has_aborted_is_named() {
+        let said = |cause| release(Release::Acted(Action::Abort), cause);
+        let deadline = said(Some(Cause::Deadline));
+        assert_eq!(deadline, "aborted at the deadline, as the policy says");
+        let law = said(Some(Cause::Schedule));
+        assert_eq!(law, "aborted by the law, not by the policy");
+        assert!(!said(Some(Cause::Order)).contains("policy"));
     }
 
     #[test]

@@ -22,7 +22,8 @@ mod write;
 
 pub use event::EventRecord;
 pub use header::{
-    Begin, ControllerName, End, PauseBy, PolicyRecord, SettingsRecord, Totals, Versions,
+    Begin, ControllerName, End, PauseBy, PauseUnknown, PolicyRecord, SettingsRecord, Totals,
+    Versions,
 };
 pub use read::{LINE_MAX_BYTES, ReadError, read};
 pub(crate) use record::JobStateDef;

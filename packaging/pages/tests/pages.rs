@@ -9,6 +9,7 @@ use std::process::Command;
 use clap::CommandFactory;
 use libvirt_hpc_plugin::agent::args::Args;
 use libvirt_hpc_plugin::flags::{MIGRATE_OPTIONS, own};
+use libvirt_hpc_plugin::laws;
 use tempfile::TempDir;
 
 const PAGES: [&str; 4] = [
@@ -171,6 +172,9 @@ fn the_options_and_commands_of_help_are_in_the_pages() {
             "{}",
             opt.name
         );
+    }
+    for law in laws::names().take(2) {
+        assert!(names(&page, law), "{law}: ours, and may be the default");
     }
     for command in own::commands() {
         assert!(names(&page, command.get_name()), "{}", command.get_name());

@@ -96,12 +96,54 @@ impl Poll {
         Self { due: clock }
     }
 
-    /// Whether a law that looks every `period` looks now. What was missed is not made up for.
+    /// Whether a law that looks every `period` looks now. Its rhythm is kept however late our look is, and what
+    /// was missed is dropped: a peer's loop sleeps between its polls or (`KubeVirt`) waits for a ticker's next tick, and
+    /// what our look is late by is no lateness of its own. None looks twice for a time that has passed.
     pub(crate) fn is_due(&mut self, clock: Duration, period: Duration) -> bool {
-        if clock < self.due {
+        let Some(late) = clock.checked_sub(self.due) else {
             return false;
-        }
-        self.due = self.due.saturating_add(period).max(clock);
+        };
+        let into = late.as_nanos().checked_rem(period.as_nanos()).unwrap_or(0);
+        // Less than a period, which is a Duration.
+        let into = Duration::from_nanos(u64::try_from(into).unwrap_or(u64::MAX));
+        self.due = clock.saturating_sub(into).saturating_add(period);
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD: Duration = Duration::from_millis(500);
+
+    fn looks(poll: &mut Poll, at_ms: &[u64]) -> Vec<u64> {
+        let due = |ms: &&u64| poll.is_due(Duration::from_millis(**ms), PERIOD);
+        at_ms.iter().filter(due).copied().collect()
+    }
+
+    #[test]
+    fn looks_that_are_a_little_late_keep_the_rhythm() {
+        let mut poll = Poll::default();
+        let looks = looks(&mut poll, &[0, 100, 501, 900, 1_000, 1_499, 1_503, 2_000]);
+        assert_eq!(looks, [0, 501, 1_000, 1_503, 2_000]);
+    }
+
+    #[test]
+    fn a_poll_that_was_missed_is_not_made_up_for() {
+        let mut poll = Poll::from(PERIOD);
+        let looks = looks(
+            &mut poll,
+            &[499, 1_700, 1_701, 1_999, 2_000, 9_000, 9_499, 9_500],
+        );
+        assert_eq!(looks, [1_700, 2_000, 9_000, 9_500]);
+    }
+
+    #[test]
+    fn without_a_period_every_look_is_one() {
+        let mut poll = Poll::default();
+        let clock = Duration::from_secs(1);
+        assert!(poll.is_due(clock, Duration::ZERO) && poll.is_due(clock, Duration::ZERO));
+        assert!(poll.is_due(Duration::MAX, Duration::MAX));
     }
 }

@@ -53,6 +53,15 @@ impl Inbox {
         self.bell.notify_all();
     }
 
+    /// Forgets all but the bell: what came is of a migration that is over.
+    pub(crate) fn forget(&self) {
+        let mut state = self.state();
+        *state = State {
+            rung: state.rung,
+            ..State::default()
+        };
+    }
+
     /// Ends the wait.
     pub(crate) fn ring(&self) {
         self.state().rung = true;
@@ -214,6 +223,21 @@ mod tests {
             .completed(Duration::from_secs(3600))
             .expect("a migration");
         assert_eq!(stats.operation, Some(5));
+    }
+
+    #[test]
+    fn the_next_migration_begins_with_nothing_but_a_ring() {
+        let inbox = Inbox::default();
+        inbox.put(event(1, EventKind::Iteration(1)));
+        let stopped = EventKind::Lifecycle {
+            event: 5,
+            detail: 3,
+        };
+        inbox.put(event(2, stopped));
+        inbox.forget();
+        assert_eq!((inbox.sync_at(1), inbox.phase()), (None, None));
+        assert!(inbox.take_events().is_empty());
+        inbox.wait(Duration::from_secs(3600));
     }
 
     #[test]

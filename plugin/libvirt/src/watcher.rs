@@ -65,6 +65,15 @@ impl Watcher {
         })
     }
 
+    /// Watches the domain's next migration: what was learnt of the one before is forgotten.
+    pub fn watch_anew(&mut self) {
+        self.inbox.forget();
+        self.tracker = Tracker::default();
+        self.last = Sample::default();
+        self.stats = JobStats::default();
+        self.done = None;
+    }
+
     /// What ends this watcher's wait from elsewhere: a signal, or the end of the migrate call.
     #[must_use]
     pub fn waker(&self) -> Waker {

@@ -79,7 +79,7 @@ impl Publisher for Reporter {
         self.update_outlook();
         match event {
             Event::Released(release) => {
-                let why = text::release(release);
+                let why = text::release(release, self.recorder.outlook().cause);
                 // A change by hand has its line already.
                 log::debug!("{}: control ends: {why}", self.domain);
                 self.hand

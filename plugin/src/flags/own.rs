@@ -42,7 +42,7 @@ pub struct PolicyArgs {
     /// The highest speed while the guest runs, in MiB/s
     #[arg(long, value_name = "MIB/S", value_parser = values::bandwidth_mib_s)]
     pub set_bandwidth: Option<u64>,
-    /// Whether post-copy may be used: a network failure in it loses the guest
+    /// Whether the guest may go over to post-copy: a network failure in it loses the guest
     #[arg(long, value_name = "YES|NO", value_parser = values::yes_or_no,
           action = clap::ArgAction::Set)]
     pub set_postcopy: Option<bool>,

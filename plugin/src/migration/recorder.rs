@@ -193,7 +193,7 @@ impl<V: Voice> Recorder<V> {
                 self.release("its limits were changed by hand");
             }
             Event::Released(Release::Acted(Action::StartPostcopy)) => {
-                self.tally.stopped_otherwise();
+                self.tally.went_over(self.last.elapsed_ms);
             }
             Event::Insisted {
                 downtime_ms,
@@ -253,7 +253,7 @@ impl<V: Voice> Observer for Recorder<V> {
         self.last = *sample;
         self.tally.sampled(sample);
         if sample.state == JobState::Postcopy {
-            self.tally.stopped_otherwise();
+            self.tally.went_over(sample.elapsed_ms);
         }
         self.record(&Record::Sample(sample.into()));
     }
@@ -278,7 +278,7 @@ impl<V: Voice> Observer for Recorder<V> {
             self.applied(target);
         }
         if result.is_ok() && target.action == Some(Action::Suspend) {
-            self.tally.stopped_otherwise();
+            self.tally.suspended();
         }
         if let Err(error) = result
             && !std::mem::replace(&mut self.warned_refusal, true)

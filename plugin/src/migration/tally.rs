@@ -7,7 +7,7 @@ use libvirt_hpc_control::sample::Sample;
 use libvirt_hpc_libvirt::stats::JobStats;
 
 use crate::text;
-use crate::trace::{PauseBy, Totals};
+use crate::trace::{PauseBy, PauseUnknown, Totals};
 
 /// A sync at which the guest could have been stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +28,11 @@ pub struct Tally {
     first_within: Option<Stop>,
     least: Option<Stop>,
     /// The guest was stopped other than by QEMU's switchover: QEMU's own measure is then not the pause.
-    stopped_otherwise: bool,
+    stopped_otherwise: Option<PauseUnknown>,
+    /// When it went over to post-copy, milliseconds of the job.
+    postcopy_after_ms: Option<u64>,
     final_pause_ms: Option<u64>,
+    final_elapsed_ms: Option<u64>,
 }
 
 impl Tally {
@@ -47,6 +50,12 @@ impl Tally {
     pub fn sampled(&mut self, sample: &Sample) {
         self.iterations = self.iterations.max(sample.iteration);
         self.sent_bytes = self.sent_bytes.max(sample.processed_bytes);
+    }
+
+    /// Whether memory has been seen to flow.
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.iterations > 0 || self.sent_bytes > 0
     }
 
     /// A sync, `elapsed_ms` into the job, over a link that carries `bytes_per_s`.
@@ -69,9 +78,16 @@ impl Tally {
         }
     }
 
-    /// The guest was suspended for the rest of the copy, or has gone over to post-copy.
-    pub fn stopped_otherwise(&mut self) {
-        self.stopped_otherwise = true;
+    /// The guest was suspended for the rest of the copy.
+    pub fn suspended(&mut self) {
+        self.stopped_otherwise
+            .get_or_insert(PauseUnknown::Suspended);
+    }
+
+    /// The guest has gone over to post-copy, `elapsed_ms` into the job: the first time is told.
+    pub fn went_over(&mut self, elapsed_ms: u64) {
+        self.stopped_otherwise = Some(PauseUnknown::Postcopy);
+        self.postcopy_after_ms.get_or_insert(elapsed_ms);
     }
 
     /// The statistics of the job when it had succeeded: what QEMU itself counted.
@@ -79,16 +95,24 @@ impl Tally {
         self.iterations = self.iterations.max(stats.memory_iteration.unwrap_or(0));
         self.sent_bytes = self.sent_bytes.max(stats.memory_processed.unwrap_or(0));
         self.final_pause_ms = stats.downtime_ms;
+        self.final_elapsed_ms = stats.time_elapsed_ms;
     }
 
     /// The totals of a migration that took `total`.
     #[must_use]
     pub fn totals(&self, total: Duration) -> Totals {
-        let pause_ms = self.final_pause_ms.filter(|_| !self.stopped_otherwise);
+        let unknown = self.stopped_otherwise;
+        let pause_ms = self.final_pause_ms.filter(|_| unknown.is_none());
+        let after_ms = self.postcopy_after_ms;
         Totals {
             total_ms: u64::try_from(total.as_millis()).unwrap_or(u64::MAX),
             pause_ms,
             pause_by: pause_ms.map(|_| PauseBy::Qemu),
+            pause_unknown: unknown,
+            postcopy_after_ms: after_ms,
+            postcopy_took_ms: after_ms
+                .zip(self.final_elapsed_ms)
+                .map(|(after_ms, ended_ms)| ended_ms.saturating_sub(after_ms)),
             iterations: self.iterations,
             sent_bytes: self.sent_bytes,
         }
@@ -98,10 +122,7 @@ impl Tally {
     #[must_use]
     pub fn report(&self, domain: &str, total: Duration) -> String {
         let totals = self.totals(total);
-        let pause = match totals.pause_ms {
-            Some(ms) => format!("paused {}", text::span(Duration::from_millis(ms))),
-            None => "the pause was not measured".to_owned(),
-        };
+        let pause = text::pause(&totals);
         let (took, iterations) = (text::span(total), totals.iterations);
         let rounds = if iterations == 1 { "round" } else { "rounds" };
         let sent = text::mib(totals.sent_bytes);
@@ -156,6 +177,7 @@ mod tests {
         let number = |name: &str, number| (name.to_owned(), FieldValue::UnsignedLong(number));
         let fields = vec![
             number("downtime", downtime_ms),
+            number("time_elapsed", 8_640),
             number("memory_iteration", 3),
             number("memory_processed", 540 << 20),
         ];
@@ -205,8 +227,35 @@ mod tests {
         let mut tally = Tally::new(None);
         tally.completed(&completed(37));
         assert_eq!(tally.totals(Duration::ZERO).pause_ms, Some(37));
-        tally.stopped_otherwise();
+        tally.suspended();
         let totals = tally.totals(Duration::ZERO);
         assert_eq!((totals.pause_ms, totals.pause_by), (None, None));
+        let line = tally.report("vm", Duration::from_secs(6));
+        assert!(line.contains("was suspended"), "{line}");
+    }
+
+    #[test]
+    fn of_post_copy_it_is_said_what_is_known() {
+        let mut tally = Tally::new(None);
+        tally.went_over(5_200);
+        tally.went_over(5_700);
+        let line = tally.report("vm", Duration::from_secs(9));
+        assert_eq!(
+            line,
+            "vm moved in 9.00 s: went over to post-copy after 5.20 s (QEMU tells no pause of post-copy), \
+             0 rounds, 0.0 MiB sent"
+        );
+        tally.completed(&completed(2));
+        let totals = tally.totals(Duration::from_secs(9));
+        assert_eq!(totals.pause_ms, None, "libvirt's is not the pause");
+        assert_eq!(totals.pause_unknown, Some(PauseUnknown::Postcopy));
+        assert_eq!(
+            (totals.postcopy_after_ms, totals.postcopy_took_ms),
+            (Some(5_200), Some(3_440))
+        );
+        let line = tally.report("vm", Duration::from_secs(9));
+        let said = "went over to post-copy after 5.20 s and had all of its memory 3.44 s later (QEMU tells \
+                    no pause of post-copy), 3 rounds";
+        assert!(line.contains(said), "{line}");
     }
 }

@@ -16,6 +16,7 @@ use super::call::{Call, Outcome, Plan};
 use super::connect;
 use super::console::{Console, after_command};
 use super::deference;
+use super::fallback;
 use super::header;
 use super::listener::Listener;
 use super::outcome::{self, Aborted};
@@ -52,19 +53,42 @@ pub(super) fn run(
     started: Instant,
 ) -> anyhow::Result<ExitCode> {
     let library = takeover.features.library;
-    let virsh = Virsh::new(library.major, library.minor);
-    let mut resolved = resolve(&Inputs {
+    let inputs = Inputs {
         request: &migrate.request,
         options: &migrate.hpc,
-        policy: &takeover.policy,
+        policy: &takeover.policy.clone(),
         stored_speed_mib_per_s: Some(takeover.before.speed_mib_per_s),
-        virsh,
+        virsh: Virsh::new(library.major, library.minor),
         started: on_clock(&takeover.watcher, started),
-    });
-    let mut listener = listener(&takeover, migrate, &resolved, virsh);
+    };
+    let mut resolved = resolve(&inputs);
+    let without_postcopy = fallback::without_postcopy(&inputs, &resolved);
+    resolved.warnings.splice(0..0, takeover.warnings.drain(..));
     let requests = Requests::catch(takeover.watcher.waker()).context("cannot catch signals")?;
+    let mut attempt = fallback::attempts(
+        resolved,
+        without_postcopy,
+        |resolved| attempt(&mut takeover, migrate, resolved, &requests, started),
+        Attempt::refusal_of_postcopy,
+    )?;
+    let listener = &mut attempt.listener;
+    let status = finish(attempt.ended, &mut takeover, migrate, listener);
+    listener.end_tenure();
+    Ok(status)
+}
+
+/// Makes the migrate call and steers what comes of it.
+fn attempt(
+    takeover: &mut Takeover,
+    migrate: &Migrate,
+    mut resolved: Resolved,
+    requests: &Requests,
+    started: Instant,
+) -> anyhow::Result<Attempt> {
+    takeover.watcher.watch_anew();
+    let mut listener = listener(takeover, migrate, &resolved);
     let mut parameters = resolved.parameters.clone();
-    parameters.append(&mut takeover.documents);
+    parameters.extend(takeover.documents.iter().cloned());
     let plan = Plan {
         uri: takeover.uri.clone(),
         options: connect::options(&migrate.globals),
@@ -74,7 +98,7 @@ pub(super) fn run(
         flags: resolved.flags,
         parameters,
     };
-    let tenure = deference::lease(&takeover, &resolved);
+    let tenure = deference::lease(takeover, &resolved);
     let has_lease = tenure.is_some();
     if let Some(tenure) = tenure {
         listener.hold(tenure);
@@ -82,7 +106,7 @@ pub(super) fn run(
     let watcher = &mut takeover.watcher;
     let begun = clock::now();
     let call = Call::start(plan, watcher.waker()).context("cannot start the migrate thread")?;
-    let standing = Standing::new(&call, &requests);
+    let standing = Standing::new(&call, requests);
     // Until libvirt has our call, a migration of this domain is somebody else's.
     while !call.has_begun() && !standing.over() {
         watcher.wait(LOOK);
@@ -91,7 +115,7 @@ pub(super) fn run(
         resolved.yield_to_another();
         listener.console().warn(YIELDED);
     }
-    listener.record(&header::begin(&takeover, migrate, &resolved));
+    listener.record(&header::begin(takeover, migrate, &resolved));
     let watcher = &mut takeover.watcher;
     let law = resolved.law.build(resolved.slowdown_ppm);
     let mut controller = Controller::new(law, resolved.policy);
@@ -111,9 +135,26 @@ pub(super) fn run(
         total: begun.elapsed(),
         command: started.elapsed(),
     };
-    let status = finish(ended, &mut takeover, migrate, &mut listener);
-    listener.end_tenure();
-    Ok(status)
+    Ok(Attempt { ended, listener })
+}
+
+/// A migrate call that has ended, and who has listened.
+struct Attempt {
+    ended: Ended,
+    listener: Listener,
+}
+
+impl Attempt {
+    /// libvirt's words, if it refused to begin with post-copy: the lease is given back then.
+    fn refusal_of_postcopy(&mut self) -> Option<String> {
+        let flowed = self.listener.tally().has_begun();
+        let Ended {
+            outcome, aborted, ..
+        } = &self.ended;
+        let words = fallback::refusal(outcome.as_ref(), *aborted, flowed)?;
+        self.listener.end_tenure();
+        Some(words)
+    }
 }
 
 /// How it ended.
@@ -202,11 +243,13 @@ fn final_statistics(watcher: &mut Watcher) -> Option<JobStats> {
         .ok()
 }
 
-fn listener(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved, virsh: Virsh) -> Listener {
+fn listener(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved) -> Listener {
     let mut console = Console::new(migrate.globals.quiet);
-    for warning in takeover.warnings.iter().chain(&resolved.warnings) {
+    for warning in &resolved.warnings {
         console.warn(warning);
     }
+    let library = takeover.features.library;
+    let virsh = Virsh::new(library.major, library.minor);
     let percent = migrate.request.verbose.then(|| Percent::new(virsh));
     // Under a speed limit of the owner's the link was not what virsh would have had.
     let same_link = resolved.parameters == migrate.request.parameters;

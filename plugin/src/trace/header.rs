@@ -228,6 +228,15 @@ pub struct Totals {
     pub pause_ms: Option<u64>,
     /// How the pause was measured.
     pub pause_by: Option<PauseBy>,
+    /// Why it was not, if the guest was stopped in a way that QEMU does not measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause_unknown: Option<PauseUnknown>,
+    /// When it went over to post-copy, milliseconds of the job; none if it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postcopy_after_ms: Option<u64>,
+    /// How much later all of its memory was there, milliseconds, if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postcopy_took_ms: Option<u64>,
     /// Rounds of pre-copy.
     pub iterations: u64,
     /// Bytes of memory on the wire.
@@ -240,4 +249,16 @@ pub struct Totals {
 pub enum PauseBy {
     /// QEMU's own measure on the source, from the completed job's statistics.
     Qemu,
+}
+
+/// Why a pause was not measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseUnknown {
+    /// The guest went over to post-copy: QEMU's `downtime` then ends when the source has sent the guest's
+    /// state (`postcopy_start`, `migration/migration.c`), not when the guest runs again, and libvirt's is
+    /// its own count from the stop on (`qemuDomainJobDataUpdateDowntime`, `src/qemu/qemu_domainjob.c`).
+    Postcopy,
+    /// It was suspended for the rest of the copy, before QEMU's switchover.
+    Suspended,
 }

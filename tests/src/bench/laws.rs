@@ -3,13 +3,13 @@
 /// What a law does to the guest beside stopping it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// This project's, by pre-copy alone.
+    /// This project's, by pre-copy alone: what the others are compared with.
     Ours,
     /// Somebody else's, by pre-copy alone.
     Precopy,
     /// Somebody else's, with the guest's processors throttled.
     Throttling,
-    /// It ends in post-copy: shown apart.
+    /// It ends in post-copy, or may: shown apart.
     Postcopy,
     /// A stop at a given time: the grid that gives the oracle.
     Forced,
@@ -52,7 +52,7 @@ pub(super) const FORCED: &str = "forced-stop";
 const THROTTLED: &[&str] = &["--auto-converge", "--compressed"];
 
 /// All but the forced stops, in the order of the tables.
-pub(super) const LAWS: [Law; 8] = [
+pub(super) const LAWS: [Law; 9] = [
     law(OURS, "ours", Class::Ours),
     law("stock", "stock", Class::Precopy),
     Law {
@@ -87,6 +87,14 @@ pub(super) const LAWS: [Law; 8] = [
         ..law(
             "postcopy-after-round-one",
             "post-copy after round one",
+            Class::Postcopy,
+        )
+    },
+    Law {
+        options: &["--postcopy"],
+        ..law(
+            "adaptive-or-postcopy",
+            "ours, or post-copy",
             Class::Postcopy,
         )
     },

@@ -1,6 +1,9 @@
 //! Which runs there are, in which order.
 
 use std::collections::HashSet;
+use std::time::Duration;
+
+use libvirt_hpc_baseline::{Baseline, times_ppm_for};
 
 use super::forced::stop_times_ms;
 use super::guests::Cell;
@@ -8,9 +11,6 @@ use super::laws::{Class, FORCED, Law, find};
 use super::record::{Key, Probe};
 use super::sets::Set;
 use crate::plant::SplitMix64;
-
-/// Round one of 64 GiB at 10 Gbit/s, seconds: the guest for which the peers' clocks were made.
-pub(super) const PUBLISHED_ROUND_ONE_S: f64 = 58.7;
 
 /// A run to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,15 +58,15 @@ pub(super) fn missing(tasks: Vec<Task>, done: &HashSet<Key>) -> Vec<Task> {
 /// How `--hpc-law` is written for each variant of a law.
 fn variants(set: Set, law: &Law, probe: &Probe) -> impl Iterator<Item = String> + use<> {
     let published = (!law.timed || set.as_published()).then(|| law.hpc_law.to_owned());
-    let scaled = law
-        .timed
-        .then(|| format!("{}@{:.4}", law.hpc_law, factor(probe)));
+    let scaled = law.timed.then(|| scaled(law, probe)).flatten();
     published.into_iter().chain(scaled)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "milliseconds of one round")]
-fn factor(probe: &Probe) -> f64 {
-    (probe.round_one_ms as f64 / 1e3 / PUBLISHED_ROUND_ONE_S).max(1e-4)
+/// A law with its times scaled to the guest's first round.
+fn scaled(law: &Law, probe: &Probe) -> Option<String> {
+    let published: Baseline = law.hpc_law.parse().ok()?;
+    let times_ppm = times_ppm_for(Duration::from_millis(probe.round_one_ms));
+    Some(published.scaled(times_ppm).to_string())
 }
 
 fn forced(set: Set, probe: &Probe) -> Vec<(Law, String)> {

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
+use libvirt_hpc_baseline::REFERENCE_ROUND;
+use libvirt_hpc_plugin::text::NO_PAUSE_OF_POSTCOPY;
+
 use super::super::compare::{DELTAS, Overall};
 use super::super::laws::{Class, OURS};
 use super::super::record::Run;
@@ -80,7 +83,7 @@ fn what(cells: &[Cell<'_>], folder: &str) -> String {
         all.into_iter().collect::<Vec<_>>().join("; ")
     };
     let dates: BTreeSet<_> = runs(cells).map(|run| &run.machine.date).collect();
-    let mut text = String::from(INTRODUCTION);
+    let mut text = introduction();
     // Writing to a String cannot fail, here and below.
     let _ = writeln!(
         text,
@@ -142,7 +145,9 @@ fn what(cells: &[Cell<'_>], folder: &str) -> String {
     text
 }
 
-const INTRODUCTION: &str = "\
+fn introduction() -> String {
+    format!(
+        "\
 Written by `make bench`. Guests that compute are moved between two real libvirt hosts with real QEMU, under every law
 in turn, the order drawn anew for each repeat.
 
@@ -152,9 +157,12 @@ in turn, the order drawn anew for each repeat.
   a law is; the median of its runs counts. A law may beat it: the times are few.
 * A migration that has not ended after the time stated with its guest is aborted and counts as not completed.
 * A law whose clock was made for bigger guests is run as published, and with its times scaled to the guest's round one
-  over that of 64 GiB at 10 Gbit/s (58.7 s). On each guest and link **the better of the two** stands for it.
+  over that of 64 GiB at 10 Gbit/s ({:.1} s). On each guest and link **the better of the two** stands for it.
 * Laws that throttle run with auto-converge and XBZRLE as their owners have it.
-";
+",
+        REFERENCE_ROUND.as_secs_f64()
+    )
+}
 
 fn judged(verdicts: &[Verdict]) -> String {
     let mut table = Table::new(&["claim", "measured", "holds"]);
@@ -237,7 +245,7 @@ fn postcopy(cells: &[Cell<'_>]) -> String {
             .filter(|e| e.law.class == Class::Postcopy)
         {
             let sooner = match (entry.delay_ms(), ours.delay_ms()) {
-                (Some(theirs), Some(own)) if theirs < own => "post-copy",
+                (Some(theirs), Some(own)) if theirs < own => entry.law.title,
                 (Some(_), Some(_)) => "ours",
                 _ => "-",
             };
@@ -254,10 +262,11 @@ fn postcopy(cells: &[Cell<'_>]) -> String {
             ]);
         }
     }
-    format!("{POSTCOPY}\n{}", table.text())
+    format!("{NO_PAUSE_OF_POSTCOPY}: {POSTCOPY}\n{}", table.text())
 }
 
 const POSTCOPY: &str = "\
-Its pause is short, and the guest then waits for each page that has not come yet: compare delays. A network that
-fails meanwhile loses the guest, so no policy has it by default.
+the pause here is the silence between two heartbeats. It is short, and the guest then waits for each page that has not
+come yet: compare delays. A network that fails meanwhile loses the guest, so no policy has it by default. *Ours, or
+post-copy* is the law of a guest whose owner allows it: it goes over only where it takes that to cost less.
 ";

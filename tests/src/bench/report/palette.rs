@@ -7,7 +7,7 @@ use super::super::laws::{LAWS, OURS};
 const OWN: RGBColor = RGBColor(0xc4, 0x1e, 0x3a);
 
 /// Of the others, in the order of [`LAWS`].
-const OTHERS: [RGBColor; 7] = [
+const OTHERS: [RGBColor; 8] = [
     RGBColor(0x55, 0x55, 0x55),
     RGBColor(0x4c, 0x72, 0xb0),
     RGBColor(0xdd, 0x84, 0x52),
@@ -15,6 +15,7 @@ const OTHERS: [RGBColor; 7] = [
     RGBColor(0x81, 0x72, 0xb3),
     RGBColor(0x93, 0x78, 0x60),
     RGBColor(0x3b, 0xa3, 0xb8),
+    RGBColor(0xd8, 0x7f, 0xb2),
 ];
 
 /// The colour of a law.

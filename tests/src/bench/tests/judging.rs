@@ -126,6 +126,43 @@ fn a_missed_target_is_said_to_be_missed() {
 }
 
 #[test]
+fn a_rival_that_cannot_be_compared_is_named_with_the_reason() {
+    let mut runs = benchmark();
+    runs.push(cut_off("proxmox", "proxmox@0.05", 4));
+    for repeat in 1..=4 {
+        runs.push(run("vep-291", "vep-291", repeat, 8000.0, 1500.0));
+    }
+    let figures = |runs: &[Run]| -> Vec<_> {
+        let verdicts = verdicts(&overall(&cells(runs.iter(), &[])));
+        verdicts.into_iter().map(|verdict| verdict.figure).collect()
+    };
+    let told = figures(&runs);
+    let (j, pause, total, delay) = (&told[3], &told[4], &told[5], &told[6]);
+    for figure in [j, pause, total, delay] {
+        assert!(figure.contains("KubeVirt VEP 248 (not run)"), "{figure}");
+        assert!(!figure.contains("VEP 291 ("), "{figure}");
+    }
+    // Stock was moved nowhere; of Proxmox the published times stand for it, which always moved the guest.
+    assert!(j.contains("stock (most of its runs ended nowhere)"), "{j}");
+    let some = "stock (not every run moved its guest)";
+    assert!(
+        pause.contains(some) && total.contains(some),
+        "{pause} {total}"
+    );
+    assert!(!pause.contains("Proxmox ("), "{pause}");
+    // A phased guest tells no delay.
+    for run in &mut runs {
+        run.workload = "phases:3s=flat:200,3s=idle".to_owned();
+    }
+    let delay = &figures(&runs)[6];
+    let none = "Proxmox (no guest on a link has this figure of both)";
+    assert!(
+        delay.starts_with("no such law; ") && delay.contains(none),
+        "{delay}"
+    );
+}
+
+#[test]
 fn without_forced_stops_nothing_is_said_of_the_oracle() {
     let runs = [run("adaptive", "adaptive", 1, 5000.0, 1000.0)];
     let verdicts = verdicts(&overall(&cells(runs.iter(), &[])));
@@ -198,6 +235,8 @@ fn the_report_has_every_law_and_says_what_is_missed() {
         "Proxmox, times x 0.05",
         "| stock | 0 of 3 |",
         "**no: missed**",
+        "stock (most of its runs ended nowhere)",
+        "64 GiB at 10 Gbit/s (55.0 s)",
         "`forced-stop=4.000s`",
         "**7 runs began on a machine with a load above 3",
     ] {

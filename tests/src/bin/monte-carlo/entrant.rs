@@ -4,14 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use libvirt_hpc_baseline::{Baseline, BaselineLaw, Name, all};
+use libvirt_hpc_baseline::{Baseline, BaselineLaw, Name, all, times_ppm_for};
 use libvirt_hpc_control::law::{Adaptive, Decision, Law, Slowdown, View};
 
-/// The first round of the guest that the clocks of others suit: 64 GiB at 10 Gbit/s (1.17e9 B/s), seconds.
-const SUITED_ROUND_S: f64 = (64_u64 << 30) as f64 / 1.17e9;
-
-/// Parts per million in one.
-const MILLION: f64 = 1e6;
+/// Our laws as they are written.
+const ADAPTIVE: &str = "adaptive";
+const OR_POSTCOPY: &str = "adaptive-or-postcopy";
 
 /// The suffixes of a law as it is written.
 const BY_ROUND: &str = "@round";
@@ -21,6 +19,8 @@ const AUTO_CONVERGE: &str = "+auto-converge";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Whose {
     Ours,
+    /// The same where the guest's owner allows post-copy.
+    OursOrPostcopy,
     Theirs(Baseline),
 }
 
@@ -69,6 +69,12 @@ impl Entrant {
         auto_converge: false,
     };
 
+    /// The law that ships, for a guest whose owner allows post-copy.
+    const OR_POSTCOPY: Self = Self {
+        whose: Whose::OursOrPostcopy,
+        ..Self::OURS
+    };
+
     const fn theirs(baseline: Baseline) -> Self {
         Self {
             whose: Whose::Theirs(baseline),
@@ -79,10 +85,12 @@ impl Entrant {
 
     /// The law for a guest whose first round takes `first_round`.
     pub(crate) fn build(&self, first_round: Duration) -> AnyLaw {
+        let adaptive = Adaptive::new(Slowdown::DEFAULT);
         match self.whose {
-            Whose::Ours => AnyLaw::Ours(Adaptive::new(Slowdown::DEFAULT)),
+            Whose::Ours => AnyLaw::Ours(adaptive),
+            Whose::OursOrPostcopy => AnyLaw::Ours(adaptive.or_postcopy()),
             Whose::Theirs(law) if self.by_round => {
-                AnyLaw::Theirs(law.scaled(times_ppm(first_round)).build())
+                AnyLaw::Theirs(law.scaled(times_ppm_for(first_round)).build())
             }
             Whose::Theirs(law) => AnyLaw::Theirs(law.build()),
         }
@@ -95,9 +103,10 @@ impl Entrant {
 
     /// Whether the law may go over to post-copy: its guest's owner must allow that.
     pub(crate) fn postcopy(&self) -> bool {
-        self.gives("--postcopy")
+        self.whose == Whose::OursOrPostcopy || self.gives("--postcopy")
     }
 
+    /// Whether it is the one that all others are compared with.
     pub(crate) fn is_ours(&self) -> bool {
         self.whose == Whose::Ours
     }
@@ -110,20 +119,10 @@ impl Entrant {
 
     fn gives(&self, option: &str) -> bool {
         match self.whose {
-            Whose::Ours => false,
+            Whose::Ours | Whose::OursOrPostcopy => false,
             Whose::Theirs(law) => law.virsh_options().contains(&option),
         }
     }
-}
-
-/// By how much times are multiplied for a guest with this first round.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a positive quotient, and `as` saturates"
-)]
-fn times_ppm(first_round: Duration) -> u64 {
-    (first_round.as_secs_f64() / SUITED_ROUND_S * MILLION).max(1.0) as u64
 }
 
 /// Ours, and everybody else's: with its clock as published and scaled, if it has one.
@@ -136,7 +135,7 @@ pub(crate) fn everybody() -> Vec<Entrant> {
     ];
     let others = settings.iter().filter_map(|law| law.parse().ok());
     let theirs = listed.chain(others).filter(|law| takes_part(*law));
-    let mut entrants = vec![Entrant::OURS];
+    let mut entrants = vec![Entrant::OURS, Entrant::OR_POSTCOPY];
     for law in theirs {
         let entrant = Entrant::theirs(Baseline::as_published(law));
         entrants.push(entrant);
@@ -185,7 +184,8 @@ impl FromStr for Entrant {
         let (text, auto_converge) = cut(text, AUTO_CONVERGE);
         let (text, by_round) = cut(text, BY_ROUND);
         let entrant = match text {
-            "adaptive" => Self::OURS,
+            ADAPTIVE => Self::OURS,
+            OR_POSTCOPY => Self::OR_POSTCOPY,
             theirs => Self::theirs(theirs.parse()?),
         };
         Ok(Self {
@@ -205,7 +205,8 @@ fn cut<'a>(text: &'a str, suffix: &str) -> (&'a str, bool) {
 impl fmt::Display for Entrant {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.whose {
-            Whose::Ours => out.write_str("adaptive")?,
+            Whose::Ours => out.write_str(ADAPTIVE)?,
+            Whose::OursOrPostcopy => out.write_str(OR_POSTCOPY)?,
             Whose::Theirs(law) => write!(out, "{law}")?,
         }
         let suffix = |on, suffix| if on { suffix } else { "" };
@@ -230,11 +231,12 @@ mod tests {
     }
 
     #[test]
-    fn the_guest_that_the_clocks_suit_leaves_them() {
-        let suited = Duration::from_secs_f64(68_719_476_736.0 / 1.17e9);
-        assert!(times_ppm(suited).abs_diff(1_000_000) <= 1);
-        assert!(times_ppm(suited / 100).abs_diff(10_000) <= 1);
-        assert_eq!(times_ppm(Duration::ZERO), 1);
+    fn our_law_that_may_go_over_is_given_post_copy_and_is_not_what_others_are_compared_with() {
+        let may: Entrant = "adaptive-or-postcopy".parse().expect("a law");
+        assert!(may.postcopy() && !may.is_ours() && everybody().contains(&may));
+        let law = may.build(Duration::from_secs(1));
+        assert_eq!(law.name(), "adaptive-or-postcopy");
+        assert!(Entrant::OURS.is_ours() && !Entrant::OURS.postcopy());
     }
 
     #[test]

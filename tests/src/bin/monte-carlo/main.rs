@@ -37,7 +37,7 @@ struct Args {
     /// Only this guest, with every decision
     #[arg(long)]
     case: Option<u64>,
-    /// Only this law; may be repeated: `adaptive`, or `NAME[=SETTING][@FACTOR|@round][+auto-converge]`,
+    /// Only this law; may be repeated: `adaptive`, `adaptive-or-postcopy`, or `NAME[=SETTING][@FACTOR|@round][+auto-converge]`,
     /// where `@round` scales its clock to the guest's first round
     #[arg(long = "law", value_name = "LAW")]
     laws: Vec<Entrant>,
