@@ -8,6 +8,8 @@
 //!   QEMU then measures the link, and switches over if the pause is within the policy.
 //! * The user's orders and the deadline come last, and outrank the law.
 
+mod limits;
+
 use core::time::Duration;
 
 use crate::estimate::Bandwidth;
@@ -17,6 +19,7 @@ use crate::policy::{Policy, Then};
 use crate::sample::Sample;
 use crate::target::{Action, Target};
 use crate::time::Timestamp;
+use limits::{bytes_in_ms, force, ms_for};
 
 /// The longest downtime limit QEMU takes (`MAX_MIGRATE_DOWNTIME`, QEMU `migration/options.c`).
 pub const DOWNTIME_LIMIT_MAX_MS: u32 = 2_000_000;
@@ -27,6 +30,10 @@ pub const SPEED_UNLIMITED_MIB_PER_S: u64 = 8_796_093_022_207;
 /// What a pause takes with nothing left to send: 20 to 29 ms measured on idle guests (device state, stop
 /// and start). No estimate of QEMU's holds it, so that it is taken off the policy's ceiling.
 const PAUSE_FIXED_MS: u32 = 30;
+
+/// Going, a limit up to that of one of QEMU's windows (100 ms) is reckoned with the window it reports now, be it a
+/// stall: it would be refused for as long as that lasts, and should it end, no more than so long a pause is accepted.
+const STALL_MS: u32 = 100;
 
 /// How long a speed ceiling is lifted to let QEMU see the link: five of its windows.
 const LIFT: Duration = Duration::from_millis(500);
@@ -225,13 +232,27 @@ impl Guard {
             self.link = Link::Lifted(sample.at);
         }
         let mut order = self.keep(if forbidden { Cause::Ceiling } else { cause });
-        order.target.downtime_ms = Some(ms_for(accept.min(ceiling), compared, forbidden));
+        let mut limit_ms = ms_for(accept.min(ceiling), compared, forbidden);
+        if cause.goes() && !forbidden && told.is_none() {
+            limit_ms = limit_ms.max(self.in_a_stall(accept, sample.window_bytes_per_s));
+        }
+        order.target.downtime_ms = Some(limit_ms);
         if forbidden && !matches!(self.link, Link::Lifted(_)) {
             order.forbidden_pause = Some(Duration::from_millis(
                 u64::from(ms_for(accept, switchover, false)) + u64::from(PAUSE_FIXED_MS),
             ));
         }
         order
+    }
+
+    /// The limit that accepts as much in the window QEMU reports, within [`STALL_MS`] and the policy.
+    fn in_a_stall(&self, accept: u64, window_bytes_per_s: u64) -> u32 {
+        let longest_ms = self.policy.downtime_max_ms.unwrap_or(u32::MAX);
+        let most_ms = longest_ms.saturating_sub(PAUSE_FIXED_MS).clamp(1, STALL_MS);
+        match window_bytes_per_s {
+            0 => 1,
+            window => ms_for(accept, window, false).min(most_ms),
+        }
     }
 
     /// Nothing but the speed that is due.
@@ -280,38 +301,6 @@ impl Guard {
             Link::Unseen | Link::Lifted(_) => bandwidth.lowest_window(),
         }
     }
-}
-
-/// Stops the guest at QEMU's next window, whatever is left.
-fn force(cause: Cause) -> Order {
-    let target = Target {
-        downtime_ms: Some(DOWNTIME_LIMIT_MAX_MS),
-        ..Target::NONE
-    };
-    Order {
-        target,
-        cause,
-        forbidden_pause: None,
-    }
-}
-
-/// The limit that just accepts `bytes`, or, rounded `down`, that accepts no byte more; within QEMU's own
-/// bounds.
-fn ms_for(bytes: u64, bytes_per_s: u64, down: bool) -> u32 {
-    let thousandfold = u128::from(bytes) * 1000;
-    let per_s = u128::from(bytes_per_s.max(1));
-    let ms = if down {
-        thousandfold / per_s
-    } else {
-        thousandfold.div_ceil(per_s)
-    };
-    u32::try_from(ms)
-        .unwrap_or(u32::MAX)
-        .clamp(1, DOWNTIME_LIMIT_MAX_MS)
-}
-
-fn bytes_in_ms(bytes_per_s: u64, ms: u32) -> u64 {
-    u64::try_from(u128::from(bytes_per_s) * u128::from(ms) / 1000).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@ use super::*;
 use crate::policy::{Deadline, Timeout};
 use crate::sample::JobState;
 
+mod stall;
+
 const MIB: u64 = 1 << 20;
 
 fn sample(at_ms: u64, window_bytes_per_s: u64) -> Sample {

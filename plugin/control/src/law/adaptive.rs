@@ -56,6 +56,8 @@ pub struct Adaptive {
     broke: u64,
     /// For how long the guest has been quieter than the plateau, as bytes the link could send.
     quiet_for: u64,
+    /// How long the last quiet was that broke before all was sent.
+    lull: Option<u64>,
     decision: Decision,
     margin_percent: u64,
     postcopy: bool,
@@ -74,6 +76,7 @@ impl Adaptive {
             held: 0,
             broke: 0,
             quiet_for: 0,
+            lull: None,
             // In milliseconds, for the bandwidth is not known: at the end of its first window, QEMU's default of
             // 300 ms lets a small guest go in the midst of its first round.
             decision: Decision::limit(slowdown.floor_limit(), Cause::FirstRound),
@@ -197,12 +200,21 @@ impl Adaptive {
         (sure && outlook.now() >= accept).then_some(Decision::accept(accept, Cause::Quiet))
     }
 
-    /// The quiet is about to end with something left: that is as good as it gets. Whoever turns busy in that
-    /// moment is refused.
-    fn quiet_ends(&self, view: &View) -> Option<Decision> {
+    /// The idle spell is about to end with something left: that is as good as it gets, unless the next one is
+    /// worth waiting for. Whoever turns busy in that moment is refused.
+    fn spell_ends(&self, view: &View) -> Option<Decision> {
+        let phases = view.phases.filter(|phases| phases.idle)?;
+        let busy = self.plateau.highest().max(self.before?.remaining_bytes);
+        let pending = view.sample.remaining_bytes;
+        // What was dirtied since the last sync would be found again: at most all but what was sent in the spell.
+        let found = if phases.busy_in_round.is_zero() {
+            pending
+        } else {
+            busy.saturating_sub(in_span(view.bytes_per_s, phases.age))
+        };
         let left = Left {
-            remaining: view.sample.remaining_bytes,
-            busy: self.plateau.highest(),
+            remaining: found.max(pending),
+            busy,
             dirtied: 0,
             shortest: 0,
         };
@@ -225,6 +237,9 @@ impl Adaptive {
         let quiet = look.fresh < busy - self.slowdown.of(busy);
         // A round that dirtied a part of what the plateau does was busy for that part of its time.
         let calm = look.span - scale(look.span, look.fresh.min(busy), busy.max(1));
+        if !quiet && self.quiet_for > 0 {
+            self.lull = Some(self.quiet_for);
+        }
         self.quiet_for = if quiet {
             self.quiet_for.saturating_add(calm)
         } else {
@@ -262,11 +277,12 @@ impl Adaptive {
         let (high, remaining) = (self.plateau.highest(), look.remaining);
         // Between the least that a shorter round leaves, and all that this one dirtied: W(x) is concave.
         let next = look.next.midpoint(look.fresh).min(remaining);
-        let lindy = scale(
-            ROUND,
-            self.quiet_for,
-            self.quiet_for.saturating_add(remaining),
-        );
+        let both = self.quiet_for.saturating_add(remaining);
+        // One that broke tells how long they are.
+        if self.lull.is_some_and(|lull| both > lull) {
+            return false;
+        }
+        let lindy = scale(ROUND, self.quiet_for, both);
         let of = (1 + self.held + self.broke) * ROUND;
         let holds = lindy + self.held * ROUND;
         let kept = scale(next, holds, of);
@@ -301,11 +317,14 @@ impl Law for Adaptive {
     fn decide(&mut self, view: &View) -> Decision {
         if let Some(round) = &view.round {
             self.decision = self.at_sync(round, view);
-        } else if self.decision.cause == Cause::Waiting {
-            self.decision = self.turned_idle(view).unwrap_or(self.decision);
-        } else if self.decision.cause == Cause::Quiet {
-            self.decision = self.quiet_ends(view).unwrap_or(self.decision);
+            return self.decision;
         }
+        let turned = match self.decision.cause {
+            Cause::Waiting => self.turned_idle(view).or_else(|| self.spell_ends(view)),
+            Cause::Quiet | Cause::Falling => self.spell_ends(view),
+            _ => None,
+        };
+        self.decision = turned.unwrap_or(self.decision);
         self.decision
     }
 }

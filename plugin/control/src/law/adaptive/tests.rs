@@ -6,6 +6,8 @@ use crate::law::Limit;
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
+mod phases;
+
 const MB: u64 = 1_000_000;
 const LINK: u64 = 117 * MB;
 
@@ -141,95 +143,6 @@ fn a_margin_that_was_too_small_grows_to_its_bound() {
         .map(|a| a / MB)
         .collect();
     assert_eq!(accepted[1..], [154, 174, 214, 214, 214]);
-}
-
-/// QEMU finds far more than the little that was accepted at the end of a quiet: that is no margin too small.
-#[test]
-fn a_guest_that_turned_busy_in_the_last_moment_is_no_refusal() {
-    let mut run = Run::new(400 * MB);
-    run.view.phases = phases(false, Duration::from_secs(2));
-    run.causes(&[134; 2]);
-    run.view.phases = phases(true, Duration::from_millis(2000));
-    assert_eq!(run.sync_after(64 * MB, 134 * MB).cause, Cause::Quiet);
-    let last_moment = View {
-        bytes_per_s: LINK,
-        sample: left(10 * MB),
-        phases: phases(true, Duration::from_millis(2800)),
-        ..View::default()
-    };
-    assert_eq!(run.law.decide(&last_moment).cause, Cause::Reservation);
-    run.view.phases = None;
-    let busy = run.sync_after(124 * MB, 134 * MB);
-    assert_eq!(busy.cause, Cause::Reservation);
-    assert_eq!(busy.accept_bytes(), Some(134 * MB * 115 / 100));
-}
-
-/// A guest of 134 MB that is busy for 3 s and idle for 3 s, seen `age` after it turned.
-fn phases(idle: bool, age: Duration) -> Option<Phases> {
-    Some(Phases {
-        idle,
-        age,
-        busy_span: Some(Duration::from_secs(3)),
-        idle_span: Some(Duration::from_secs(3)),
-        busy_in_round: Duration::from_secs(1),
-    })
-}
-
-#[test]
-fn a_known_quiet_phase_is_waited_for_until_idling_is_seen_to_mean_nothing() {
-    let mut run = Run::new(400 * MB);
-    run.view.phases = phases(false, Duration::from_secs(2));
-    assert!(!run.causes(&[134; 6]).contains(&Cause::Reservation));
-    run.view.idle_round = Some(true);
-    assert_eq!(run.sync(134 * MB).cause, Cause::Reservation);
-}
-
-#[test]
-fn one_that_is_too_far_off_is_not() {
-    let mut run = Run::new(400 * MB);
-    run.view.phases = phases(false, Duration::ZERO);
-    if let Some(phases) = &mut run.view.phases {
-        phases.busy_span = Some(Duration::from_secs(30));
-    }
-    assert_eq!(run.causes(&[134; 2]), [Cause::Falling, Cause::Reservation]);
-}
-
-#[test]
-fn a_guest_that_turns_idle_is_looked_at_at_once() {
-    let mut run = Run::new(400 * MB);
-    run.view.phases = phases(false, Duration::from_secs(2));
-    run.causes(&[134; 2]);
-    let half_sent = View {
-        bytes_per_s: LINK,
-        sample: left(70 * MB),
-        phases: phases(true, Duration::from_millis(200)),
-        ..View::default()
-    };
-    let decision = run.law.decide(&half_sent);
-    assert_eq!(decision.cause, Cause::Quiet);
-    assert_eq!(decision.accept_bytes(), Some(70 * MB));
-    run.view.phases = half_sent.phases;
-    let sync = run.sync_after(64 * MB, 134 * MB);
-    assert_eq!(
-        (sync.cause, sync.accept_bytes()),
-        (Cause::Quiet, Some(LINK / 100))
-    );
-}
-
-/// What the busy guest dirtied since the sync may all be among what is not sent yet: a sync would find no more
-/// than that, and stop the guest with it.
-#[test]
-fn one_that_was_hardly_busy_since_the_sync_is_not() {
-    let mut run = Run::new(400 * MB);
-    run.view.phases = phases(false, Duration::from_secs(2));
-    run.causes(&[134; 2]);
-    let early = View {
-        bytes_per_s: LINK,
-        sample: left(110 * MB),
-        phases: phases(true, Duration::from_millis(200)),
-        ..View::default()
-    };
-    assert_eq!(run.law.decide(&early).cause, Cause::Waiting);
 }
 
 /// Looks that come slower than rounds must not make a flat guest seem to fall.
@@ -382,4 +295,14 @@ fn a_guest_that_may_goes_over_to_postcopy_where_much_is_left() {
     assert_eq!(much.action, Some(Action::StartPostcopy));
     assert_eq!(much.accept_bytes(), Some(1150 * MB));
     assert_eq!(ended(60 * MB).action, None);
+}
+
+/// A quiet that was followed and broke was no longer than that; the next is taken as it is.
+#[test]
+fn a_quiet_that_broke_once_is_not_followed_again() {
+    let mut run = Run::new(400 * MB);
+    run.causes(&[216, 216]);
+    assert_eq!(run.causes(&[40, 216]), [Cause::Quiet, Cause::Waiting]);
+    run.sync(216 * MB);
+    assert_eq!(run.sync(40 * MB).cause, Cause::Reservation);
 }
