@@ -211,6 +211,7 @@ impl<L: Law> Controller<L> {
             sample: *sample,
             phases: self.activity.phases(),
             idle_round: round.and_then(|_| self.activity.end_round()),
+            postcopy_ruled_out: self.guard.rules_out_postcopy(),
         });
         self.publish_decision(sample.at, decision, round.is_some(), publisher);
         let order = self.guard.pass(sample, &decision, &self.bandwidth);

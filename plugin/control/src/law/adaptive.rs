@@ -44,7 +44,9 @@ const PROBE_PERCENT: u64 = 20;
 /// The law's memory of one migration.
 #[derive(Clone, Copy, Debug)]
 pub struct Adaptive {
+    /// What a round costs: the policy's delta, and more as long as post-copy may spare what is left.
     slowdown: Slowdown,
+    delta: Slowdown,
     before: Option<Round>,
     plateau: Seen,
     /// A round in which the guest idled left as much as any: idling says nothing of this guest's memory.
@@ -69,6 +71,7 @@ impl Adaptive {
     pub fn new(slowdown: Slowdown) -> Self {
         Self {
             slowdown,
+            delta: slowdown,
             before: None,
             plateau: Seen::new(),
             refuted: false,
@@ -89,7 +92,7 @@ impl Adaptive {
     #[must_use]
     pub fn or_postcopy(self) -> Self {
         Self {
-            slowdown: postcopy::price(self.slowdown),
+            slowdown: postcopy::price(self.delta),
             postcopy: true,
             ..self
         }
@@ -106,8 +109,8 @@ impl Adaptive {
             Cause::Waiting if self.outlook(view).is_none() => self.probe_bytes(),
             _ => floor,
         };
-        let pays =
-            self.postcopy && cause.goes() && postcopy::pays(look.remaining, view.bytes_per_s);
+        let may = self.postcopy && !view.postcopy_ruled_out;
+        let pays = may && cause.goes() && postcopy::pays(look.remaining, view.bytes_per_s);
         Decision {
             action: pays.then_some(Action::StartPostcopy),
             ..Decision::accept(accept.max(floor), cause)
@@ -315,6 +318,9 @@ impl Law for Adaptive {
     }
 
     fn decide(&mut self, view: &View) -> Decision {
+        if view.postcopy_ruled_out {
+            self.slowdown = self.delta;
+        }
         if let Some(round) = &view.round {
             self.decision = self.at_sync(round, view);
             return self.decision;
