@@ -7,6 +7,8 @@ use crate::sample::Sample;
 use crate::time::Timestamp;
 
 mod phases;
+mod postcopies;
+mod quiets;
 
 const MB: u64 = 1_000_000;
 const LINK: u64 = 117 * MB;
@@ -173,55 +175,6 @@ fn missed_syncs_are_no_fall() {
 }
 
 #[test]
-fn what_was_not_sent_is_no_news() {
-    // Half of 200 was sent, and 100 + 16 are left: the guest dirtied 16 while 100 were sent.
-    let mut run = Run::patient(400 * MB);
-    run.sync(200 * MB);
-    run.sync(200 * MB);
-    assert_eq!(run.sync_after(100 * MB, 116 * MB).cause, Cause::Quiet);
-}
-
-/// The trial of a real FT code on 200 Mbit/s: 768 MiB, rounds of 10 s. The 128 is a gift.
-#[test]
-fn a_deep_drop_below_a_long_plateau_is_taken() {
-    let mut run = Run::new(768 * MB);
-    let mut going = std::vec::Vec::new();
-    for r in [315, 255, 256, 256, 128] {
-        going.push(run.sync(r * MB).cause);
-    }
-    assert_eq!(going[4], Cause::Reservation);
-}
-
-/// Phases longer than two rounds: the first quiet round is followed to the end.
-#[test]
-fn a_quiet_that_came_soon_is_followed() {
-    let mut run = Run::patient(400 * MB);
-    run.sync(216 * MB);
-    run.sync(216 * MB);
-    assert_eq!(run.causes(&[60, 16, 1]), [Cause::Quiet; 3]);
-}
-
-/// Whatever is left, however it comes: the wait costs no more than the pause.
-#[test]
-fn a_guest_that_promises_for_ever_is_not_waited_for_for_ever() {
-    let mut run = Run::new(400 * MB);
-    let went = (0..100).position(|n| {
-        let remaining = if n % 4 == 3 { 30 } else { 200 };
-        run.sync(remaining * MB).cause.goes()
-    });
-    assert!(went.is_some_and(|n| n <= 16), "{went:?}");
-}
-
-#[test]
-fn a_quiet_that_breaks_is_waited_for_again() {
-    let mut run = Run::new(400 * MB);
-    run.sync(216 * MB);
-    run.sync(216 * MB);
-    run.sync(20 * MB);
-    assert_eq!(run.sync(216 * MB).cause, Cause::Waiting);
-}
-
-#[test]
 fn a_costly_slowdown_goes_at_once_and_a_free_one_still_ends() {
     let goes_at = |ppm| {
         let mut run = Run::new(400 * MB);
@@ -261,65 +214,4 @@ fn who_was_refused_for_no_more_than_was_accepted_still_goes() {
     let accepted = went.accept_bytes().expect("a limit");
     assert_eq!(run.sync(accepted).cause, Cause::Reservation);
     assert_eq!(waited().sync(accepted).cause, Cause::Waiting);
-}
-
-/// The guest has shown that its quiet ends within a round: the next one is taken.
-#[test]
-fn a_quiet_that_broke_is_not_followed_again() {
-    let causes = |broken: bool| {
-        let mut run = Run::new(400 * MB);
-        run.causes(&[134; 2]);
-        for _ in 0..3 {
-            run.sync_after(134 * MB, 30 * MB);
-            if broken {
-                run.sync_after(30 * MB, 134 * MB);
-            }
-        }
-        run.sync_after(134 * MB, 30 * MB).cause
-    };
-    assert_eq!(causes(true), Cause::Reservation);
-    assert_eq!(causes(false), Cause::Quiet, "without that experience");
-}
-
-/// Who may go over does, where what is left is worth it, and says what to accept where that is refused.
-#[test]
-fn a_guest_that_may_goes_over_to_postcopy_where_much_is_left() {
-    let ended = |left: u64| {
-        let mut run = Run::new(40 * left);
-        run.law = Adaptive::new(Slowdown::DEFAULT).or_postcopy();
-        (0..9)
-            .map(|_| run.sync(left))
-            .find(|decision| decision.cause.goes())
-            .expect("an end")
-    };
-    let much = ended(1000 * MB);
-    assert_eq!(much.action, Some(Action::StartPostcopy));
-    assert_eq!(much.accept_bytes(), Some(1150 * MB));
-    assert_eq!(ended(60 * MB).action, None);
-}
-
-/// A quiet that was followed and broke was no longer than that; the next is taken as it is.
-#[test]
-fn a_quiet_that_broke_once_is_not_followed_again() {
-    let mut run = Run::new(400 * MB);
-    run.causes(&[216, 216]);
-    assert_eq!(run.causes(&[40, 216]), [Cause::Quiet, Cause::Waiting]);
-    run.sync(216 * MB);
-    assert_eq!(run.sync(40 * MB).cause, Cause::Reservation);
-}
-
-/// What would be fetched later is not spared by another round; once nothing can be fetched, it is.
-#[test]
-fn where_post_copy_is_ruled_out_a_round_costs_what_it_costs() {
-    let first = |postcopy_ruled_out| {
-        let mut run = Run::new(400 * MB);
-        run.law = run.law.or_postcopy();
-        run.view.postcopy_ruled_out = postcopy_ruled_out;
-        // Another round saves 11 % of 355 MB: more than 10 %, less than 12.5.
-        let decision = run.sync(355 * MB);
-        (decision.cause, decision.action)
-    };
-    assert_eq!(first(true), (Cause::Falling, None));
-    let goes_over = (Cause::Reservation, Some(Action::StartPostcopy));
-    assert_eq!(first(false), goes_over);
 }
