@@ -108,7 +108,7 @@ impl Guard {
             self.suspended = None;
         }
         if self.acted == Some(action) {
-            self.acted = self.suspended.map(|_| Action::Suspend);
+            self.acted = None;
             self.retry_at = Some(at.after(RETRY));
         }
         if action != Action::StartPostcopy {

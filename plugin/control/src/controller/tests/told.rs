@@ -87,3 +87,33 @@ fn a_laws_last_step_ends_control_but_a_suspension_does_not() {
         assert_eq!(after == Target::NONE, ends, "{action:?}: {after:?}");
     }
 }
+
+/// A law that accepts 2 ms where it may not go over to post-copy, and 1 ms where it may.
+struct Asking;
+
+impl Law for Asking {
+    fn name(&self) -> &'static str {
+        "asking"
+    }
+
+    fn decide(&mut self, view: &View) -> Decision {
+        let limit_ms = 1 + u32::from(view.postcopy_ruled_out);
+        Decision::limit(Limit::Millis(limit_ms), crate::event::Cause::Schedule)
+    }
+}
+
+#[test]
+fn a_law_is_told_that_post_copy_was_refused() {
+    let mut control = Controller::new(Asking, Policy::default());
+    let mut events = Events::default();
+    let may = control.look(&precopy(0, 1), &mut events);
+    let refused = Target {
+        action: Some(Action::StartPostcopy),
+        ..Target::NONE
+    };
+    for _ in 0..3 {
+        control.outcome(Timestamp::default(), &refused, false, &mut events);
+    }
+    let may_not = control.look(&precopy(100, 1), &mut events);
+    assert_eq!((may.downtime_ms, may_not.downtime_ms), (Some(1), Some(2)));
+}

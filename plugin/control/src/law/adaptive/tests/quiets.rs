@@ -78,3 +78,26 @@ fn a_quiet_that_broke_once_is_not_followed_again() {
     run.sync(216 * MB);
     assert_eq!(run.sync(40 * MB).cause, Cause::Reservation);
 }
+
+/// As the law weighs it by its experience, and not by the length alone: that was longer than this takes.
+#[test]
+fn a_quiet_after_one_that_broke_is_followed_less() {
+    let mut run = Run::new(400 * MB);
+    run.causes(&[216, 216, 12, 216, 196, 180]);
+    assert_eq!(run.sync(20 * MB).cause, Cause::Reservation);
+}
+
+#[test]
+fn a_quiet_that_held_is_followed_more() {
+    let mut run = Run::new(400 * MB);
+    run.causes(&[216, 216]);
+    assert_eq!(run.causes(&[40, 12]), [Cause::Quiet; 2]);
+}
+
+/// Held as often as broken, but no longer than this one would have to.
+#[test]
+fn a_quiet_is_followed_for_no_longer_than_the_one_that_broke() {
+    let mut run = Run::new(400 * MB);
+    run.causes(&[216, 216, 12, 3, 216, 216]);
+    assert_eq!(run.sync(30 * MB).cause, Cause::Reservation);
+}
