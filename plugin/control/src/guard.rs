@@ -180,7 +180,8 @@ impl Guard {
 
     /// Whether a law may take this step. An observer's takes none.
     fn may(&self, action: Action) -> bool {
-        !self.policy.observes && !(action == Action::StartPostcopy && self.rules_out_postcopy())
+        let ruled_out = action == Action::StartPostcopy && self.rules_out_postcopy();
+        !self.policy.observes && !ruled_out
     }
 
     /// Whether it is likely to be refused again: what the law accepts beside it counts meanwhile.

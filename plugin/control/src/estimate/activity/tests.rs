@@ -71,6 +71,7 @@ fn an_idle_spell_is_whole_if_its_begin_was_seen() {
         (phases.idle, phases.idle_span.is_some(), phases.idle_whole)
     };
     assert_eq!(whole(28), (false, true, false));
+    assert_eq!(whole(40), (true, true, false));
     assert_eq!(whole(58), (false, true, true));
 }
 
