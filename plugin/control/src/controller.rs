@@ -7,6 +7,8 @@
 //! In `Waiting` nothing is set, for what is set before memory flows outlives a failed migration
 //! (`libvirt` restores only what changed during the job). `Released` is for ever.
 
+mod by_hand;
+
 use core::time::Duration;
 
 use crate::estimate::{Activity, Bandwidth, Rounds};
@@ -139,27 +141,8 @@ impl<L: Law> Controller<L> {
             self.phase = Phase::Active;
             publisher.publish(sample.at, Event::Begun);
         }
-        match self.changed_by_hand(sample) {
-            Some((
-                Release::ByHand {
-                    downtime_ms,
-                    speed_mib_per_s,
-                },
-                _,
-            )) if self.guard.insists() => {
-                self.in_force = Target::NONE;
-                let event = Event::Insisted {
-                    downtime_ms,
-                    speed_mib_per_s,
-                };
-                publisher.publish(sample.at, event);
-            }
-            Some((found, last)) => {
-                self.parting = last;
-                self.release(sample.at, found, publisher);
-                return last;
-            }
-            None => {}
+        if let Some(last) = self.yields(sample, publisher) {
+            return last;
         }
         self.steer(sample, publisher)
     }
@@ -211,6 +194,7 @@ impl<L: Law> Controller<L> {
             sample: *sample,
             phases: self.activity.phases(),
             idle_round: round.and_then(|_| self.activity.end_round()),
+            postcopy_ruled_out: self.guard.rules_out_postcopy(),
         });
         self.publish_decision(sample.at, decision, round.is_some(), publisher);
         let order = self.guard.pass(sample, &decision, &self.bandwidth);
@@ -281,55 +265,6 @@ impl<L: Law> Controller<L> {
                 .filter(|&new| self.in_force.speed_mib_per_s != Some(new)),
             action: wanted.action,
         }
-    }
-
-    /// Compares what libvirt holds with what was set; the first reading tells what was there. Where one of
-    /// the two was changed by hand, the other is ours no longer: it is put back as it was found.
-    fn changed_by_hand(&mut self, sample: &Sample) -> Option<(Release, Target)> {
-        let found = sample.settings?;
-        let before = *self.settings_before.get_or_insert(found);
-        let Settings {
-            downtime_ms,
-            speed_mib_per_s,
-        } = found;
-        let downtime = self
-            .in_force
-            .downtime_ms
-            .is_some_and(|ms| u64::from(ms) != downtime_ms);
-        let speed = self
-            .in_force
-            .speed_mib_per_s
-            .is_some_and(|mib| mib != speed_mib_per_s);
-        if !downtime && !speed {
-            self.in_force.speed_mib_per_s = Some(speed_mib_per_s);
-            return None;
-        }
-        let back = Settings {
-            downtime_ms: if downtime {
-                downtime_ms
-            } else {
-                before.downtime_ms
-            },
-            speed_mib_per_s: if speed {
-                speed_mib_per_s
-            } else {
-                before.speed_mib_per_s
-            },
-        };
-        let last = Target {
-            downtime_ms: u32::try_from(back.downtime_ms)
-                .ok()
-                .filter(|_| back.downtime_ms != downtime_ms),
-            speed_mib_per_s: Some(back.speed_mib_per_s).filter(|&mib| mib != speed_mib_per_s),
-            action: None,
-        };
-        Some((
-            Release::ByHand {
-                downtime_ms,
-                speed_mib_per_s,
-            },
-            last,
-        ))
     }
 
     fn release(&mut self, at: Timestamp, why: Release, publisher: &mut dyn Publisher) -> Target {

@@ -8,28 +8,26 @@
 //!   QEMU then measures the link, and switches over if the pause is within the policy.
 //! * The user's orders and the deadline come last, and outrank the law.
 
+mod limits;
+mod link;
+
 use core::time::Duration;
 
 use crate::estimate::Bandwidth;
 use crate::event::Cause;
-use crate::law::{Decision, Limit};
+use crate::law::{Decision, POSTCOPY_PAUSE};
 use crate::policy::{Policy, Then};
 use crate::sample::Sample;
 use crate::target::{Action, Target};
 use crate::time::Timestamp;
+use limits::{Synced, force};
+use link::Link;
 
 /// The longest downtime limit QEMU takes (`MAX_MIGRATE_DOWNTIME`, QEMU `migration/options.c`).
 pub const DOWNTIME_LIMIT_MAX_MS: u32 = 2_000_000;
 
 /// libvirt's "no limit" (`QEMU_DOMAIN_MIG_BANDWIDTH_MAX`, libvirt `src/qemu/qemu_domain.h`), MiB/s.
 pub const SPEED_UNLIMITED_MIB_PER_S: u64 = 8_796_093_022_207;
-
-/// What a pause takes with nothing left to send: 20 to 29 ms measured on idle guests (device state, stop
-/// and start). No estimate of QEMU's holds it, so that it is taken off the policy's ceiling.
-const PAUSE_FIXED_MS: u32 = 30;
-
-/// How long a speed ceiling is lifted to let QEMU see the link: five of its windows.
-const LIFT: Duration = Duration::from_millis(500);
 
 /// After an action was refused, it is tried again no sooner.
 const RETRY: Duration = Duration::from_secs(1);
@@ -48,15 +46,12 @@ pub struct Order {
     pub forbidden_pause: Option<Duration>,
 }
 
-/// Whether the speed ceiling hides the link.
+/// More than a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
-    /// Nothing faster than the ceiling was ever seen.
-    Unseen,
-    /// The ceiling is lifted since then.
-    Lifted(Timestamp),
-    /// It was lifted, and this is what the link carried, bytes per second.
-    Seen(u64),
+enum Step {
+    Act(Action),
+    /// Stop the guest whatever is left.
+    Switchover,
 }
 
 /// The guard's memory of one migration.
@@ -65,7 +60,10 @@ pub struct Guard {
     policy: Policy,
     link: Link,
     begun: Option<Timestamp>,
+    synced: Synced,
     acted: Option<Action>,
+    /// Why the guest was suspended, if it was.
+    suspended: Option<Cause>,
     retry_at: Option<Timestamp>,
     refusals: u32,
 }
@@ -78,16 +76,12 @@ impl Guard {
             policy,
             link: Link::Unseen,
             begun: None,
+            synced: Synced::default(),
             acted: None,
+            suspended: None,
             retry_at: None,
             refusals: 0,
         }
-    }
-
-    /// The action that was taken, if one was.
-    #[must_use]
-    pub fn acted(&self) -> Option<Action> {
-        self.acted
     }
 
     /// Whether limits that somebody else changes are set again.
@@ -96,9 +90,23 @@ impl Guard {
         self.policy.insists
     }
 
+    /// Whether no law may go over to post-copy. A migration that somebody began without it refuses it. Its pause is
+    /// longer than a short one that the policy allows at most; and a speed ceiling would not hold in it, in which the
+    /// guest runs, and hides what the pause would be that it is to spare.
+    #[must_use]
+    pub fn rules_out_postcopy(&self) -> bool {
+        let refused = self.refusals >= POSTCOPY_TRIES;
+        let longest = self.policy.downtime_max_ms.map(u64::from);
+        let too_long = longest.is_some_and(|ms| Duration::from_millis(ms) < POSTCOPY_PAUSE);
+        refused || too_long || self.policy.speed_max_mib_per_s.is_some()
+    }
+
     /// libvirt refused `action`: it has not happened. A migration that was not begun with post-copy cannot
     /// go over to it at its deadline: the guest is then switched over, for the deadline outranks the pause.
     pub fn refused(&mut self, action: Action, at: Timestamp) {
+        if action == Action::Suspend {
+            self.suspended = None;
+        }
         if self.acted == Some(action) {
             self.acted = None;
             self.retry_at = Some(at.after(RETRY));
@@ -118,12 +126,15 @@ impl Guard {
     /// What is due before memory flows, when nothing may be set: giving up at the deadline, for storage
     /// that is copied first may take as long as it likes.
     pub fn before_memory(&mut self, sample: &Sample) -> Option<Order> {
+        if self.suspended.is_some() {
+            return None;
+        }
         let deadline = self.policy.deadline.filter(|d| d.then == Then::Abort)?;
         let due = Duration::from_millis(sample.elapsed_ms) >= deadline.after;
         due.then(|| Order {
             target: Target {
-                speed_mib_per_s: None,
-                ..self.act(sample.at, Action::Abort, Cause::Deadline).target
+                action: self.once(sample.at, Action::Abort, Cause::Deadline),
+                ..Target::NONE
             },
             cause: Cause::Deadline,
             forbidden_pause: None,
@@ -133,105 +144,90 @@ impl Guard {
     /// Turns a decision into a target.
     pub fn pass(&mut self, sample: &Sample, decision: &Decision, bandwidth: &Bandwidth) -> Order {
         let begun = *self.begun.get_or_insert(sample.at);
-        self.follow_link(sample.at, bandwidth);
-        if let Some(order) = self.overrule(sample, begun) {
+        self.link.follow(sample.at, bandwidth);
+        self.synced.follow(sample);
+        let due = self.due(sample, begun);
+        let wanted = decision.action.filter(|&action| self.may(action));
+        let step = due.or(wanted.map(|action| (Step::Act(action), decision.cause)));
+        // A guest that stands waits for nothing but to be given up.
+        if let Some(cause) = self.suspended {
+            let mut order = force(cause);
+            if let Some((Step::Act(Action::Abort), cause)) = step {
+                order.target.action = self.once(sample.at, Action::Abort, cause);
+                order.cause = cause;
+            }
             return order;
         }
-        let action = decision.action.filter(|&action| self.may(action));
-        let mut order = match (action, decision.limit) {
-            (Some(action), _) => self.act(sample.at, action, decision.cause),
-            (None, Limit::Leave) => self.keep(decision.cause),
-            (None, Limit::Bytes(accept)) => self.limit(sample, accept, decision.cause, bandwidth),
-            (None, Limit::Millis(limit_ms)) => self.limit_ms(limit_ms, decision.cause),
+        let mut order = match step {
+            Some((Step::Switchover, cause)) => return force(cause),
+            Some((Step::Act(action), cause)) if !self.is_doubtful(action) => {
+                let mut order = self.keep(cause);
+                order.target.action = self.once(sample.at, action, cause);
+                order
+            }
+            Some((Step::Act(action), cause)) => {
+                let mut order = self.limit(sample, decision, bandwidth);
+                order.target.action = self.once(sample.at, action, cause);
+                order
+            }
+            None => self.limit(sample, decision, bandwidth),
         };
-        order.target.speed_mib_per_s = self.speed(decision.speed_mib_per_s);
+        if due.is_none() {
+            order.target.speed_mib_per_s = self.speed(decision.speed_mib_per_s);
+        }
         order
     }
 
-    /// Whether a law may take this step. An observer's takes none. A migration that somebody began without post-copy refuses it: what
-    /// the law accepts beside it counts then.
+    /// Whether a law may take this step. An observer's takes none.
     fn may(&self, action: Action) -> bool {
-        // A ceiling would not hold in post-copy, in which the guest runs, and under it nobody knows what the pause
-        // would be that post-copy is to spare.
-        let ceiling = self.policy.speed_max_mib_per_s.is_some();
-        let refused = self.refusals >= POSTCOPY_TRIES;
-        !self.policy.observes && !(action == Action::StartPostcopy && (refused || ceiling))
+        let ruled_out = action == Action::StartPostcopy && self.rules_out_postcopy();
+        !self.policy.observes && !ruled_out
     }
 
-    /// A limit in QEMU's own terms, which the policy's ceiling holds within itself.
-    fn limit_ms(&self, limit_ms: u32, cause: Cause) -> Order {
-        let ceiling_ms = self.policy.downtime_max_ms.unwrap_or(u32::MAX);
-        let mut order = self.keep(cause);
-        order.target.downtime_ms = Some(limit_ms.min(ceiling_ms).clamp(1, DOWNTIME_LIMIT_MAX_MS));
-        order
+    /// Whether it is likely to be refused again: what the law accepts beside it counts meanwhile.
+    fn is_doubtful(&self, action: Action) -> bool {
+        action == Action::StartPostcopy && self.refusals > 0
     }
 
     /// The user's orders and the deadline.
-    fn overrule(&mut self, sample: &Sample, begun: Timestamp) -> Option<Order> {
-        if self.acted == Some(Action::Suspend) {
-            return Some(force(Cause::Order));
-        }
+    fn due(&self, sample: &Sample, begun: Timestamp) -> Option<(Step, Cause)> {
         if self.policy.postcopy_after_first_round && sample.iteration >= 2 {
-            return Some(self.act(sample.at, Action::StartPostcopy, Cause::Order));
+            return Some((Step::Act(Action::StartPostcopy), Cause::Order));
         }
         if let Some(timeout) = self.policy.timeout
             && sample.at.since(timeout.from.unwrap_or(begun)) >= timeout.after
         {
-            return Some(self.act(sample.at, timeout.action, Cause::Order));
+            return Some((Step::Act(timeout.action), Cause::Order));
         }
         let deadline = self.policy.deadline?;
         if Duration::from_millis(sample.elapsed_ms) < deadline.after {
             return None;
         }
-        Some(match deadline.then {
+        let step = match deadline.then {
             // The first round has nothing to show for a pause: all of memory would be sent in it, and the
             // migration be over no sooner than if the guest ran on until the round has ended.
             Then::Switchover if sample.iteration < 2 => return None,
-            Then::Switchover => force(Cause::Deadline),
-            Then::Abort => self.act(sample.at, Action::Abort, Cause::Deadline),
-            Then::Postcopy => self.act(sample.at, Action::StartPostcopy, Cause::Deadline),
-        })
+            Then::Switchover => Step::Switchover,
+            Then::Abort => Step::Act(Action::Abort),
+            Then::Postcopy => Step::Act(Action::StartPostcopy),
+        };
+        Some((step, Cause::Deadline))
     }
 
-    /// Lets one action through, once.
-    fn act(&mut self, at: Timestamp, action: Action, cause: Cause) -> Order {
-        let mut order = self.keep(cause);
-        if self.acted.is_none() && self.retry_at.is_none_or(|retry| at >= retry) {
-            self.acted = Some(action);
-            order.target.action = Some(action);
+    /// Lets one action through, once; a guest that was suspended may be given up all the same.
+    fn once(&mut self, at: Timestamp, action: Action, cause: Cause) -> Option<Action> {
+        let free = match self.acted {
+            None => true,
+            Some(acted) => (acted, action) == (Action::Suspend, Action::Abort),
+        };
+        if !free || self.retry_at.is_some_and(|retry| at < retry) {
+            return None;
         }
-        order
-    }
-
-    fn limit(
-        &mut self,
-        sample: &Sample,
-        accept: u64,
-        cause: Cause,
-        bandwidth: &Bandwidth,
-    ) -> Order {
-        let told = self.policy.switchover_bytes_per_s;
-        let compared = told.unwrap_or_else(|| bandwidth.lowest_window());
-        // Nothing at all is the same at any bandwidth.
-        if compared == 0 && accept > 0 {
-            return self.keep(cause);
+        self.acted = Some(action);
+        if action == Action::Suspend {
+            self.suspended = Some(cause);
         }
-        let switchover = told.unwrap_or_else(|| self.switchover_bytes_per_s(bandwidth));
-        let ceiling = self.policy.downtime_max_ms.map_or(u64::MAX, |max_ms| {
-            bytes_in_ms(switchover, max_ms.saturating_sub(PAUSE_FIXED_MS).max(1))
-        });
-        let forbidden = cause.goes() && accept > ceiling;
-        if forbidden && told.is_none() && self.hidden_by_ceiling() {
-            self.link = Link::Lifted(sample.at);
-        }
-        let mut order = self.keep(if forbidden { Cause::Ceiling } else { cause });
-        order.target.downtime_ms = Some(ms_for(accept.min(ceiling), compared, forbidden));
-        if forbidden && !matches!(self.link, Link::Lifted(_)) {
-            order.forbidden_pause = Some(Duration::from_millis(
-                u64::from(ms_for(accept, switchover, false)) + u64::from(PAUSE_FIXED_MS),
-            ));
-        }
-        order
+        Some(action)
     }
 
     /// Nothing but the speed that is due.
@@ -251,9 +247,10 @@ impl Guard {
         let Some(ceiling) = self.policy.speed_max_mib_per_s else {
             return wanted_mib_per_s;
         };
-        Some(match self.link {
-            Link::Lifted(_) => SPEED_UNLIMITED_MIB_PER_S,
-            Link::Unseen | Link::Seen(_) => wanted_mib_per_s.unwrap_or(ceiling).min(ceiling),
+        Some(if self.link.is_lifted() {
+            SPEED_UNLIMITED_MIB_PER_S
+        } else {
+            wanted_mib_per_s.unwrap_or(ceiling).min(ceiling)
         })
     }
 
@@ -262,56 +259,6 @@ impl Guard {
             && !self.policy.speed_is_order
             && self.link == Link::Unseen
     }
-
-    /// Ends a lift when its time is over, with what it showed.
-    fn follow_link(&mut self, now: Timestamp, bandwidth: &Bandwidth) {
-        if let Link::Lifted(since) = self.link
-            && now.since(since) >= LIFT
-        {
-            self.link = Link::Seen(bandwidth.middle_window());
-        }
-    }
-
-    /// What the switchover will run at. A ceiling that hides the link counts as the link: the pause is
-    /// then shorter than reckoned, never longer.
-    fn switchover_bytes_per_s(&self, bandwidth: &Bandwidth) -> u64 {
-        match self.link {
-            Link::Seen(bytes_per_s) => bytes_per_s,
-            Link::Unseen | Link::Lifted(_) => bandwidth.lowest_window(),
-        }
-    }
-}
-
-/// Stops the guest at QEMU's next window, whatever is left.
-fn force(cause: Cause) -> Order {
-    let target = Target {
-        downtime_ms: Some(DOWNTIME_LIMIT_MAX_MS),
-        ..Target::NONE
-    };
-    Order {
-        target,
-        cause,
-        forbidden_pause: None,
-    }
-}
-
-/// The limit that just accepts `bytes`, or, rounded `down`, that accepts no byte more; within QEMU's own
-/// bounds.
-fn ms_for(bytes: u64, bytes_per_s: u64, down: bool) -> u32 {
-    let thousandfold = u128::from(bytes) * 1000;
-    let per_s = u128::from(bytes_per_s.max(1));
-    let ms = if down {
-        thousandfold / per_s
-    } else {
-        thousandfold.div_ceil(per_s)
-    };
-    u32::try_from(ms)
-        .unwrap_or(u32::MAX)
-        .clamp(1, DOWNTIME_LIMIT_MAX_MS)
-}
-
-fn bytes_in_ms(bytes_per_s: u64, ms: u32) -> u64 {
-    u64::try_from(u128::from(bytes_per_s) * u128::from(ms) / 1000).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

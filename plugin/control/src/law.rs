@@ -10,6 +10,7 @@ mod slowdown;
 mod stock;
 
 pub use adaptive::Adaptive;
+pub(crate) use postcopy::POSTCOPY_PAUSE;
 pub use slowdown::Slowdown;
 pub use stock::Stock;
 
@@ -31,6 +32,8 @@ pub struct View {
     pub phases: Option<Phases>,
     /// With a round: whether the guest was idle throughout, where that is known.
     pub idle_round: Option<bool>,
+    /// Whether going over to post-copy is out of the question: libvirt refused it, or the policy rules it out.
+    pub postcopy_ruled_out: bool,
 }
 
 /// When QEMU may stop the guest.

@@ -43,6 +43,8 @@ pub struct Phases {
     pub busy_span: Option<Duration>,
     /// How long the last idle spell was; none if none has ended.
     pub idle_span: Option<Duration>,
+    /// Whether that one was seen from begin to end.
+    pub idle_whole: bool,
     /// For how long it was busy in the present round.
     pub busy_in_round: Duration,
 }
@@ -70,6 +72,7 @@ pub struct Activity {
     spell: Option<Spell>,
     busy_span: Option<Duration>,
     idle_span: Option<Duration>,
+    idle_whole: bool,
     busy_in_round: Duration,
 }
 
@@ -107,6 +110,7 @@ impl Activity {
             age: now.at.since(spell.since),
             busy_span: self.busy_span,
             idle_span: self.idle_span,
+            idle_whole: self.idle_whole,
             busy_in_round: self.busy_in_round,
         })
     }
@@ -187,6 +191,7 @@ impl Activity {
         };
         if old.whole {
             *known = Some(span);
+            self.idle_whole |= old.idle;
         } else {
             // Of one whose begin was not seen, half has been seen in the median.
             known.get_or_insert(span.saturating_mul(2));

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::sample::Sample;
+use crate::time::Timestamp;
 
 /// The shortest span over which bytes are divided by time. QEMU's own window is 100 ms
 /// (`BUFFER_DELAY`, `migration/migration.c`) and jitters with sync stalls, zero-page scans and socket
@@ -33,15 +34,16 @@ pub struct Bandwidth {
     next: usize,
     from: Option<Sample>,
     last: Option<Sample>,
-    zero_pages: bool,
+    /// When zero pages were seen last, as long as QEMU's window may still be of them.
+    zero_pages: Option<Timestamp>,
 }
 
 impl Bandwidth {
     /// Takes one sample in.
     pub fn update(&mut self, sample: &Sample) {
         let last = self.last.replace(*sample);
-        self.zero_pages = last.is_some_and(|last| is_zero_pages(self.zero_pages, &last, sample));
-        if self.zero_pages {
+        self.zero_pages = last.and_then(|last| zero_pages(self.zero_pages, &last, sample));
+        if self.zero_pages.is_some() {
             self.from = Some(*sample);
             return;
         }
@@ -107,15 +109,21 @@ impl Bandwidth {
     }
 }
 
-/// Whether most of the memory done between two looks was zero pages: twice the bytes that were sent. While
-/// nothing is done, as in a sync, and until QEMU's window is another, what was the case `before` still is.
-fn is_zero_pages(before: bool, last: &Sample, now: &Sample) -> bool {
+/// When zero pages were seen last, if QEMU's window is of them: most of the memory done between two looks was,
+/// twice the bytes that were sent. While nothing is done, as in a sync, what was the case `before` still is; and
+/// then until the window is another, but for two windows at most, for a steady link measures the same again.
+fn zero_pages(before: Option<Timestamp>, last: &Sample, now: &Sample) -> Option<Timestamp> {
     let sent = now.processed_bytes.saturating_sub(last.processed_bytes);
     let done = last.remaining_bytes.saturating_sub(now.remaining_bytes);
     if now.iteration == 1 && (sent, done) != (0, 0) {
-        return done / 2 > sent;
+        return (done / 2 > sent).then_some(now.at);
     }
-    before && (last.iteration == 1 || now.window_bytes_per_s == last.window_bytes_per_s)
+    let seen = before?;
+    if last.iteration == 1 {
+        return Some(now.at);
+    }
+    let same = now.window_bytes_per_s == last.window_bytes_per_s;
+    (same && now.at.since(seen) < SPAN_MIN).then_some(seen)
 }
 
 /// `bytes` in `span` as bytes per second; zero for no span.
@@ -141,7 +149,6 @@ fn blend(old: u64, new: u64, span: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
 
     fn sample(at_ms: u64, processed_bytes: u64, window_bytes_per_s: u64) -> Sample {
         let at = Timestamp::from_nanos(at_ms * 1_000_000);
@@ -228,6 +235,33 @@ mod tests {
         }
         assert_eq!(bandwidth.smooth(), 100_000_000);
         assert_eq!(bandwidth.lowest_window(), 100_000_000);
+    }
+
+    /// A link that carries the same in each window, be it as little as zero pages, is seen all the same.
+    #[test]
+    fn two_windows_after_the_first_sync_zero_pages_are_over() {
+        let mut bandwidth = Bandwidth::default();
+        let look = |n: u64, iteration, sent: u64, left: u64| Sample {
+            iteration,
+            remaining_bytes: left,
+            ..sample(n * 100, sent, 10_000)
+        };
+        bandwidth.update(&Sample {
+            window_bytes_per_s: 100_000_000,
+            ..look(0, 1, 0, 900_000_000)
+        });
+        bandwidth.update(&look(1, 1, 1_000, 400_000_000));
+        bandwidth.update(&look(2, 2, 2_000, 500_000_000));
+        bandwidth.update(&look(3, 2, 3_000, 499_999_000));
+        assert_eq!(
+            bandwidth.lowest_window(),
+            100_000_000,
+            "the first window may be theirs"
+        );
+        bandwidth.update(&look(4, 2, 4_000, 499_998_000));
+        assert_eq!(bandwidth.lowest_window(), 10_000);
+        bandwidth.update(&look(6, 2, 6_000, 499_996_000));
+        assert_eq!(bandwidth.smooth(), 10_000);
     }
 
     #[test]

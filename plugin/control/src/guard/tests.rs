@@ -1,6 +1,9 @@
 use super::*;
-use crate::policy::{Deadline, Timeout};
+use crate::law::Limit;
 use crate::sample::JobState;
+
+mod stall;
+mod steps;
 
 const MIB: u64 = 1 << 20;
 
@@ -155,92 +158,6 @@ fn a_told_switchover_bandwidth_is_what_counts() {
     );
 }
 
-fn with_deadline(then: Then) -> Rig {
-    let after = Duration::from_secs(10);
-    let deadline = Some(Deadline { after, then });
-    Rig::new(Policy {
-        deadline,
-        downtime_max_ms: Some(100),
-        ..Policy::default()
-    })
-}
-
-#[test]
-fn the_deadline_outranks_the_longest_pause() {
-    let mut rig = with_deadline(Then::Switchover);
-    assert_ne!(rig.pass(9_999, MIB, MIB).cause, Cause::Deadline);
-    let order = rig.pass(10_000, MIB, MIB);
-    assert_eq!(order.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
-}
-
-#[test]
-fn the_deadlines_action_comes_once_and_again_only_if_refused() {
-    for (then, action) in [
-        (Then::Abort, Action::Abort),
-        (Then::Postcopy, Action::StartPostcopy),
-    ] {
-        let mut rig = with_deadline(then);
-        assert_eq!(rig.pass(10_000, MIB, MIB).target.action, Some(action));
-        assert_eq!(rig.pass(10_100, MIB, MIB).target.action, None);
-        rig.guard
-            .refused(action, Timestamp::from_nanos(10_100_000_000));
-        assert_eq!(
-            rig.pass(10_200, MIB, MIB).target.action,
-            None,
-            "not at once"
-        );
-        assert_eq!(rig.pass(11_100, MIB, MIB).target.action, Some(action));
-    }
-}
-
-#[test]
-fn a_timeout_counts_from_the_command_or_from_the_first_memory() {
-    let after = Duration::from_secs(3);
-    let timeout = |from| {
-        Some(Timeout {
-            after,
-            from,
-            action: Action::Suspend,
-        })
-    };
-    let mut late = Rig::new(Policy {
-        timeout: timeout(None),
-        ..Policy::default()
-    });
-    assert_eq!(late.pass(5_000, MIB, MIB).target.action, None);
-    assert_eq!(
-        late.pass(8_000, MIB, MIB).target.action,
-        Some(Action::Suspend)
-    );
-    let from = Some(Timestamp::from_nanos(0));
-    let mut early = Rig::new(Policy {
-        timeout: timeout(from),
-        ..Policy::default()
-    });
-    assert_eq!(
-        early.pass(5_000, MIB, MIB).target.action,
-        Some(Action::Suspend)
-    );
-    assert_eq!(
-        early.pass(5_100, MIB, MIB).target.downtime_ms,
-        Some(DOWNTIME_LIMIT_MAX_MS),
-        "a guest that stands waits for nothing"
-    );
-}
-
-#[test]
-fn postcopy_after_precopy_goes_at_the_first_sync() {
-    let policy = Policy {
-        postcopy_after_first_round: true,
-        ..Policy::default()
-    };
-    let order = Rig::new(policy).pass(0, MIB, MIB);
-    assert_eq!(
-        (order.target.action, order.cause),
-        (Some(Action::StartPostcopy), Cause::Order)
-    );
-}
-
 #[test]
 fn a_law_that_leaves_things_alone_is_left_alone() {
     let mut rig = Rig::new(Policy::default());
@@ -251,27 +168,6 @@ fn a_law_that_leaves_things_alone_is_left_alone() {
             .target,
         Target::NONE
     );
-}
-
-#[test]
-fn a_migration_that_cannot_go_over_to_post_copy_is_switched_over_at_its_deadline() {
-    let mut rig = Rig::new(Policy {
-        deadline: Some(Deadline {
-            after: Duration::from_secs(10),
-            then: Then::Postcopy,
-        }),
-        ..Policy::default()
-    });
-    for try_ in 0..3 {
-        let at_ms = 10_000 + 1_000 * try_;
-        let order = rig.pass(at_ms, 100 * MIB, MIB);
-        assert_eq!(order.target.action, Some(Action::StartPostcopy));
-        let at = Timestamp::from_nanos(at_ms * 1_000_000);
-        rig.guard.refused(Action::StartPostcopy, at);
-    }
-    let order = rig.pass(13_000, 100 * MIB, MIB);
-    assert_eq!(order.target.action, None);
-    assert_eq!(order.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
 }
 
 impl Rig {
@@ -304,9 +200,61 @@ fn a_limit_in_milliseconds_is_meant_as_it_is_said_within_qemus_bounds_and_the_po
     assert_eq!(limit(policy, 400), target(400));
     assert_eq!(
         limit(policy, 2_000_000),
-        target(500),
-        "a forced stop, too, is the law's wish"
+        target(470),
+        "a forced stop, too, is the law's wish; 30 ms are device state"
     );
+}
+
+/// What the last sync found takes 2 s at 20 MiB/s.
+#[test]
+fn a_pause_that_a_law_of_milliseconds_accepts_and_the_policy_does_not_is_told() {
+    let order = |iteration, remaining_bytes, limit_ms, downtime_max_ms| {
+        let mut rig = Rig::new(Policy {
+            downtime_max_ms,
+            ..Policy::default()
+        });
+        let sample = Sample {
+            iteration,
+            remaining_bytes,
+            ..sample(0, 20 * MIB)
+        };
+        rig.bandwidth.update(&sample);
+        let order = rig.guard.pass(&sample, &millis(limit_ms), &rig.bandwidth);
+        (
+            order.forbidden_pause.map(|pause| pause.as_millis()),
+            order.cause,
+        )
+    };
+    let allowed = (None, Cause::Schedule);
+    let forbidden = |pause_ms| (Some(pause_ms), Cause::Ceiling);
+    assert_eq!(order(2, 40 * MIB, 9_000, Some(500)), forbidden(2030));
+    assert_eq!(order(2, 40 * MIB, 700, Some(500)), forbidden(730));
+    assert_eq!(order(2, 40 * MIB, 400, Some(500)), allowed);
+    assert_eq!(order(2, 9 * MIB, 9_000, Some(500)), allowed, "450 ms");
+    assert_eq!(order(1, 40 * MIB, 9_000, Some(500)), allowed, "no sync yet");
+    assert_eq!(order(2, 40 * MIB, 9_000, None), allowed);
+}
+
+/// Between two syncs what is left counts down, and tells nothing.
+#[test]
+fn it_is_told_of_what_a_sync_found() {
+    let mut rig = Rig::new(Policy {
+        downtime_max_ms: Some(500),
+        ..Policy::default()
+    });
+    let mut forbidden = |at_ms, iteration, remaining_bytes| {
+        let sample = Sample {
+            iteration,
+            remaining_bytes,
+            ..sample(at_ms, 20 * MIB)
+        };
+        rig.bandwidth.update(&sample);
+        let order = rig.guard.pass(&sample, &millis(9_000), &rig.bandwidth);
+        order.forbidden_pause.is_some()
+    };
+    assert!(forbidden(0, 2, 40 * MIB));
+    assert!(forbidden(1_900, 2, 2 * MIB));
+    assert!(!forbidden(2_000, 3, 9 * MIB));
 }
 
 #[test]
@@ -328,71 +276,4 @@ fn a_laws_speed_stays_within_the_policys_ceiling() {
     assert_eq!(speed(Some(20), &fast(32)), Some(20));
     assert_eq!(speed(Some(20), &millis(300)), Some(20));
     assert_eq!(speed(None, &millis(300)), None);
-}
-
-#[test]
-fn a_laws_action_comes_once_and_a_suspended_guest_is_waited_for_no_longer() {
-    let wants = |action| Decision {
-        action: Some(action),
-        ..millis(300)
-    };
-    let mut rig = Rig::new(Policy::default());
-    let order = rig.decided(0, &wants(Action::Suspend));
-    assert_eq!(
-        (order.target.action, order.cause),
-        (Some(Action::Suspend), Cause::Schedule)
-    );
-    let after = rig.decided(100, &wants(Action::Suspend));
-    assert_eq!(after.target.action, None);
-    assert_eq!(after.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
-
-    let mut rig = Rig::new(Policy::default());
-    for (at_ms, expected) in [(0, Some(Action::Abort)), (100, None)] {
-        let order = rig.decided(at_ms, &wants(Action::Abort));
-        assert_eq!(order.target.action, expected);
-    }
-}
-
-#[test]
-fn where_post_copy_is_refused_the_laws_limit_counts() {
-    let decision = Decision {
-        action: Some(Action::StartPostcopy),
-        ..millis(700)
-    };
-    let mut rig = Rig::new(Policy::default());
-    for try_ in 0..3 {
-        let at_ms = 1_000 * try_;
-        let order = rig.decided(at_ms, &decision);
-        assert_eq!(order.target.action, Some(Action::StartPostcopy), "{try_}");
-        let at = Timestamp::from_nanos(at_ms * 1_000_000);
-        rig.guard.refused(Action::StartPostcopy, at);
-    }
-    let order = rig.decided(3_000, &decision);
-    assert_eq!(
-        (order.target.action, order.target.downtime_ms),
-        (None, Some(700))
-    );
-}
-
-/// The user's own timer acts all the same.
-#[test]
-fn an_observers_law_takes_no_step() {
-    let step = |observes, speed_max_mib_per_s| {
-        let mut rig = Rig::new(Policy {
-            observes,
-            speed_max_mib_per_s,
-            ..Policy::default()
-        });
-        let decision = Decision {
-            action: Some(Action::StartPostcopy),
-            ..Decision::accept(MIB, Cause::Reservation)
-        };
-        rig.guard
-            .pass(&sample(0, MIB), &decision, &rig.bandwidth)
-            .target
-            .action
-    };
-    assert_eq!(step(false, None), Some(Action::StartPostcopy));
-    assert_eq!(step(true, None), None);
-    assert_eq!(step(false, Some(20)), None, "a ceiling hides the link");
 }

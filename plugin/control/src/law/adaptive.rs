@@ -21,8 +21,9 @@
 //!
 //! Rationale, with what was tried: `docs/control-law.md`.
 
-use super::foresight::{Best, Left, Outlook};
-use super::look::{Look, in_span, scale, with_margin};
+mod foreseen;
+
+use super::look::{Look, scale, with_margin};
 use super::reservation::{HOPE, ROUND, Seen};
 use super::slowdown::Slowdown;
 use super::{Decision, Law, View, postcopy};
@@ -44,7 +45,9 @@ const PROBE_PERCENT: u64 = 20;
 /// The law's memory of one migration.
 #[derive(Clone, Copy, Debug)]
 pub struct Adaptive {
+    /// What a round costs: the policy's delta, and more as long as post-copy may spare what is left.
     slowdown: Slowdown,
+    delta: Slowdown,
     before: Option<Round>,
     plateau: Seen,
     /// A round in which the guest idled left as much as any: idling says nothing of this guest's memory.
@@ -56,6 +59,8 @@ pub struct Adaptive {
     broke: u64,
     /// For how long the guest has been quieter than the plateau, as bytes the link could send.
     quiet_for: u64,
+    /// How long the last quiet was that broke before all was sent.
+    lull: Option<u64>,
     decision: Decision,
     margin_percent: u64,
     postcopy: bool,
@@ -67,6 +72,7 @@ impl Adaptive {
     pub fn new(slowdown: Slowdown) -> Self {
         Self {
             slowdown,
+            delta: slowdown,
             before: None,
             plateau: Seen::new(),
             refuted: false,
@@ -74,6 +80,7 @@ impl Adaptive {
             held: 0,
             broke: 0,
             quiet_for: 0,
+            lull: None,
             // In milliseconds, for the bandwidth is not known: at the end of its first window, QEMU's default of
             // 300 ms lets a small guest go in the midst of its first round.
             decision: Decision::limit(slowdown.floor_limit(), Cause::FirstRound),
@@ -86,7 +93,7 @@ impl Adaptive {
     #[must_use]
     pub fn or_postcopy(self) -> Self {
         Self {
-            slowdown: postcopy::price(self.slowdown),
+            slowdown: postcopy::price(self.delta),
             postcopy: true,
             ..self
         }
@@ -103,8 +110,8 @@ impl Adaptive {
             Cause::Waiting if self.outlook(view).is_none() => self.probe_bytes(),
             _ => floor,
         };
-        let pays =
-            self.postcopy && cause.goes() && postcopy::pays(look.remaining, view.bytes_per_s);
+        let may = self.postcopy && !view.postcopy_ruled_out;
+        let pays = may && cause.goes() && postcopy::pays(look.remaining, view.bytes_per_s);
         Decision {
             action: pays.then_some(Action::StartPostcopy),
             ..Decision::accept(accept.max(floor), cause)
@@ -142,32 +149,6 @@ impl Adaptive {
         }
     }
 
-    /// What the guest's processors tell of the time to come, if they are to be believed.
-    fn outlook(&self, view: &View) -> Option<Outlook> {
-        let phases = view.phases.filter(|_| !self.refuted)?;
-        Some(Outlook::new(&phases, view.bytes_per_s))
-    }
-
-    fn with_foresight(&self, outlook: &Outlook, look: &Look, view: &View) -> Cause {
-        let idled = view.idle_round == Some(true);
-        let left = Left {
-            remaining: look.remaining,
-            busy: self.plateau.highest(),
-            // Between the least that a shorter round leaves, and all that this one dirtied.
-            dirtied: if idled {
-                look.next.midpoint(look.fresh)
-            } else {
-                0
-            },
-            shortest: look.shortest,
-        };
-        match outlook.best(&left, |bytes| self.slowdown.of(bytes)) {
-            Best::Go => Cause::Reservation,
-            Best::Wait => Cause::Waiting,
-            Best::Run => Cause::Quiet,
-        }
-    }
-
     fn blindly(&self, look: &Look, quiet: bool) -> Cause {
         if quiet && self.quiet_pays(look) {
             Cause::Quiet
@@ -185,36 +166,6 @@ impl Adaptive {
             .unwrap_or(0)
     }
 
-    /// The guest has turned idle in the midst of a round: what it dirtied before must be found, for there is
-    /// quiet to send it in. A limit of what is left makes QEMU sync when it has sent a little more, and it goes
-    /// on if the sync finds more; which is sure if what was dirtied since the last sync is more.
-    fn turned_idle(&self, view: &View) -> Option<Decision> {
-        let phases = view.phases.filter(|phases| phases.idle)?;
-        let outlook = self.outlook(view)?;
-        let dirtied = in_span(view.bytes_per_s, phases.busy_in_round).min(self.plateau.highest());
-        let accept = view.sample.remaining_bytes;
-        let sure = dirtied > with_margin(accept, MARGIN_PERCENT);
-        (sure && outlook.now() >= accept).then_some(Decision::accept(accept, Cause::Quiet))
-    }
-
-    /// The quiet is about to end with something left: that is as good as it gets. Whoever turns busy in that
-    /// moment is refused.
-    fn quiet_ends(&self, view: &View) -> Option<Decision> {
-        let left = Left {
-            remaining: view.sample.remaining_bytes,
-            busy: self.plateau.highest(),
-            dirtied: 0,
-            shortest: 0,
-        };
-        let ends = self
-            .outlook(view)?
-            .ends_with(&left, |bytes| self.slowdown.of(bytes));
-        ends.then_some(Decision::accept(
-            with_margin(left.remaining, MARGIN_PERCENT),
-            Cause::Reservation,
-        ))
-    }
-
     /// Takes a round of the plateau in; says whether the guest has turned quieter than the plateau is.
     ///
     /// On a plateau a guest dirties as much as the link sends, in any shorter time at least in proportion
@@ -225,6 +176,9 @@ impl Adaptive {
         let quiet = look.fresh < busy - self.slowdown.of(busy);
         // A round that dirtied a part of what the plateau does was busy for that part of its time.
         let calm = look.span - scale(look.span, look.fresh.min(busy), busy.max(1));
+        if !quiet && self.quiet_for > 0 {
+            self.lull = Some(self.quiet_for);
+        }
         self.quiet_for = if quiet {
             self.quiet_for.saturating_add(calm)
         } else {
@@ -262,11 +216,12 @@ impl Adaptive {
         let (high, remaining) = (self.plateau.highest(), look.remaining);
         // Between the least that a shorter round leaves, and all that this one dirtied: W(x) is concave.
         let next = look.next.midpoint(look.fresh).min(remaining);
-        let lindy = scale(
-            ROUND,
-            self.quiet_for,
-            self.quiet_for.saturating_add(remaining),
-        );
+        let both = self.quiet_for.saturating_add(remaining);
+        // One that broke tells how long they are.
+        if self.lull.is_some_and(|lull| both > lull) {
+            return false;
+        }
+        let lindy = scale(ROUND, self.quiet_for, both);
         let of = (1 + self.held + self.broke) * ROUND;
         let holds = lindy + self.held * ROUND;
         let kept = scale(next, holds, of);
@@ -299,13 +254,19 @@ impl Law for Adaptive {
     }
 
     fn decide(&mut self, view: &View) -> Decision {
+        if view.postcopy_ruled_out {
+            self.slowdown = self.delta;
+        }
         if let Some(round) = &view.round {
             self.decision = self.at_sync(round, view);
-        } else if self.decision.cause == Cause::Waiting {
-            self.decision = self.turned_idle(view).unwrap_or(self.decision);
-        } else if self.decision.cause == Cause::Quiet {
-            self.decision = self.quiet_ends(view).unwrap_or(self.decision);
+            return self.decision;
         }
+        let turned = match self.decision.cause {
+            Cause::Waiting => self.turned_idle(view).or_else(|| self.spell_ends(view)),
+            Cause::Quiet | Cause::Falling => self.spell_ends(view),
+            _ => None,
+        };
+        self.decision = turned.unwrap_or(self.decision);
         self.decision
     }
 }

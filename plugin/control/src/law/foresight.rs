@@ -6,7 +6,7 @@
 //! ```text
 //!   go now        R
 //!   run           delta S + (R - S) + what is dirtied meanwhile       S = the rest of this idle spell
-//!   wait          delta (w + H)                                       w = until an idle spell that H fits in
+//!   wait          delta (w + S) + (H - S)                             w = until the next idle spell, S in that
 //! ```
 //! H is what the busy guest leaves. The cheapest is taken, and judged anew at the next sync.
 
@@ -20,8 +20,10 @@ use crate::estimate::Phases;
 const COUNTED_PERCENT: u64 = 80;
 
 /// How long before the end of an idle spell the guest is stopped with what is left: two looks, and one of QEMU's
-/// windows until the limit acts.
+/// windows until the limit acts; and a part of the spell, per cent, for none is just as long as the last, and the
+/// sync of a large guest takes time too. Late, the whole spell is lost; early, so much of what it could send.
 const LAST_MOMENT: Duration = Duration::from_millis(300);
+const LAST_MOMENT_PERCENT: u32 = 5;
 
 /// What to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +70,12 @@ impl Outlook {
         let next = counted(whole(phases.idle_span));
         if phases.idle {
             let until = rest.saturating_add(whole(phases.busy_span));
-            let last_moment = rest_of_spell(phases) < LAST_MOMENT && phases.idle_span.is_some();
+            // A guess is no end to stop a guest at.
+            let whole = phases.idle_span.filter(|_| phases.idle_whole);
+            let last_moment = whole.is_some_and(|span| {
+                let part = span.saturating_mul(LAST_MOMENT_PERCENT) / 100;
+                rest_of_spell(phases) < LAST_MOMENT.saturating_add(part)
+            });
             return Self {
                 now: rest,
                 until,
@@ -94,14 +101,11 @@ impl Outlook {
         self.last_moment && left.remaining <= self.wait(left, of)
     }
 
-    /// What it costs to wait for the next idle spell, and to send all in it; it has no end where not all can be
-    /// sent, for such a spell is over before a sync has shown what it was good for.
+    /// What it costs to wait for the next idle spell, to send in it what it is good for, and to stop with the rest
+    /// at its end.
     fn wait(&self, left: &Left, of: impl Fn(u64) -> u64) -> u64 {
-        if self.next >= left.busy {
-            of(self.until.saturating_add(left.busy))
-        } else {
-            u64::MAX
-        }
+        let sent = self.next.min(left.busy);
+        of(self.until.saturating_add(sent)).saturating_add(left.busy - sent)
     }
 
     /// The cheapest thing to do, where a share `of` of bytes is lost.
@@ -145,6 +149,7 @@ mod tests {
             age: Duration::from_secs(age_s),
             busy_span: Some(Duration::from_secs(10)),
             idle_span: Some(Duration::from_secs(20)),
+            idle_whole: true,
             busy_in_round: Duration::ZERO,
         }
     }
@@ -183,7 +188,8 @@ mod tests {
             Outlook::new(&phases, RATE).ends_with(&left, |bytes| bytes / 10)
         };
         assert!(ends(19_800, 150) && ends(20_100, 150));
-        assert!(!ends(19_000, 150), "there is time");
+        assert!(ends(18_800, 150), "a twentieth of 20 s, and 300 ms");
+        assert!(!ends(18_600, 150), "there is time");
         assert!(!ends(19_800, 300), "the next costs 200");
     }
 
@@ -200,12 +206,16 @@ mod tests {
     }
 
     #[test]
-    fn a_quiet_too_short_to_send_all_is_not_waited_for() {
-        let short = Phases {
-            idle_span: Some(Duration::from_secs(12)),
+    fn a_quiet_too_short_to_send_all_is_worth_what_it_sends() {
+        // 160 of 1000 can be sent in it: 840 are left, and the wait costs a tenth of 260, or of 3160.
+        let short = |busy_s| Phases {
+            busy_span: Some(Duration::from_secs(busy_s)),
+            idle_span: Some(Duration::from_secs(2)),
             ..phases(false, 9)
         };
-        assert_eq!(best(&short, 1000), Best::Go);
+        assert_eq!(best(&short(10), 1000), Best::Wait);
+        assert_eq!(best(&short(10), 850), Best::Go);
+        assert_eq!(best(&short(39), 1000), Best::Go);
     }
 
     #[test]

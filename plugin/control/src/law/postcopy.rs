@@ -20,9 +20,12 @@ use super::slowdown::Slowdown;
 /// measured: what is rewritten all the time is missing nearly all the time.
 const FETCH_PPM: u64 = 800_000;
 
-/// c1 - c0: how much longer the pause of going over is than one that sends nothing. Measured: 280 ms
-/// against 25 ms (a QEMU of 10.0 under emulation; device state and the bitmap go in one package).
-const PAUSE_MORE: Duration = Duration::from_millis(255);
+/// c1: the pause of going over, whatever is left. Measured: 280 ms (a QEMU of 10.0 under emulation; device state
+/// and the bitmap go in one package).
+pub(crate) const POSTCOPY_PAUSE: Duration = Duration::from_millis(280);
+
+/// c1 - c0: how much longer that is than a pause that sends nothing, which was 25 ms there.
+const PAUSE_MORE: Duration = POSTCOPY_PAUSE.saturating_sub(Duration::from_millis(25));
 
 /// The price of a round, if what it saves is fetched later, not waited for.
 pub(super) fn price(slowdown: Slowdown) -> Slowdown {

@@ -62,6 +62,19 @@ fn the_first_spell_counts_twice_as_long_as_it_was_seen() {
     assert!(near(Some(phases.age), 2000), "{phases:?}");
 }
 
+/// A guest that idles from the first look: that spell was longer than it was seen, by nobody knows how much.
+#[test]
+fn an_idle_spell_is_whole_if_its_begin_was_seen() {
+    let whole = |looks| {
+        let phases = seen((0..looks).map(|n| if n % 30 < 20 { 0 } else { 100 })).phases();
+        let phases = phases.expect("phases");
+        (phases.idle, phases.idle_span.is_some(), phases.idle_whole)
+    };
+    assert_eq!(whole(28), (false, true, false));
+    assert_eq!(whole(40), (true, true, false));
+    assert_eq!(whole(58), (false, true, true));
+}
+
 #[test]
 fn one_odd_look_does_not_end_a_spell() {
     let phases = seen((0..80).map(|n| {

@@ -6,6 +6,10 @@ use crate::law::Limit;
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
+mod phases;
+mod postcopies;
+mod quiets;
+
 const MB: u64 = 1_000_000;
 const LINK: u64 = 117 * MB;
 
@@ -143,95 +147,6 @@ fn a_margin_that_was_too_small_grows_to_its_bound() {
     assert_eq!(accepted[1..], [154, 174, 214, 214, 214]);
 }
 
-/// QEMU finds far more than the little that was accepted at the end of a quiet: that is no margin too small.
-#[test]
-fn a_guest_that_turned_busy_in_the_last_moment_is_no_refusal() {
-    let mut run = Run::new(400 * MB);
-    run.view.phases = phases(false, Duration::from_secs(2));
-    run.causes(&[134; 2]);
-    run.view.phases = phases(true, Duration::from_millis(2000));
-    assert_eq!(run.sync_after(64 * MB, 134 * MB).cause, Cause::Quiet);
-    let last_moment = View {
-        bytes_per_s: LINK,
-        sample: left(10 * MB),
-        phases: phases(true, Duration::from_millis(2800)),
-        ..View::default()
-    };
-    assert_eq!(run.law.decide(&last_moment).cause, Cause::Reservation);
-    run.view.phases = None;
-    let busy = run.sync_after(124 * MB, 134 * MB);
-    assert_eq!(busy.cause, Cause::Reservation);
-    assert_eq!(busy.accept_bytes(), Some(134 * MB * 115 / 100));
-}
-
-/// A guest of 134 MB that is busy for 3 s and idle for 3 s, seen `age` after it turned.
-fn phases(idle: bool, age: Duration) -> Option<Phases> {
-    Some(Phases {
-        idle,
-        age,
-        busy_span: Some(Duration::from_secs(3)),
-        idle_span: Some(Duration::from_secs(3)),
-        busy_in_round: Duration::from_secs(1),
-    })
-}
-
-#[test]
-fn a_known_quiet_phase_is_waited_for_until_idling_is_seen_to_mean_nothing() {
-    let mut run = Run::new(400 * MB);
-    run.view.phases = phases(false, Duration::from_secs(2));
-    assert!(!run.causes(&[134; 6]).contains(&Cause::Reservation));
-    run.view.idle_round = Some(true);
-    assert_eq!(run.sync(134 * MB).cause, Cause::Reservation);
-}
-
-#[test]
-fn one_that_is_too_far_off_is_not() {
-    let mut run = Run::new(400 * MB);
-    run.view.phases = phases(false, Duration::ZERO);
-    if let Some(phases) = &mut run.view.phases {
-        phases.busy_span = Some(Duration::from_secs(30));
-    }
-    assert_eq!(run.causes(&[134; 2]), [Cause::Falling, Cause::Reservation]);
-}
-
-#[test]
-fn a_guest_that_turns_idle_is_looked_at_at_once() {
-    let mut run = Run::new(400 * MB);
-    run.view.phases = phases(false, Duration::from_secs(2));
-    run.causes(&[134; 2]);
-    let half_sent = View {
-        bytes_per_s: LINK,
-        sample: left(70 * MB),
-        phases: phases(true, Duration::from_millis(200)),
-        ..View::default()
-    };
-    let decision = run.law.decide(&half_sent);
-    assert_eq!(decision.cause, Cause::Quiet);
-    assert_eq!(decision.accept_bytes(), Some(70 * MB));
-    run.view.phases = half_sent.phases;
-    let sync = run.sync_after(64 * MB, 134 * MB);
-    assert_eq!(
-        (sync.cause, sync.accept_bytes()),
-        (Cause::Quiet, Some(LINK / 100))
-    );
-}
-
-/// What the busy guest dirtied since the sync may all be among what is not sent yet: a sync would find no more
-/// than that, and stop the guest with it.
-#[test]
-fn one_that_was_hardly_busy_since_the_sync_is_not() {
-    let mut run = Run::new(400 * MB);
-    run.view.phases = phases(false, Duration::from_secs(2));
-    run.causes(&[134; 2]);
-    let early = View {
-        bytes_per_s: LINK,
-        sample: left(110 * MB),
-        phases: phases(true, Duration::from_millis(200)),
-        ..View::default()
-    };
-    assert_eq!(run.law.decide(&early).cause, Cause::Waiting);
-}
-
 /// Looks that come slower than rounds must not make a flat guest seem to fall.
 #[test]
 fn missed_syncs_are_no_fall() {
@@ -257,55 +172,6 @@ fn missed_syncs_are_no_fall() {
             .goes()
     });
     assert!(went.is_some_and(|n| n < 3), "{went:?}");
-}
-
-#[test]
-fn what_was_not_sent_is_no_news() {
-    // Half of 200 was sent, and 100 + 16 are left: the guest dirtied 16 while 100 were sent.
-    let mut run = Run::patient(400 * MB);
-    run.sync(200 * MB);
-    run.sync(200 * MB);
-    assert_eq!(run.sync_after(100 * MB, 116 * MB).cause, Cause::Quiet);
-}
-
-/// The trial of a real FT code on 200 Mbit/s: 768 MiB, rounds of 10 s. The 128 is a gift.
-#[test]
-fn a_deep_drop_below_a_long_plateau_is_taken() {
-    let mut run = Run::new(768 * MB);
-    let mut going = std::vec::Vec::new();
-    for r in [315, 255, 256, 256, 128] {
-        going.push(run.sync(r * MB).cause);
-    }
-    assert_eq!(going[4], Cause::Reservation);
-}
-
-/// Phases longer than two rounds: the first quiet round is followed to the end.
-#[test]
-fn a_quiet_that_came_soon_is_followed() {
-    let mut run = Run::patient(400 * MB);
-    run.sync(216 * MB);
-    run.sync(216 * MB);
-    assert_eq!(run.causes(&[60, 16, 1]), [Cause::Quiet; 3]);
-}
-
-/// Whatever is left, however it comes: the wait costs no more than the pause.
-#[test]
-fn a_guest_that_promises_for_ever_is_not_waited_for_for_ever() {
-    let mut run = Run::new(400 * MB);
-    let went = (0..100).position(|n| {
-        let remaining = if n % 4 == 3 { 30 } else { 200 };
-        run.sync(remaining * MB).cause.goes()
-    });
-    assert!(went.is_some_and(|n| n <= 16), "{went:?}");
-}
-
-#[test]
-fn a_quiet_that_breaks_is_waited_for_again() {
-    let mut run = Run::new(400 * MB);
-    run.sync(216 * MB);
-    run.sync(216 * MB);
-    run.sync(20 * MB);
-    assert_eq!(run.sync(216 * MB).cause, Cause::Waiting);
 }
 
 #[test]
@@ -348,38 +214,4 @@ fn who_was_refused_for_no_more_than_was_accepted_still_goes() {
     let accepted = went.accept_bytes().expect("a limit");
     assert_eq!(run.sync(accepted).cause, Cause::Reservation);
     assert_eq!(waited().sync(accepted).cause, Cause::Waiting);
-}
-
-/// The guest has shown that its quiet ends within a round: the next one is taken.
-#[test]
-fn a_quiet_that_broke_is_not_followed_again() {
-    let causes = |broken: bool| {
-        let mut run = Run::new(400 * MB);
-        run.causes(&[134; 2]);
-        for _ in 0..3 {
-            run.sync_after(134 * MB, 30 * MB);
-            if broken {
-                run.sync_after(30 * MB, 134 * MB);
-            }
-        }
-        run.sync_after(134 * MB, 30 * MB).cause
-    };
-    assert_eq!(causes(true), Cause::Reservation);
-}
-
-/// Who may go over does, where what is left is worth it, and says what to accept where that is refused.
-#[test]
-fn a_guest_that_may_goes_over_to_postcopy_where_much_is_left() {
-    let ended = |left: u64| {
-        let mut run = Run::new(40 * left);
-        run.law = Adaptive::new(Slowdown::DEFAULT).or_postcopy();
-        (0..9)
-            .map(|_| run.sync(left))
-            .find(|decision| decision.cause.goes())
-            .expect("an end")
-    };
-    let much = ended(1000 * MB);
-    assert_eq!(much.action, Some(Action::StartPostcopy));
-    assert_eq!(much.accept_bytes(), Some(1150 * MB));
-    assert_eq!(ended(60 * MB).action, None);
 }

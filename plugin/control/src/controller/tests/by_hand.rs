@@ -1,0 +1,139 @@
+//! Limits that somebody else changes.
+
+use super::*;
+
+fn settings(downtime_ms: u64) -> Option<Settings> {
+    Some(Settings {
+        downtime_ms,
+        speed_mib_per_s: 7,
+    })
+}
+
+#[test]
+fn a_change_by_hand_ends_control_for_ever() {
+    let mut events = Events::default();
+    let mut control = controller();
+    let target = control.look(
+        &Sample {
+            settings: settings(300),
+            ..precopy(0, 1)
+        },
+        &mut events,
+    );
+    control.outcome(Timestamp::default(), &target, true, &mut events);
+    let ours = Sample {
+        settings: settings(10),
+        ..precopy(100, 1)
+    };
+    assert_eq!(control.look(&ours, &mut events), Target::NONE);
+    let theirs = Sample {
+        settings: settings(777),
+        ..precopy(200, 2)
+    };
+    assert_eq!(control.look(&theirs, &mut events), Target::NONE);
+    let why = Release::ByHand {
+        downtime_ms: 777,
+        speed_mib_per_s: 7,
+    };
+    assert_eq!(events.0.last(), Some(&Event::Released(why)));
+    assert_eq!(control.look(&precopy(300, 3), &mut events), Target::NONE);
+    assert!(!control.wants_settings());
+}
+
+#[test]
+fn what_is_put_back_is_what_was_before_the_predecessor_and_until_libvirt_takes_it() {
+    let mut events = Events::default();
+    let before = Settings {
+        downtime_ms: 300,
+        speed_mib_per_s: 7,
+    };
+    let mut control = controller().after(before);
+    // A predecessor left 12 ms.
+    let first = control.look(
+        &Sample {
+            settings: settings(12),
+            ..precopy(0, 1)
+        },
+        &mut events,
+    );
+    control.outcome(Timestamp::default(), &first, true, &mut events);
+    let theirs = Some(Settings {
+        downtime_ms: first.downtime_ms.map_or(0, u64::from),
+        speed_mib_per_s: 99,
+    });
+    let look = Sample {
+        settings: theirs,
+        ..precopy(200, 2)
+    };
+    let back = Target {
+        downtime_ms: Some(300),
+        ..Target::NONE
+    };
+    assert_eq!(control.look(&look, &mut events), back);
+    control.outcome(Timestamp::default(), &back, false, &mut events);
+    assert_eq!(control.look(&precopy(700, 2), &mut events), back, "again");
+    control.outcome(Timestamp::default(), &back, true, &mut events);
+    assert_eq!(control.look(&precopy(900, 2), &mut events), Target::NONE);
+}
+
+#[test]
+fn a_site_may_insist_on_its_limits() {
+    let mut events = Events::default();
+    let policy = Policy {
+        insists: true,
+        ..Policy::default()
+    };
+    let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
+    let first = control.look(
+        &Sample {
+            settings: settings(300),
+            ..precopy(0, 1)
+        },
+        &mut events,
+    );
+    control.outcome(Timestamp::default(), &first, true, &mut events);
+    let theirs = Sample {
+        settings: settings(50),
+        ..precopy(200, 1)
+    };
+    let again = control.look(&theirs, &mut events);
+    assert_eq!(again.downtime_ms, first.downtime_ms);
+    let insisted = Event::Insisted {
+        downtime_ms: 50,
+        speed_mib_per_s: 7,
+    };
+    assert!(events.0.contains(&insisted));
+}
+
+#[test]
+fn what_was_not_changed_by_hand_is_put_back() {
+    let mut events = Events::default();
+    let mut control = controller();
+    let target = control.look(
+        &Sample {
+            settings: settings(300),
+            ..precopy(0, 1)
+        },
+        &mut events,
+    );
+    control.outcome(Timestamp::default(), &target, true, &mut events);
+    let speed_mib_per_s = 99;
+    let theirs = Some(Settings {
+        downtime_ms: 10,
+        speed_mib_per_s,
+    });
+    let last = control.look(
+        &Sample {
+            settings: theirs,
+            ..precopy(200, 2)
+        },
+        &mut events,
+    );
+    assert_eq!(
+        last,
+        Target {
+            downtime_ms: Some(300),
+            ..Target::NONE
+        }
+    );
+}

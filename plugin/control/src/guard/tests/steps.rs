@@ -1,0 +1,250 @@
+//! The user's orders, the deadline, and the steps of laws.
+
+use super::*;
+use crate::policy::{Deadline, Timeout};
+
+fn with_deadline(then: Then) -> Rig {
+    let after = Duration::from_secs(10);
+    let deadline = Some(Deadline { after, then });
+    Rig::new(Policy {
+        deadline,
+        downtime_max_ms: Some(100),
+        ..Policy::default()
+    })
+}
+
+#[test]
+fn the_deadline_outranks_the_longest_pause() {
+    let mut rig = with_deadline(Then::Switchover);
+    assert_ne!(rig.pass(9_999, MIB, MIB).cause, Cause::Deadline);
+    let order = rig.pass(10_000, MIB, MIB);
+    assert_eq!(order.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
+}
+
+#[test]
+fn the_deadlines_action_comes_once_and_again_only_if_refused() {
+    for (then, action) in [
+        (Then::Abort, Action::Abort),
+        (Then::Postcopy, Action::StartPostcopy),
+    ] {
+        let mut rig = with_deadline(then);
+        assert_eq!(rig.pass(10_000, MIB, MIB).target.action, Some(action));
+        assert_eq!(rig.pass(10_100, MIB, MIB).target.action, None);
+        rig.guard
+            .refused(action, Timestamp::from_nanos(10_100_000_000));
+        assert_eq!(
+            rig.pass(10_200, MIB, MIB).target.action,
+            None,
+            "not at once"
+        );
+        assert_eq!(rig.pass(11_100, MIB, MIB).target.action, Some(action));
+    }
+}
+
+#[test]
+fn a_timeout_counts_from_the_command_or_from_the_first_memory() {
+    let after = Duration::from_secs(3);
+    let timeout = |from| {
+        Some(Timeout {
+            after,
+            from,
+            action: Action::Suspend,
+        })
+    };
+    let mut late = Rig::new(Policy {
+        timeout: timeout(None),
+        ..Policy::default()
+    });
+    assert_eq!(late.pass(5_000, MIB, MIB).target.action, None);
+    assert_eq!(
+        late.pass(8_000, MIB, MIB).target.action,
+        Some(Action::Suspend)
+    );
+    let from = Some(Timestamp::from_nanos(0));
+    let mut early = Rig::new(Policy {
+        timeout: timeout(from),
+        ..Policy::default()
+    });
+    assert_eq!(
+        early.pass(5_000, MIB, MIB).target.action,
+        Some(Action::Suspend)
+    );
+    assert_eq!(
+        early.pass(5_100, MIB, MIB).target.downtime_ms,
+        Some(DOWNTIME_LIMIT_MAX_MS),
+        "a guest that stands waits for nothing"
+    );
+}
+
+#[test]
+fn postcopy_after_precopy_goes_at_the_first_sync() {
+    let policy = Policy {
+        postcopy_after_first_round: true,
+        ..Policy::default()
+    };
+    let order = Rig::new(policy).pass(0, MIB, MIB);
+    assert_eq!(
+        (order.target.action, order.cause),
+        (Some(Action::StartPostcopy), Cause::Order)
+    );
+}
+
+#[test]
+fn a_migration_that_cannot_go_over_to_post_copy_is_switched_over_at_its_deadline() {
+    let mut rig = Rig::new(Policy {
+        deadline: Some(Deadline {
+            after: Duration::from_secs(10),
+            then: Then::Postcopy,
+        }),
+        ..Policy::default()
+    });
+    for try_ in 0..3 {
+        let at_ms = 10_000 + 1_000 * try_;
+        let order = rig.pass(at_ms, 100 * MIB, MIB);
+        assert_eq!(order.target.action, Some(Action::StartPostcopy));
+        let at = Timestamp::from_nanos(at_ms * 1_000_000);
+        rig.guard.refused(Action::StartPostcopy, at);
+    }
+    let order = rig.pass(13_000, 100 * MIB, MIB);
+    assert_eq!(order.target.action, None);
+    assert_eq!(order.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
+}
+
+#[test]
+fn a_laws_action_comes_once_and_a_suspended_guest_is_waited_for_no_longer() {
+    let mut rig = Rig::new(Policy::default());
+    let order = rig.decided(0, &wants(Action::Suspend));
+    assert_eq!(
+        (order.target.action, order.cause),
+        (Some(Action::Suspend), Cause::Schedule)
+    );
+    let after = rig.decided(100, &wants(Action::Suspend));
+    assert_eq!(after.target.action, None);
+    assert_eq!(after.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
+
+    let mut rig = Rig::new(Policy::default());
+    for (at_ms, expected) in [(0, Some(Action::Abort)), (100, None)] {
+        let order = rig.decided(at_ms, &wants(Action::Abort));
+        assert_eq!(order.target.action, expected);
+    }
+}
+
+#[test]
+fn where_post_copy_is_refused_the_laws_limit_counts() {
+    let decision = Decision {
+        action: Some(Action::StartPostcopy),
+        ..millis(700)
+    };
+    let mut rig = Rig::new(Policy::default());
+    for try_ in 0..3 {
+        let at_ms = 1_000 * try_;
+        let order = rig.decided(at_ms, &decision);
+        assert_eq!(order.target.action, Some(Action::StartPostcopy), "{try_}");
+        let limit_ms = (try_ > 0).then_some(700);
+        assert_eq!(order.target.downtime_ms, limit_ms, "not beside the first");
+        let at = Timestamp::from_nanos(at_ms * 1_000_000);
+        rig.guard.refused(Action::StartPostcopy, at);
+        let between = rig.decided(at_ms + 100, &decision).target;
+        assert_eq!((between.action, between.downtime_ms), (None, Some(700)));
+    }
+    assert!(rig.guard.rules_out_postcopy());
+    let order = rig.decided(3_000, &decision);
+    assert_eq!(
+        (order.target.action, order.target.downtime_ms),
+        (None, Some(700))
+    );
+}
+
+fn wants(action: Action) -> Decision {
+    Decision {
+        action: Some(action),
+        ..millis(300)
+    }
+}
+
+/// By the law itself, or at the deadline; and that the law has stopped it is not said to be an order.
+#[test]
+fn a_guest_that_a_law_suspended_is_given_up_all_the_same() {
+    for (then, at_ms, decision, cause) in [
+        (
+            Then::Switchover,
+            8_000,
+            wants(Action::Abort),
+            Cause::Schedule,
+        ),
+        (Then::Abort, 10_000, millis(300), Cause::Deadline),
+    ] {
+        let mut rig = with_deadline(then);
+        let order = rig.decided(0, &wants(Action::Suspend));
+        assert_eq!(order.target.action, Some(Action::Suspend));
+        let stands = rig.decided(100, &millis(300));
+        assert_eq!(stands, force(Cause::Schedule));
+        let given_up = rig.decided(at_ms, &decision);
+        assert_eq!(
+            (given_up.target.action, given_up.cause),
+            (Some(Action::Abort), cause)
+        );
+        let at = Timestamp::from_nanos(at_ms * 1_000_000);
+        rig.guard.refused(Action::Abort, at);
+        let refused = rig.decided(at_ms + 100, &wants(Action::Suspend));
+        assert_eq!(refused.target.action, None, "it stands already");
+        let again = rig.decided(at_ms + 1_000, &decision);
+        assert_eq!(again.target.action, Some(Action::Abort));
+    }
+}
+
+/// Who asked for a suspended guest wants it moved.
+#[test]
+fn a_guest_that_its_user_suspended_is_not_given_up() {
+    let mut rig = with_deadline(Then::Abort);
+    rig.guard.policy.timeout = Some(Timeout {
+        after: Duration::from_secs(3),
+        from: None,
+        action: Action::Suspend,
+    });
+    rig.decided(0, &millis(300));
+    let order = rig.decided(3_000, &millis(300));
+    assert_eq!(order.target.action, Some(Action::Suspend));
+    let stands = rig.decided(10_000, &wants(Action::Abort));
+    assert_eq!(stands, force(Cause::Order));
+}
+
+/// Whatever is left, it takes 280 ms.
+#[test]
+fn a_law_goes_over_to_post_copy_only_where_the_policy_allows_its_pause() {
+    let action = |downtime_max_ms| {
+        let mut rig = Rig::new(Policy {
+            downtime_max_ms,
+            ..Policy::default()
+        });
+        let order = rig.decided(0, &wants(Action::StartPostcopy));
+        (order.target.action, rig.guard.rules_out_postcopy())
+    };
+    let goes_over = (Some(Action::StartPostcopy), false);
+    assert_eq!(action(None), goes_over);
+    assert_eq!(action(Some(280)), goes_over);
+    assert_eq!(action(Some(279)), (None, true));
+}
+
+/// The user's own timer acts all the same.
+#[test]
+fn an_observers_law_takes_no_step() {
+    let step = |observes, speed_max_mib_per_s| {
+        let mut rig = Rig::new(Policy {
+            observes,
+            speed_max_mib_per_s,
+            ..Policy::default()
+        });
+        let decision = Decision {
+            action: Some(Action::StartPostcopy),
+            ..Decision::accept(MIB, Cause::Reservation)
+        };
+        rig.guard
+            .pass(&sample(0, MIB), &decision, &rig.bandwidth)
+            .target
+            .action
+    };
+    assert_eq!(step(false, None), Some(Action::StartPostcopy));
+    assert_eq!(step(true, None), None);
+    assert_eq!(step(false, Some(20)), None, "a ceiling hides the link");
+}

@@ -1,0 +1,74 @@
+//! What the law makes of phases that the guest's processors show: at a sync, and between two.
+
+use super::super::foresight::{Best, Left, Outlook};
+use super::super::look::{Look, in_span, with_margin};
+use super::{Adaptive, MARGIN_PERCENT};
+use crate::event::Cause;
+use crate::law::{Decision, View};
+
+impl Adaptive {
+    /// What the guest's processors tell of the time to come, if they are to be believed.
+    pub(super) fn outlook(&self, view: &View) -> Option<Outlook> {
+        let phases = view.phases.filter(|_| !self.refuted)?;
+        Some(Outlook::new(&phases, view.bytes_per_s))
+    }
+
+    pub(super) fn with_foresight(&self, outlook: &Outlook, look: &Look, view: &View) -> Cause {
+        let idled = view.idle_round == Some(true);
+        let left = Left {
+            remaining: look.remaining,
+            busy: self.plateau.highest(),
+            // Between the least that a shorter round leaves, and all that this one dirtied.
+            dirtied: if idled {
+                look.next.midpoint(look.fresh)
+            } else {
+                0
+            },
+            shortest: look.shortest,
+        };
+        match outlook.best(&left, |bytes| self.slowdown.of(bytes)) {
+            Best::Go => Cause::Reservation,
+            Best::Wait => Cause::Waiting,
+            Best::Run => Cause::Quiet,
+        }
+    }
+
+    /// The guest has turned idle in the midst of a round: what it dirtied before must be found, for there is
+    /// quiet to send it in. A limit of what is left makes QEMU sync when it has sent a little more, and it goes
+    /// on if the sync finds more; which is sure if what was dirtied since the last sync is more.
+    pub(super) fn turned_idle(&self, view: &View) -> Option<Decision> {
+        let phases = view.phases.filter(|phases| phases.idle)?;
+        let outlook = self.outlook(view)?;
+        let dirtied = in_span(view.bytes_per_s, phases.busy_in_round).min(self.plateau.highest());
+        let accept = view.sample.remaining_bytes;
+        let sure = dirtied > with_margin(accept, MARGIN_PERCENT);
+        (sure && outlook.now() >= accept).then_some(Decision::accept(accept, Cause::Quiet))
+    }
+
+    /// The idle spell is about to end with something left: that is as good as it gets, unless the next one is
+    /// worth waiting for. Whoever turns busy in that moment is refused.
+    pub(super) fn spell_ends(&self, view: &View) -> Option<Decision> {
+        let phases = view.phases.filter(|phases| phases.idle)?;
+        let busy = self.plateau.highest().max(self.before?.remaining_bytes);
+        let pending = view.sample.remaining_bytes;
+        // What was dirtied since the last sync would be found again: at most all but what was sent in the spell.
+        let found = if phases.busy_in_round.is_zero() {
+            pending
+        } else {
+            busy.saturating_sub(in_span(view.bytes_per_s, phases.age))
+        };
+        let left = Left {
+            remaining: found.max(pending),
+            busy,
+            dirtied: 0,
+            shortest: 0,
+        };
+        let ends = self
+            .outlook(view)?
+            .ends_with(&left, |bytes| self.slowdown.of(bytes));
+        ends.then_some(Decision::accept(
+            with_margin(left.remaining, MARGIN_PERCENT),
+            Cause::Reservation,
+        ))
+    }
+}

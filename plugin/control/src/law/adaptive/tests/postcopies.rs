@@ -1,0 +1,36 @@
+//! Guests that may go over to post-copy.
+
+use super::*;
+
+/// Who may go over does, where what is left is worth it, and says what to accept where that is refused.
+#[test]
+fn a_guest_that_may_goes_over_to_postcopy_where_much_is_left() {
+    let ended = |left: u64| {
+        let mut run = Run::new(40 * left);
+        run.law = Adaptive::new(Slowdown::DEFAULT).or_postcopy();
+        (0..9)
+            .map(|_| run.sync(left))
+            .find(|decision| decision.cause.goes())
+            .expect("an end")
+    };
+    let much = ended(1000 * MB);
+    assert_eq!(much.action, Some(Action::StartPostcopy));
+    assert_eq!(much.accept_bytes(), Some(1150 * MB));
+    assert_eq!(ended(60 * MB).action, None);
+}
+
+/// What would be fetched later is not spared by another round; once nothing can be fetched, it is.
+#[test]
+fn where_post_copy_is_ruled_out_a_round_costs_what_it_costs() {
+    let first = |postcopy_ruled_out| {
+        let mut run = Run::new(400 * MB);
+        run.law = run.law.or_postcopy();
+        run.view.postcopy_ruled_out = postcopy_ruled_out;
+        // Another round saves 11 % of 355 MB: more than 10 %, less than 12.5.
+        let decision = run.sync(355 * MB);
+        (decision.cause, decision.action)
+    };
+    assert_eq!(first(true), (Cause::Falling, None));
+    let goes_over = (Cause::Reservation, Some(Action::StartPostcopy));
+    assert_eq!(first(false), goes_over);
+}
