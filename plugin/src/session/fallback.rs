@@ -26,8 +26,21 @@ pub(super) fn without_postcopy(inputs: &Inputs<'_>, resolved: &Resolved) -> Opti
         ..*inputs
     });
     let begins = |resolved: &Resolved| resolved.flags & bits::POSTCOPY != 0;
-    (begins(resolved) && !begins(&without)).then_some(without)
+    // A law that somebody named, and that needs it, is of no use without.
+    let can = !begins(&without) && !without.law.needs_postcopy();
+    (begins(resolved) && can).then_some(without)
 }
+
+/// QEMU's words where the host forbids it: for want of userfaultfd, as the reason behind them says since QEMU 8.1.
+const HOST_CANNOT: &str = "postcopy is not supported";
+
+/// What says that post-copy is refused, in small letters; a name may have the word in it.
+const REFUSALS: [&str; 4] = [
+    HOST_CANNOT,
+    "'postcopy-ram'",
+    "with postcopy migration",
+    "post-copy migration is not supported",
+];
 
 /// Whether `error` is about post-copy. libvirt's words are in the daemon's language, but both the name of
 /// QEMU's capability and QEMU's own words stay as they are:
@@ -39,7 +52,7 @@ pub(super) fn without_postcopy(inputs: &Inputs<'_>, resolved: &Resolved) -> Opti
 /// * `VFIO migration is not supported with postcopy migration` (`hw/vfio/migration.c`).
 fn is_of_postcopy(error: &Error) -> bool {
     let words = error.libvirt_message().unwrap_or_default().to_lowercase();
-    words.contains("postcopy") || words.contains("post-copy")
+    REFUSALS.iter().any(|refusal| words.contains(refusal))
 }
 
 /// libvirt's words, if a call that has ended so was refused for post-copy: nobody has aborted it, and no
@@ -76,11 +89,15 @@ pub(super) fn attempts<T>(
         return Ok(made);
     };
     drop(made);
+    let hint = match words.to_lowercase().contains(HOST_CANNOT) {
+        true => ". On the destination's host vm.unprivileged_userfaultfd may be 0",
+        false => "",
+    };
     spare.warnings.insert(
         0,
         format!(
             "post-copy, which the policy allows, cannot be had ({words}): the migration is begun again \
-             without it. On the destination's host vm.unprivileged_userfaultfd may be 0"
+             without it{hint}"
         ),
     );
     attempt(spare)

@@ -52,7 +52,7 @@ pub(super) const GUESTS: [Guest; 6] = [
         name: "phased",
         workload: "phased:64@2s,1s,1s",
         watch: Duration::from_secs(4),
-        links: ["2gbit", "300mbit"],
+        links: ["2gbit", "200mbit"],
         ..KERNEL
     },
     Guest {
@@ -62,9 +62,9 @@ pub(super) const GUESTS: [Guest; 6] = [
         ..KERNEL
     },
     Guest {
-        name: "cg",
-        workload: "cg:64",
-        links: ["400mbit", "150mbit"],
+        name: "lu",
+        workload: "lu:64",
+        links: ["1gbit", "300mbit"],
         ..KERNEL
     },
     Guest {
@@ -79,7 +79,7 @@ pub(super) const GUESTS: [Guest; 6] = [
         memory_mib: 512,
         vcpus: 2,
         watch: Duration::from_secs(8),
-        links: ["2gbit", "500mbit"],
+        links: ["2gbit", "300mbit"],
     },
 ];
 

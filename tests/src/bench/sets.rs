@@ -67,7 +67,7 @@ impl Set {
     pub(super) fn horizon(self, round_one: Duration) -> Duration {
         match self {
             Self::Default => (round_one * 4).max(Duration::from_secs(20)),
-            Self::Full => (round_one * 8).max(Duration::from_secs(40)),
+            Self::Full => (round_one * 10).max(Duration::from_secs(60)),
         }
     }
 }

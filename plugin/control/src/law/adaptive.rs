@@ -110,11 +110,20 @@ impl Adaptive {
             Cause::Waiting if self.outlook(view).is_none() => self.probe_bytes(),
             _ => floor,
         };
-        let may = self.postcopy && !view.postcopy_ruled_out;
-        let pays = may && cause.goes() && postcopy::pays(look.remaining, view.bytes_per_s);
+        self.or_over(
+            Decision::accept(accept.max(floor), cause),
+            look.remaining,
+            view,
+        )
+    }
+
+    /// A decision to go with so much left, by post-copy where that is allowed and the pause is shorter for it.
+    fn or_over(&self, decision: Decision, remaining: u64, view: &View) -> Decision {
+        let may = self.postcopy && !view.postcopy_ruled_out && decision.cause.goes();
+        let pays = may && postcopy::pays(remaining, view.bytes_per_s);
         Decision {
             action: pays.then_some(Action::StartPostcopy),
-            ..Decision::accept(accept.max(floor), cause)
+            ..decision
         }
     }
 

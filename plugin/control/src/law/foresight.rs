@@ -47,6 +47,8 @@ pub(super) struct Outlook {
     next: u64,
     /// Whether this idle spell is about to end.
     last_moment: bool,
+    /// What can be sent in it for sure, until the guest must be stopped.
+    sure: u64,
 }
 
 /// What one round left.
@@ -81,6 +83,7 @@ impl Outlook {
                 until,
                 next,
                 last_moment,
+                sure: rest.saturating_sub(in_span(bytes_per_s, LAST_MOMENT)),
             };
         }
         Self {
@@ -88,6 +91,7 @@ impl Outlook {
             until: rest,
             next,
             last_moment: false,
+            sure: 0,
         }
     }
 
@@ -96,9 +100,10 @@ impl Outlook {
         self.now
     }
 
-    /// Whether this idle spell is about to end, and what is left is less than waiting for the next costs.
+    /// Whether this idle spell is about to end with something left, which is less than waiting for the next costs.
     pub(super) fn ends_with(&self, left: &Left, of: impl Fn(u64) -> u64) -> bool {
-        self.last_moment && left.remaining <= self.wait(left, of)
+        let some_left = left.remaining > self.sure;
+        self.last_moment && some_left && left.remaining <= self.wait(left, of)
     }
 
     /// What it costs to wait for the next idle spell, to send in it what it is good for, and to stop with the rest
@@ -191,6 +196,8 @@ mod tests {
         assert!(ends(18_800, 150), "a twentieth of 20 s, and 300 ms");
         assert!(!ends(18_600, 150), "there is time");
         assert!(!ends(19_800, 300), "the next costs 200");
+        assert!(!ends(18_900, 80), "all of it can be sent");
+        assert!(ends(18_900, 81));
     }
 
     #[test]

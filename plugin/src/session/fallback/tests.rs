@@ -94,6 +94,19 @@ fn what_the_policy_alone_asked_for_is_left_out_once_and_aloud() {
 }
 
 #[test]
+fn only_where_the_host_forbids_it_there_is_something_to_allow() {
+    for (words, hints) in [(REFUSED, true), ("no 'postcopy-ram'", false)] {
+        let (first, spare) = resolved(0, &HpcOptions::default(), &allowed());
+        let (made, _) = made(first, spare, Some(words));
+        assert_eq!(
+            made[1].warnings[0].contains("userfaultfd"),
+            hints,
+            "{words}"
+        );
+    }
+}
+
+#[test]
 fn what_was_not_refused_is_not_begun_again() {
     let (first, spare) = resolved(0, &HpcOptions::default(), &allowed());
     assert_eq!(made(first, spare, None).0.len(), 1);
@@ -112,6 +125,11 @@ fn what_the_user_asked_for_is_the_users_to_take_back() {
         ..HpcOptions::default()
     };
     assert_eq!(resolved(0, &options, &allowed()).1, None);
+    let options = HpcOptions {
+        law: Some(LawName::AdaptiveOrPostcopy),
+        ..HpcOptions::default()
+    };
+    assert_eq!(resolved(0, &options, &allowed()).1, None, "a law by name");
     assert_eq!(
         resolved(0, &HpcOptions::default(), &xml::Policy::default()).1,
         None
@@ -142,6 +160,10 @@ fn refusals_of_post_copy_are_known_by_what_is_never_translated() {
     ] {
         assert!(is_of_postcopy(&refused(words)), "{words}");
     }
-    let other = "Unsafe migration: Migration without shared storage is unsafe";
-    assert!(!is_of_postcopy(&refused(other)));
+    for other in [
+        "Unsafe migration: Migration without shared storage is unsafe",
+        "Failed to connect to remote libvirt URI qemu+tcp://postcopy-node/system",
+    ] {
+        assert!(!is_of_postcopy(&refused(other)), "{other}");
+    }
 }

@@ -66,9 +66,8 @@ impl Adaptive {
         let ends = self
             .outlook(view)?
             .ends_with(&left, |bytes| self.slowdown.of(bytes));
-        ends.then_some(Decision::accept(
-            with_margin(left.remaining, MARGIN_PERCENT),
-            Cause::Reservation,
-        ))
+        let accept = with_margin(left.remaining, MARGIN_PERCENT);
+        let go = Decision::accept(accept, Cause::Reservation);
+        ends.then(|| self.or_over(go, left.remaining, view))
     }
 }

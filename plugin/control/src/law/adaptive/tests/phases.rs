@@ -24,7 +24,7 @@ fn a_guest_that_turned_busy_in_the_last_moment_is_no_refusal() {
 }
 
 /// A guest of 134 MB that is busy for 3 s and idle for 3 s, seen `age` after it turned.
-fn phases(idle: bool, age: Duration) -> Option<Phases> {
+pub(super) fn phases(idle: bool, age: Duration) -> Option<Phases> {
     Some(Phases {
         idle,
         age,

@@ -1,5 +1,6 @@
 //! Guests that may go over to post-copy.
 
+use super::phases::phases;
 use super::*;
 
 /// Who may go over does, where what is left is worth it, and says what to accept where that is refused.
@@ -33,4 +34,30 @@ fn where_post_copy_is_ruled_out_a_round_costs_what_it_costs() {
     assert_eq!(first(true), (Cause::Falling, None));
     let goes_over = (Cause::Reservation, Some(Action::StartPostcopy));
     assert_eq!(first(false), goes_over);
+}
+
+/// At the last moment of a spell too short to send all, as at a sync.
+#[test]
+fn what_a_spell_leaves_follows_the_guest_where_it_may() {
+    let at_the_end_of_a_spell = |or_postcopy| {
+        let mut run = Run::new(2000 * MB);
+        if or_postcopy {
+            run.law = run.law.or_postcopy();
+        }
+        run.view.phases = phases(false, Duration::from_secs(2));
+        run.causes(&[1000; 2]);
+        run.view.phases = phases(true, Duration::from_millis(2000));
+        assert!(!run.sync_after(900 * MB, 1000 * MB).cause.goes());
+        let last_moment = View {
+            bytes_per_s: LINK,
+            sample: left(600 * MB),
+            phases: phases(true, Duration::from_millis(2800)),
+            ..View::default()
+        };
+        let decision = run.law.decide(&last_moment);
+        (decision.cause, decision.action)
+    };
+    let goes_over = (Cause::Reservation, Some(Action::StartPostcopy));
+    assert_eq!(at_the_end_of_a_spell(true), goes_over);
+    assert_eq!(at_the_end_of_a_spell(false), (Cause::Reservation, None));
 }
