@@ -85,6 +85,10 @@ test:
 	cargo test --workspace
 
 # What needs two hosts: real libvirt, real QEMU, real guests. One at a time: they share two cores.
-rig-test: build deb
-	cargo test --release -p libvirt-hpc-libvirt --test two_hosts --no-run
-	cargo test --release -p libvirt-hpc-tests --features rig --test rig -- --test-threads=1 --nocapture
+# Programs and tests are built in one go: built one after the other, the crates of both would be built twice, for the tests
+# want more of them.
+RIG_TESTS := --release --workspace --features libvirt-hpc-tests/rig
+rig-test: deb
+	cargo build $(RIG_TESTS) --bins --test rig --test two_hosts
+	$(MAKE) pages
+	cargo test $(RIG_TESTS) --test rig -- --test-threads=1 --nocapture

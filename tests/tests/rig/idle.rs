@@ -25,10 +25,13 @@ for index in range(int(sys.argv[1])):
     host.createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED)
 ";
 
-/// Seven times, ten seconds apart: seconds of the clock, and of the processor as the agent and libvirtd have
+/// How often it is looked, ten seconds apart: as often as the agent itself looks.
+const LOOKS: usize = 4;
+
+/// So often as `$1` says, ten seconds apart: seconds of the clock, and of the processor as the agent and libvirtd have
 /// had it in all of their threads.
 const WATCH: &str = "
-import os, subprocess, time
+import os, subprocess, sys, time
 tick = os.sysconf('SC_CLK_TCK')
 def of(name):
     process = subprocess.check_output(['pidof', name], text=True).strip()
@@ -37,7 +40,7 @@ def spent(file):
     fields = open(file).read().rpartition(')')[2].split()
     return (int(fields[11]) + int(fields[12])) / tick
 agent, daemon = of('libvirt-hpcd'), of('libvirtd')
-for turn in range(7):
+for turn in range(int(sys.argv[1])):
     if turn: time.sleep(10)
     print(time.monotonic(), spent(agent), spent(daemon), flush=True)
 ";
@@ -56,14 +59,14 @@ fn shares(watched: &str) -> Result<(Vec<f64>, f64, f64)> {
     let looks = watched.lines().map(numbers).collect::<Result<Vec<_>>>()?;
     let share = |from: &[f64], to: &[f64], of: usize| (to[of] - from[of]) / (to[0] - from[0]);
     ensure!(
-        looks.len() == 7 && looks.iter().all(|look| look.len() == 3),
+        looks.len() == LOOKS && looks.iter().all(|look| look.len() == 3),
         "{watched}"
     );
     let windows = looks.windows(2).map(|two| share(&two[0], &two[1], 1));
     Ok((
         windows.collect(),
-        share(&looks[0], &looks[6], 1),
-        share(&looks[0], &looks[6], 2),
+        share(&looks[0], &looks[LOOKS - 1], 1),
+        share(&looks[0], &looks[LOOKS - 1], 2),
     ))
 }
 
@@ -103,7 +106,7 @@ fn idle_domains_take_half_a_percent_of_a_core_and_thirty_mebibytes() -> Result<(
     })?;
     std::thread::sleep(Duration::from_secs(2));
     rig.calls(ALPHA, true)?;
-    let watched = run(&rig, ALPHA, &["python3", "-c", WATCH])?;
+    let watched = run(&rig, ALPHA, &["python3", "-c", WATCH, &LOOKS.to_string()])?;
     rig.calls(ALPHA, false)?;
 
     let (windows, agent, daemon) = shares(&watched)?;
@@ -121,7 +124,7 @@ fn idle_domains_take_half_a_percent_of_a_core_and_thirty_mebibytes() -> Result<(
     );
     println!("every 10 s, % of a core: {}", windows.join(" "));
     println!(
-        "over 60 s {:.3} %, libvirtd {:.3} %",
+        "over all of them {:.3} %, libvirtd {:.3} %",
         100.0 * agent,
         100.0 * daemon
     );

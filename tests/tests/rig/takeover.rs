@@ -42,7 +42,7 @@ fn a_saturated_guest_moves_as_under_virsh_hpc_whoever_begins() -> Result<()> {
     let (rig, name) = (installed()?, "taken");
     rig.guest(name, &SATURATED)?;
     // `virsh migrate` itself: in moves.rs.
-    ways::never_ends(&rig, name, Way::PeerToPeer)?;
+    ways::does_not_end(&rig, name, Way::PeerToPeer)?;
     watch(&rig)?;
     let mut moves: [Vec<Move>; 4] = Default::default();
     let mut directions = [THERE, BACK].into_iter().cycle();
