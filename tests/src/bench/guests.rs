@@ -76,10 +76,10 @@ pub(super) const GUESTS: [Guest; 6] = [
     Guest {
         name: "hpcc",
         workload: "hpcc:64",
-        memory_mib: 512,
+        memory_mib: 320,
         vcpus: 2,
         watch: Duration::from_secs(8),
-        links: ["2gbit", "300mbit"],
+        links: ["2gbit", "100mbit"],
     },
 ];
 
