@@ -7,37 +7,51 @@ use crate::report::At;
 /// How the delay of a move is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delay {
-    /// How long before the move the undisturbed progress is taken from, in nanoseconds; what was
-    /// done then is expected again and again. Whole cycles of a workload with phases.
+    /// How long before the move, and at the end of the time that the guest is followed, the undisturbed
+    /// progress is taken from, in nanoseconds; what was done then is expected again and again. Whole cycles
+    /// of a workload with phases.
     pub baseline_ns: u64,
     /// How long after its arrival the guest is followed, in nanoseconds, so that what slows it on
-    /// the new host counts too (post-copy).
-    pub after_ns: u64,
+    /// the new host counts too (post-copy); none: as long as it was heard.
+    pub after_ns: Option<u64>,
 }
 
 impl Delay {
-    /// The delay in ms of the move that began at `since_ns`: how much later than expected the work
-    /// was done that the guest did in the last `baseline_ns` of the time that it is followed, on
-    /// the mean. `beats` are as for [`crate::report::measure`], from `baseline_ns` before.
+    /// The delay in ms of the move that began at `since_ns`: how much later than expected of the progress
+    /// before it the work was done that the guest did in the last `baseline_ns` of the time that it is
+    /// followed, on the mean; and how much sooner than expected of that progress the work before it. The
+    /// mean of the two, for machines that guests share are faster and slower by turns, and what they gain
+    /// or lose steadily over the move is then not counted as the move's. `beats` are as for
+    /// [`crate::report::measure`], from `baseline_ns` before.
     ///
     /// `None` if the guest did not arrive, or was not heard for the whole time before and after,
     /// or made no progress.
     #[must_use]
     pub fn of(&self, beats: &[At<'_>], since_ns: u64) -> Option<f64> {
-        let expected = Expected::new(beats, since_ns.checked_sub(self.baseline_ns)?, since_ns)?;
+        let begin_ns = since_ns.checked_sub(self.baseline_ns)?;
         let begin = beats.partition_point(|b| b.heard.at_ns < since_ns);
         let moved = beats[begin..].windows(2);
         let mut arrivals = moved.filter(|w| w[0].host != w[1].host);
-        let end_ns = arrivals.next()?[1].heard.at_ns + self.after_ns;
-        if beats.last()?.heard.at_ns < end_ns {
+        let arrival_ns = arrivals.next()?[1].heard.at_ns;
+        let last_ns = beats.last()?.heard.at_ns;
+        let end_ns = self
+            .after_ns
+            .map_or(last_ns, |after_ns| arrival_ns + after_ns);
+        let settled_ns = end_ns.saturating_sub(self.baseline_ns).max(arrival_ns);
+        if last_ns < end_ns || settled_ns == end_ns {
             return None;
         }
-        let from_ns = end_ns - self.baseline_ns.min(self.after_ns);
-        expected.mean_delay(beats, from_ns, end_ns)
+        let (before, after) = (
+            Expected::new(beats, begin_ns, since_ns)?,
+            Expected::new(beats, settled_ns, end_ns)?,
+        );
+        let late = before.mean_delay(beats, settled_ns, end_ns)?;
+        let early = -after.mean_delay(beats, begin_ns, since_ns)?;
+        Some(f64::midpoint(late, early))
     }
 }
 
-/// The progress that is expected: that of the baseline, repeated.
+/// The progress that is expected: that of the baseline, repeated after it, and before it.
 struct Expected<'a> {
     baseline: &'a [At<'a>],
     length_ns: f64,
@@ -78,7 +92,7 @@ impl<'a> Expected<'a> {
     /// When as many steps as `heard` has were expected, in ns of the same clock.
     fn reached_ns(&self, heard: &Heard) -> Option<f64> {
         let first = &self.baseline.first()?.heard;
-        let done = float(heard.beat.steps.saturating_sub(first.beat.steps));
+        let done = float(heard.beat.steps) - float(first.beat.steps);
         let cycles = (done / self.steps).floor();
         let into = done - cycles * self.steps;
         let steps_at = |at: &At<'_>| float(at.heard.beat.steps.saturating_sub(first.beat.steps));
@@ -117,7 +131,7 @@ mod tests {
     const CYCLE_MS: u64 = 3000;
     const DELAY: Delay = Delay {
         baseline_ns: 2 * CYCLE_MS * MS,
-        after_ns: 7000 * MS,
+        after_ns: Some(7000 * MS),
     };
 
     fn at(host: &str, ms: u64, steps: u64) -> At<'_> {
@@ -164,11 +178,28 @@ mod tests {
             .map(|ms| at(host(ms), ms, steps(ms)))
             .collect();
         let delay = Delay {
-            after_ns: 9000 * MS,
+            after_ns: Some(9000 * MS),
             ..DELAY
         };
         let delay = delay.of(&beats, 10_000 * MS).expect("it arrived");
         assert!((delay - 2000.0).abs() < 15.0, "{delay}");
+    }
+
+    #[test]
+    fn a_machine_that_becomes_faster_on_the_way_is_no_gain() {
+        // A tenth faster from half-way between the two baselines on, with a pause of 700 ms there.
+        let steps = |ms: u64| ms.min(13_500) * 10 + ms.saturating_sub(13_500) * 11;
+        let beat = |ms| match ms {
+            ms if ms < 13_500 => at("alpha", ms, steps(ms)),
+            ms => at("beta", ms + 700, steps(ms)),
+        };
+        let beats: Vec<_> = (0..3000).map(|n| beat(n * 10)).collect();
+        let delay = Delay {
+            baseline_ns: 3000 * MS,
+            after_ns: Some(6500 * MS),
+        };
+        let delay = delay.of(&beats, 10_000 * MS).expect("it arrived");
+        assert!((delay - 700.0).abs() < 30.0, "{delay}");
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn run() -> Result<()> {
         ] => {
             let delay = Delay {
                 baseline_ns: ms(baseline)?,
-                after_ns: ms(after)?,
+                after_ns: Some(ms(after)?),
             };
             report(guest, number(since)?, number(copies)?, Some(delay), logs)?;
         }
