@@ -107,6 +107,13 @@ impl Case {
             first_round,
         }
     }
+
+    /// The same guest, idle where it had spun: its processors show its phases.
+    #[must_use]
+    pub fn without_spinning(mut self) -> Self {
+        self.config.guest = self.config.guest.without_spinning();
+        self
+    }
 }
 
 /// A hot set of 1 to 60 % of the data, written at a twentieth to twenty times what the link carries.
@@ -170,5 +177,13 @@ mod tests {
         let text = |number| format!("{:?}", Case::draw(7, number).config);
         assert_eq!(text(3), text(3));
         assert_ne!(text(3), text(7));
+    }
+
+    #[test]
+    fn what_does_not_spin_shows_its_phases() {
+        let spins = |case: &Case| format!("{:?}", case.config).contains("spins: true");
+        let case = Case::draw(7, 4);
+        assert!(case.kind == Kind::Spinning && spins(&case));
+        assert!(!spins(&case.without_spinning()));
     }
 }

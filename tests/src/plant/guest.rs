@@ -219,6 +219,15 @@ impl Guest {
         self
     }
 
+    /// The same, its programs idle where they span.
+    #[must_use]
+    pub fn without_spinning(mut self) -> Self {
+        self.writers
+            .iter_mut()
+            .for_each(|writer| writer.spins = false);
+        self
+    }
+
     /// Cut into about `chunks` chunks of whole pages: memory is rounded down to whole chunks, the
     /// sets are rounded up. More chunks are finer and slower.
     #[must_use]

@@ -92,9 +92,9 @@ fn flat_bytes_per_s(case: &Case) -> u64 {
     (link * FLAT_PER_LINK) as u64
 }
 
-/// Judges `guests` of them, `jobs` at a time.
+/// Judges `guests` of those that `draw` gives, `jobs` at a time.
 pub(crate) fn judge_all(
-    seed: u64,
+    draw: impl Fn(u64) -> Case + Sync,
     guests: u64,
     jobs: usize,
     laws: &[Entrant],
@@ -105,7 +105,7 @@ pub(crate) fn judge_all(
         let numbers = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
         numbers
             .take_while(|number| *number < guests)
-            .map(|number| judge(&Case::draw(seed, number), laws, bounds, false))
+            .map(|number| judge(&draw(number), laws, bounds, false))
             .collect::<Vec<_>>()
     };
     let processors = || thread::available_parallelism().map_or(1, NonZero::get);
@@ -138,7 +138,7 @@ mod tests {
         let laws = ["adaptive", "stock"].map(|law| law.parse().expect("a law"));
         let bounds = Bounds { horizon_rounds: 3 };
         let costs = |jobs| {
-            let judged = judge_all(5, 3, jobs, &laws, &bounds);
+            let judged = judge_all(|number| Case::draw(5, number), 3, jobs, &laws, &bounds);
             judged.into_iter().map(|of| of.costs).collect::<Vec<_>>()
         };
         assert_eq!(costs(1), costs(2));

@@ -16,11 +16,13 @@ use crate::table::Table;
 pub(crate) fn json(
     path: &Path,
     seed: u64,
+    no_spinning: bool,
     bounds: &Bounds,
     tables: &[Table],
 ) -> anyhow::Result<()> {
     let document = json!({
         "seed": seed,
+        "no_spinning": no_spinning,
         "slowdown": DELTA,
         "speed_while_fetching": FETCH_SPEED,
         "horizon_first_rounds": bounds.horizon_rounds,

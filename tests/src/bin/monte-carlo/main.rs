@@ -41,6 +41,9 @@ struct Args {
     /// where `@round` scales its clock to the guest's first round
     #[arg(long = "law", value_name = "LAW")]
     laws: Vec<Entrant>,
+    /// As if no guest span while it waits, so that processors show all phases: what seeing them is worth
+    #[arg(long)]
+    no_spinning: bool,
     /// After so many first rounds, and ten minutes, a law has not completed
     #[arg(long, value_name = "ROUNDS", default_value_t = 50)]
     horizon: u32,
@@ -65,17 +68,24 @@ fn main() -> anyhow::Result<()> {
     let bounds = Bounds {
         horizon_rounds: args.horizon,
     };
-    if let Some(number) = args.case {
+    let draw = |number| {
         let case = Case::draw(args.seed, number);
-        let judged = judge(&case, &laws, &bounds, true);
+        if args.no_spinning {
+            case.without_spinning()
+        } else {
+            case
+        }
+    };
+    if let Some(number) = args.case {
+        let judged = judge(&draw(number), &laws, &bounds, true);
         print::print_case(&laws, &judged);
         return Ok(());
     }
-    let judged = judge_all(args.seed, args.guests, args.jobs, &laws, &bounds);
+    let judged = judge_all(draw, args.guests, args.jobs, &laws, &bounds);
     let tables = table::tables(&laws, &judged);
     print::print_all(&tables, &laws, &judged, &bounds);
     if let Some(path) = &args.json {
-        export::json(path, args.seed, &bounds, &tables)?;
+        export::json(path, args.seed, args.no_spinning, &bounds, &tables)?;
     }
     if let Some(path) = &args.csv {
         export::csv(path, &laws, &judged)?;
