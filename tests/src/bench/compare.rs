@@ -1,7 +1,7 @@
 //! Laws against the best forced stop, and against ours.
 
-use super::laws::{LAWS, Law, OURS};
-use super::stats::{geometric_mean, greatest, mean};
+use super::laws::{Class, LAWS, Law, OURS, OURS_OR_POSTCOPY};
+use super::stats::{geometric_mean, greatest, mean, standard_error};
 use super::summary::{Cell, Entry};
 
 /// The slowdowns by which J is judged: the headline's, and beside it a low one and a high one.
@@ -24,10 +24,35 @@ pub(super) struct Overall {
     pub(super) pause_over_ours: Option<f64>,
     /// Its total time over ours, geometric mean.
     pub(super) total_over_ours: Option<f64>,
-    /// Its delay less ours, mean, milliseconds: delays may be none, and have no geometric mean.
-    pub(super) delay_less_ours_ms: Option<f64>,
+    /// Its delay less ours, milliseconds: delays may be none, and have no geometric mean. A law with post-copy is compared
+    /// with ours for guests that allow it.
+    pub(super) delay_less_ours_ms: Option<Mean>,
     /// Its delay, mean, milliseconds.
     pub(super) delay_ms: Option<f64>,
+}
+
+/// An arithmetic mean over guests and links.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Mean {
+    /// It.
+    pub(super) mean: f64,
+    /// Its standard error; none of a single one.
+    pub(super) error: Option<f64>,
+}
+
+impl Mean {
+    fn of(values: &[f64]) -> Option<Self> {
+        Some(Self {
+            mean: mean(values.iter().copied())?,
+            error: standard_error(values.iter().copied()),
+        })
+    }
+
+    /// Milliseconds, written in seconds.
+    pub(super) fn in_seconds(self) -> String {
+        let error = self.error.map(|error| format!(" ± {:.2}", error / 1e3));
+        format!("{:+.2}{}", self.mean / 1e3, error.unwrap_or_default())
+    }
 }
 
 /// Ratios over guests and links.
@@ -74,6 +99,14 @@ fn of_law(law: Law, cells: &[Cell<'_>]) -> Option<Overall> {
         .filter(|(_, e)| e.total_ms().is_some())
         .count();
     let delay = |e: &Entry<'_>| e.delay_ms();
+    let own = match law.class {
+        Class::Postcopy => OURS_OR_POSTCOPY,
+        Class::Ours | Class::Variant | Class::Precopy | Class::Throttling | Class::Forced => OURS,
+    };
+    let gaps: Vec<_> = entries
+        .iter()
+        .filter_map(|(cell, entry)| Some(delay(entry)? - delay(cell.better(own)?)?))
+        .collect();
     Some(Overall {
         law,
         completed: (completed, runs),
@@ -82,11 +115,7 @@ fn of_law(law: Law, cells: &[Cell<'_>]) -> Option<Overall> {
         j_over_ours: DELTAS.map(|delta| over_ours(&pairs, |e| e.j_ms(delta))),
         pause_over_ours: over_ours(&pairs, |e| e.pause_ms()),
         total_over_ours: over_ours(&pairs, |e| e.total_ms()),
-        delay_less_ours_ms: mean(
-            pairs
-                .iter()
-                .filter_map(|(e, o)| Some(delay(e)? - delay(o)?)),
-        ),
+        delay_less_ours_ms: Mean::of(&gaps),
         delay_ms: mean(entries.iter().filter_map(|(_, e)| delay(e))),
     })
 }

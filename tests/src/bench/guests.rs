@@ -62,8 +62,8 @@ pub(super) const GUESTS: [Guest; 6] = [
         ..KERNEL
     },
     Guest {
-        name: "lu",
-        workload: "lu:64",
+        name: "mg",
+        workload: "mg:64",
         links: ["1gbit", "300mbit"],
         ..KERNEL
     },

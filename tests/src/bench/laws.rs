@@ -5,6 +5,8 @@
 pub(super) enum Class {
     /// This project's, by pre-copy alone: what the others are compared with.
     Ours,
+    /// The same with what others switch on beside theirs: shown, and compared with nobody.
+    Variant,
     /// Somebody else's, by pre-copy alone.
     Precopy,
     /// Somebody else's, with the guest's processors throttled.
@@ -46,14 +48,24 @@ const fn law(name: &'static str, title: &'static str, class: Class) -> Law {
 /// The law of this project.
 pub(super) const OURS: &str = "adaptive";
 
+/// The same where the guest's owner allows post-copy.
+pub(super) const OURS_OR_POSTCOPY: &str = "adaptive-or-postcopy";
+
 /// The forced stops' common name; each is written `forced-stop=TIME`.
 pub(super) const FORCED: &str = "forced-stop";
+
+const COMPRESSED: &[&str] = &["--compressed"];
 
 const THROTTLED: &[&str] = &["--auto-converge", "--compressed"];
 
 /// All but the forced stops, in the order of the tables.
-pub(super) const LAWS: [Law; 9] = [
+pub(super) const LAWS: [Law; 10] = [
     law(OURS, "ours", Class::Ours),
+    Law {
+        hpc_law: OURS,
+        options: COMPRESSED,
+        ..law("adaptive-compressed", "ours, with XBZRLE", Class::Variant)
+    },
     law("stock", "stock", Class::Precopy),
     Law {
         hpc_law: "stock",
@@ -92,11 +104,7 @@ pub(super) const LAWS: [Law; 9] = [
     },
     Law {
         options: &["--postcopy"],
-        ..law(
-            "adaptive-or-postcopy",
-            "ours, or post-copy",
-            Class::Postcopy,
-        )
+        ..law(OURS_OR_POSTCOPY, "ours, or post-copy", Class::Postcopy)
     },
 ];
 

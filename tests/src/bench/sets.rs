@@ -15,7 +15,7 @@ pub enum Set {
 }
 
 /// Laws left out of [`Set::Default`].
-const FULL_ONLY: [&str; 1] = ["vep-248"];
+const FULL_ONLY: [&str; 2] = ["vep-248", "adaptive-compressed"];
 
 /// Guests of [`Set::Default`], on the link on which stock does not end, by their place in [`GUESTS`].
 const DEFAULT_GUESTS: [usize; 2] = [0, 1];

@@ -1,4 +1,4 @@
-//! Medians and geometric means.
+//! Medians and means.
 
 /// The median; of an even number, the mean of the two in the middle. None of nothing.
 pub(super) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
@@ -30,6 +30,18 @@ pub(super) fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
         count += 1.0;
     }
     (count > 0.0).then_some(sum / count)
+}
+
+/// The standard error of the mean. None of fewer than two.
+pub(super) fn standard_error(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let values: Vec<_> = values.into_iter().collect();
+    let mean = mean(values.iter().copied())?;
+    let (mut squares, mut count) = (0.0, 0.0);
+    for value in values {
+        squares += (value - mean).powi(2);
+        count += 1.0;
+    }
+    (count > 1.0).then(|| f64::sqrt(squares / (count - 1.0) / count))
 }
 
 /// The greatest. None of nothing.

@@ -1,7 +1,7 @@
 //! What is claimed, and whether these results bear it out.
 
-use super::compare::Overall;
-use super::laws::{Class, LAWS, OURS};
+use super::compare::{Mean, Overall};
+use super::laws::{Class, LAWS, Law, OURS, OURS_OR_POSTCOPY};
 
 /// J over the oracle's, at most: in geometric mean, and ever.
 const REGRET_MEAN: f64 = 1.10;
@@ -24,9 +24,36 @@ pub(super) struct Verdict {
 /// The laws that a claim is about: those with a figure, and those without one, with the reason.
 #[derive(Debug, Default)]
 struct Rivals {
-    judged: Vec<(&'static str, f64)>,
+    judged: Vec<(&'static str, Figure)>,
     left_out: Vec<(&'static str, &'static str)>,
 }
+
+/// What a law is compared by.
+#[derive(Clone, Debug)]
+struct Figure {
+    value: f64,
+    written: String,
+}
+
+impl Figure {
+    fn ratio(value: f64) -> Self {
+        Self {
+            value,
+            written: format!("{value:.2}"),
+        }
+    }
+
+    fn gap(gap: Mean) -> Self {
+        Self {
+            value: gap.mean,
+            written: gap.in_seconds() + " s",
+        }
+    }
+}
+
+/// Laws of pre-copy, and those of them that leave the guest its speed.
+const PRECOPY: &[Class] = &[Class::Precopy, Class::Throttling];
+const UNTHROTTLED: &[Class] = &[Class::Precopy];
 
 /// All claims, judged.
 #[must_use]
@@ -39,6 +66,8 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
         let reason = (!o.always_completes()).then_some("not every run moved its guest");
         reason.or_else(|| of_ours(o))
     };
+    let pause = |o: &Overall| o.pause_over_ours.map(Figure::ratio);
+    let delay = |o: &Overall| o.delay_less_ours_ms.map(Figure::gap);
     vec![
         Verdict {
             claim: "Every migration under ours completes",
@@ -55,21 +84,32 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
             ours.regret[0].worst,
             REGRET_WORST,
         ),
-        Rivals::of(laws, of_ours, |o| o.j_over_ours[0]).above(
+        Rivals::of(laws, PRECOPY, of_ours, |o| {
+            o.j_over_ours[0].map(Figure::ratio)
+        })
+        .above(
             "J of every other pre-copy law above ours, geometric mean",
             1.0,
-            |ratio| format!("{ratio:.2}"),
         ),
-        Rivals::of(laws, completes, |o| o.pause_over_ours).above(
+        Rivals::of(laws, PRECOPY, completes, pause).above(
             "Pause of every law that always completes above ours, geometric mean",
             1.0,
-            |ratio| format!("{ratio:.2}"),
         ),
-        Rivals::of(laws, completes, |o| o.total_over_ours).fastest(),
-        Rivals::of(laws, of_ours, |o| o.delay_less_ours_ms).above(
+        Rivals::of(laws, UNTHROTTLED, completes, pause).above(
+            "The same of those that do not throttle the guest",
+            1.0,
+        ),
+        Rivals::of(laws, PRECOPY, completes, |o| {
+            o.total_over_ours.map(Figure::ratio)
+        })
+        .fastest(),
+        Rivals::of(laws, PRECOPY, of_ours, delay).above(
             "The application's delay under every other pre-copy law above that under ours, mean",
             0.0,
-            |gap_ms| format!("{:+.2} s", gap_ms / 1e3),
+        ),
+        Rivals::of(laws, &[Class::Postcopy], of_ours, delay).above(
+            "Where post-copy is allowed: its delay going over after round one above that under ours, mean",
+            0.0,
         ),
     ]
 }
@@ -83,17 +123,16 @@ fn no_ratio(rival: &Overall, ours: &Overall) -> Option<&'static str> {
 }
 
 impl Rivals {
-    /// All other laws of pre-copy: `reason` says why one is left out, `figure` is what it is compared by.
+    /// All other laws of these `classes`: `reason` says why one is left out, `figure` is what it is compared by.
     fn of(
         laws: &[Overall],
+        classes: &[Class],
         reason: impl Fn(&Overall) -> Option<&'static str>,
-        figure: impl Fn(&Overall) -> Option<f64>,
+        figure: impl Fn(&Overall) -> Option<Figure>,
     ) -> Self {
         let mut rivals = Self::default();
-        for law in LAWS
-            .iter()
-            .filter(|law| matches!(law.class, Class::Precopy | Class::Throttling))
-        {
+        let theirs = |law: &&Law| classes.contains(&law.class) && law.name != OURS_OR_POSTCOPY;
+        for law in LAWS.iter().filter(theirs) {
             let run = laws.iter().find(|o| o.law.name == law.name);
             let found = run.ok_or("not run").and_then(|o| {
                 reason(o).map_or(Ok(()), Err)?;
@@ -108,42 +147,43 @@ impl Rivals {
     }
 
     /// The one with the least figure.
-    fn least(&self) -> Option<(&'static str, f64)> {
-        let least = self.judged.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-        least.copied()
+    fn least(&self) -> Option<&(&'static str, Figure)> {
+        let least = |a: &&(_, Figure), b: &&(_, Figure)| a.1.value.total_cmp(&b.1.value);
+        self.judged.iter().min_by(least)
     }
 
     /// Every rival's figure is above `bound`.
-    fn above(self, claim: &'static str, bound: f64, written: impl Fn(f64) -> String) -> Verdict {
+    fn above(self, claim: &'static str, bound: f64) -> Verdict {
         let nearest = self.least();
         let failing: Vec<_> = self
             .judged
             .iter()
-            .filter(|(_, figure)| *figure <= bound)
+            .filter(|(_, figure)| figure.value <= bound)
             .map(|(title, _)| *title)
             .collect();
-        let mut figure = nearest.map_or("no such law".to_owned(), |(title, figure)| {
-            format!("nearest: {title}, {}", written(figure))
+        let mut words = nearest.map_or("no such law".to_owned(), |(title, figure)| {
+            format!("nearest: {title}, {}", figure.written)
         });
         if !failing.is_empty() {
-            figure += &format!("; missed against {}", failing.join(", "));
+            words += &format!("; missed against {}", failing.join(", "));
         }
         Verdict {
             claim,
-            figure: figure + &self.without(),
+            figure: words + &self.without(),
             met: nearest.map(|_| failing.is_empty()),
         }
     }
 
     fn fastest(self) -> Verdict {
         let fastest = self.least();
-        let figure = fastest.map_or("no such law".to_owned(), |(title, ratio)| {
-            format!("{:.2} times that of {title}", 1.0 / ratio)
+        let ours = fastest.map(|(title, theirs)| (title, 1.0 / theirs.value));
+        let words = ours.map_or("no such law".to_owned(), |(title, ratio)| {
+            format!("{ratio:.2} times that of {title}")
         });
         Verdict {
             claim: "Total time of ours at most 1.1 times that of the fastest law that always completes",
-            figure: figure + &self.without(),
-            met: fastest.map(|(_, ratio)| 1.0 / ratio <= TOTAL),
+            figure: words + &self.without(),
+            met: ours.map(|(_, ratio)| ratio <= TOTAL),
         }
     }
 

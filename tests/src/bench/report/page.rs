@@ -13,7 +13,7 @@ use super::super::record::Run;
 use super::super::summary::Cell;
 use super::super::verdict::{Verdict, verdicts};
 use super::by_guest;
-use super::table::{Table, millis, ratio, seconds};
+use super::table::{Table, gap, millis, ratio, seconds};
 
 /// All that the page tells.
 pub(super) struct Content<'a> {
@@ -212,15 +212,17 @@ fn overall(laws: &[Overall]) -> String {
             ratio(law.pause_over_ours),
             ratio(law.total_over_ours),
             seconds(law.delay_ms),
-            seconds(law.delay_less_ours_ms),
+            gap(law.delay_less_ours_ms),
         ]);
     }
     format!("{OVERALL_WORDS}\n{}", table.text())
 }
 
 const OVERALL_WORDS: &str = "\
-Geometric means over the guests and links on which most of a law's runs ended; delays are arithmetic means. A law that
-ends only where it is easy is compared with ours only there. Post-copy is told of below: J does not know what it costs.
+Geometric means over the guests and links on which most of a law's runs ended; delays are arithmetic means, their gaps
+with the standard error. A law that ends only where it is easy is compared with ours only there. A law that throttles pauses
+shortly because its guest has slowed down: what that costs is in the delay, not in J. Post-copy is told of below: J does
+not know what it costs.
 ";
 
 fn postcopy(cells: &[Cell<'_>]) -> String {

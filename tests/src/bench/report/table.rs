@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use super::super::compare::Mean;
+
 /// A table; the first column is words, the others are figures.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -37,6 +39,11 @@ pub(super) fn ratio(value: Option<f64>) -> String {
 /// Milliseconds as seconds.
 pub(super) fn seconds(ms: Option<f64>) -> String {
     ms.map_or_else(|| "-".to_owned(), |ms| format!("{:.2}", ms / 1e3))
+}
+
+/// A difference of times in seconds, with its standard error.
+pub(super) fn gap(ms: Option<Mean>) -> String {
+    ms.map_or_else(|| "-".to_owned(), Mean::in_seconds)
 }
 
 /// Milliseconds.
