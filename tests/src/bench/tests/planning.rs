@@ -32,8 +32,8 @@ fn each_repeat_has_every_law_once_in_an_order_of_its_own() {
     let all = tasks(Set::Full, &CELL, &probe(), 3);
     let keys: HashSet<_> = all.iter().map(|task| &task.key).collect();
     assert_eq!(keys.len(), all.len());
-    // Nine laws, four of them twice, and five forced stops.
-    assert_eq!(all.len(), 3 * (9 + 4 + 5));
+    // Ten laws, four of them twice, and five forced stops.
+    assert_eq!(all.len(), 3 * (10 + 4 + 5));
     let order = |repeat: u32| -> Vec<_> {
         let of_it = all.iter().filter(|task| task.key.repeat == repeat);
         of_it
