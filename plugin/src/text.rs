@@ -73,6 +73,18 @@ pub fn pause(totals: &Totals) -> String {
     }
 }
 
+/// What auto-converge took, if it took anything.
+#[must_use]
+pub fn throttled(totals: &Totals) -> String {
+    match totals.throttled_ms {
+        0 => String::new(),
+        ms => {
+            let work = span(Duration::from_millis(ms));
+            format!(", auto-converge took {work} of its work")
+        }
+    }
+}
+
 /// Text of others for a terminal: what could move the cursor or worse is shown as `?`.
 #[must_use]
 pub fn printable(text: &str) -> String {

@@ -58,6 +58,9 @@ pub struct Sample {
     /// `memory_dirty_rate` x `memory_page_size`, bytes per second. Recorded, never decided upon: in a
     /// stall it mirrors our own send rate.
     pub dirty_bytes_per_s: u64,
+    /// `auto_converge_throttle`: how much of its processors' time QEMU takes away from the guest, per cent. Recorded, never
+    /// decided upon.
+    pub throttle_percent: u64,
     /// CPU time of all virtual processors so far, nanoseconds, if it is known. How busy the guest is tells
     /// of phases between the syncs, which alone tell of its memory.
     pub vcpu_time_ns: Option<u64>,

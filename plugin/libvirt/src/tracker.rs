@@ -115,6 +115,7 @@ pub(crate) fn sample(at: Timestamp, state: JobState, stats: &JobStats) -> Sample
             .memory_dirty_rate
             .unwrap_or(0)
             .saturating_mul(page_size),
+        throttle_percent: stats.auto_converge_throttle_percent.unwrap_or(0),
         vcpu_time_ns: None,
         settings: None,
     }

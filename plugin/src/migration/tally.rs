@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libvirt_hpc_control::estimate::Round;
-use libvirt_hpc_control::sample::Sample;
+use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_libvirt::stats::JobStats;
 
 use crate::text;
@@ -31,6 +31,10 @@ pub struct Tally {
     stopped_otherwise: Option<PauseUnknown>,
     /// When it went over to post-copy, milliseconds of the job.
     postcopy_after_ms: Option<u64>,
+    /// The job's time at the last look, milliseconds.
+    seen_ms: u64,
+    /// What QEMU has throttled the guest so far: per cent x milliseconds.
+    throttled_percent_ms: u64,
     final_pause_ms: Option<u64>,
     final_elapsed_ms: Option<u64>,
 }
@@ -50,6 +54,13 @@ impl Tally {
     pub fn sampled(&mut self, sample: &Sample) {
         self.iterations = self.iterations.max(sample.iteration);
         self.sent_bytes = self.sent_bytes.max(sample.processed_bytes);
+        let since_ms = sample.elapsed_ms.saturating_sub(self.seen_ms);
+        self.seen_ms = sample.elapsed_ms;
+        if sample.state == JobState::Precopy {
+            self.throttled_percent_ms = self
+                .throttled_percent_ms
+                .saturating_add(since_ms.saturating_mul(sample.throttle_percent));
+        }
     }
 
     /// Whether memory has been seen to flow.
@@ -113,6 +124,7 @@ impl Tally {
             postcopy_took_ms: after_ms
                 .zip(self.final_elapsed_ms)
                 .map(|(after_ms, ended_ms)| ended_ms.saturating_sub(after_ms)),
+            throttled_ms: self.throttled_percent_ms / 100,
             iterations: self.iterations,
             sent_bytes: self.sent_bytes,
         }
@@ -126,7 +138,9 @@ impl Tally {
         let (took, iterations) = (text::span(total), totals.iterations);
         let rounds = if iterations == 1 { "round" } else { "rounds" };
         let sent = text::mib(totals.sent_bytes);
-        let line = format!("{domain} moved in {took}: {pause}, {iterations} {rounds}, {sent} sent");
+        let lost = text::throttled(&totals);
+        let line =
+            format!("{domain} moved in {took}: {pause}{lost}, {iterations} {rounds}, {sent} sent");
         match self.stock() {
             Some(stock) => format!("{line}; {stock}"),
             None => line,
@@ -220,6 +234,26 @@ mod tests {
         let mut unknown_link = Tally::new(Some(300));
         unknown_link.synced(&round(1), 1, 0);
         assert!(!unknown_link.report("vm", Duration::ZERO).contains("virsh"));
+    }
+
+    #[test]
+    fn work_that_auto_converge_took_is_said() {
+        let mut tally = Tally::new(None);
+        let look = |state, elapsed_ms, throttle_percent| Sample {
+            state,
+            elapsed_ms,
+            throttle_percent,
+            ..Sample::default()
+        };
+        tally.sampled(&look(JobState::Precopy, 1000, 0));
+        tally.sampled(&look(JobState::Precopy, 3000, 20));
+        tally.sampled(&look(JobState::Precopy, 4000, 30));
+        tally.sampled(&look(JobState::Switchover, 9000, 30));
+        tally.completed(&completed(37));
+        assert_eq!(tally.totals(Duration::ZERO).throttled_ms, 700);
+        let line = tally.report("vm", Duration::from_secs(6));
+        let said = "paused 37 ms, auto-converge took 700 ms of its work, 3 rounds";
+        assert!(line.contains(said), "{line}");
     }
 
     #[test]

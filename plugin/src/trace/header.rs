@@ -8,7 +8,7 @@ use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_libvirt::features::{Features, Version};
 use serde::{Deserialize, Serialize};
 
-use super::record::ActionRecord;
+use super::record::{ActionRecord, is_zero};
 use crate::laws::LawName;
 use crate::version;
 
@@ -237,6 +237,9 @@ pub struct Totals {
     /// How much later all of its memory was there, milliseconds, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postcopy_took_ms: Option<u64>,
+    /// The guest's work that auto-converge took, as time at full speed, milliseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub throttled_ms: u64,
     /// Rounds of pre-copy.
     pub iterations: u64,
     /// Bytes of memory on the wire.

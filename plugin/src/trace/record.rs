@@ -80,9 +80,17 @@ pub struct SampleRecord {
     pub disk_remaining_bytes: u64,
     pub window_bytes_per_s: u64,
     pub dirty_bytes_per_s: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub throttle_percent: u64,
     pub vcpu_time_ns: Option<u64>,
     pub settings_downtime_ms: Option<u64>,
     pub settings_speed_mib_per_s: Option<u64>,
+}
+
+/// Most migrations are not throttled, and their traces need not say so at every look.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+pub(super) const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl From<&Sample> for SampleRecord {
@@ -99,6 +107,7 @@ impl From<&Sample> for SampleRecord {
             disk_remaining_bytes: sample.disk_remaining_bytes,
             window_bytes_per_s: sample.window_bytes_per_s,
             dirty_bytes_per_s: sample.dirty_bytes_per_s,
+            throttle_percent: sample.throttle_percent,
             vcpu_time_ns: sample.vcpu_time_ns,
             settings_downtime_ms: sample.settings.map(|s| s.downtime_ms),
             settings_speed_mib_per_s: sample.settings.map(|s| s.speed_mib_per_s),
@@ -123,6 +132,7 @@ impl From<&SampleRecord> for Sample {
             disk_remaining_bytes: record.disk_remaining_bytes,
             window_bytes_per_s: record.window_bytes_per_s,
             dirty_bytes_per_s: record.dirty_bytes_per_s,
+            throttle_percent: record.throttle_percent,
             vcpu_time_ns: record.vcpu_time_ns,
             settings: settings.map(|(downtime_ms, speed_mib_per_s)| Settings {
                 downtime_ms,

@@ -71,6 +71,7 @@ fn sample() -> Sample {
         disk_remaining_bytes: 7,
         window_bytes_per_s: 8,
         dirty_bytes_per_s: 9,
+        throttle_percent: 13,
         vcpu_time_ns: Some(12),
         settings: Some(Settings {
             downtime_ms: 10,

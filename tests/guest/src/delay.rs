@@ -24,8 +24,8 @@ impl Delay {
     /// or lose steadily over the move is then not counted as the move's. `beats` are as for
     /// [`crate::report::measure`], from `baseline_ns` before.
     ///
-    /// `None` if the guest did not arrive, or was not heard for the whole time before and after,
-    /// or made no progress.
+    /// `None` if the guest did not arrive, or was not heard for the whole time before and after, or made
+    /// progress too seldom to be timed by it.
     #[must_use]
     pub fn of(&self, beats: &[At<'_>], since_ns: u64) -> Option<f64> {
         let begin_ns = since_ns.checked_sub(self.baseline_ns)?;
@@ -51,6 +51,9 @@ impl Delay {
     }
 }
 
+/// Beats that must tell of progress in a baseline: a program that reports a step now and then tells no speed.
+const TOLD: usize = 20;
+
 /// The progress that is expected: that of the baseline, repeated after it, and before it.
 struct Expected<'a> {
     baseline: &'a [At<'a>],
@@ -68,7 +71,9 @@ impl<'a> Expected<'a> {
         let baseline = beats.get(begin..end)?;
         let (first, last) = (&baseline.first()?.heard, &baseline.last()?.heard);
         let steps = float(last.beat.steps.saturating_sub(first.beat.steps));
-        (first.beat.ready && steps > 0.0).then(|| Self {
+        let progress = |w: &&[At<'_>]| w[1].heard.beat.steps > w[0].heard.beat.steps;
+        let told = baseline.windows(2).filter(progress).count();
+        (first.beat.ready && told >= TOLD).then(|| Self {
             baseline,
             length_ns: float(last.at_ns - first.at_ns),
             steps,
@@ -212,5 +217,10 @@ mod tests {
             "too little after"
         );
         assert_eq!(DELAY.of(&paused(29_999, 0), 9_100 * MS), None, "no arrival");
+        let mut seldom = paused(9500, 700);
+        for at in &mut seldom {
+            at.heard.beat.steps -= at.heard.beat.steps % 1000;
+        }
+        assert_eq!(DELAY.of(&seldom, 9_100 * MS), None, "too few steps");
     }
 }

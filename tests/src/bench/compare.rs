@@ -20,6 +20,8 @@ pub(super) struct Overall {
     pub(super) regret: [Spread; DELTAS.len()],
     /// Its J over ours, geometric mean, for each of [`DELTAS`].
     pub(super) j_over_ours: [Option<f64>; DELTAS.len()],
+    /// Its J over ours with the work that auto-converge took, geometric mean, for the first of [`DELTAS`].
+    pub(super) cost_over_ours: Option<f64>,
     /// Its pause over ours, geometric mean.
     pub(super) pause_over_ours: Option<f64>,
     /// Its total time over ours, geometric mean.
@@ -113,6 +115,7 @@ fn of_law(law: Law, cells: &[Cell<'_>]) -> Option<Overall> {
         cells: (ended, entries.len()),
         regret: DELTAS.map(|delta| spread(&entries, delta)),
         j_over_ours: DELTAS.map(|delta| over_ours(&pairs, |e| e.j_ms(delta))),
+        cost_over_ours: over_ours(&pairs, |e| e.cost_ms(DELTAS[0])),
         pause_over_ours: over_ours(&pairs, |e| e.pause_ms()),
         total_over_ours: over_ours(&pairs, |e| e.total_ms()),
         delay_less_ours_ms: Mean::of(&gaps),

@@ -52,6 +52,17 @@ impl Digest {
         Ok(digest)
     }
 
+    /// The guest's work that auto-converge took, milliseconds.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "milliseconds of a run of minutes"
+    )]
+    pub(super) fn throttled_ms(&self) -> f64 {
+        self.totals
+            .as_ref()
+            .map_or(0.0, |totals| totals.throttled_ms as f64)
+    }
+
     fn sample(&mut self, sample: &SampleRecord) {
         match sample.state {
             JobState::Precopy => self.precopy_until_ms = Some(sample.elapsed_ms),

@@ -51,9 +51,13 @@ pub(super) const OURS: &str = "adaptive";
 /// The same where the guest's owner allows post-copy.
 pub(super) const OURS_OR_POSTCOPY: &str = "adaptive-or-postcopy";
 
+/// The same with XBZRLE, which some of the others switch on.
+pub(super) const OURS_COMPRESSED: &str = "adaptive-compressed";
+
 /// The forced stops' common name; each is written `forced-stop=TIME`.
 pub(super) const FORCED: &str = "forced-stop";
 
+/// XBZRLE, with the cache that libvirt and QEMU give it.
 const COMPRESSED: &[&str] = &["--compressed"];
 
 const THROTTLED: &[&str] = &["--auto-converge", "--compressed"];
@@ -64,7 +68,7 @@ pub(super) const LAWS: [Law; 10] = [
     Law {
         hpc_law: OURS,
         options: COMPRESSED,
-        ..law("adaptive-compressed", "ours, with XBZRLE", Class::Variant)
+        ..law(OURS_COMPRESSED, "ours, with XBZRLE", Class::Variant)
     },
     law("stock", "stock", Class::Precopy),
     Law {
@@ -107,6 +111,14 @@ pub(super) const LAWS: [Law; 10] = [
         ..law(OURS_OR_POSTCOPY, "ours, or post-copy", Class::Postcopy)
     },
 ];
+
+impl Law {
+    /// Whether XBZRLE is on.
+    #[must_use]
+    pub(super) fn compresses(&self) -> bool {
+        self.options.contains(&"--compressed")
+    }
+}
 
 /// The law of that name; a forced stop's is [`FORCED`].
 #[must_use]

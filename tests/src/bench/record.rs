@@ -133,6 +133,9 @@ pub(super) struct Measured {
     pub(super) rounds: u64,
     /// Bytes of memory on the wire.
     pub(super) sent_bytes: u64,
+    /// Its work that auto-converge took, as time at full speed, milliseconds.
+    #[serde(default)]
+    pub(super) throttled_ms: f64,
     /// The application's delay until it was undisturbed again, as its own report has it, milliseconds.
     pub(super) delay_ms: Option<f64>,
     /// How long the application was watched from the beginning on, milliseconds.
@@ -160,6 +163,12 @@ impl Run {
         let moved = self.outcome == Outcome::Moved;
         let pause_ms = self.measured.pause_ms.filter(|_| moved)?;
         Some(pause_ms + delta * self.measured.precopy_ms)
+    }
+
+    /// The same, and the work that auto-converge took meanwhile.
+    #[must_use]
+    pub(super) fn cost_ms(&self, delta: f64) -> Option<f64> {
+        Some(self.j_ms(delta)? + self.measured.throttled_ms)
     }
 
     /// It in a line.

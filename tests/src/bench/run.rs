@@ -165,6 +165,7 @@ fn measured(outcome: Outcome, report: &Report, digest: &Digest, total: Duration)
         round_one_ms: digest.round_one_ms,
         rounds: digest.rounds,
         sent_bytes: digest.sent_bytes,
+        throttled_ms: digest.throttled_ms(),
         work_lost_ms: report.work_lost_ms,
         steps_per_s_before: report.steps_per_s_before,
         steps_per_s_during: report.steps_per_s_during,

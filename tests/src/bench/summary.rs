@@ -168,6 +168,12 @@ impl Entry<'_> {
         self.of_moved(|run| run.j_ms(delta))
     }
 
+    /// The median of J with the work that auto-converge took, likewise.
+    #[must_use]
+    pub(super) fn cost_ms(&self, delta: f64) -> Option<f64> {
+        self.of_moved(|run| run.cost_ms(delta))
+    }
+
     /// The median pause, likewise.
     #[must_use]
     pub(super) fn pause_ms(&self) -> Option<f64> {
@@ -191,6 +197,12 @@ impl Entry<'_> {
     #[expect(clippy::cast_precision_loss, reason = "a table needs no byte of it")]
     pub(super) fn sent_mib(&self) -> Option<f64> {
         self.of_moved(|run| Some((run.measured.sent_bytes >> 20) as f64))
+    }
+
+    /// The median of the work that auto-converge took, milliseconds, likewise.
+    #[must_use]
+    pub(super) fn throttled_ms(&self) -> Option<f64> {
+        self.of_moved(|run| Some(run.measured.throttled_ms))
     }
 
     /// The median of the application's end-to-end delay, milliseconds, likewise: its own measure, or else the time

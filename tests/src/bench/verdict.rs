@@ -1,7 +1,7 @@
 //! What is claimed, and whether these results bear it out.
 
 use super::compare::{Mean, Overall};
-use super::laws::{Class, LAWS, Law, OURS, OURS_OR_POSTCOPY};
+use super::laws::{Class, LAWS, Law, OURS, OURS_COMPRESSED, OURS_OR_POSTCOPY};
 
 /// J over the oracle's, at most: in geometric mean, and ever.
 const REGRET_MEAN: f64 = 1.10;
@@ -66,6 +66,14 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
         let reason = (!o.always_completes()).then_some("not every run moved its guest");
         reason.or_else(|| of_ours(o))
     };
+    let compressed = laws
+        .iter()
+        .find(|o| o.law.name == OURS_COMPRESSED)
+        .and_then(|o| o.cost_over_ours);
+    let with_xbzrle = |o: &Overall| {
+        let reason = (!o.law.compresses()).then_some("without XBZRLE");
+        reason.or_else(|| of_ours(o))
+    };
     let pause = |o: &Overall| o.pause_over_ours.map(Figure::ratio);
     let delay = |o: &Overall| o.delay_less_ours_ms.map(Figure::gap);
     vec![
@@ -89,6 +97,20 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
         })
         .above(
             "J of every other pre-copy law above ours, geometric mean",
+            1.0,
+        ),
+        Rivals::of(laws, PRECOPY, of_ours, |o| {
+            o.cost_over_ours.map(Figure::ratio)
+        })
+        .above(
+            "The same with the work that throttling took counted",
+            1.0,
+        ),
+        Rivals::of(laws, PRECOPY, with_xbzrle, |o| {
+            Some(Figure::ratio(o.cost_over_ours? / compressed?))
+        })
+        .above(
+            "The same of those with XBZRLE above ours with XBZRLE",
             1.0,
         ),
         Rivals::of(laws, PRECOPY, completes, pause).above(

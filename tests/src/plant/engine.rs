@@ -239,6 +239,11 @@ impl Engine {
         guest_ns.saturating_sub(self.throttle.lost_ns(guest_ns))
     }
 
+    /// How much of its processors' time is taken away from the guest, percent.
+    pub(super) const fn throttle_percent(&self) -> u64 {
+        self.throttle.percent()
+    }
+
     /// Bytes waiting that hold data, at the step's end.
     pub(super) fn pending_data_bytes(&self) -> u64 {
         self.ram.pending_data_bytes()

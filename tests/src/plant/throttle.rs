@@ -66,6 +66,11 @@ impl Throttle {
         self.lost_ns + super::scale(lately, self.percent, 100)
     }
 
+    /// What is taken away now, percent.
+    pub(super) const fn percent(&self) -> u64 {
+        self.percent
+    }
+
     /// The rate of a writer that writes flat out, once the guest is throttled, bytes/s.
     pub(super) fn flat_bytes_per_s(&self) -> Option<u64> {
         self.config

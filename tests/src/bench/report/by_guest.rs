@@ -7,7 +7,7 @@ use super::super::plan::is_forced;
 use super::super::summary::{Cell, Entry};
 use super::table::{Table, millis, percent, ratio, seconds};
 
-const HEADS: [&str; 10] = [
+const HEADS: [&str; 11] = [
     "law",
     "moved",
     "pause, ms",
@@ -16,6 +16,7 @@ const HEADS: [&str; 10] = [
     "J 10 %, s",
     "over the oracle",
     "sent, MiB",
+    "throttled, s",
     "delay, s",
     "speed until the pause",
 ];
@@ -87,6 +88,7 @@ fn row(cell: &Cell<'_>, entry: &Entry<'_>) -> [String; HEADS.len()] {
         seconds(entry.j_ms(0.1)),
         ratio(regret(cell, entry, 0.1)),
         millis(entry.sent_mib()),
+        seconds(entry.throttled_ms()),
         seconds(entry.delay_ms()),
         percent(entry.speed_during()),
     ]
