@@ -210,7 +210,15 @@ fn every_number_says_its_unit() {
         "syncs",
         "slowdown_ppm",
     ];
-    const UNITS: [&str; 6] = ["_ns", "_ms", "_bytes", "_bytes_per_s", "_mib_per_s", "_ppm"];
+    const UNITS: [&str; 7] = [
+        "_ns",
+        "_ms",
+        "_bytes",
+        "_bytes_per_s",
+        "_mib_per_s",
+        "_percent",
+        "_ppm",
+    ];
     fn check(name: &str, value: &serde_json::Value) {
         match value {
             serde_json::Value::Object(fields) => fields.iter().for_each(|(name, value)| {

@@ -28,7 +28,7 @@ struct Row<'a> {
     round_one_ms: Option<u64>,
     rounds: u64,
     sent_bytes: u64,
-    throttled_ms: f64,
+    throttled_ms: Option<f64>,
     delay_ms: Option<f64>,
     watched_ms: f64,
     watched_steps: u64,

@@ -52,15 +52,14 @@ impl Digest {
         Ok(digest)
     }
 
-    /// The guest's work that auto-converge took, milliseconds.
+    /// The guest's work that auto-converge took, milliseconds; none if the trace was cut short.
     #[expect(
         clippy::cast_precision_loss,
         reason = "milliseconds of a run of minutes"
     )]
-    pub(super) fn throttled_ms(&self) -> f64 {
-        self.totals
-            .as_ref()
-            .map_or(0.0, |totals| totals.throttled_ms as f64)
+    pub(super) fn throttled_ms(&self) -> Option<f64> {
+        let totals = self.totals.as_ref()?;
+        Some(totals.throttled_ms as f64)
     }
 
     fn sample(&mut self, sample: &SampleRecord) {

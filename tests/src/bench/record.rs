@@ -133,9 +133,9 @@ pub(super) struct Measured {
     pub(super) rounds: u64,
     /// Bytes of memory on the wire.
     pub(super) sent_bytes: u64,
-    /// Its work that auto-converge took, as time at full speed, milliseconds.
+    /// Its work that auto-converge took, as time at full speed, milliseconds; none if that was not told.
     #[serde(default)]
-    pub(super) throttled_ms: f64,
+    pub(super) throttled_ms: Option<f64>,
     /// The application's delay until it was undisturbed again, as its own report has it, milliseconds.
     pub(super) delay_ms: Option<f64>,
     /// How long the application was watched from the beginning on, milliseconds.
@@ -168,7 +168,12 @@ impl Run {
     /// The same, and the work that auto-converge took meanwhile.
     #[must_use]
     pub(super) fn cost_ms(&self, delta: f64) -> Option<f64> {
-        Some(self.j_ms(delta)? + self.measured.throttled_ms)
+        let throttles = self
+            .options
+            .iter()
+            .any(|option| option == "--auto-converge");
+        let nothing = (!throttles).then_some(0.0);
+        Some(self.j_ms(delta)? + self.measured.throttled_ms.or(nothing)?)
     }
 
     /// It in a line.

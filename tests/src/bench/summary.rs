@@ -202,7 +202,7 @@ impl Entry<'_> {
     /// The median of the work that auto-converge took, milliseconds, likewise.
     #[must_use]
     pub(super) fn throttled_ms(&self) -> Option<f64> {
-        self.of_moved(|run| Some(run.measured.throttled_ms))
+        self.of_moved(|run| run.measured.throttled_ms)
     }
 
     /// The median of the application's end-to-end delay, milliseconds, likewise: its own measure, or else the time

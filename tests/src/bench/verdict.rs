@@ -51,9 +51,10 @@ impl Figure {
     }
 }
 
-/// Laws of pre-copy, and those of them that leave the guest its speed.
-const PRECOPY: &[Class] = &[Class::Precopy, Class::Throttling];
-const UNTHROTTLED: &[Class] = &[Class::Precopy];
+/// Others' laws of pre-copy.
+fn precopy(law: &Law) -> bool {
+    matches!(law.class, Class::Precopy | Class::Throttling)
+}
 
 /// All claims, judged.
 #[must_use]
@@ -70,10 +71,6 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
         .iter()
         .find(|o| o.law.name == OURS_COMPRESSED)
         .and_then(|o| o.cost_over_ours);
-    let with_xbzrle = |o: &Overall| {
-        let reason = (!o.law.compresses()).then_some("without XBZRLE");
-        reason.or_else(|| of_ours(o))
-    };
     let pause = |o: &Overall| o.pause_over_ours.map(Figure::ratio);
     let delay = |o: &Overall| o.delay_less_ours_ms.map(Figure::gap);
     vec![
@@ -92,44 +89,44 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
             ours.regret[0].worst,
             REGRET_WORST,
         ),
-        Rivals::of(laws, PRECOPY, of_ours, |o| {
+        Rivals::of(laws, precopy, of_ours, |o| {
             o.j_over_ours[0].map(Figure::ratio)
         })
         .above(
             "J of every other pre-copy law above ours, geometric mean",
             1.0,
         ),
-        Rivals::of(laws, PRECOPY, of_ours, |o| {
+        Rivals::of(laws, precopy, of_ours, |o| {
             o.cost_over_ours.map(Figure::ratio)
         })
         .above(
             "The same with the work that throttling took counted",
             1.0,
         ),
-        Rivals::of(laws, PRECOPY, with_xbzrle, |o| {
+        Rivals::of(laws, Law::compresses, of_ours, |o| {
             Some(Figure::ratio(o.cost_over_ours? / compressed?))
         })
         .above(
             "The same of those with XBZRLE above ours with XBZRLE",
             1.0,
         ),
-        Rivals::of(laws, PRECOPY, completes, pause).above(
+        Rivals::of(laws, precopy, completes, pause).above(
             "Pause of every law that always completes above ours, geometric mean",
             1.0,
         ),
-        Rivals::of(laws, UNTHROTTLED, completes, pause).above(
+        Rivals::of(laws, |law| law.class == Class::Precopy, completes, pause).above(
             "The same of those that do not throttle the guest",
             1.0,
         ),
-        Rivals::of(laws, PRECOPY, completes, |o| {
+        Rivals::of(laws, precopy, completes, |o| {
             o.total_over_ours.map(Figure::ratio)
         })
         .fastest(),
-        Rivals::of(laws, PRECOPY, of_ours, delay).above(
+        Rivals::of(laws, precopy, of_ours, delay).above(
             "The application's delay under every other pre-copy law above that under ours, mean",
             0.0,
         ),
-        Rivals::of(laws, &[Class::Postcopy], of_ours, delay).above(
+        Rivals::of(laws, |law| law.class == Class::Postcopy, of_ours, delay).above(
             "Where post-copy is allowed: its delay going over after round one above that under ours, mean",
             0.0,
         ),
@@ -145,15 +142,16 @@ fn no_ratio(rival: &Overall, ours: &Overall) -> Option<&'static str> {
 }
 
 impl Rivals {
-    /// All other laws of these `classes`: `reason` says why one is left out, `figure` is what it is compared by.
+    /// All laws of others that are `meant`: `reason` says why one is left out, `figure` is what it is compared by.
     fn of(
         laws: &[Overall],
-        classes: &[Class],
+        meant: impl Fn(&Law) -> bool,
         reason: impl Fn(&Overall) -> Option<&'static str>,
         figure: impl Fn(&Overall) -> Option<Figure>,
     ) -> Self {
         let mut rivals = Self::default();
-        let theirs = |law: &&Law| classes.contains(&law.class) && law.name != OURS_OR_POSTCOPY;
+        let ours = [OURS, OURS_COMPRESSED, OURS_OR_POSTCOPY];
+        let theirs = |law: &&Law| meant(law) && !ours.contains(&law.name);
         for law in LAWS.iter().filter(theirs) {
             let run = laws.iter().find(|o| o.law.name == law.name);
             let found = run.ok_or("not run").and_then(|o| {

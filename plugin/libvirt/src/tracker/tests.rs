@@ -180,6 +180,7 @@ fn absent_fields_are_zero_and_present_ones_arrive() {
         ("disk_remaining", 7),
         ("memory_bps", 8),
         ("memory_dirty_rate", u64::MAX),
+        ("auto_converge_throttle", 20),
         ("memory_page_size", 4096),
     ];
     let expected = Sample {
@@ -194,6 +195,7 @@ fn absent_fields_are_zero_and_present_ones_arrive() {
         disk_remaining_bytes: 7,
         window_bytes_per_s: 8,
         dirty_bytes_per_s: u64::MAX,
+        throttle_percent: 20,
         vcpu_time_ns: None,
         settings: None,
     };

@@ -106,6 +106,16 @@ fn a_phased_guest_has_only_the_delay_that_it_tells() {
 }
 
 #[test]
+fn what_throttling_took_is_part_of_the_cost_if_it_is_known() {
+    let mut run = run("proxmox", "proxmox", 1, 5000.0, 1000.0);
+    assert_eq!(run.cost_ms(0.1), run.j_ms(0.1), "not throttled");
+    run.options = vec!["--auto-converge".to_owned()];
+    assert_eq!(run.cost_ms(0.1), None);
+    run.measured.throttled_ms = Some(700.0);
+    assert_eq!(run.cost_ms(0.1), Some(1000.0 + 400.0 + 700.0));
+}
+
+#[test]
 fn a_missed_target_is_said_to_be_missed() {
     let met = |runs: &[Run]| -> Vec<_> {
         let laws = overall(&cells(runs.iter(), &[]));
