@@ -131,6 +131,9 @@ impl Adaptive {
         if look.remaining <= self.slowdown.of(look.shortest) {
             return Cause::Floor;
         }
+        if self.last_moment(look, view) {
+            return Cause::Reservation;
+        }
         if self.plateau.is_empty() {
             if look.remaining - look.next > self.price_bytes(look) {
                 return Cause::Falling;

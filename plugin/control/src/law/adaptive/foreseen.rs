@@ -33,6 +33,21 @@ impl Adaptive {
         }
     }
 
+    /// Whether a sync has found the guest at the last moment of its idle spell, with what is worth taking: what falls in
+    /// the quiet falls no longer.
+    pub(super) fn last_moment(&self, look: &Look, view: &View) -> bool {
+        let (Some(outlook), Some(before)) = (self.outlook(view), self.before) else {
+            return false;
+        };
+        let left = Left {
+            remaining: look.remaining,
+            busy: self.plateau.highest().max(before.remaining_bytes),
+            dirtied: 0,
+            shortest: 0,
+        };
+        outlook.ends_with(&left, |bytes| self.slowdown.of(bytes))
+    }
+
     /// The guest has turned idle in the midst of a round: what it dirtied before must be found, for there is
     /// quiet to send it in. A limit of what is left makes QEMU sync when it has sent a little more, and it goes
     /// on if the sync finds more; which is sure if what was dirtied since the last sync is more.

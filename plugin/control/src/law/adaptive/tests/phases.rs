@@ -139,6 +139,20 @@ fn a_quiet_that_ends_while_memory_falls_is_taken_if_the_next_is_far() {
     assert_eq!(ends_with(60 * MB), Cause::Falling);
 }
 
+/// Here 40 MB are left of 134, or 60, and a second more of quiet would send them.
+#[test]
+fn a_sync_in_the_last_moment_does_not_follow_the_fall() {
+    let finds = |remaining, age_ms| {
+        let mut run = Run::new(400 * MB);
+        run.sync(134 * MB);
+        run.view.phases = phases(true, Duration::from_millis(age_ms));
+        run.sync_after(100 * MB, remaining).cause
+    };
+    assert_eq!(finds(40 * MB, 2900), Cause::Reservation);
+    assert_eq!(finds(60 * MB, 2900), Cause::Falling, "the next costs 49 MB");
+    assert_eq!(finds(40 * MB, 1500), Cause::Falling, "there is time");
+}
+
 #[test]
 fn the_end_of_a_quiet_is_no_guess() {
     let mut run = Run::new(400 * MB);
