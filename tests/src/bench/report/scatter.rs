@@ -74,6 +74,8 @@ where
         .light_line_style(WHITE)
         .x_labels(20)
         .y_labels(20)
+        .x_label_formatter(&|ratio| format!("{ratio:.1}"))
+        .y_label_formatter(&|ratio| format!("{ratio:.1}"))
         .x_desc("total time, times ours")
         .y_desc("pause, times ours")
         .draw()?;
