@@ -121,7 +121,8 @@ rig_daemon() {
     by_hand daemon
     case $action in
         start) in_host "$host" sh -c "$prefix; exec libvirtd --listen --daemon" ;;
-        stop) in_host "$host" pkill -TERM -x libvirtd && wait_for 20 "its end" no_libvirtd "$host" ;;
+        # libvirtd waits up to 30 s for its worker threads (virNetDaemonFinishTimer, src/rpc/virnetdaemon.c).
+        stop) in_host "$host" pkill -TERM -x libvirtd && wait_for 40 "its end" no_libvirtd "$host" ;;
         kill) in_host "$host" pkill -KILL -x libvirtd && wait_for 20 "its end" no_libvirtd "$host" ;;
         *) die "daemon: expected HOST start|stop|kill" ;;
     esac
