@@ -85,6 +85,18 @@ pub fn throttled(totals: &Totals) -> String {
     }
 }
 
+/// What was sent as differences, if that was anything to speak of.
+#[must_use]
+pub fn differences(totals: &Totals) -> String {
+    match totals.differences_memory_bytes {
+        ..MIB => String::new(),
+        memory => {
+            let sent = mib(totals.differences_sent_bytes);
+            format!(", differences of {sent} for {}", mib(memory))
+        }
+    }
+}
+
 /// Text of others for a terminal: what could move the cursor or worse is shown as `?`.
 #[must_use]
 pub fn printable(text: &str) -> String {

@@ -67,6 +67,7 @@ impl Children<'_> {
             "deadline" => self.deadline(cursor, start)?,
             "bandwidth" => self.bandwidth(cursor, start)?,
             "postcopy" => self.postcopy(cursor, start)?,
+            "compression" => self.compression(cursor, start)?,
             "job" => self.job(cursor, start)?,
             _ => return ignore(cursor, start, UNKNOWN, self.warnings),
         }
@@ -113,10 +114,16 @@ impl Children<'_> {
     }
 
     fn postcopy(&mut self, cursor: &Cursor<'_>, start: &BytesStart<'_>) -> Result<(), PolicyError> {
-        let given = self.once("postcopy", &["allowed"], cursor, start)?;
-        let allowed = given.required("allowed");
-        let allowed = allowed.and_then(|text| value::yes_no("allowed", text));
-        self.policy.postcopy_allowed = Some(given.at(cursor, allowed)?);
+        self.policy.postcopy_allowed = Some(self.allowed("postcopy", cursor, start)?);
+        Ok(())
+    }
+
+    fn compression(
+        &mut self,
+        cursor: &Cursor<'_>,
+        start: &BytesStart<'_>,
+    ) -> Result<(), PolicyError> {
+        self.policy.compression_allowed = Some(self.allowed("compression", cursor, start)?);
         Ok(())
     }
 
@@ -129,6 +136,19 @@ impl Children<'_> {
         let members = given.at(cursor, members)?;
         self.policy.job = Some(Job { id, members });
         Ok(())
+    }
+
+    /// What a child that only allows or forbids says.
+    fn allowed(
+        &mut self,
+        name: &'static str,
+        cursor: &Cursor<'_>,
+        start: &BytesStart<'_>,
+    ) -> Result<bool, PolicyError> {
+        let given = self.once(name, &["allowed"], cursor, start)?;
+        let allowed = given.required("allowed");
+        let allowed = allowed.and_then(|text| value::yes_no("allowed", text));
+        given.at(cursor, allowed)
     }
 
     /// The attributes of a child that may be there only once.

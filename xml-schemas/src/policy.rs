@@ -22,6 +22,9 @@ pub struct Policy {
     pub bandwidth_max_mib_per_s: Option<u64>,
     /// Whether post-copy, which loses the guest if the network fails, is allowed.
     pub postcopy_allowed: Option<bool>,
+    /// Whether memory may be sent as differences (QEMU's XBZRLE), which takes
+    /// memory of the source's host for a cache.
+    pub compression_allowed: Option<bool>,
     /// The parallel job that the domain is a part of.
     pub job: Option<Job>,
 }

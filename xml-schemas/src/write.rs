@@ -65,8 +65,10 @@ impl Policy {
             children.push(format!("bandwidth max=\"{speed}\" unit=\"MiB/s\""));
         }
         if let Some(allowed) = self.postcopy_allowed {
-            let allowed = if allowed { "yes" } else { "no" };
-            children.push(format!("postcopy allowed=\"{allowed}\""));
+            children.push(format!("postcopy allowed=\"{}\"", yes_no(allowed)));
+        }
+        if let Some(allowed) = self.compression_allowed {
+            children.push(format!("compression allowed=\"{}\"", yes_no(allowed)));
         }
         if let Some(job) = &self.job {
             let (id, members) = (escape(job.id.as_str()), job.members);
@@ -74,6 +76,10 @@ impl Policy {
         }
         children
     }
+}
+
+const fn yes_no(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
 }
 
 /// 1/1000 percent as a decimal number without needless zeros.

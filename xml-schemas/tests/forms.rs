@@ -13,6 +13,7 @@ fn full() -> Policy {
         }),
         bandwidth_max_mib_per_s: Some(1000),
         postcopy_allowed: Some(false),
+        compression_allowed: Some(false),
         job: Some(Job {
             id: "slurm-4242".to_owned(),
             members: 8,
@@ -97,15 +98,17 @@ fn policies() -> impl Strategy<Value = Policy> {
         prop::option::of(deadline),
         prop::option::of(1..=99_999_999_u64),
         prop::option::of(any::<bool>()),
+        prop::option::of(any::<bool>()),
         prop::option::of(job),
     )
         .prop_map(
-            |(slowdown, downtime, deadline, bandwidth, postcopy, job)| Policy {
+            |(slowdown, downtime, deadline, bandwidth, postcopy, compression, job)| Policy {
                 slowdown_millipercent: slowdown,
                 downtime_max_ms: downtime,
                 deadline,
                 bandwidth_max_mib_per_s: bandwidth,
                 postcopy_allowed: postcopy,
+                compression_allowed: compression,
                 job,
             },
         )

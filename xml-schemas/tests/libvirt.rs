@@ -16,6 +16,7 @@ fn policies() -> [Policy; 2] {
         }),
         bandwidth_max_mib_per_s: Some(1000),
         postcopy_allowed: Some(true),
+        compression_allowed: Some(false),
         job: Some(Job {
             id: "1234[5].pbs".to_owned(),
             members: 8,

@@ -132,8 +132,10 @@ impl Script {
                 remaining_bytes: (self.at_syncs)(at_ms),
                 duration: Duration::from_millis(every),
                 sent_bytes: every * BYTES_PER_MS,
+                memory_bytes: every * BYTES_PER_MS,
             }),
             bytes_per_s: self.window_bytes_per_s,
+            link_bytes_per_s: self.window_bytes_per_s,
             sample: Sample {
                 at,
                 state: JobState::Precopy,

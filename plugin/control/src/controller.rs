@@ -11,7 +11,7 @@ mod by_hand;
 
 use core::time::Duration;
 
-use crate::estimate::{Activity, Bandwidth, Rounds};
+use crate::estimate::{Activity, Bandwidth, Compression, Rounds};
 use crate::event::{Event, Publisher, Release};
 use crate::guard::{Guard, Order};
 use crate::law::{Decision, Law, Limit, View};
@@ -50,6 +50,8 @@ pub struct Controller<L> {
     rounds: Rounds,
     bandwidth: Bandwidth,
     activity: Activity,
+    /// None if that is not ours to say.
+    compression: Option<Compression>,
     phase: Phase,
     decision: Option<Decision>,
     in_force: Target,
@@ -71,6 +73,7 @@ impl<L: Law> Controller<L> {
             rounds: Rounds::default(),
             bandwidth: Bandwidth::default(),
             activity: Activity::default(),
+            compression: policy.compresses.then(Compression::default),
             phase: Phase::Waiting,
             decision: None,
             in_force: Target::NONE,
@@ -111,7 +114,7 @@ impl<L: Law> Controller<L> {
         self.phase != Phase::Released
     }
 
-    /// The bandwidth as it is reckoned now, bytes per second; zero while unknown.
+    /// The bandwidth of the link as it is reckoned now, bytes per second; zero while unknown.
     #[must_use]
     pub fn bytes_per_s(&self) -> u64 {
         self.bandwidth.smooth()
@@ -160,6 +163,11 @@ impl<L: Law> Controller<L> {
             if let Some(action) = target.action {
                 self.guard.refused(action, at);
             }
+            if let (Some(_), Some(compression)) =
+                (target.compression_cache_bytes, &mut self.compression)
+            {
+                compression.refused();
+            }
             publisher.publish(at, Event::Refused(*target));
             return;
         }
@@ -190,7 +198,8 @@ impl<L: Law> Controller<L> {
         }
         let decision = self.law.decide(&View {
             round,
-            bytes_per_s: self.bandwidth.smooth(),
+            bytes_per_s: self.bandwidth.memory(),
+            link_bytes_per_s: self.bandwidth.smooth(),
             sample: *sample,
             phases: self.activity.phases(),
             idle_round: round.and_then(|_| self.activity.end_round()),
@@ -199,7 +208,12 @@ impl<L: Law> Controller<L> {
         self.publish_decision(sample.at, decision, round.is_some(), publisher);
         let order = self.guard.pass(sample, &decision, &self.bandwidth);
         self.publish_unreachable(sample.at, &order, publisher);
-        let target = self.difference(&order.target);
+        let mut target = self.difference(&order.target);
+        let link_bytes_per_s = self.bandwidth.smooth();
+        target.compression_cache_bytes = self
+            .compression
+            .as_mut()
+            .and_then(|compression| compression.wanted_bytes(sample, link_bytes_per_s));
         if target != Target::NONE {
             publisher.publish(
                 sample.at,
@@ -263,7 +277,7 @@ impl<L: Law> Controller<L> {
             speed_mib_per_s: wanted
                 .speed_mib_per_s
                 .filter(|&new| self.in_force.speed_mib_per_s != Some(new)),
-            action: wanted.action,
+            ..*wanted
         }
     }
 

@@ -2,8 +2,10 @@
 
 mod activity;
 mod bandwidth;
+mod compression;
 mod round;
 
 pub use activity::{Activity, Phases};
 pub use bandwidth::Bandwidth;
+pub use compression::Compression;
 pub use round::{Round, Rounds};

@@ -24,8 +24,11 @@ use crate::target::Action;
 pub struct View {
     /// The round that has just ended, if this look is the first after a sync.
     pub round: Option<Round>,
-    /// The bandwidth of pre-copy, bytes per second; zero while unknown.
+    /// How much memory pre-copy sends, bytes per second; zero while unknown. Where it is compressed, that is more than
+    /// the link carries.
     pub bytes_per_s: u64,
+    /// What the link carries, bytes per second; zero while unknown.
+    pub link_bytes_per_s: u64,
     /// The look itself, for laws that go by a clock, or by what libvirt reports.
     pub sample: Sample,
     /// What the guest's processors show of its phases, if they have been busy and idle by turns so far.

@@ -54,6 +54,8 @@ pub struct Policy {
     /// The bandwidth of the switchover that QEMU was told (`avail-switchover-bandwidth`), bytes per
     /// second.
     pub switchover_bytes_per_s: Option<u64>,
+    /// Where memory is sent as differences (XBZRLE), it is for us to say how much is remembered for it.
+    pub compresses: bool,
     /// The user's timer.
     pub timeout: Option<Timeout>,
     /// Limits that somebody else changes meanwhile are set again. For sites whose management sets them by

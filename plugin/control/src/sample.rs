@@ -61,6 +61,8 @@ pub struct Sample {
     /// `auto_converge_throttle`: how much of its processors' time QEMU takes away from the guest, per cent. Recorded, never
     /// decided upon.
     pub throttle_percent: u64,
+    /// `compression_cache`, bytes: what XBZRLE may remember of pages it has sent; zero where it is off.
+    pub compression_cache_bytes: u64,
     /// CPU time of all virtual processors so far, nanoseconds, if it is known. How busy the guest is tells
     /// of phases between the syncs, which alone tell of its memory.
     pub vcpu_time_ns: Option<u64>,

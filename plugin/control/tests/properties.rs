@@ -54,6 +54,7 @@ fn sample() -> impl Strategy<Value = (u64, Sample)> {
             processed_bytes: if wild { n.1 } else { small },
             remaining_bytes: if wild { n.2 / 2 } else { small },
             window_bytes_per_s: if wild { n.3 } else { rate },
+            compression_cache_bytes: if wild { 64 << 20 } else { 0 },
             settings: settings.map(|(downtime_ms, speed_mib_per_s)| Settings {
                 downtime_ms,
                 speed_mib_per_s,
@@ -85,6 +86,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             speed_max_mib_per_s: bounds.1,
             speed_is_order: postcopy,
             insists: false,
+            compresses: true,
             switchover_bytes_per_s: None,
             deadline: deadline.map(|(s, then)| Deadline {
                 after: Duration::from_secs(s),

@@ -76,6 +76,16 @@ impl Domain {
             .named("virDomainMigrateSetMaxSpeed", Some(self.name()))
     }
 
+    /// `virDomainMigrateSetCompressionCache`, bytes: what XBZRLE may remember. QEMU wants a power of two of at least a page.
+    ///
+    /// # Errors
+    /// When the domain does not run, or QEMU refuses.
+    pub fn set_compression_cache_bytes(&self, bytes: u64) -> Result<(), Error> {
+        self.handle()
+            .migrate_set_compression_cache(bytes, 0)
+            .named("virDomainMigrateSetCompressionCache", Some(self.name()))
+    }
+
     /// `virDomainAbortJob`: the guest stays where it is.
     ///
     /// # Errors

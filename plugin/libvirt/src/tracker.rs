@@ -116,6 +116,7 @@ pub(crate) fn sample(at: Timestamp, state: JobState, stats: &JobStats) -> Sample
             .unwrap_or(0)
             .saturating_mul(page_size),
         throttle_percent: stats.auto_converge_throttle_percent.unwrap_or(0),
+        compression_cache_bytes: stats.compression_cache.unwrap_or(0),
         vcpu_time_ns: None,
         settings: None,
     }

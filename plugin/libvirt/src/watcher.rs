@@ -262,6 +262,12 @@ impl Job for Watcher {
             });
             unless_gone(set)?;
         }
+        if let Some(bytes) = target.compression_cache_bytes {
+            let set = self.call("virDomainMigrateSetCompressionCache", move |domain| {
+                domain.set_compression_cache_bytes(bytes)
+            });
+            unless_gone(set)?;
+        }
         // An action that has been taken is not taken twice: libvirt would refuse it.
         if let Some(action) = target.action.filter(|action| self.done != Some(*action)) {
             self.act(action)?;

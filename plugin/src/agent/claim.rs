@@ -56,6 +56,7 @@ fn over(own: xml::Policy, site: &xml::Policy) -> xml::Policy {
         deadline,
         bandwidth_max_mib_per_s: own.bandwidth_max_mib_per_s.or(site.bandwidth_max_mib_per_s),
         postcopy_allowed,
+        compression_allowed: own.compression_allowed.or(site.compression_allowed),
         job: own.job,
     }
 }
@@ -74,6 +75,7 @@ mod tests {
                     then: xml::Then::Postcopy,
                 }),
                 postcopy_allowed: Some(true),
+                compression_allowed: Some(false),
                 ..xml::Policy::default()
             },
             ..Config::default()
@@ -104,6 +106,7 @@ mod tests {
         let claim = decide(Some(own), &site(), "vm", false).expect("marked");
         assert_eq!(claim.policy.downtime_max_ms, Some(100));
         assert_eq!(claim.policy.bandwidth_max_mib_per_s, Some(100));
+        assert_eq!(claim.policy.compression_allowed, Some(false));
         assert_eq!(
             claim.policy.deadline.map(|d| d.then),
             Some(xml::Then::Postcopy)

@@ -170,7 +170,7 @@ impl Steered<'_> {
         let target = Target {
             downtime_ms: u32::try_from(before.downtime_ms).ok(),
             speed_mib_per_s: Some(before.speed_mib_per_s),
-            action: None,
+            ..Target::NONE
         };
         let since = self.watcher.now();
         loop {

@@ -19,6 +19,7 @@ pub(super) enum HpcOption {
     Slowdown,
     MaxDowntime,
     Deadline,
+    Compression,
 }
 
 impl HpcOption {
@@ -31,6 +32,7 @@ impl HpcOption {
             Self::Slowdown => Some("percent"),
             Self::MaxDowntime => Some("ms"),
             Self::Deadline => Some("seconds[,action]"),
+            Self::Compression => Some("yes|no"),
         }
     }
 
@@ -43,6 +45,7 @@ impl HpcOption {
             Self::Slowdown => values::SLOWDOWN_EXPECTED,
             Self::MaxDowntime => values::DOWNTIME_EXPECTED,
             Self::Deadline => Deadline::EXPECTED,
+            Self::Compression => values::YES_OR_NO_EXPECTED,
         }
     }
 
@@ -56,6 +59,7 @@ impl HpcOption {
             Self::Slowdown => "what pre-copy costs the application while it runs, in percent",
             Self::MaxDowntime => "never pause the guest longer on purpose, in milliseconds",
             Self::Deadline => "seconds until switchover (whatever the pause), abort or postcopy",
+            Self::Compression => "whether memory may be sent as differences (XBZRLE): yes or no",
         }
     }
 }
@@ -77,6 +81,8 @@ pub struct HpcOptions {
     pub max_downtime_ms: Option<u32>,
     /// `--hpc-deadline`
     pub deadline: Option<Deadline>,
+    /// `--hpc-compression`: whether memory may be sent as differences (XBZRLE).
+    pub compression: Option<bool>,
 }
 
 impl HpcOptions {
@@ -109,6 +115,9 @@ impl HpcOptions {
                 self.max_downtime_ms = Some(read(ours, |text| values::downtime_ms(text).ok())?);
             }
             HpcOption::Deadline => self.deadline = Some(read(ours, |text| text.parse().ok())?),
+            HpcOption::Compression => {
+                self.compression = Some(read(ours, |text| values::yes_or_no(text).ok())?);
+            }
         }
         Ok(())
     }

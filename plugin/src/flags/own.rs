@@ -46,6 +46,10 @@ pub struct PolicyArgs {
     #[arg(long, value_name = "YES|NO", value_parser = values::yes_or_no,
           action = clap::ArgAction::Set)]
     pub set_postcopy: Option<bool>,
+    /// Whether memory may be sent as differences (XBZRLE), which takes memory of the source's host
+    #[arg(long, value_name = "YES|NO", value_parser = values::yes_or_no,
+          action = clap::ArgAction::Set)]
+    pub set_compression: Option<bool>,
     /// The job the domain belongs to, and the number of the job's domains
     #[arg(long, value_name = "ID,MEMBERS")]
     pub set_job: Option<Job>,
@@ -54,7 +58,7 @@ pub struct PolicyArgs {
     pub mark: bool,
     /// Remove the mark and the policy
     #[arg(long, conflicts_with_all = ["mark", "set_slowdown", "set_max_downtime", "set_deadline",
-          "set_bandwidth", "set_postcopy", "set_job"])]
+          "set_bandwidth", "set_postcopy", "set_compression", "set_job"])]
     pub clear: bool,
     /// Of the running domain only; without --live and --config, both as far as they exist
     #[arg(long)]
@@ -78,6 +82,7 @@ impl PolicyArgs {
             && self.set_deadline.is_none()
             && self.set_bandwidth.is_none()
             && self.set_postcopy.is_none()
+            && self.set_compression.is_none()
             && self.set_job.is_none()
     }
 }
@@ -214,7 +219,8 @@ mod tests {
     #[test]
     fn a_policy_is_set() {
         let line = "hpc-policy --set-slowdown 7 --set-deadline=60,abort vm --set-postcopy no \
-                    --set-job slurm-1,8 --set-bandwidth 20 --set-max-downtime 500 --live";
+                    --set-job slurm-1,8 --set-bandwidth 20 --set-max-downtime 500 --live \
+                    --set-compression yes";
         let OwnCommand::HpcPolicy(policy) = read(line).unwrap() else {
             panic!("another command")
         };
@@ -225,6 +231,7 @@ mod tests {
         assert_eq!(policy.set_slowdown, Some(7));
         assert_eq!(policy.set_deadline, Some(deadline));
         assert_eq!(policy.set_postcopy, Some(false));
+        assert_eq!(policy.set_compression, Some(true));
         assert_eq!(
             policy.set_job,
             Some(Job {

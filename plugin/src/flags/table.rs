@@ -100,6 +100,7 @@ pub const MIGRATE_OPTIONS: &[Opt] = &[
     ours("hpc-slowdown", HpcOption::Slowdown),
     ours("hpc-max-downtime", HpcOption::MaxDowntime),
     ours("hpc-deadline", HpcOption::Deadline),
+    ours("hpc-compression", HpcOption::Compression),
 ];
 
 /// Other spellings that virsh takes for an option.

@@ -7,7 +7,7 @@ use crate::laws::LawName;
 #[test]
 fn ours_are_read_and_left_out_of_virshs() {
     let line = "-q migrate --hpc-law=stock vm --hpc-trace t.jsonl d --hpc-observe --hpc-slowdown 7 \
-                --hpc-max-downtime 500 --hpc-deadline 60,abort --live";
+                --hpc-max-downtime 500 --hpc-deadline 60,abort --hpc-compression no --live";
     let migrate = migrate(line, V11_3).unwrap();
     assert_eq!(
         migrate.virsh_args,
@@ -25,6 +25,7 @@ fn ours_are_read_and_left_out_of_virshs() {
         slowdown_percent: Some(7),
         max_downtime_ms: Some(500),
         deadline: Some(deadline),
+        compression: Some(false),
     };
     assert_eq!(migrate.hpc, hpc);
     assert!(migrate.globals.quiet && hpc.asks_for_control());
@@ -71,6 +72,7 @@ fn mistakes_in_ours_are_ours_to_say() {
             "milliseconds from 1 to 2000000",
         ),
         ("migrate vm d --hpc-deadline 5,die", "seconds from 1"),
+        ("migrate vm d --hpc-compression maybe", "is not yes or no"),
     ] {
         let words: Vec<_> = line.split(' ').collect();
         let error = route(&args(&words)).unwrap_err().to_string();

@@ -138,6 +138,9 @@ pub(super) fn bandwidth_mib_s(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("MiB/s from 1 to {MAX_BANDWIDTH_MIB_S}"))
 }
 
+/// What [`yes_or_no`] accepts, for a message.
+pub(super) const YES_OR_NO_EXPECTED: &str = "yes or no";
+
 /// What [`yes_or_no`] accepts.
 pub(super) const YES_OR_NO: &[&str] = &["yes", "no"];
 
@@ -146,7 +149,7 @@ pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
     match text {
         "yes" => Ok(true),
         "no" => Ok(false),
-        _ => Err("yes or no".to_owned()),
+        _ => Err(YES_OR_NO_EXPECTED.to_owned()),
     }
 }
 

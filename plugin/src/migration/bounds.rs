@@ -38,6 +38,7 @@ impl Bounds {
             }),
             speed_max_mib_per_s: ceiling.map(|ceiling| ceiling.mib_per_s),
             speed_is_order: ceiling.is_some_and(|ceiling| ceiling.is_order),
+            compresses: policy.compression_allowed != Some(false),
             ..Policy::default()
         };
         Self {
@@ -66,6 +67,7 @@ impl Bounds {
             timeout: None,
             postcopy_after_first_round: false,
             observes: true,
+            compresses: false,
             ..Policy::from(&self.policy)
         };
         Self {

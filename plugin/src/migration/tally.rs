@@ -35,6 +35,9 @@ pub struct Tally {
     seen_ms: u64,
     /// What QEMU has throttled the guest so far: per cent x milliseconds.
     throttled_percent_ms: u64,
+    /// Memory that was sent as differences, and what was sent for it, bytes.
+    differences_memory_bytes: u64,
+    differences_sent_bytes: u64,
     final_pause_ms: Option<u64>,
     final_elapsed_ms: Option<u64>,
 }
@@ -105,6 +108,9 @@ impl Tally {
     pub fn completed(&mut self, stats: &JobStats) {
         self.iterations = self.iterations.max(stats.memory_iteration.unwrap_or(0));
         self.sent_bytes = self.sent_bytes.max(stats.memory_processed.unwrap_or(0));
+        let pages = stats.compression_pages.unwrap_or(0);
+        self.differences_memory_bytes = pages.saturating_mul(stats.memory_page_size.unwrap_or(0));
+        self.differences_sent_bytes = stats.compression_bytes.unwrap_or(0);
         self.final_pause_ms = stats.downtime_ms;
         self.final_elapsed_ms = stats.time_elapsed_ms;
     }
@@ -125,6 +131,8 @@ impl Tally {
                 .zip(self.final_elapsed_ms)
                 .map(|(after_ms, ended_ms)| ended_ms.saturating_sub(after_ms)),
             throttled_ms: self.throttled_percent_ms / 100,
+            differences_memory_bytes: self.differences_memory_bytes,
+            differences_sent_bytes: self.differences_sent_bytes,
             iterations: self.iterations,
             sent_bytes: self.sent_bytes,
         }
@@ -139,8 +147,10 @@ impl Tally {
         let rounds = if iterations == 1 { "round" } else { "rounds" };
         let sent = text::mib(totals.sent_bytes);
         let lost = text::throttled(&totals);
-        let line =
-            format!("{domain} moved in {took}: {pause}{lost}, {iterations} {rounds}, {sent} sent");
+        let spared = text::differences(&totals);
+        let line = format!(
+            "{domain} moved in {took}: {pause}{lost}, {iterations} {rounds}, {sent} sent{spared}"
+        );
         match self.stock() {
             Some(stock) => format!("{line}; {stock}"),
             None => line,
@@ -254,6 +264,23 @@ mod tests {
         let line = tally.report("vm", Duration::from_secs(6));
         let said = "paused 37 ms, auto-converge took 700 ms of its work, 3 rounds";
         assert!(line.contains(said), "{line}");
+    }
+
+    #[test]
+    fn what_differences_spared_is_said() {
+        let number = |name: &str, number| (name.to_owned(), FieldValue::UnsignedLong(number));
+        let fields = vec![
+            number("memory_page_size", 4096),
+            number("compression_pages", 25_600),
+            number("compression_bytes", 20 << 20),
+        ];
+        let mut tally = Tally::new(None);
+        tally.completed(&JobStats::new(JobType::Completed, fields));
+        let line = tally.report("vm", Duration::from_secs(6));
+        assert!(
+            line.ends_with("0.0 MiB sent, differences of 20 MiB for 100 MiB"),
+            "{line}"
+        );
     }
 
     #[test]

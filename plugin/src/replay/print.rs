@@ -127,9 +127,17 @@ fn show_target(target: &TargetRecord) -> String {
     let speed = target
         .speed_mib_per_s
         .map(|mib| format!("speed {mib} MiB/s"));
+    let cache = target
+        .compression_cache_bytes
+        .map(|bytes| format!("XBZRLE cache {}", mib(bytes)));
     let action = target
         .action
         .map(|action| format!("{action:?}").to_lowercase());
-    let parts: Vec<String> = downtime.into_iter().chain(speed).chain(action).collect();
+    let parts: Vec<String> = downtime
+        .into_iter()
+        .chain(speed)
+        .chain(cache)
+        .chain(action)
+        .collect();
     parts.join(", ")
 }

@@ -205,6 +205,7 @@ fn edit(policy: Policy, args: &PolicyArgs) -> Policy {
         deadline: deadline.or(policy.deadline),
         bandwidth_max_mib_per_s: args.set_bandwidth.or(policy.bandwidth_max_mib_per_s),
         postcopy_allowed: args.set_postcopy.or(policy.postcopy_allowed),
+        compression_allowed: args.set_compression.or(policy.compression_allowed),
         job: job.or(policy.job),
     }
 }
@@ -269,6 +270,7 @@ mod tests {
                 seconds: 90,
                 then: None,
             }),
+            set_compression: Some(false),
             ..PolicyArgs::default()
         };
         let expected = Policy {
@@ -278,6 +280,7 @@ mod tests {
                 seconds: 90,
                 then: xml::Then::Abort,
             }),
+            compression_allowed: Some(false),
             ..Policy::default()
         };
         assert_eq!(edit(before, &args), expected);

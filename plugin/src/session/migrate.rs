@@ -21,7 +21,7 @@ use super::header;
 use super::listener::Listener;
 use super::outcome::{self, Aborted};
 use super::progress::Percent;
-use super::resolve::{Inputs, Resolved, resolve};
+use super::resolve::{Inputs, Resolved, bandwidth, resolve};
 use super::signals::Requests;
 use super::standing::Standing;
 use super::takeover::Takeover;
@@ -252,7 +252,7 @@ fn listener(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved) -> List
     let virsh = Virsh::new(library.major, library.minor);
     let percent = migrate.request.verbose.then(|| Percent::new(virsh));
     // Under a speed limit of the owner's the link was not what virsh would have had.
-    let same_link = resolved.parameters == migrate.request.parameters;
+    let same_link = resolved.bandwidth() == bandwidth(&migrate.request.parameters);
     let tally = Tally::new(same_link.then_some(takeover.before.downtime_ms));
     let trace = open_trace(migrate, &mut console);
     Listener::new(console, percent, trace, tally)

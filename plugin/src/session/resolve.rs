@@ -25,6 +25,8 @@ use crate::migration::bounds::{self, Ceiling};
 const TIMEOUT_SINCE_MEMORY: Virsh = Virsh::new(11, 0);
 
 const BANDWIDTH: &str = "bandwidth";
+const COMPRESSION: &str = "compression";
+const MIGRATE_URI: &str = "migrate_uri";
 const SWITCHOVER_BANDWIDTH: &str = "bandwidth.avail.switchover";
 const MIB: u64 = 1024 * 1024;
 
@@ -32,6 +34,10 @@ const MIB: u64 = 1024 * 1024;
 /// connection (before QEMU 10.1), a guest that is to stay paused, a tunnel, storage to copy.
 const EXCLUDES_POSTCOPY: u32 =
     bits::TUNNELLED | bits::PAUSED | bits::PARALLEL | bits::NON_SHARED_DISK | bits::NON_SHARED_INC;
+
+/// With these the user has chosen a compression, or QEMU refuses differences (more than one connection), or the guest
+/// rewrites nothing.
+const EXCLUDES_COMPRESSION: u32 = bits::COMPRESSED | bits::PARALLEL | bits::PAUSED;
 
 /// All that counts.
 #[derive(Clone, Copy, Debug)]
@@ -70,11 +76,18 @@ pub struct Resolved {
 }
 
 impl Resolved {
+    /// The bandwidth that the call is given, MiB/s.
+    #[must_use]
+    pub fn bandwidth(&self) -> Option<u64> {
+        bandwidth(&self.parameters)
+    }
+
     /// Another controller steers: what is left is the user's own, a timer or post-copy.
     pub fn yield_to_another(&mut self) {
         self.mode = Mode::Observe;
         self.policy.observes = true;
         self.policy.deadline = None;
+        self.policy.compresses = false;
     }
 }
 
@@ -110,11 +123,45 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
     };
     limit_speed(&mut resolved, inputs);
     if mode == Mode::Steer {
+        choose_compression(&mut resolved, options, policy);
         resolved.policy.deadline = deadline(&mut resolved, options, policy);
         choose_postcopy(&mut resolved, options, policy);
         warn_without_postcopy(&mut resolved);
     }
     resolved
+}
+
+/// Our law has memory sent as differences, unless the owner or the user says no or has chosen a compression, and the other
+/// options leave room for it.
+fn choose_compression(resolved: &mut Resolved, options: &HpcOptions, policy: &xml::Policy) {
+    let ours = matches!(
+        resolved.law,
+        LawName::Adaptive | LawName::AdaptiveOrPostcopy
+    );
+    let allowed = options.compression.or(policy.compression_allowed);
+    let chosen = |parameter: &Parameter| parameter.name.starts_with(COMPRESSION);
+    let possible = resolved.flags & EXCLUDES_COMPRESSION == 0
+        && !resolved.parameters.iter().any(|p| chosen(p) || is_rdma(p));
+    if !ours || allowed == Some(false) {
+        return;
+    }
+    if possible {
+        resolved.flags |= bits::COMPRESSED;
+        resolved.parameters.push(Parameter {
+            name: COMPRESSION,
+            value: Value::TextList(vec!["xbzrle".to_owned()]),
+        });
+        resolved.policy.compresses = true;
+    } else if options.compression == Some(true) {
+        let warning = "memory is not sent as differences (XBZRLE): the options given exclude it, or name a compression";
+        resolved.warnings.push(warning.to_owned());
+    }
+}
+
+/// RDMA moves pages by itself.
+fn is_rdma(parameter: &Parameter) -> bool {
+    let rdma = |value: &Value| matches!(value, Value::Text(uri) if uri.starts_with("rdma:"));
+    parameter.name == MIGRATE_URI && rdma(&parameter.value)
 }
 
 /// Where the owner allows post-copy, the law may go over to it; if the options leave room for it.
@@ -165,7 +212,7 @@ fn switchover(request: &MigrateRequest) -> Option<u64> {
 /// owner's is lower than what would apply anyway, the call is given it, so that it holds from the first
 /// byte.
 fn limit_speed(resolved: &mut Resolved, inputs: &Inputs<'_>) {
-    let given = number(&inputs.request.parameters, BANDWIDTH);
+    let given = bandwidth(&inputs.request.parameters);
     let anyway = given
         .or(inputs.stored_speed_mib_per_s.filter(|&mib| mib > 0))
         .unwrap_or(SPEED_UNLIMITED_MIB_PER_S);
@@ -195,6 +242,12 @@ fn limit_speed(resolved: &mut Resolved, inputs: &Inputs<'_>) {
             value,
         });
     }
+}
+
+/// The bandwidth among the parameters, MiB/s.
+#[must_use]
+pub fn bandwidth(parameters: &[Parameter]) -> Option<u64> {
+    number(parameters, BANDWIDTH)
 }
 
 /// A number among the parameters; zero is none, as for libvirt.

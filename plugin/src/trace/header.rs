@@ -130,6 +130,8 @@ pub struct PolicyRecord {
     pub speed_max_mib_per_s: Option<u64>,
     pub speed_is_order: bool,
     pub switchover_bytes_per_s: Option<u64>,
+    #[serde(default)]
+    pub compresses: bool,
     pub timeout_after_ms: Option<u64>,
     pub timeout_from_ns: Option<u64>,
     pub timeout_action: Option<ActionRecord>,
@@ -165,6 +167,7 @@ impl From<&Policy> for PolicyRecord {
             speed_max_mib_per_s: policy.speed_max_mib_per_s,
             speed_is_order: policy.speed_is_order,
             switchover_bytes_per_s: policy.switchover_bytes_per_s,
+            compresses: policy.compresses,
             timeout_after_ms: policy.timeout.map(|t| millis(t.after)),
             timeout_from_ns: policy.timeout.and_then(|t| t.from).map(Timestamp::as_nanos),
             timeout_action: policy.timeout.map(|t| t.action.into()),
@@ -192,6 +195,7 @@ impl From<&PolicyRecord> for Policy {
             speed_max_mib_per_s: record.speed_max_mib_per_s,
             speed_is_order: record.speed_is_order,
             switchover_bytes_per_s: record.switchover_bytes_per_s,
+            compresses: record.compresses,
             timeout: timeout.map(|(after_ms, action)| Timeout {
                 after: Duration::from_millis(after_ms),
                 from: record.timeout_from_ns.map(Timestamp::from_nanos),
@@ -240,6 +244,12 @@ pub struct Totals {
     /// The guest's work that auto-converge took, as time at full speed, milliseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub throttled_ms: u64,
+    /// Memory that was sent as differences (XBZRLE), bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub differences_memory_bytes: u64,
+    /// What was sent for it, bytes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub differences_sent_bytes: u64,
     /// Rounds of pre-copy.
     pub iterations: u64,
     /// Bytes of memory on the wire.

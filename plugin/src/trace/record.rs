@@ -82,6 +82,8 @@ pub struct SampleRecord {
     pub dirty_bytes_per_s: u64,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub throttle_percent: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub compression_cache_bytes: u64,
     pub vcpu_time_ns: Option<u64>,
     pub settings_downtime_ms: Option<u64>,
     pub settings_speed_mib_per_s: Option<u64>,
@@ -108,6 +110,7 @@ impl From<&Sample> for SampleRecord {
             window_bytes_per_s: sample.window_bytes_per_s,
             dirty_bytes_per_s: sample.dirty_bytes_per_s,
             throttle_percent: sample.throttle_percent,
+            compression_cache_bytes: sample.compression_cache_bytes,
             vcpu_time_ns: sample.vcpu_time_ns,
             settings_downtime_ms: sample.settings.map(|s| s.downtime_ms),
             settings_speed_mib_per_s: sample.settings.map(|s| s.speed_mib_per_s),
@@ -133,6 +136,7 @@ impl From<&SampleRecord> for Sample {
             window_bytes_per_s: record.window_bytes_per_s,
             dirty_bytes_per_s: record.dirty_bytes_per_s,
             throttle_percent: record.throttle_percent,
+            compression_cache_bytes: record.compression_cache_bytes,
             vcpu_time_ns: record.vcpu_time_ns,
             settings: settings.map(|(downtime_ms, speed_mib_per_s)| Settings {
                 downtime_ms,
@@ -181,6 +185,9 @@ pub struct TargetRecord {
     pub downtime_ms: Option<u32>,
     /// The speed limit, MiB/s.
     pub speed_mib_per_s: Option<u64>,
+    /// The cache of XBZRLE, bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compression_cache_bytes: Option<u64>,
     /// The step that ends or turns the job.
     pub action: Option<ActionRecord>,
 }
@@ -190,6 +197,7 @@ impl From<&Target> for TargetRecord {
         Self {
             downtime_ms: target.downtime_ms,
             speed_mib_per_s: target.speed_mib_per_s,
+            compression_cache_bytes: target.compression_cache_bytes,
             action: target.action.map(ActionRecord::from),
         }
     }
@@ -200,6 +208,7 @@ impl From<&TargetRecord> for Target {
         Self {
             downtime_ms: record.downtime_ms,
             speed_mib_per_s: record.speed_mib_per_s,
+            compression_cache_bytes: record.compression_cache_bytes,
             action: record.action.map(Action::from),
         }
     }

@@ -20,6 +20,7 @@ fn policy() -> Policy {
         }),
         speed_max_mib_per_s: Some(20),
         insists: true,
+        compresses: true,
         speed_is_order: true,
         switchover_bytes_per_s: Some(7),
         timeout: Some(Timeout {
@@ -72,6 +73,7 @@ fn sample() -> Sample {
         window_bytes_per_s: 8,
         dirty_bytes_per_s: 9,
         throttle_percent: 13,
+        compression_cache_bytes: 14,
         vcpu_time_ns: Some(12),
         settings: Some(Settings {
             downtime_ms: 10,
@@ -84,6 +86,7 @@ fn events() -> Vec<Event> {
     let target = Target {
         downtime_ms: Some(1),
         speed_mib_per_s: Some(2),
+        compression_cache_bytes: Some(4),
         action: Some(Action::Abort),
     };
     let (pause, ceiling) = (Duration::from_secs(2), Duration::from_secs(1));

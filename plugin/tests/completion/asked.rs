@@ -66,7 +66,7 @@ fn virsh_is_asked_at_the_same_connection_and_its_complaints_are_dropped() {
     );
     assert_eq!(
         ours.lines().count(),
-        7,
+        8,
         "all but the one given, and the end: {ours}"
     );
     assert_eq!(

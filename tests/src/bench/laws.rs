@@ -5,7 +5,7 @@
 pub(super) enum Class {
     /// This project's, by pre-copy alone: what the others are compared with.
     Ours,
-    /// The same with what others switch on beside theirs: shown, and compared with nobody.
+    /// The same without what most others do not switch on: what those are compared with.
     Variant,
     /// Somebody else's, by pre-copy alone.
     Precopy,
@@ -51,14 +51,11 @@ pub(super) const OURS: &str = "adaptive";
 /// The same where the guest's owner allows post-copy.
 pub(super) const OURS_OR_POSTCOPY: &str = "adaptive-or-postcopy";
 
-/// The same with XBZRLE, which some of the others switch on.
-pub(super) const OURS_COMPRESSED: &str = "adaptive-compressed";
+/// The same without XBZRLE, which most of the others do not switch on.
+pub(super) const OURS_UNCOMPRESSED: &str = "adaptive-uncompressed";
 
 /// The forced stops' common name; each is written `forced-stop=TIME`.
 pub(super) const FORCED: &str = "forced-stop";
-
-/// XBZRLE, with the cache that libvirt and QEMU give it.
-const COMPRESSED: &[&str] = &["--compressed"];
 
 const THROTTLED: &[&str] = &["--auto-converge", "--compressed"];
 
@@ -67,8 +64,8 @@ pub(super) const LAWS: [Law; 10] = [
     law(OURS, "ours", Class::Ours),
     Law {
         hpc_law: OURS,
-        options: COMPRESSED,
-        ..law(OURS_COMPRESSED, "ours, with XBZRLE", Class::Variant)
+        options: &["--hpc-compression", "no"],
+        ..law(OURS_UNCOMPRESSED, "ours, without XBZRLE", Class::Variant)
     },
     law("stock", "stock", Class::Precopy),
     Law {
@@ -113,7 +110,7 @@ pub(super) const LAWS: [Law; 10] = [
 ];
 
 impl Law {
-    /// Whether XBZRLE is on.
+    /// Whether somebody else's law has XBZRLE switched on.
     #[must_use]
     pub(super) fn compresses(&self) -> bool {
         self.options.contains(&"--compressed")

@@ -1,7 +1,7 @@
 //! What is claimed, and whether these results bear it out.
 
 use super::compare::{Mean, Overall};
-use super::laws::{Class, LAWS, Law, OURS, OURS_COMPRESSED, OURS_OR_POSTCOPY};
+use super::laws::{Class, LAWS, Law, OURS, OURS_OR_POSTCOPY, OURS_UNCOMPRESSED};
 
 /// J over the oracle's, at most: in geometric mean, and ever.
 const REGRET_MEAN: f64 = 1.10;
@@ -67,10 +67,10 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
         let reason = (!o.always_completes()).then_some("not every run moved its guest");
         reason.or_else(|| of_ours(o))
     };
-    let compressed = laws
+    let uncompressed = laws
         .iter()
-        .find(|o| o.law.name == OURS_COMPRESSED)
-        .and_then(|o| o.cost_over_ours);
+        .find(|o| o.law.name == OURS_UNCOMPRESSED)
+        .and_then(|o| o.j_over_ours[0]);
     let pause = |o: &Overall| o.pause_over_ours.map(Figure::ratio);
     let delay = |o: &Overall| o.delay_less_ours_ms.map(Figure::gap);
     vec![
@@ -103,11 +103,11 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
             "The same with the work that throttling took counted",
             1.0,
         ),
-        Rivals::of(laws, Law::compresses, of_ours, |o| {
-            Some(Figure::ratio(o.cost_over_ours? / compressed?))
+        Rivals::of(laws, |law| precopy(law) && !law.compresses(), of_ours, |o| {
+            Some(Figure::ratio(o.j_over_ours[0]? / uncompressed?))
         })
         .above(
-            "The same of those with XBZRLE above ours with XBZRLE",
+            "J of those without XBZRLE above that of ours without it",
             1.0,
         ),
         Rivals::of(laws, precopy, completes, pause).above(
@@ -150,7 +150,7 @@ impl Rivals {
         figure: impl Fn(&Overall) -> Option<Figure>,
     ) -> Self {
         let mut rivals = Self::default();
-        let ours = [OURS, OURS_COMPRESSED, OURS_OR_POSTCOPY];
+        let ours = [OURS, OURS_UNCOMPRESSED, OURS_OR_POSTCOPY];
         let theirs = |law: &&Law| meant(law) && !ours.contains(&law.name);
         for law in LAWS.iter().filter(theirs) {
             let run = laws.iter().find(|o| o.law.name == law.name);

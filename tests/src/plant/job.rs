@@ -270,6 +270,7 @@ impl Job for Plant {
             window_bytes_per_s: window.bytes_per_s,
             dirty_bytes_per_s: window.dirty_bytes_per_s,
             throttle_percent: self.engine.throttle_percent(),
+            compression_cache_bytes: 0,
             vcpu_time_ns: Some(self.vcpu_time_ns()),
             settings: settings.then_some(self.engine.settings),
         })

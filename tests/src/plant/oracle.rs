@@ -16,7 +16,7 @@ use super::{Plant, PlantConfig, nanos};
 const FORCE: Target = Target {
     downtime_ms: Some(2_000_000),
     speed_mib_per_s: Some(UNLIMITED_MIB_PER_S),
-    action: None,
+    ..Target::NONE
 };
 
 /// Limits under which the guest is copied until the stop, beside the configuration's own,

@@ -73,7 +73,7 @@ impl<L: Law> Controller<L> {
                 .ok()
                 .filter(|_| back.downtime_ms != downtime_ms),
             speed_mib_per_s: Some(back.speed_mib_per_s).filter(|&mib| mib != speed_mib_per_s),
-            action: None,
+            ..Target::NONE
         };
         Some((
             Release::ByHand {

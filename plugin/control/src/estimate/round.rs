@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use super::bandwidth::per_second;
+use super::compression::memory_sent;
 use crate::sample::{JobState, Sample};
 use crate::time::Timestamp;
 
@@ -20,15 +21,23 @@ pub struct Round {
     pub remaining_bytes: u64,
     /// How long the round, or the several, took.
     pub duration: Duration,
-    /// What was sent in that time, bytes.
+    /// What was sent in that time, bytes on the wire.
     pub sent_bytes: u64,
+    /// The memory that was sent by them: more, where it is compressed.
+    pub memory_bytes: u64,
 }
 
 impl Round {
-    /// What the round sent, bytes per second.
+    /// What the round sent, bytes on the wire per second.
     #[must_use]
     pub fn bytes_per_s(&self) -> u64 {
         per_second(self.sent_bytes, self.duration)
+    }
+
+    /// How much memory the round sent, bytes per second.
+    #[must_use]
+    pub fn memory_bytes_per_s(&self) -> u64 {
+        per_second(self.memory_bytes, self.duration)
     }
 
     /// How fast distinct pages were dirtied in the round, bytes per second: what is left, over the
@@ -44,6 +53,8 @@ impl Round {
 pub struct Rounds {
     last: Option<Sample>,
     sync: Option<Sync>,
+    /// The memory that was sent since then, beyond what was sent for it.
+    spared_bytes: u64,
 }
 
 /// A sync, and what had been sent by then.
@@ -67,10 +78,16 @@ impl Rounds {
             return None;
         };
         if sample.iteration <= last.iteration {
+            let spared = memory_sent(&last, sample).saturating_sub(sent(&last, sample));
+            self.spared_bytes = self.spared_bytes.saturating_add(spared);
             return None;
         }
         let sync = locate(&last, sample);
         let before = self.sync.replace(sync);
+        let spared_bytes = core::mem::take(&mut self.spared_bytes);
+        let sent_bytes = before.map_or(0, |b| {
+            sync.processed_bytes.saturating_sub(b.processed_bytes)
+        });
         Some(Round {
             iteration: sample.iteration,
             syncs: sample.iteration - last.iteration,
@@ -79,11 +96,15 @@ impl Rounds {
                 .remaining_bytes
                 .saturating_add(sample.processed_bytes.saturating_sub(sync.processed_bytes)),
             duration: before.map_or(Duration::ZERO, |b| sync.at.since(b.at)),
-            sent_bytes: before.map_or(0, |b| {
-                sync.processed_bytes.saturating_sub(b.processed_bytes)
-            }),
+            sent_bytes,
+            memory_bytes: sent_bytes.saturating_add(spared_bytes),
         })
     }
+}
+
+/// What was sent between two looks, bytes on the wire.
+pub(super) fn sent(last: &Sample, now: &Sample) -> u64 {
+    now.processed_bytes.saturating_sub(last.processed_bytes)
 }
 
 /// When the newest sync between `last` and `now` was, and what had been sent by then.
@@ -91,7 +112,7 @@ impl Rounds {
 /// An event tells the time. Without one, the sync came when what `last` had left was sent; where several
 /// were missed nothing tells, and the look itself is taken for the sync.
 fn locate(last: &Sample, now: &Sample) -> Sync {
-    let sent = now.processed_bytes.saturating_sub(last.processed_bytes);
+    let sent = sent(last, now);
     let span = now.at.since(last.at);
     match now.sync_at {
         Some(at) if at >= last.at && at <= now.at => Sync {
@@ -193,6 +214,28 @@ mod tests {
             (4, 3, 300)
         );
         assert_eq!(round.duration, Duration::from_secs(3));
+    }
+
+    #[test]
+    fn compressed_memory_is_more_than_what_is_sent_for_it() {
+        let compressed = |at_ms, iteration, processed_bytes, remaining_bytes| Sample {
+            compression_cache_bytes: 1 << 26,
+            ..sample(at_ms, iteration, processed_bytes, remaining_bytes)
+        };
+        let mut rounds = Rounds::default();
+        rounds.update(&compressed(0, 1, 0, 1000));
+        rounds.update(&compressed(900, 1, 100, 0));
+        let first = rounds
+            .update(&compressed(1000, 2, 100, 800))
+            .expect("a round");
+        assert_eq!(first.memory_bytes, 100, "zero pages of the first round");
+        rounds.update(&compressed(1400, 2, 200, 400));
+        rounds.update(&compressed(1800, 2, 300, 0));
+        let second = rounds
+            .update(&compressed(2000, 3, 300, 500))
+            .expect("a round");
+        assert_eq!((second.sent_bytes, second.memory_bytes), (200, 800));
+        assert_eq!(second.memory_bytes_per_s(), 800);
     }
 
     #[test]

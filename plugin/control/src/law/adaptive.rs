@@ -120,7 +120,7 @@ impl Adaptive {
     /// A decision to go with so much left, by post-copy where that is allowed and the pause is shorter for it.
     fn or_over(&self, decision: Decision, remaining: u64, view: &View) -> Decision {
         let may = self.postcopy && !view.postcopy_ruled_out && decision.cause.goes();
-        let pays = may && postcopy::pays(remaining, view.bytes_per_s);
+        let pays = may && postcopy::pays(remaining, view.bytes_per_s, view.link_bytes_per_s);
         Decision {
             action: pays.then_some(Action::StartPostcopy),
             ..decision

@@ -32,10 +32,16 @@ pub(super) fn price(slowdown: Slowdown) -> Slowdown {
     Slowdown::from_ppm(slowdown.ppm().saturating_mul(1_000_000) / FETCH_PPM)
 }
 
-/// Whether going over costs less than stopping with `remaining_bytes` left.
-pub(super) fn pays(remaining_bytes: u64, bytes_per_s: u64) -> bool {
-    let spared = u128::from(remaining_bytes) * u128::from(1_000_000 - FETCH_PPM) / 1_000_000;
-    bytes_per_s > 0 && spared > u128::from(in_span(bytes_per_s, PAUSE_MORE))
+/// Whether going over costs less than stopping with `remaining_bytes` left, which pre-copy sends at `bytes_per_s`. What
+/// is fetched is not compressed (`ram_save_target_page`, QEMU `migration/ram.c`): the link carries it.
+pub(super) fn pays(remaining_bytes: u64, bytes_per_s: u64, link_bytes_per_s: u64) -> bool {
+    if bytes_per_s == 0 || link_bytes_per_s == 0 {
+        return false;
+    }
+    let fetched_ppm = FETCH_PPM.saturating_mul(bytes_per_s) / link_bytes_per_s;
+    let spared_ppm = 1_000_000_u64.saturating_sub(fetched_ppm);
+    let spared = u128::from(remaining_bytes) * u128::from(spared_ppm) / 1_000_000;
+    spared > u128::from(in_span(bytes_per_s, PAUSE_MORE))
 }
 
 #[cfg(test)]
@@ -46,9 +52,15 @@ mod tests {
 
     #[test]
     fn little_is_sent_at_once_and_much_is_fetched() {
-        assert!(!pays(10_000_000, LINK));
-        assert!(pays(1_000_000_000, LINK));
-        assert!(!pays(1_000_000_000, 0));
+        assert!(!pays(10_000_000, LINK, LINK));
+        assert!(pays(1_000_000_000, LINK, LINK));
+        assert!(!pays(1_000_000_000, 0, LINK));
+        assert!(!pays(1_000_000_000, LINK, 0));
+    }
+
+    #[test]
+    fn what_is_sent_compressed_and_fetched_whole_is_not_fetched() {
+        assert!(!pays(1_000_000_000, 2 * LINK, LINK));
     }
 
     #[test]

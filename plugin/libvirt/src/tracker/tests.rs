@@ -181,6 +181,7 @@ fn absent_fields_are_zero_and_present_ones_arrive() {
         ("memory_bps", 8),
         ("memory_dirty_rate", u64::MAX),
         ("auto_converge_throttle", 20),
+        ("compression_cache", 30),
         ("memory_page_size", 4096),
     ];
     let expected = Sample {
@@ -196,6 +197,7 @@ fn absent_fields_are_zero_and_present_ones_arrive() {
         window_bytes_per_s: 8,
         dirty_bytes_per_s: u64::MAX,
         throttle_percent: 20,
+        compression_cache_bytes: 30,
         vcpu_time_ns: None,
         settings: None,
     };

@@ -122,7 +122,7 @@ fn a_migration_is_steered_and_aborted_from_the_control_connection() {
     run.set(Target {
         downtime_ms: Some(2),
         speed_mib_per_s: Some(150),
-        action: None,
+        ..Target::NONE
     });
     let set = run.sample().settings.expect("read");
     assert_eq!((set.downtime_ms, set.speed_mib_per_s), (2, 150));
@@ -199,7 +199,7 @@ fn there_managed_and_back_by_postcopy() {
     run.set(Target {
         downtime_ms: Some(60_000),
         speed_mib_per_s: Some(5_000),
-        action: None,
+        ..Target::NONE
     });
     run.end().expect("it fits into a minute");
     let done = run.watcher.final_stats(LATE).expect("a success has them");

@@ -89,13 +89,24 @@ impl fmt::Display for InWords<'_> {
         let bandwidth = policy
             .bandwidth_max_mib_per_s
             .map(|speed| format!("bandwidth {speed} MiB/s at most"));
-        let postcopy = policy.postcopy_allowed.map(|allowed| {
-            format!(
-                "post-copy {}",
-                if allowed { "allowed" } else { "not allowed" }
-            )
-        });
-        let said = [slowdown, downtime, deadline, bandwidth, postcopy];
+        let permission = |what: &str, given: bool| {
+            let not = if given { "" } else { "not " };
+            format!("{what} {not}allowed")
+        };
+        let postcopy = policy
+            .postcopy_allowed
+            .map(|given| permission("post-copy", given));
+        let compression = policy
+            .compression_allowed
+            .map(|given| permission("compression", given));
+        let said = [
+            slowdown,
+            downtime,
+            deadline,
+            bandwidth,
+            postcopy,
+            compression,
+        ];
         let said: Vec<_> = said.into_iter().flatten().collect();
         match said.is_empty() {
             true => f.write_str("every choice is the control law's"),

@@ -49,6 +49,7 @@ struct PolicyTable {
     deadline_then: Option<Spanned<xml::Then>>,
     bandwidth_max_mib_per_s: Option<Number<1, { xml::BANDWIDTH_MAX_MIB_PER_S }>>,
     postcopy_allowed: Option<bool>,
+    compression_allowed: Option<bool>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +124,7 @@ impl PolicyTable {
             downtime_max_ms: self.downtime_max_ms.map(Number::get_u32),
             bandwidth_max_mib_per_s: self.bandwidth_max_mib_per_s.map(|number| number.0),
             postcopy_allowed: self.postcopy_allowed,
+            compression_allowed: self.compression_allowed,
             job: None,
         })
     }

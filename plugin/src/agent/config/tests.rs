@@ -58,6 +58,7 @@ fn the_packaged_file_shows_every_setting_and_the_defaults_where_there_are_any() 
             }),
             bandwidth_max_mib_per_s: Some(1000),
             postcopy_allowed: Some(false),
+            compression_allowed: Some(true),
             job: None,
         },
         ..Config::default()
@@ -69,7 +70,7 @@ fn the_packaged_file_shows_every_setting_and_the_defaults_where_there_are_any() 
         .filter_map(key)
         .filter(|key| !key.starts_with('#'))
         .collect();
-    assert_eq!(keys.len(), 17, "{keys:?}");
+    assert_eq!(keys.len(), 18, "{keys:?}");
 }
 
 #[test]
@@ -87,6 +88,7 @@ fn every_setting_is_read() {
         deadline_seconds = 9999999
         deadline_then = "postcopy"
         postcopy_allowed = true
+        compression_allowed = false
         [traces]
         directory = "/srv/traces"
         keep_files = 1
@@ -103,6 +105,7 @@ fn every_setting_is_read() {
         then: xml::Then::Postcopy,
     };
     assert_eq!(config.policy.deadline, Some(deadline));
+    assert_eq!(config.policy.compression_allowed, Some(false));
     let traces = Traces {
         directory: "/srv/traces".into(),
         keep_files: 1,
@@ -262,11 +265,11 @@ fn the_configuration_is_told_in_words() {
         log: info and what is more serious";
     assert_eq!(told, expected);
     assert_eq!(Config::default().describe(), expected.replace('\n', "; "));
-    let told = parse("observe = true\n[mark]\nnames = [\"a*\", \"b\"]\n[policy]\nslowdown_percent = 2.5\ndeadline_seconds = 60\n[traces]\nenabled = false").to_string();
+    let told = parse("observe = true\n[mark]\nnames = [\"a*\", \"b\"]\n[policy]\nslowdown_percent = 2.5\ndeadline_seconds = 60\ncompression_allowed = false\n[traces]\nenabled = false").to_string();
     for part in [
         "observed only",
         ", and those named a*, b\n",
-        ": slowdown 2.5 %, deadline 60 s, then switchover\n",
+        ": slowdown 2.5 %, deadline 60 s, then switchover, compression not allowed\n",
         "traces: none\n",
     ] {
         assert!(told.contains(part), "{told}");

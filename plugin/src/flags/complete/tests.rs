@@ -68,7 +68,7 @@ fn options_of_ours_are_offered_where_migrate_takes_one() {
     assert_eq!(ours("migrate vm d --hpc-o"), ["--hpc-observe", "--hpc-off"]);
     assert_eq!(ours("migrate vm d --hpc-off --hpc-o"), ["--hpc-observe"]);
     assert_eq!(ours("migrate --hpc-trace F --hpc-t"), [""; 0]);
-    assert_eq!(ours("migrate --").len(), 7);
+    assert_eq!(ours("migrate --").len(), 8);
     for no_option in [
         "migrate --dname --h",
         "migrate vm -- --h",
@@ -105,6 +105,8 @@ fn values_of_ours_are_known() {
         ("migrate --hpc-deadline=60,a", &["--hpc-deadline=60,abort"]),
         ("migrate --hpc-deadline 60", &[]),
         ("migrate --hpc-deadline ,", &[]),
+        ("migrate --hpc-compression ", &["yes", "no"]),
+        ("migrate --hpc-compression=n", &["--hpc-compression=no"]),
         ("migrate --hpc-slowdown ", &[]),
         ("migrate --hpc-trace ", &[]),
         ("migrate --hpc-nonsense=", &[]),
@@ -114,6 +116,7 @@ fn values_of_ours_are_known() {
         ),
         ("hpc-policy vm --set-postcopy ", &["yes", "no"]),
         ("hpc-policy vm --set-postcopy=n", &["--set-postcopy=no"]),
+        ("hpc-policy vm --set-compression ", &["yes", "no"]),
         (
             "hpc-replay F --law a",
             &["adaptive", "adaptive-or-postcopy", "all"],

@@ -24,6 +24,7 @@ impl Value {
         match option {
             HpcOption::Law => Self::Law { all: false },
             HpcOption::Deadline => Self::AfterComma(DeadlineAction::NAMES),
+            HpcOption::Compression => Self::OneOf(YES_OR_NO),
             HpcOption::Observe
             | HpcOption::Off
             | HpcOption::Trace
@@ -40,7 +41,7 @@ impl Value {
             (_, "domain") => Self::Domain { of: "domjobinfo" },
             (_, "law") => Self::Law { all: true },
             (_, "set_deadline") => Self::AfterComma(DeadlineAction::NAMES),
-            (_, "set_postcopy") => Self::OneOf(YES_OR_NO),
+            (_, "set_postcopy" | "set_compression") => Self::OneOf(YES_OR_NO),
             _ => Self::Anything,
         }
     }

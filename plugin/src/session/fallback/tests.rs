@@ -34,6 +34,7 @@ fn resolved(
 fn allowed() -> xml::Policy {
     xml::Policy {
         postcopy_allowed: Some(true),
+        compression_allowed: Some(false),
         deadline: Some(xml::Deadline {
             seconds: 60,
             then: xml::Then::Postcopy,

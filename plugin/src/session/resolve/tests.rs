@@ -27,8 +27,13 @@ impl Case {
             flags: bits::LIVE,
             ..MigrateRequest::default()
         };
+        let options = HpcOptions {
+            compression: Some(false),
+            ..HpcOptions::default()
+        };
         Self {
             request,
+            options,
             stored: Some(SPEED_UNLIMITED_MIB_PER_S),
             ..Self::default()
         }
@@ -60,6 +65,55 @@ fn nothing_said_is_nothing_bound() {
     );
     assert_eq!((resolved.flags, resolved.mode), (bits::LIVE, Mode::Steer));
     assert!(resolved.parameters.is_empty() && resolved.warnings.is_empty());
+}
+
+#[test]
+fn memory_is_sent_as_differences_unless_somebody_says_no() {
+    let compresses = |owner, user, law, flags, name: Option<&'static str>| {
+        let mut case = Case::live();
+        case.policy.compression_allowed = owner;
+        case.options.compression = user;
+        case.options.law = law;
+        case.request.flags |= flags;
+        case.request.parameters = name
+            .map(|name| Parameter {
+                name,
+                value: Value::Text("rdma://beta".to_owned()),
+            })
+            .into_iter()
+            .collect();
+        let resolved = case.resolve();
+        let compresses = resolved.policy.compresses;
+        let named = resolved.parameters.iter().any(|p| {
+            p.name == "compression" && p.value == Value::TextList(vec!["xbzrle".to_owned()])
+        });
+        assert_eq!(
+            (
+                named,
+                resolved.flags & bits::COMPRESSED != flags & bits::COMPRESSED
+            ),
+            (compresses, compresses)
+        );
+        (compresses, resolved.warnings.len())
+    };
+    assert_eq!(compresses(None, None, None, 0, None), (true, 0));
+    assert_eq!(compresses(Some(false), None, None, 0, None), (false, 0));
+    assert_eq!(
+        compresses(Some(false), Some(true), None, 0, None),
+        (true, 0)
+    );
+    assert_eq!(compresses(None, Some(false), None, 0, None), (false, 0));
+    let ours = Some(LawName::AdaptiveOrPostcopy);
+    assert!(compresses(None, None, ours, bits::POSTCOPY, None).0);
+    let stock = Some(LawName::STOCK);
+    assert_eq!(compresses(None, None, stock, 0, None), (false, 0));
+    for flags in [bits::COMPRESSED, bits::PARALLEL] {
+        assert_eq!(compresses(None, None, None, flags, None), (false, 0));
+        assert_eq!(compresses(None, Some(true), None, flags, None), (false, 1));
+    }
+    for name in ["compression.xbzrle.cache", "migrate_uri"] {
+        assert_eq!(compresses(None, None, None, 0, Some(name)), (false, 0));
+    }
 }
 
 #[test]

@@ -158,8 +158,9 @@ in turn, the order drawn anew for each repeat.
 * A migration that has not ended after the time stated with its guest is aborted and counts as not completed.
 * A law whose clock was made for bigger guests is run as published, and with its times scaled to the guest's round one
   over that of 64 GiB at 10 Gbit/s ({:.1} s). On each guest and link **the better of the two** stands for it.
-* Laws that throttle run with auto-converge and XBZRLE as their owners have it. XBZRLE's cache of 64 MiB holds all that these
-  guests rewrite, and would hold next to nothing of a bigger one's: *ours, with XBZRLE* shows what is due to that.
+* XBZRLE sends what has changed of a page. Ours switches it on on links as slow as these, oVirt and Proxmox always do, with
+  auto-converge beside it; the others, and the forced stops, go without. *Ours, without XBZRLE* shows what is due to it.
+  Its cache, 64 MiB here, holds all that these guests rewrite.
 ",
         REFERENCE_ROUND.as_secs_f64()
     )

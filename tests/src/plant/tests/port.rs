@@ -175,7 +175,7 @@ fn troubles_come_and_go_as_scripted() {
     let by_hand = Target {
         downtime_ms: Some(700),
         speed_mib_per_s: Some(80),
-        action: None,
+        ..Target::NONE
     };
     let mut plant = Plant::new(&hot())
         .between(s(1), s(2), Fault::Deaf)

@@ -64,10 +64,12 @@ impl Run {
             remaining_bytes,
             duration: Duration::from_nanos(sent_bytes * 1000 / (LINK / MB)),
             sent_bytes,
+            memory_bytes: sent_bytes,
         };
         self.law.decide(&View {
             round: Some(round),
             bytes_per_s: LINK,
+            link_bytes_per_s: LINK,
             ..self.view
         })
     }
@@ -159,6 +161,7 @@ fn missed_syncs_are_no_fall() {
             remaining_bytes: 2 * MB,
             duration: Duration::from_millis(70),
             sent_bytes: 8 * MB,
+            memory_bytes: 8 * MB,
             ..Round::default()
         };
         run.iteration += 4;
@@ -166,6 +169,7 @@ fn missed_syncs_are_no_fall() {
             .decide(&View {
                 round: Some(round),
                 bytes_per_s: LINK,
+                link_bytes_per_s: LINK,
                 ..run.view
             })
             .cause
@@ -193,6 +197,7 @@ fn before_the_first_sync_the_floor_is_accepted_whatever_the_bandwidth() {
         assert_eq!(law.decide(&View::default()), floor);
         let known = View {
             bytes_per_s: LINK,
+            link_bytes_per_s: LINK,
             ..View::default()
         };
         assert_eq!(law.decide(&known), floor);

@@ -1,0 +1,50 @@
+//! What XBZRLE may remember, as the controller sets it.
+
+use super::*;
+
+fn control(compresses: bool) -> Controller<Adaptive> {
+    let policy = Policy {
+        compresses,
+        ..Policy::default()
+    };
+    Controller::new(Adaptive::new(Slowdown::DEFAULT), policy)
+}
+
+fn look(at_ms: u64, iteration: u64, cache_mib: u64) -> Sample {
+    Sample {
+        total_bytes: 4 << 30,
+        compression_cache_bytes: cache_mib << 20,
+        ..precopy(at_ms, iteration)
+    }
+}
+
+#[test]
+fn the_cache_is_set_once_with_the_first_limit() {
+    let mut events = Events::default();
+    let mut control = control(true);
+    let first = control.look(&look(0, 1, 64), &mut events);
+    assert_eq!(first.compression_cache_bytes, Some(256 << 20));
+    assert!(first.downtime_ms.is_some());
+    control.outcome(Timestamp::default(), &first, true, &mut events);
+    assert_eq!(control.look(&look(100, 1, 256), &mut events), Target::NONE);
+}
+
+#[test]
+fn a_refusal_ends_it_and_nothing_else() {
+    let mut events = Events::default();
+    let mut control = control(true);
+    let first = control.look(&look(0, 1, 64), &mut events);
+    control.outcome(Timestamp::default(), &first, false, &mut events);
+    let second = control.look(&look(100, 1, 64), &mut events);
+    assert_eq!(
+        (second.compression_cache_bytes, second.downtime_ms),
+        (None, first.downtime_ms)
+    );
+}
+
+#[test]
+fn what_another_has_switched_on_is_left_alone() {
+    let mut events = Events::default();
+    let target = control(false).look(&look(0, 1, 64), &mut events);
+    assert_eq!(target.compression_cache_bytes, None);
+}
