@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use libvirt_hpc_baseline::{Baseline, BaselineLaw, Name, ParseError};
-use libvirt_hpc_control::law::{Adaptive, Decision, Law, Slowdown, View};
+use libvirt_hpc_control::law::{Adaptive, Decision, Differences, Law, Slowdown, View};
 use serde::{Deserialize, Serialize};
 
 /// The name of [`Adaptive`].
@@ -44,10 +44,12 @@ impl LawName {
     /// million.
     #[must_use]
     pub fn build(self, slowdown_ppm: u64) -> AnyLaw {
-        let adaptive = Adaptive::new(Slowdown::from_ppm(slowdown_ppm));
+        let slowdown = Slowdown::from_ppm(slowdown_ppm);
+        let adaptive = Adaptive::new(slowdown);
+        let ours = |law| AnyLaw::Adaptive(Differences::new(law, slowdown));
         match self {
-            Self::Adaptive => AnyLaw::Adaptive(adaptive),
-            Self::AdaptiveOrPostcopy => AnyLaw::Adaptive(adaptive.or_postcopy()),
+            Self::Adaptive => ours(adaptive),
+            Self::AdaptiveOrPostcopy => ours(adaptive.or_postcopy()),
             Self::Baseline(baseline) => AnyLaw::Baseline(baseline.build()),
         }
     }
@@ -132,7 +134,7 @@ pub fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
 )]
 pub enum AnyLaw {
     /// See [`Adaptive`].
-    Adaptive(Adaptive),
+    Adaptive(Differences<Adaptive>),
     /// See [`BaselineLaw`].
     Baseline(BaselineLaw),
 }

@@ -135,7 +135,6 @@ impl Script {
                 memory_bytes: every * BYTES_PER_MS,
             }),
             bytes_per_s: self.window_bytes_per_s,
-            link_bytes_per_s: self.window_bytes_per_s,
             sample: Sample {
                 at,
                 state: JobState::Precopy,

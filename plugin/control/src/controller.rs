@@ -198,12 +198,13 @@ impl<L: Law> Controller<L> {
         }
         let decision = self.law.decide(&View {
             round,
-            bytes_per_s: self.bandwidth.memory(),
-            link_bytes_per_s: self.bandwidth.smooth(),
+            bytes_per_s: self.bandwidth.smooth(),
+            in_round: self.rounds.so_far(sample),
             sample: *sample,
             phases: self.activity.phases(),
             idle_round: round.and_then(|_| self.activity.end_round()),
             postcopy_ruled_out: self.guard.rules_out_postcopy(),
+            ..View::default()
         });
         self.publish_decision(sample.at, decision, round.is_some(), publisher);
         let order = self.guard.pass(sample, &decision, &self.bandwidth);

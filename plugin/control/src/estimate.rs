@@ -8,4 +8,4 @@ mod round;
 pub use activity::{Activity, Phases};
 pub use bandwidth::Bandwidth;
 pub use compression::Compression;
-pub use round::{Round, Rounds};
+pub use round::{Round, Rounds, Sent};

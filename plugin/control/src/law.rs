@@ -2,6 +2,7 @@
 //! stops.
 
 mod adaptive;
+mod differences;
 mod foresight;
 mod look;
 mod postcopy;
@@ -10,11 +11,12 @@ mod slowdown;
 mod stock;
 
 pub use adaptive::Adaptive;
+pub use differences::Differences;
 pub(crate) use postcopy::POSTCOPY_PAUSE;
 pub use slowdown::Slowdown;
 pub use stock::Stock;
 
-use crate::estimate::{Phases, Round};
+use crate::estimate::{Phases, Round, Sent};
 use crate::event::Cause;
 use crate::sample::Sample;
 use crate::target::Action;
@@ -24,11 +26,15 @@ use crate::target::Action;
 pub struct View {
     /// The round that has just ended, if this look is the first after a sync.
     pub round: Option<Round>,
-    /// How much memory pre-copy sends, bytes per second; zero while unknown. Where it is compressed, that is more than
-    /// the link carries.
+    /// The bandwidth of pre-copy, bytes per second on the wire; zero while unknown.
     pub bytes_per_s: u64,
-    /// What the link carries, bytes per second; zero while unknown.
-    pub link_bytes_per_s: u64,
+    /// What the round under way has sent so far.
+    pub in_round: Sent,
+    /// What is sent of a byte of memory that is left, parts per million; zero where it is sent whole. All else that is left
+    /// is told as what is sent of it.
+    pub sent_ppm: u64,
+    /// What was left before is no measure of what is left now: differences have begun to tell.
+    pub anew: bool,
     /// The look itself, for laws that go by a clock, or by what libvirt reports.
     pub sample: Sample,
     /// What the guest's processors show of its phases, if they have been busy and idle by turns so far.

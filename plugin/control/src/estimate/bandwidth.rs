@@ -2,8 +2,6 @@
 
 use core::time::Duration;
 
-use super::compression::memory_sent;
-use super::round::sent;
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
@@ -32,10 +30,6 @@ const WINDOW_LEAST_PERCENT: u64 = 50;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bandwidth {
     smooth: u64,
-    /// The same of memory.
-    memory: u64,
-    /// The memory that was sent since `from`.
-    memory_bytes: u64,
     windows: [u64; WINDOWS],
     next: usize,
     from: Option<Sample>,
@@ -49,10 +43,8 @@ impl Bandwidth {
     pub fn update(&mut self, sample: &Sample) {
         let last = self.last.replace(*sample);
         self.zero_pages = last.and_then(|last| zero_pages(self.zero_pages, &last, sample));
-        let memory = last.map_or(0, |last| memory_sent(&last, sample));
-        self.memory_bytes = self.memory_bytes.saturating_add(memory);
         if self.zero_pages.is_some() {
-            self.measure_from(sample);
+            self.from = Some(*sample);
             return;
         }
         if sample.window_bytes_per_s > 0 {
@@ -60,27 +52,16 @@ impl Bandwidth {
             self.next = (self.next + 1) % WINDOWS;
         }
         let Some(from) = self.from else {
-            self.measure_from(sample);
+            self.from = Some(*sample);
             return;
         };
         let span = sample.at.since(from.at);
         if span < SPAN_MIN {
             return;
         }
-        self.smooth = blend(self.smooth, per_second(sent(&from, sample), span), span);
-        self.memory = blend(self.memory, per_second(self.memory_bytes, span), span);
-        self.measure_from(sample);
-    }
-
-    fn measure_from(&mut self, sample: &Sample) {
+        let sent = sample.processed_bytes.saturating_sub(from.processed_bytes);
+        self.smooth = blend(self.smooth, per_second(sent, span), span);
         self.from = Some(*sample);
-        self.memory_bytes = 0;
-    }
-
-    /// How much memory is sent, smoothed: more than the link carries where it is compressed.
-    #[must_use]
-    pub fn memory(&self) -> u64 {
-        self.memory.max(self.smooth())
     }
 
     /// The smoothed rate; before there is one, the newest of QEMU's windows. Zero if nothing is known.
@@ -132,7 +113,7 @@ impl Bandwidth {
 /// twice the bytes that were sent. While nothing is done, as in a sync, what was the case `before` still is; and
 /// then until the window is another, but for two windows at most, for a steady link measures the same again.
 fn zero_pages(before: Option<Timestamp>, last: &Sample, now: &Sample) -> Option<Timestamp> {
-    let sent = sent(last, now);
+    let sent = now.processed_bytes.saturating_sub(last.processed_bytes);
     let done = last.remaining_bytes.saturating_sub(now.remaining_bytes);
     if now.iteration == 1 && (sent, done) != (0, 0) {
         return (done / 2 > sent).then_some(now.at);

@@ -7,14 +7,16 @@
 use super::round::sent;
 use crate::sample::Sample;
 
-/// Of so large a part of the guest's memory is remembered, as the first of two bounds: memory of the source's host, taken as
-/// pages are sent again.
-const PART: u64 = 16;
+/// The cache holds so many times what the first sync finds left: a page has one place in it, by its address, which another
+/// may hold (`cache_insert`, QEMU `migration/page_cache.c`). Where pages lie at random, an eighth to a fifth find it taken.
+const PLACES: u64 = 2;
 
-/// What is remembered at least: QEMU's own (`DEFAULT_MIGRATE_XBZRLE_CACHE_SIZE`, QEMU `migration/options.c`), bytes.
-const CACHE_LEAST: u64 = 64 << 20;
+/// QEMU's own cache (`DEFAULT_MIGRATE_XBZRLE_CACHE_SIZE`, QEMU `migration/options.c`), bytes: that of a migration for which
+/// nobody has chosen another, and the least.
+const CACHE_DEFAULT: u64 = 64 << 20;
 
-/// What is remembered at most, bytes: hosts of HPC guests have little memory to spare.
+/// The largest cache, bytes: memory of the source's host, taken as pages are sent again, and hosts of HPC guests have
+/// little to spare.
 const CACHE_MOST: u64 = 1 << 30;
 
 /// What is remembered where nothing should be, bytes: a page, be it a large one.
@@ -30,22 +32,33 @@ const LINK_MOST: u64 = 400_000_000;
 pub struct Compression {
     /// Whether it is for us to say; none before the first look.
     ours: Option<bool>,
+    /// The cache that is wanted; none before the first sync.
+    wanted_bytes: Option<u64>,
 }
 
 impl Compression {
-    /// The cache that is wanted at this look on a link that carries `link_bytes_per_s`, bytes; none if it is as wanted. While
-    /// the first round runs nothing is remembered yet, and nothing lost by another size.
+    /// The cache that is wanted at this look on a link that carries `link_bytes_per_s`, bytes; none if it is as wanted. Until
+    /// the first sync nothing is remembered, and soon after it nothing is lost by another size, which begins empty.
     pub fn wanted_bytes(&mut self, sample: &Sample, link_bytes_per_s: u64) -> Option<u64> {
         let cache_bytes = sample.compression_cache_bytes;
-        if !*self.ours.get_or_insert(cache_bytes == CACHE_LEAST) {
+        let is_ours = *self.ours.get_or_insert(cache_bytes == CACHE_DEFAULT);
+        if !is_ours || sample.iteration < 2 {
             return None;
         }
-        let wanted_bytes = match sample.iteration {
-            0 | 1 => cache(sample.total_bytes),
-            _ if link_bytes_per_s > LINK_MOST => CACHE_NONE,
-            _ => return None,
-        };
+        let wanted_bytes = *self
+            .wanted_bytes
+            .get_or_insert(if link_bytes_per_s > LINK_MOST {
+                CACHE_NONE
+            } else {
+                cache(sample.remaining_bytes, sample.total_bytes)
+            });
         (wanted_bytes != cache_bytes).then_some(wanted_bytes)
+    }
+
+    /// Whether anything is remembered.
+    #[must_use]
+    pub const fn is_on(sample: &Sample) -> bool {
+        sample.compression_cache_bytes > CACHE_NONE
     }
 
     /// libvirt refused: it is not asked again.
@@ -54,18 +67,19 @@ impl Compression {
     }
 }
 
-/// The cache for a guest of so much memory: a power of two, as QEMU wants it.
-fn cache(total_bytes: u64) -> u64 {
-    let part = (total_bytes / PART).clamp(CACHE_LEAST, CACHE_MOST);
-    1 << part.ilog2()
+/// The cache for so much left of a guest's memory: a power of two, as QEMU wants it.
+fn cache(remaining_bytes: u64, total_bytes: u64) -> u64 {
+    let most = (total_bytes / PLACES).clamp(CACHE_DEFAULT, CACHE_MOST);
+    let wanted = remaining_bytes.saturating_mul(PLACES);
+    let wanted = wanted.checked_next_power_of_two().unwrap_or(CACHE_MOST);
+    wanted.clamp(CACHE_DEFAULT, 1 << most.ilog2())
 }
 
 /// The memory that was sent between two looks, bytes: where it is compressed, what is no longer left, if no sync lies between
 /// them. The first round does not count, in which zero pages are as good as not sent.
 pub(super) fn memory_sent(last: &Sample, now: &Sample) -> u64 {
     let sent = sent(last, now);
-    let compressed = now.compression_cache_bytes > 0;
-    if !compressed || last.iteration != now.iteration || now.iteration < 2 {
+    if !Compression::is_on(now) || last.iteration != now.iteration || now.iteration < 2 {
         return sent;
     }
     sent.max(last.remaining_bytes.saturating_sub(now.remaining_bytes))
@@ -75,43 +89,50 @@ pub(super) fn memory_sent(last: &Sample, now: &Sample) -> u64 {
 mod tests {
     use super::*;
 
-    fn look(iteration: u64, total_gib: u64, cache_mib: u64) -> Sample {
+    fn look(iteration: u64, left_mib: u64, cache_mib: u64) -> Sample {
         Sample {
             iteration,
-            total_bytes: total_gib << 30,
+            total_bytes: 16 << 30,
+            remaining_bytes: left_mib << 20,
             compression_cache_bytes: cache_mib << 20,
             ..Sample::default()
         }
     }
 
     #[test]
-    fn a_sixteenth_is_remembered_within_bounds_and_asked_for_once() {
-        let wanted = |total_gib, cache_mib: &[u64]| {
+    fn there_is_room_for_what_the_first_sync_finds_left() {
+        let wanted = |looks: &[(u64, u64, u64)]| {
             let mut compression = Compression::default();
-            let looks = cache_mib.iter().map(|&cache_mib| {
-                let bytes = compression.wanted_bytes(&look(1, total_gib, cache_mib), 0);
+            let looks = looks.iter().map(|&(iteration, left_mib, cache_mib)| {
+                let bytes = compression.wanted_bytes(&look(iteration, left_mib, cache_mib), 0);
                 bytes.map(|bytes| bytes >> 20)
             });
             looks.last().flatten()
         };
-        assert_eq!(wanted(0, &[64]), None, "as it is");
-        assert_eq!(wanted(3, &[64]), Some(128), "a power of two");
-        assert_eq!(wanted(3, &[64, 128]), None, "done");
-        assert_eq!(wanted(1024, &[64]), Some(1024));
-        assert_eq!(wanted(1024, &[0]), None, "a migration without it");
-        assert_eq!(wanted(1024, &[256]), None, "somebody has chosen");
+        assert_eq!(wanted(&[(1, 16_384, 64)]), None, "not known yet");
+        assert_eq!(wanted(&[(1, 9, 64), (2, 100, 64)]), Some(256));
+        assert_eq!(wanted(&[(2, 100, 64), (2, 90, 256)]), None, "done");
+        assert_eq!(wanted(&[(2, 100, 64), (3, 900, 256)]), None, "once");
+        assert_eq!(wanted(&[(2, 3, 64)]), None, "no less than QEMU's own");
+        assert_eq!(wanted(&[(2, 9_000, 64)]), Some(1024));
+        assert_eq!(wanted(&[(2, 100, 0)]), None, "a migration without it");
+        assert_eq!(wanted(&[(2, 100, 128)]), None, "somebody has chosen");
+    }
+
+    #[test]
+    fn a_small_guest_has_a_cache_of_half_its_memory() {
+        assert_eq!(cache(100 << 20, 300 << 20), 128 << 20);
+        assert_eq!(cache(u64::MAX, u64::MAX), CACHE_MOST);
+        assert_eq!(cache(0, 0), CACHE_DEFAULT);
     }
 
     #[test]
     fn a_link_that_is_faster_is_not_kept_waiting() {
+        let wanted = |link| Compression::default().wanted_bytes(&look(2, 10, 64), link);
+        assert_eq!(wanted(LINK_MOST), None);
+        assert_eq!(wanted(LINK_MOST + 1), Some(CACHE_NONE));
         let mut compression = Compression::default();
-        let second = look(2, 1, 64);
-        assert_eq!(compression.wanted_bytes(&second, LINK_MOST), None);
-        assert_eq!(
-            compression.wanted_bytes(&second, LINK_MOST + 1),
-            Some(CACHE_NONE)
-        );
         compression.refused();
-        assert_eq!(compression.wanted_bytes(&second, LINK_MOST + 1), None);
+        assert_eq!(compression.wanted_bytes(&look(2, 10, 64), u64::MAX), None);
     }
 }

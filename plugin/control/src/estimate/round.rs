@@ -34,10 +34,13 @@ impl Round {
         per_second(self.sent_bytes, self.duration)
     }
 
-    /// How much memory the round sent, bytes per second.
+    /// What the round sent.
     #[must_use]
-    pub fn memory_bytes_per_s(&self) -> u64 {
-        per_second(self.memory_bytes, self.duration)
+    pub const fn sent(&self) -> Sent {
+        Sent {
+            bytes: self.sent_bytes,
+            memory_bytes: self.memory_bytes,
+        }
     }
 
     /// How fast distinct pages were dirtied in the round, bytes per second: what is left, over the
@@ -46,6 +49,15 @@ impl Round {
     pub fn unique_dirty_bytes_per_s(&self) -> u64 {
         per_second(self.remaining_bytes, self.duration)
     }
+}
+
+/// What was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// Bytes on the wire.
+    pub bytes: u64,
+    /// The memory that was sent by them, bytes: more, where it is compressed.
+    pub memory_bytes: u64,
 }
 
 /// Finds the rounds in a run of samples.
@@ -99,6 +111,19 @@ impl Rounds {
             sent_bytes,
             memory_bytes: sent_bytes.saturating_add(spared_bytes),
         })
+    }
+}
+
+impl Rounds {
+    /// What the round under way has sent by this look, which was taken in.
+    #[must_use]
+    pub fn so_far(&self, sample: &Sample) -> Sent {
+        let before = self.sync.map_or(0, |sync| sync.processed_bytes);
+        let bytes = sample.processed_bytes.saturating_sub(before);
+        Sent {
+            bytes,
+            memory_bytes: bytes.saturating_add(self.spared_bytes),
+        }
     }
 }
 
@@ -235,7 +260,6 @@ mod tests {
             .update(&compressed(2000, 3, 300, 500))
             .expect("a round");
         assert_eq!((second.sent_bytes, second.memory_bytes), (200, 800));
-        assert_eq!(second.memory_bytes_per_s(), 800);
     }
 
     #[test]

@@ -100,6 +100,9 @@ impl Adaptive {
     }
 
     fn at_sync(&mut self, round: &Round, view: &View) -> Decision {
+        if view.anew {
+            self.forget();
+        }
         let look = Look::new(round, self.before.as_ref(), view.bytes_per_s);
         let cause = self.judge(&look, view);
         self.widen_if_refused(cause, look.remaining);
@@ -117,10 +120,19 @@ impl Adaptive {
         )
     }
 
+    /// What was left so far is no measure any more.
+    fn forget(&mut self) {
+        self.before = None;
+        self.plateau = Seen::new();
+        self.waited = 0;
+        self.quiet_for = 0;
+        self.lull = None;
+    }
+
     /// A decision to go with so much left, by post-copy where that is allowed and the pause is shorter for it.
     fn or_over(&self, decision: Decision, remaining: u64, view: &View) -> Decision {
         let may = self.postcopy && !view.postcopy_ruled_out && decision.cause.goes();
-        let pays = may && postcopy::pays(remaining, view.bytes_per_s, view.link_bytes_per_s);
+        let pays = may && postcopy::pays(remaining, view.bytes_per_s, view.sent_ppm);
         Decision {
             action: pays.then_some(Action::StartPostcopy),
             ..decision

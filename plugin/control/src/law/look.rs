@@ -1,4 +1,4 @@
-//! One round, in the terms in which laws reckon: bytes of memory that could be sent.
+//! One round, in the terms in which laws reckon: bytes that the link could send.
 
 use core::time::Duration;
 
@@ -29,11 +29,11 @@ impl Look {
         let remaining = round.remaining_bytes;
         let unsent = before
             .filter(|_| round.syncs == 1)
-            .map_or(0, |b| b.remaining_bytes.saturating_sub(round.memory_bytes));
+            .map_or(0, |b| b.remaining_bytes.saturating_sub(round.sent_bytes));
         let fresh = remaining.saturating_sub(unsent);
-        // A round of dirty pages shows what can be sent; the first one sends zero pages, too.
+        // A round of dirty pages shows what the link carries; the first one sends zero pages, too.
         let rate = match before {
-            Some(_) if round.syncs == 1 => round.memory_bytes_per_s(),
+            Some(_) if round.syncs == 1 => round.bytes_per_s(),
             _ => bytes_per_s,
         };
         let span = in_span(rate, round.duration).max(1);

@@ -19,23 +19,25 @@ fn look(at_ms: u64, iteration: u64, cache_mib: u64) -> Sample {
 }
 
 #[test]
-fn the_cache_is_set_once_with_the_first_limit() {
+fn the_cache_is_set_once_at_the_first_sync() {
     let mut events = Events::default();
     let mut control = control(true);
-    let first = control.look(&look(0, 1, 64), &mut events);
+    control.look(&look(0, 1, 64), &mut events);
+    let first = control.look(&look(1000, 2, 64), &mut events);
     assert_eq!(first.compression_cache_bytes, Some(256 << 20));
-    assert!(first.downtime_ms.is_some());
     control.outcome(Timestamp::default(), &first, true, &mut events);
-    assert_eq!(control.look(&look(100, 1, 256), &mut events), Target::NONE);
+    let second = control.look(&look(1100, 2, 256), &mut events);
+    assert_eq!(second.compression_cache_bytes, None);
 }
 
 #[test]
 fn a_refusal_ends_it_and_nothing_else() {
     let mut events = Events::default();
     let mut control = control(true);
-    let first = control.look(&look(0, 1, 64), &mut events);
+    let first = control.look(&look(0, 2, 64), &mut events);
+    assert!(first.compression_cache_bytes.is_some() && first.downtime_ms.is_some());
     control.outcome(Timestamp::default(), &first, false, &mut events);
-    let second = control.look(&look(100, 1, 64), &mut events);
+    let second = control.look(&look(100, 2, 64), &mut events);
     assert_eq!(
         (second.compression_cache_bytes, second.downtime_ms),
         (None, first.downtime_ms)
@@ -45,6 +47,6 @@ fn a_refusal_ends_it_and_nothing_else() {
 #[test]
 fn what_another_has_switched_on_is_left_alone() {
     let mut events = Events::default();
-    let target = control(false).look(&look(0, 1, 64), &mut events);
+    let target = control(false).look(&look(0, 2, 64), &mut events);
     assert_eq!(target.compression_cache_bytes, None);
 }

@@ -69,7 +69,6 @@ impl Run {
         self.law.decide(&View {
             round: Some(round),
             bytes_per_s: LINK,
-            link_bytes_per_s: LINK,
             ..self.view
         })
     }
@@ -161,7 +160,6 @@ fn missed_syncs_are_no_fall() {
             remaining_bytes: 2 * MB,
             duration: Duration::from_millis(70),
             sent_bytes: 8 * MB,
-            memory_bytes: 8 * MB,
             ..Round::default()
         };
         run.iteration += 4;
@@ -169,7 +167,6 @@ fn missed_syncs_are_no_fall() {
             .decide(&View {
                 round: Some(round),
                 bytes_per_s: LINK,
-                link_bytes_per_s: LINK,
                 ..run.view
             })
             .cause
@@ -197,7 +194,6 @@ fn before_the_first_sync_the_floor_is_accepted_whatever_the_bandwidth() {
         assert_eq!(law.decide(&View::default()), floor);
         let known = View {
             bytes_per_s: LINK,
-            link_bytes_per_s: LINK,
             ..View::default()
         };
         assert_eq!(law.decide(&known), floor);

@@ -50,7 +50,6 @@ fn what_a_spell_leaves_follows_the_guest_where_it_may() {
         assert!(!run.sync_after(900 * MB, 1000 * MB).cause.goes());
         let last_moment = View {
             bytes_per_s: LINK,
-            link_bytes_per_s: LINK,
             sample: left(600 * MB),
             phases: phases(true, Duration::from_millis(2800)),
             ..View::default()
