@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use libvirt_hpc_baseline::all;
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::event::Silent;
-use libvirt_hpc_control::law::{Adaptive, Law, Slowdown};
+use libvirt_hpc_control::law::{Adaptive, Differences, Law, Slowdown};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::target::{Action, Target};
@@ -35,6 +35,7 @@ fn sample(number: u64) -> Sample {
         processed_bytes: number * BYTES_PER_LOOK,
         remaining_bytes: left.saturating_sub(within * BYTES_PER_LOOK),
         window_bytes_per_s: BYTES_PER_LOOK * 1000 / LOOK_MS + round % 7,
+        compression_cache_bytes: 64 << 20,
         vcpu_time_ns: Some(number * LOOK_MS * (round / PHASE % 2) * 1_000_000),
         ..Sample::default()
     }
@@ -63,7 +64,7 @@ fn samples(criterion: &mut Criterion) {
         });
     };
     bench("adaptive", &|| {
-        let law = Adaptive::new(Slowdown::DEFAULT);
+        let law = Differences::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
         let mut controller = Controller::new(law, Policy::default());
         Box::new(move |number| look(&mut controller, number))
     });

@@ -3,7 +3,7 @@
 use allocation_counter::measure;
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::event::Silent;
-use libvirt_hpc_control::law::{Adaptive, Slowdown};
+use libvirt_hpc_control::law::{Adaptive, Differences, Slowdown};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::target::Target;
@@ -27,6 +27,7 @@ fn sample(number: u64) -> Sample {
         processed_bytes: number * BYTES_PER_LOOK,
         remaining_bytes: (10 + 40 * busy - within) * BYTES_PER_LOOK,
         window_bytes_per_s: BYTES_PER_LOOK * 10 + round % 7,
+        compression_cache_bytes: 64 << 20,
         vcpu_time_ns: Some(number * 100_000_000 * busy),
         ..Sample::default()
     }
@@ -34,7 +35,8 @@ fn sample(number: u64) -> Sample {
 
 #[test]
 fn a_million_samples_allocate_nothing() {
-    let mut controller = Controller::new(Adaptive::new(Slowdown::DEFAULT), Policy::default());
+    let law = Differences::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
+    let mut controller = Controller::new(law, Policy::default());
     let mut targets = 0;
     let allocated = measure(|| {
         for number in 0..SAMPLES {

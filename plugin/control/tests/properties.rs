@@ -6,7 +6,7 @@ use std::time::Duration;
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::event::{Event, Publisher, Release};
 use libvirt_hpc_control::guard::{DOWNTIME_LIMIT_MAX_MS, SPEED_UNLIMITED_MIB_PER_S};
-use libvirt_hpc_control::law::{Adaptive, Slowdown};
+use libvirt_hpc_control::law::{Adaptive, Differences, Slowdown};
 use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
 use libvirt_hpc_control::sample::{JobState, Sample, Settings};
 use libvirt_hpc_control::target::{Action, Target};
@@ -105,7 +105,8 @@ fn policy() -> impl Strategy<Value = Policy> {
 
 /// Feeds the samples, in order of time; libvirt refuses where `refusals` says so.
 fn run(policy: Policy, samples: &[(u64, Sample)], refusals: u64) -> Vec<(Sample, Target, bool)> {
-    let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
+    let law = Differences::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
+    let mut control = Controller::new(law, policy);
     let (mut events, mut now) = (Events::default(), 0);
     let mut seen = Vec::new();
     for (index, (step, sample)) in samples.iter().enumerate() {
