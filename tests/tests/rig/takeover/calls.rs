@@ -84,6 +84,11 @@ impl Call {
         sets.then(|| self.number("downtime="))
     }
 
+    /// Whether it sets the cache for differences, which is no limit.
+    pub(super) fn sets_cache(&self) -> bool {
+        self.function == "virDomainMigrateSetCompressionCache"
+    }
+
     fn number(&self, key: &str) -> u64 {
         let text = self.arguments.split(key).nth(1).unwrap_or_default();
         let digits = text.split(|c: char| !c.is_ascii_digit()).next();
