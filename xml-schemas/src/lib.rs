@@ -19,6 +19,7 @@
 mod attributes;
 mod cursor;
 mod document;
+mod memory;
 mod migration;
 mod policy;
 mod read;
@@ -28,6 +29,7 @@ mod write;
 
 pub use cursor::MAX_DEPTH;
 pub use document::MAX_DOCUMENT_BYTES;
+pub use memory::memory_is_bounded;
 pub use policy::{Deadline, Job, Policy, Then};
 pub use read::{Reading, read_domain, read_metadata};
 pub use report::{MAX_WARNINGS, PolicyError, Warning};

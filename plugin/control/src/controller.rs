@@ -73,7 +73,7 @@ impl<L: Law> Controller<L> {
             rounds: Rounds::default(),
             bandwidth: Bandwidth::default(),
             activity: Activity::default(),
-            compression: policy.compresses.then(Compression::default),
+            compression: policy.cache_most_bytes.map(Compression::new),
             phase: Phase::Waiting,
             decision: None,
             in_force: Target::NONE,

@@ -7,5 +7,5 @@ mod round;
 
 pub use activity::{Activity, Phases};
 pub use bandwidth::Bandwidth;
-pub use compression::Compression;
+pub use compression::{CACHE_DEFAULT, Compression};
 pub use round::{Round, Rounds, Sent};

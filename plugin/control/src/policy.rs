@@ -54,8 +54,9 @@ pub struct Policy {
     /// The bandwidth of the switchover that QEMU was told (`avail-switchover-bandwidth`), bytes per
     /// second.
     pub switchover_bytes_per_s: Option<u64>,
-    /// Where memory is sent as differences (XBZRLE), it is for us to say how much is remembered for it.
-    pub compresses: bool,
+    /// Where memory is sent as differences (XBZRLE), it is for us to say how much is remembered for it: at most so many
+    /// bytes. None leaves it.
+    pub cache_most_bytes: Option<u64>,
     /// The user's timer.
     pub timeout: Option<Timeout>,
     /// Limits that somebody else changes meanwhile are set again. For sites whose management sets them by

@@ -86,7 +86,7 @@ fn policy() -> impl Strategy<Value = Policy> {
             speed_max_mib_per_s: bounds.1,
             speed_is_order: postcopy,
             insists: false,
-            compresses: true,
+            cache_most_bytes: Some(1 << 30),
             switchover_bytes_per_s: None,
             deadline: deadline.map(|(s, then)| Deadline {
                 after: Duration::from_secs(s),

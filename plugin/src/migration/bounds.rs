@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use libvirt_hpc_control::estimate::CACHE_DEFAULT;
 use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
 use libvirt_hpc_control::policy::{Deadline, Policy, Then};
 use libvirt_hpc_xml_schemas as xml;
@@ -38,7 +39,8 @@ impl Bounds {
             }),
             speed_max_mib_per_s: ceiling.map(|ceiling| ceiling.mib_per_s),
             speed_is_order: ceiling.is_some_and(|ceiling| ceiling.is_order),
-            compresses: policy.compression_allowed != Some(false),
+            // What the domain's own limits leave room for, nobody has looked at: its cache is not enlarged.
+            cache_most_bytes: (policy.compression_allowed != Some(false)).then_some(CACHE_DEFAULT),
             ..Policy::default()
         };
         Self {
@@ -67,7 +69,7 @@ impl Bounds {
             timeout: None,
             postcopy_after_first_round: false,
             observes: true,
-            compresses: false,
+            cache_most_bytes: None,
             ..Policy::from(&self.policy)
         };
         Self {

@@ -27,6 +27,10 @@ const TIMEOUT_SINCE_MEMORY: Virsh = Virsh::new(11, 0);
 const BANDWIDTH: &str = "bandwidth";
 const COMPRESSION: &str = "compression";
 const MIGRATE_URI: &str = "migrate_uri";
+/// The largest cache for differences: memory of the source's host, taken as pages are sent again, and hosts of HPC guests have
+/// little to spare.
+const CACHE_MOST_BYTES: u64 = 1 << 30;
+
 const SWITCHOVER_BANDWIDTH: &str = "bandwidth.avail.switchover";
 const MIB: u64 = 1024 * 1024;
 
@@ -50,6 +54,8 @@ pub struct Inputs<'a> {
     pub policy: &'a xml::Policy,
     /// The speed stored in the domain (`virsh migrate-setspeed`), MiB/s; none if libvirt does not say.
     pub stored_speed_mib_per_s: Option<u64>,
+    /// Whether the domain bounds or locks the memory of its QEMU, which then has none for a cache.
+    pub memory_is_bounded: bool,
     /// Whose meaning of `--timeout` holds.
     pub virsh: Virsh,
     /// When the command was started.
@@ -87,7 +93,7 @@ impl Resolved {
         self.mode = Mode::Observe;
         self.policy.observes = true;
         self.policy.deadline = None;
-        self.policy.compresses = false;
+        self.policy.cache_most_bytes = None;
     }
 }
 
@@ -123,7 +129,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
     };
     limit_speed(&mut resolved, inputs);
     if mode == Mode::Steer {
-        choose_compression(&mut resolved, options, policy);
+        choose_compression(&mut resolved, inputs);
         resolved.policy.deadline = deadline(&mut resolved, options, policy);
         choose_postcopy(&mut resolved, options, policy);
         warn_without_postcopy(&mut resolved);
@@ -131,16 +137,20 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
     resolved
 }
 
-/// Our law has memory sent as differences, unless the owner or the user says no or has chosen a compression, and the other
-/// options leave room for it.
-fn choose_compression(resolved: &mut Resolved, options: &HpcOptions, policy: &xml::Policy) {
+/// Our law has memory sent as differences, unless the owner or the user says no or has chosen a compression, the other
+/// options leave no room for it, or the domain none for a cache.
+fn choose_compression(resolved: &mut Resolved, inputs: &Inputs<'_>) {
+    let Inputs {
+        options, policy, ..
+    } = *inputs;
     let ours = matches!(
         resolved.law,
         LawName::Adaptive | LawName::AdaptiveOrPostcopy
     );
     let allowed = options.compression.or(policy.compression_allowed);
     let chosen = |parameter: &Parameter| parameter.name.starts_with(COMPRESSION);
-    let possible = resolved.flags & EXCLUDES_COMPRESSION == 0
+    let possible = !inputs.memory_is_bounded
+        && resolved.flags & EXCLUDES_COMPRESSION == 0
         && !resolved.parameters.iter().any(|p| chosen(p) || is_rdma(p));
     if !ours || allowed == Some(false) {
         return;
@@ -151,9 +161,9 @@ fn choose_compression(resolved: &mut Resolved, options: &HpcOptions, policy: &xm
             name: COMPRESSION,
             value: Value::TextList(vec!["xbzrle".to_owned()]),
         });
-        resolved.policy.compresses = true;
+        resolved.policy.cache_most_bytes = Some(CACHE_MOST_BYTES);
     } else if options.compression == Some(true) {
-        let warning = "memory is not sent as differences (XBZRLE): the options given exclude it, or name a compression";
+        let warning = "memory is not sent as differences (XBZRLE): the options given exclude it or name a compression, or the domain's memory is bounded or locked";
         resolved.warnings.push(warning.to_owned());
     }
 }

@@ -37,6 +37,8 @@ pub struct Takeover {
     pub features: Features,
     /// Downtime and speed as they are.
     pub before: Settings,
+    /// Whether the domain bounds or locks the memory of its QEMU.
+    pub memory_is_bounded: bool,
     /// The documents the user names, as parameters.
     pub documents: Vec<Parameter>,
     /// What the user should know.
@@ -140,6 +142,7 @@ fn prepare(
         before: settings::read(&domain)
             .context("what is there before cannot be read, nor be put back")?,
         watcher: Watcher::new(&domain)?,
+        memory_is_bounded: xml::memory_is_bounded(&domain.xml(0)?),
         documents: documents(&migrate.request).context("an XML file cannot be read as text")?,
         uri,
         domain,

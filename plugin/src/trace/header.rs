@@ -131,7 +131,7 @@ pub struct PolicyRecord {
     pub speed_is_order: bool,
     pub switchover_bytes_per_s: Option<u64>,
     #[serde(default)]
-    pub compresses: bool,
+    pub cache_most_bytes: Option<u64>,
     pub timeout_after_ms: Option<u64>,
     pub timeout_from_ns: Option<u64>,
     pub timeout_action: Option<ActionRecord>,
@@ -167,7 +167,7 @@ impl From<&Policy> for PolicyRecord {
             speed_max_mib_per_s: policy.speed_max_mib_per_s,
             speed_is_order: policy.speed_is_order,
             switchover_bytes_per_s: policy.switchover_bytes_per_s,
-            compresses: policy.compresses,
+            cache_most_bytes: policy.cache_most_bytes,
             timeout_after_ms: policy.timeout.map(|t| millis(t.after)),
             timeout_from_ns: policy.timeout.and_then(|t| t.from).map(Timestamp::as_nanos),
             timeout_action: policy.timeout.map(|t| t.action.into()),
@@ -195,7 +195,7 @@ impl From<&PolicyRecord> for Policy {
             speed_max_mib_per_s: record.speed_max_mib_per_s,
             speed_is_order: record.speed_is_order,
             switchover_bytes_per_s: record.switchover_bytes_per_s,
-            compresses: record.compresses,
+            cache_most_bytes: record.cache_most_bytes,
             timeout: timeout.map(|(after_ms, action)| Timeout {
                 after: Duration::from_millis(after_ms),
                 from: record.timeout_from_ns.map(Timestamp::from_nanos),

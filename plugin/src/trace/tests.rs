@@ -20,7 +20,7 @@ fn policy() -> Policy {
         }),
         speed_max_mib_per_s: Some(20),
         insists: true,
-        compresses: true,
+        cache_most_bytes: Some(6),
         speed_is_order: true,
         switchover_bytes_per_s: Some(7),
         timeout: Some(Timeout {

@@ -13,11 +13,7 @@ const PLACES: u64 = 2;
 
 /// QEMU's own cache (`DEFAULT_MIGRATE_XBZRLE_CACHE_SIZE`, QEMU `migration/options.c`), bytes: that of a migration for which
 /// nobody has chosen another, and the least.
-const CACHE_DEFAULT: u64 = 64 << 20;
-
-/// The largest cache, bytes: memory of the source's host, taken as pages are sent again, and hosts of HPC guests have
-/// little to spare.
-const CACHE_MOST: u64 = 1 << 30;
+pub const CACHE_DEFAULT: u64 = 64 << 20;
 
 /// What is remembered where nothing should be, bytes: a page, be it a large one.
 const CACHE_NONE: u64 = 64 << 10;
@@ -28,8 +24,10 @@ const CACHE_NONE: u64 = 64 << 10;
 const LINK_MOST: u64 = 400_000_000;
 
 /// Says how much XBZRLE should remember, unless somebody else has said so.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Compression {
+    /// The largest cache, bytes.
+    most_bytes: u64,
     /// Whether it is for us to say; none before the first look.
     ours: Option<bool>,
     /// The cache that is wanted; none before the first sync.
@@ -37,6 +35,16 @@ pub struct Compression {
 }
 
 impl Compression {
+    /// A cache of at most so many bytes.
+    #[must_use]
+    pub const fn new(most_bytes: u64) -> Self {
+        Self {
+            most_bytes,
+            ours: None,
+            wanted_bytes: None,
+        }
+    }
+
     /// The cache that is wanted at this look on a link that carries `link_bytes_per_s`, bytes; none if it is as wanted. Until
     /// the first sync nothing is remembered, and soon after it nothing is lost by another size, which begins empty.
     pub fn wanted_bytes(&mut self, sample: &Sample, link_bytes_per_s: u64) -> Option<u64> {
@@ -50,7 +58,7 @@ impl Compression {
             .get_or_insert(if link_bytes_per_s > LINK_MOST {
                 CACHE_NONE
             } else {
-                cache(sample.remaining_bytes, sample.total_bytes)
+                cache(sample.remaining_bytes, sample.total_bytes, self.most_bytes)
             });
         (wanted_bytes != cache_bytes).then_some(wanted_bytes)
     }
@@ -68,11 +76,13 @@ impl Compression {
 }
 
 /// The cache for so much left of a guest's memory: a power of two, as QEMU wants it.
-fn cache(remaining_bytes: u64, total_bytes: u64) -> u64 {
-    let most = (total_bytes / PLACES).clamp(CACHE_DEFAULT, CACHE_MOST);
-    let wanted = remaining_bytes.saturating_mul(PLACES);
-    let wanted = wanted.checked_next_power_of_two().unwrap_or(CACHE_MOST);
-    wanted.clamp(CACHE_DEFAULT, 1 << most.ilog2())
+fn cache(remaining_bytes: u64, total_bytes: u64, most_bytes: u64) -> u64 {
+    let most_bytes = most_bytes.min(total_bytes / PLACES).max(CACHE_DEFAULT);
+    let wanted_bytes = remaining_bytes.saturating_mul(PLACES);
+    let wanted_bytes = wanted_bytes.checked_next_power_of_two();
+    wanted_bytes
+        .unwrap_or(u64::MAX)
+        .clamp(CACHE_DEFAULT, 1 << most_bytes.ilog2())
 }
 
 /// The memory that was sent between two looks, bytes: where it is compressed, what is no longer left, if no sync lies between
@@ -102,7 +112,7 @@ mod tests {
     #[test]
     fn there_is_room_for_what_the_first_sync_finds_left() {
         let wanted = |looks: &[(u64, u64, u64)]| {
-            let mut compression = Compression::default();
+            let mut compression = Compression::new(1 << 30);
             let looks = looks.iter().map(|&(iteration, left_mib, cache_mib)| {
                 let bytes = compression.wanted_bytes(&look(iteration, left_mib, cache_mib), 0);
                 bytes.map(|bytes| bytes >> 20)
@@ -121,17 +131,17 @@ mod tests {
 
     #[test]
     fn a_small_guest_has_a_cache_of_half_its_memory() {
-        assert_eq!(cache(100 << 20, 300 << 20), 128 << 20);
-        assert_eq!(cache(u64::MAX, u64::MAX), CACHE_MOST);
-        assert_eq!(cache(0, 0), CACHE_DEFAULT);
+        assert_eq!(cache(100 << 20, 300 << 20, u64::MAX), 128 << 20);
+        assert_eq!(cache(u64::MAX, u64::MAX, 1 << 30), 1 << 30);
+        assert_eq!(cache(0, 0, 0), CACHE_DEFAULT);
     }
 
     #[test]
     fn a_link_that_is_faster_is_not_kept_waiting() {
-        let wanted = |link| Compression::default().wanted_bytes(&look(2, 10, 64), link);
+        let wanted = |link| Compression::new(1 << 30).wanted_bytes(&look(2, 10, 64), link);
         assert_eq!(wanted(LINK_MOST), None);
         assert_eq!(wanted(LINK_MOST + 1), Some(CACHE_NONE));
-        let mut compression = Compression::default();
+        let mut compression = Compression::new(1 << 30);
         compression.refused();
         assert_eq!(compression.wanted_bytes(&look(2, 10, 64), u64::MAX), None);
     }

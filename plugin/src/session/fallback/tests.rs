@@ -23,6 +23,7 @@ fn resolved(
         options,
         policy,
         stored_speed_mib_per_s: None,
+        memory_is_bounded: false,
         virsh: Virsh::NEWEST,
         started: Timestamp::from_nanos(7),
     };

@@ -19,6 +19,7 @@ struct Case {
     options: HpcOptions,
     policy: xml::Policy,
     stored: Option<u64>,
+    memory_is_bounded: bool,
 }
 
 impl Case {
@@ -45,6 +46,7 @@ impl Case {
             options: &self.options,
             policy: &self.policy,
             stored_speed_mib_per_s: self.stored,
+            memory_is_bounded: self.memory_is_bounded,
             virsh,
             started: STARTED,
         })
@@ -83,7 +85,7 @@ fn memory_is_sent_as_differences_unless_somebody_says_no() {
             .into_iter()
             .collect();
         let resolved = case.resolve();
-        let compresses = resolved.policy.compresses;
+        let compresses = resolved.policy.cache_most_bytes.is_some();
         let named = resolved.parameters.iter().any(|p| {
             p.name == "compression" && p.value == Value::TextList(vec!["xbzrle".to_owned()])
         });
@@ -114,6 +116,19 @@ fn memory_is_sent_as_differences_unless_somebody_says_no() {
     for name in ["compression.xbzrle.cache", "migrate_uri"] {
         assert_eq!(compresses(None, None, None, 0, Some(name)), (false, 0));
     }
+}
+
+#[test]
+fn a_domain_whose_memory_is_bounded_has_none_for_a_cache() {
+    let mut case = Case {
+        memory_is_bounded: true,
+        options: HpcOptions::default(),
+        ..Case::live()
+    };
+    assert_eq!(case.resolve().flags, bits::LIVE);
+    case.options.compression = Some(true);
+    let resolved = case.resolve();
+    assert_eq!((resolved.flags, resolved.warnings.len()), (bits::LIVE, 1));
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use super::*;
 
-fn control(compresses: bool) -> Controller<Adaptive> {
+fn control(cache_most_bytes: Option<u64>) -> Controller<Adaptive> {
     let policy = Policy {
-        compresses,
+        cache_most_bytes,
         ..Policy::default()
     };
     Controller::new(Adaptive::new(Slowdown::DEFAULT), policy)
@@ -21,7 +21,7 @@ fn look(at_ms: u64, iteration: u64, cache_mib: u64) -> Sample {
 #[test]
 fn the_cache_is_set_once_at_the_first_sync() {
     let mut events = Events::default();
-    let mut control = control(true);
+    let mut control = control(Some(1 << 30));
     control.look(&look(0, 1, 64), &mut events);
     let first = control.look(&look(1000, 2, 64), &mut events);
     assert_eq!(first.compression_cache_bytes, Some(256 << 20));
@@ -33,7 +33,7 @@ fn the_cache_is_set_once_at_the_first_sync() {
 #[test]
 fn a_refusal_ends_it_and_nothing_else() {
     let mut events = Events::default();
-    let mut control = control(true);
+    let mut control = control(Some(1 << 30));
     let first = control.look(&look(0, 2, 64), &mut events);
     assert!(first.compression_cache_bytes.is_some() && first.downtime_ms.is_some());
     control.outcome(Timestamp::default(), &first, false, &mut events);
@@ -47,6 +47,6 @@ fn a_refusal_ends_it_and_nothing_else() {
 #[test]
 fn what_another_has_switched_on_is_left_alone() {
     let mut events = Events::default();
-    let target = control(false).look(&look(0, 2, 64), &mut events);
+    let target = control(None).look(&look(0, 2, 64), &mut events);
     assert_eq!(target.compression_cache_bytes, None);
 }
