@@ -43,8 +43,14 @@ mod tests {
         let domain = |inner: &str| format!("<domain type='kvm'><name>vm</name>{inner}</domain>");
         for (inner, bounded) in [
             ("", false),
-            ("<memtune><soft_limit unit='KiB'>7</soft_limit></memtune>", false),
-            ("<memtune><hard_limit unit='KiB'>7</hard_limit></memtune>", true),
+            (
+                "<memtune><soft_limit unit='KiB'>7</soft_limit></memtune>",
+                false,
+            ),
+            (
+                "<memtune><hard_limit unit='KiB'>7</hard_limit></memtune>",
+                true,
+            ),
             ("<memoryBacking><hugepages/></memoryBacking>", false),
             ("<memoryBacking><hugepages/><locked/></memoryBacking>", true),
             ("<metadata><x:locked xmlns:x='urn:x'/></metadata>", false),

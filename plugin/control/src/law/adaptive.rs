@@ -127,6 +127,8 @@ impl Adaptive {
         self.waited = 0;
         self.quiet_for = 0;
         self.lull = None;
+        // Whoever tried differences instead of going was not refused.
+        self.decision = Decision::limit(self.slowdown.floor_limit(), Cause::FirstRound);
     }
 
     /// A decision to go with so much left, by post-copy where that is allowed and the pause is shorter for it.
