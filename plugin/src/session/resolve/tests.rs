@@ -105,11 +105,9 @@ fn memory_is_sent_as_differences_unless_somebody_says_no() {
         (true, 0)
     );
     assert_eq!(compresses(None, Some(false), None, 0, None), (false, 0));
-    let ours = Some(LawName::AdaptiveOrPostcopy);
-    assert!(compresses(None, None, ours, bits::POSTCOPY, None).0);
     let stock = Some(LawName::STOCK);
     assert_eq!(compresses(None, None, stock, 0, None), (false, 0));
-    for flags in [bits::COMPRESSED, bits::PARALLEL] {
+    for flags in [bits::COMPRESSED, bits::PARALLEL, bits::POSTCOPY] {
         assert_eq!(compresses(None, None, None, flags, None), (false, 0));
         assert_eq!(compresses(None, Some(true), None, flags, None), (false, 1));
     }

@@ -159,8 +159,9 @@ in turn, the order drawn anew for each repeat.
 * A law whose clock was made for bigger guests is run as published, and with its times scaled to the guest's round one
   over that of 64 GiB at 10 Gbit/s ({:.1} s). On each guest and link **the better of the two** stands for it.
 * XBZRLE sends what has changed of a page. Ours switches it on on links as slow as these, oVirt and Proxmox always do, with
-  auto-converge beside it; the others, and the forced stops, go without. *Ours, without XBZRLE* shows what is due to it.
-  Its cache, 64 MiB here, holds all that these guests rewrite.
+  auto-converge beside it; the others, ours with post-copy, and the forced stops go without. *Ours, without XBZRLE* shows what is due to it.
+  Its cache is QEMU's 64 MiB for them, and for ours 64 or 128, as the first sync has it: as much as these guests rewrite,
+  and would be next to nothing of what a bigger one does with QEMU's.
 ",
         REFERENCE_ROUND.as_secs_f64()
     )
