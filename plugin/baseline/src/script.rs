@@ -133,6 +133,7 @@ impl Script {
                 duration: Duration::from_millis(every),
                 sent_bytes: every * BYTES_PER_MS,
                 memory_bytes: every * BYTES_PER_MS,
+                unsent_bytes: 0,
             }),
             bytes_per_s: self.window_bytes_per_s,
             sample: Sample {

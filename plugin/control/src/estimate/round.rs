@@ -25,6 +25,8 @@ pub struct Round {
     pub sent_bytes: u64,
     /// The memory that was sent by them: more, where it is compressed.
     pub memory_bytes: u64,
+    /// What the round did not get to send of what was left when it began, bytes; zero where syncs were missed.
+    pub unsent_bytes: u64,
 }
 
 impl Round {
@@ -74,6 +76,8 @@ pub struct Rounds {
 struct Sync {
     at: Timestamp,
     processed_bytes: u64,
+    /// What it found left; zero at the begin of the first round.
+    remaining_bytes: u64,
 }
 
 impl Rounds {
@@ -86,6 +90,7 @@ impl Rounds {
             self.sync = Some(Sync {
                 at: sample.at,
                 processed_bytes: sample.processed_bytes,
+                remaining_bytes: 0,
             });
             return None;
         };
@@ -94,22 +99,28 @@ impl Rounds {
             self.spared_bytes = self.spared_bytes.saturating_add(spared);
             return None;
         }
-        let sync = locate(&last, sample);
+        let mut sync = locate(&last, sample);
+        sync.remaining_bytes = sample
+            .remaining_bytes
+            .saturating_add(sample.processed_bytes.saturating_sub(sync.processed_bytes));
         let before = self.sync.replace(sync);
+        let syncs = sample.iteration - last.iteration;
         let spared_bytes = core::mem::take(&mut self.spared_bytes);
         let sent_bytes = before.map_or(0, |b| {
             sync.processed_bytes.saturating_sub(b.processed_bytes)
         });
+        let memory_bytes = sent_bytes.saturating_add(spared_bytes);
         Some(Round {
             iteration: sample.iteration,
-            syncs: sample.iteration - last.iteration,
+            syncs,
             at: sync.at,
-            remaining_bytes: sample
-                .remaining_bytes
-                .saturating_add(sample.processed_bytes.saturating_sub(sync.processed_bytes)),
+            remaining_bytes: sync.remaining_bytes,
             duration: before.map_or(Duration::ZERO, |b| sync.at.since(b.at)),
             sent_bytes,
-            memory_bytes: sent_bytes.saturating_add(spared_bytes),
+            memory_bytes,
+            unsent_bytes: before
+                .filter(|_| syncs == 1)
+                .map_or(0, |b| b.remaining_bytes.saturating_sub(memory_bytes)),
         })
     }
 }
@@ -132,7 +143,7 @@ pub(super) fn sent(last: &Sample, now: &Sample) -> u64 {
     now.processed_bytes.saturating_sub(last.processed_bytes)
 }
 
-/// When the newest sync between `last` and `now` was, and what had been sent by then.
+/// When the newest sync between `last` and `now` was, and what had been sent by then; not what it found.
 ///
 /// An event tells the time. Without one, the sync came when what `last` had left was sent; where several
 /// were missed nothing tells, and the look itself is taken for the sync.
@@ -147,6 +158,7 @@ fn locate(last: &Sample, now: &Sample) -> Sync {
                 at.since(last.at),
                 span,
             )),
+            remaining_bytes: 0,
         },
         _ if now.iteration - last.iteration == 1 => {
             let before = sent.min(last.remaining_bytes);
@@ -158,11 +170,13 @@ fn locate(last: &Sample, now: &Sample) -> Sync {
             Sync {
                 at: last.at.after(wait),
                 processed_bytes: last.processed_bytes + before,
+                remaining_bytes: 0,
             }
         }
         _ => Sync {
             at: now.at,
             processed_bytes: now.processed_bytes,
+            remaining_bytes: 0,
         },
     }
 }

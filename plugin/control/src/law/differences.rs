@@ -95,6 +95,7 @@ impl<L: Law> Differences<L> {
         let sent_of = |bytes| scale(bytes, self.sent_ppm, WHOLE);
         if let Some(round) = &mut seen.round {
             round.remaining_bytes = sent_of(round.remaining_bytes);
+            round.unsent_bytes = sent_of(round.unsent_bytes);
         }
         seen.sample.remaining_bytes = sent_of(seen.sample.remaining_bytes);
         seen.sent_ppm = self.sent_ppm;

@@ -27,10 +27,7 @@ pub(super) struct Look {
 impl Look {
     pub(super) fn new(round: &Round, before: Option<&Round>, bytes_per_s: u64) -> Self {
         let remaining = round.remaining_bytes;
-        let unsent = before
-            .filter(|_| round.syncs == 1)
-            .map_or(0, |b| b.remaining_bytes.saturating_sub(round.sent_bytes));
-        let fresh = remaining.saturating_sub(unsent);
+        let fresh = remaining.saturating_sub(round.unsent_bytes);
         // A round of dirty pages shows what the link carries; the first one sends zero pages, too.
         let rate = match before {
             Some(_) if round.syncs == 1 => round.bytes_per_s(),

@@ -56,6 +56,7 @@ impl Run {
     /// A sync when `sent_bytes` were sent.
     fn sync_after(&mut self, sent_bytes: u64, remaining_bytes: u64) -> Decision {
         self.iteration += 1;
+        let unsent_bytes = self.sending.saturating_sub(sent_bytes);
         self.sending = remaining_bytes;
         let round = Round {
             iteration: self.iteration,
@@ -65,6 +66,7 @@ impl Run {
             duration: Duration::from_nanos(sent_bytes * 1000 / (LINK / MB)),
             sent_bytes,
             memory_bytes: sent_bytes,
+            unsent_bytes,
         };
         self.law.decide(&View {
             round: Some(round),

@@ -134,3 +134,16 @@ fn nothing_sent_and_no_time_are_no_division() {
     assert_eq!(younger_ppm(Duration::ZERO, Duration::ZERO), 0);
     assert_eq!(younger_ppm(Duration::ZERO, Duration::MAX / 4), WHOLE);
 }
+
+/// What went as less than was foreseen was sent all the same: that is no fall.
+#[test]
+fn differences_that_vary_are_no_fall() {
+    let mut run = Run::new(ON);
+    run.sync(WHOLE, 1000 * MB);
+    run.sync(WHOLE, 1000 * MB);
+    let shares = [500_000, 350_000, 600_000, 500_000];
+    let went = shares
+        .iter()
+        .position(|&sent_ppm| run.sync(sent_ppm, 1000 * MB).cause.goes());
+    assert_eq!(went, Some(1), "in the round after the one that fell");
+}
