@@ -45,10 +45,13 @@ const PROBE_PERCENT: u64 = 20;
 /// The law's memory of one migration.
 #[derive(Clone, Copy, Debug)]
 pub struct Adaptive {
-    /// What a round costs: the policy's delta, and more as long as post-copy may spare what is left.
+    /// What a round costs at present: the policy's delta, and more while auto-converge throttles the guest, or as long as
+    /// post-copy may spare what is left.
     slowdown: Slowdown,
     delta: Slowdown,
     before: Option<Round>,
+    /// The most that a round has left: H, what the busy guest leaves.
+    busiest: u64,
     plateau: Seen,
     /// A round in which the guest idled left as much as any: idling says nothing of this guest's memory.
     refuted: bool,
@@ -74,6 +77,7 @@ impl Adaptive {
             slowdown,
             delta: slowdown,
             before: None,
+            busiest: 0,
             plateau: Seen::new(),
             refuted: false,
             waited: 0,
@@ -99,13 +103,24 @@ impl Adaptive {
         }
     }
 
+    /// What a round costs at this look.
+    fn price(&self, view: &View) -> Slowdown {
+        let delta = self.delta.throttled(view.sample.throttle_percent);
+        if self.postcopy && !view.postcopy_ruled_out {
+            postcopy::price(delta)
+        } else {
+            delta
+        }
+    }
+
     fn at_sync(&mut self, round: &Round, view: &View) -> Decision {
         if view.anew {
-            self.forget();
+            self.forget(view.sent_ppm);
         }
         let look = Look::new(round, self.before.as_ref(), view.bytes_per_s);
         let cause = self.judge(&look, view);
         self.widen_if_refused(cause, look.remaining);
+        self.busiest = self.busiest.max(look.remaining);
         self.before = Some(*round);
         let floor = self.slowdown.of(look.shortest);
         let accept = match cause {
@@ -120,8 +135,9 @@ impl Adaptive {
         )
     }
 
-    /// What was left so far is no measure any more.
-    fn forget(&mut self) {
+    /// What was left so far is no measure any more, now that a share of it is sent; only the most that can be is.
+    fn forget(&mut self, sent_ppm: u64) {
+        self.busiest = scale(self.busiest, sent_ppm, 1_000_000);
         self.before = None;
         self.plateau = Seen::new();
         self.waited = 0;
@@ -161,7 +177,9 @@ impl Adaptive {
             self.held += u64::from(quiet);
             self.broke += u64::from(!quiet);
         }
-        self.refuted |= !quiet && view.idle_round == Some(true);
+        let as_much =
+            look.remaining.saturating_add(self.price_bytes(look)) > self.plateau.highest();
+        self.refuted |= !quiet && as_much && view.idle_round == Some(true);
         let cause = match self.outlook(view) {
             Some(outlook) => self.with_foresight(&outlook, look, view),
             None => self.blindly(look, quiet),
@@ -280,9 +298,7 @@ impl Law for Adaptive {
     }
 
     fn decide(&mut self, view: &View) -> Decision {
-        if view.postcopy_ruled_out {
-            self.slowdown = self.delta;
-        }
+        self.slowdown = self.price(view);
         if let Some(round) = &view.round {
             self.decision = self.at_sync(round, view);
             return self.decision;

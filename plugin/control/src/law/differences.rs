@@ -111,8 +111,11 @@ impl<L: Law> Differences<L> {
         Decision { limit, ..decision }
     }
 
-    /// The law's decision, or the trial instead of going.
+    /// The law's decision, or the trial instead of going. Who goes because an idle spell ends has no time for one.
     fn or_try(&mut self, decision: Decision, view: &View) -> Decision {
+        if decision.cause.goes() && view.phases.is_some_and(|phases| phases.idle) {
+            return decision;
+        }
         let enough = in_span(view.bytes_per_s, TRIAL);
         if let Some(round) = &view.round
             && self.trial == Trial::Due

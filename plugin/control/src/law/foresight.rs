@@ -106,6 +106,14 @@ impl Outlook {
         self.last_moment && some_left && left.remaining <= self.wait(left, of)
     }
 
+    /// What it costs to send what is `pending` in this idle spell before what was `dirtied` meanwhile is found, and to stop
+    /// with what the rest of the spell does not send of that.
+    pub(super) fn late(&self, pending: u64, dirtied: u64, of: impl Fn(u64) -> u64) -> u64 {
+        let sent = self.now.min(pending.saturating_add(dirtied));
+        let rest = self.now.saturating_sub(pending);
+        of(sent).saturating_add(dirtied.saturating_sub(rest))
+    }
+
     /// What it costs to wait for the next idle spell, to send in it what it is good for, and to stop with the rest
     /// at its end.
     fn wait(&self, left: &Left, of: impl Fn(u64) -> u64) -> u64 {

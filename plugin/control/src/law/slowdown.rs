@@ -25,6 +25,11 @@ impl Slowdown {
         }
     }
 
+    /// That of a guest whose processors auto-converge holds for so many per cent of the time.
+    pub(super) fn throttled(self, percent: u64) -> Self {
+        Self::from_ppm(self.ppm.saturating_add(percent.saturating_mul(10_000)))
+    }
+
     pub(super) const fn ppm(self) -> u64 {
         self.ppm
     }

@@ -17,7 +17,7 @@ impl Adaptive {
         let idled = view.idle_round == Some(true);
         let left = Left {
             remaining: look.remaining,
-            busy: self.plateau.highest(),
+            busy: self.busiest.max(look.remaining),
             // Between the least that a shorter round leaves, and all that this one dirtied.
             dirtied: if idled {
                 look.next.midpoint(look.fresh)
@@ -36,35 +36,42 @@ impl Adaptive {
     /// Whether a sync has found the guest at the last moment of its idle spell, with what is worth taking: what falls in
     /// the quiet falls no longer.
     pub(super) fn last_moment(&self, look: &Look, view: &View) -> bool {
-        let (Some(outlook), Some(before)) = (self.outlook(view), self.before) else {
-            return false;
-        };
         let left = Left {
             remaining: look.remaining,
-            busy: self.plateau.highest().max(before.remaining_bytes),
+            busy: self.busiest,
             dirtied: 0,
             shortest: 0,
         };
-        outlook.ends_with(&left, |bytes| self.slowdown.of(bytes))
+        let ends = |outlook: Outlook| outlook.ends_with(&left, |bytes| self.slowdown.of(bytes));
+        self.busiest > 0 && self.outlook(view).is_some_and(ends)
     }
 
     /// The guest has turned idle in the midst of a round: what it dirtied before must be found, for there is
     /// quiet to send it in. A limit of what is left makes QEMU sync when it has sent a little more, and it goes
-    /// on if the sync finds more; which is sure if what was dirtied since the last sync is more.
+    /// on if the sync finds more. That is sure if what was dirtied since the last sync is more; where it is not,
+    /// the guest may be stopped with what is left, which must be worth it.
     pub(super) fn turned_idle(&self, view: &View) -> Option<Decision> {
         let phases = view.phases.filter(|phases| phases.idle)?;
         let outlook = self.outlook(view)?;
-        let dirtied = in_span(view.bytes_per_s, phases.busy_in_round).min(self.plateau.highest());
         let accept = view.sample.remaining_bytes;
-        let sure = dirtied > with_margin(accept, MARGIN_PERCENT);
-        (sure && outlook.now() >= accept).then_some(Decision::accept(accept, Cause::Quiet))
+        let least = in_span(view.bytes_per_s, phases.busy_in_round).min(self.busiest);
+        let sure = least > with_margin(accept, MARGIN_PERCENT);
+        // Between dirtying in proportion to time, for W(x) is concave, and all that the busy guest ever does.
+        let dirtied = if phases.busy_in_round.is_zero() {
+            0
+        } else {
+            least.midpoint(self.busiest)
+        };
+        let worth = accept <= outlook.late(accept, dirtied, |bytes| self.slowdown.of(bytes));
+        ((sure || worth) && outlook.now() >= accept)
+            .then_some(Decision::accept(accept, Cause::Quiet))
     }
 
     /// The idle spell is about to end with something left: that is as good as it gets, unless the next one is
     /// worth waiting for. Whoever turns busy in that moment is refused.
     pub(super) fn spell_ends(&self, view: &View) -> Option<Decision> {
         let phases = view.phases.filter(|phases| phases.idle)?;
-        let busy = self.plateau.highest().max(self.before?.remaining_bytes);
+        let busy = self.busiest;
         let pending = view.sample.remaining_bytes;
         // What was dirtied since the last sync would be found again: at most all but what was sent in the spell.
         let found = if phases.busy_in_round.is_zero() {

@@ -117,6 +117,19 @@ fn convergence_that_slows_to_less_than_delta_a_round_is_over() {
     assert_eq!(run.sync(96 * MB).cause, Cause::Reservation);
 }
 
+/// Each round leaves a quarter less, and costs a tenth; or, throttled by a fifth, three tenths.
+#[test]
+fn what_auto_converge_takes_is_part_of_the_price() {
+    use Cause::{Falling, Reservation};
+    let falls = |throttle_percent| {
+        let mut run = Run::new(400 * MB);
+        run.view.sample.throttle_percent = throttle_percent;
+        run.causes(&[100, 75])
+    };
+    assert_eq!(falls(0), [Falling, Falling]);
+    assert_eq!(falls(20), [Falling, Reservation]);
+}
+
 #[test]
 fn going_accepts_a_little_more_than_is_left_and_running_the_floor() {
     let mut run = Run::new(400 * MB);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::estimate::Phases;
 use crate::law::Adaptive;
 use crate::sample::Sample;
 
@@ -11,6 +12,7 @@ struct Run {
     iteration: u64,
     left: u64,
     cache_bytes: u64,
+    phases: Option<Phases>,
 }
 
 impl Run {
@@ -20,6 +22,7 @@ impl Run {
             iteration: 1,
             left: 1000 * MB,
             cache_bytes,
+            phases: None,
         }
     }
 
@@ -31,6 +34,7 @@ impl Run {
                 compression_cache_bytes: self.cache_bytes,
                 ..Sample::default()
             },
+            phases: self.phases,
             ..View::default()
         }
     }
@@ -146,4 +150,20 @@ fn differences_that_vary_are_no_fall() {
         .iter()
         .position(|&sent_ppm| run.sync(sent_ppm, 1000 * MB).cause.goes());
     assert_eq!(went, Some(1), "in the round after the one that fell");
+}
+
+/// It goes because the quiet ends: a trial would end in the busy spell.
+#[test]
+fn who_goes_at_the_end_of_a_quiet_tries_nothing() {
+    let mut run = Run::new(ON);
+    run.phases = Some(Phases {
+        idle: true,
+        age: Duration::from_millis(1900),
+        busy_span: Some(Duration::from_secs(2)),
+        idle_span: Some(Duration::from_secs(2)),
+        idle_whole: true,
+        busy_in_round: Duration::ZERO,
+    });
+    run.sync(WHOLE, 200 * MB);
+    assert!(run.sync(WHOLE, 60 * MB).cause.goes());
 }

@@ -166,3 +166,38 @@ fn the_end_of_a_quiet_is_no_guess() {
         Cause::Falling
     );
 }
+
+/// A checkpoint in a short idle round is more than the link sends meanwhile, but far from what the busy guest leaves.
+#[test]
+fn a_little_that_is_written_in_the_quiet_does_not_refute_it() {
+    let waits = |remaining| {
+        let mut run = Run::new(400 * MB);
+        run.view.phases = phases(false, Duration::from_secs(2));
+        run.causes(&[134, 134]);
+        run.view.idle_round = Some(true);
+        run.sync_after(124 * MB, remaining);
+        run.view.idle_round = None;
+        run.sync_after(remaining, 134 * MB).cause == Cause::Waiting
+    };
+    assert!(waits(30 * MB));
+    assert!(!waits(134 * MB));
+}
+
+/// Where the quiet has time for what is pending and no more, a sync comes too late for what was dirtied before.
+#[test]
+fn one_that_was_hardly_busy_is_looked_at_where_the_quiet_is_short() {
+    let turned = |idle_span_ms, pending| {
+        let mut run = Run::new(400 * MB);
+        run.view.phases = phases(false, Duration::from_secs(2));
+        run.causes(&[134; 2]);
+        let phases = phases(true, Duration::from_millis(200)).map(|phases| Phases {
+            idle_span: Some(Duration::from_millis(idle_span_ms)),
+            busy_in_round: Duration::from_millis(500),
+            ..phases
+        });
+        look_at(&mut run.law, pending, phases).cause
+    };
+    // What is found later is 96 MB, of which 3 MB are sent: the guest may as well stop with the 90.
+    assert_eq!(turned(1000, 90 * MB), Cause::Quiet);
+    assert_eq!(turned(3000, 90 * MB), Cause::Waiting, "time for both");
+}
