@@ -107,11 +107,11 @@ impl Outlook {
     }
 
     /// What it costs to send what is `pending` in this idle spell before what was `dirtied` meanwhile is found, and to stop
-    /// with what the rest of the spell does not send of that.
-    pub(super) fn late(&self, pending: u64, dirtied: u64, of: impl Fn(u64) -> u64) -> u64 {
-        let sent = self.now.min(pending.saturating_add(dirtied));
+    /// with what the rest of the spell has no time for; none if it has time for both.
+    pub(super) fn late(&self, pending: u64, dirtied: u64, of: impl Fn(u64) -> u64) -> Option<u64> {
         let rest = self.now.saturating_sub(pending);
-        of(sent).saturating_add(dirtied.saturating_sub(rest))
+        let unsent = dirtied.saturating_sub(rest);
+        (unsent > 0).then(|| of(self.now).saturating_add(unsent))
     }
 
     /// What it costs to wait for the next idle spell, to send in it what it is good for, and to stop with the rest

@@ -48,8 +48,8 @@ impl Adaptive {
 
     /// The guest has turned idle in the midst of a round: what it dirtied before must be found, for there is
     /// quiet to send it in. A limit of what is left makes QEMU sync when it has sent a little more, and it goes
-    /// on if the sync finds more. That is sure if what was dirtied since the last sync is more; where it is not,
-    /// the guest may be stopped with what is left, which must be worth it.
+    /// on if the sync finds more. That is sure if what was dirtied since the last sync is more; where it is not, the
+    /// guest may be stopped with what is left, and a quiet too short for both must make that the cheaper end.
     pub(super) fn turned_idle(&self, view: &View) -> Option<Decision> {
         let phases = view.phases.filter(|phases| phases.idle)?;
         let outlook = self.outlook(view)?;
@@ -62,7 +62,8 @@ impl Adaptive {
         } else {
             least.midpoint(self.busiest)
         };
-        let worth = accept <= outlook.late(accept, dirtied, |bytes| self.slowdown.of(bytes));
+        let late = outlook.late(accept, dirtied, |bytes| self.slowdown.of(bytes));
+        let worth = late.is_some_and(|late| accept <= late);
         ((sure || worth) && outlook.now() >= accept)
             .then_some(Decision::accept(accept, Cause::Quiet))
     }
