@@ -22,6 +22,9 @@
 //! Rationale, with what was tried: `docs/control-law.md`.
 
 mod foreseen;
+mod spells;
+
+use spells::Spells;
 
 use super::look::{Look, scale, with_margin};
 use super::reservation::{HOPE, ROUND, Seen};
@@ -42,6 +45,9 @@ const MARGIN_MAX_PERCENT: u64 = 60;
 /// turned idle in that instant is stopped at a fifth of the pause of going at once.
 const PROBE_PERCENT: u64 = 20;
 
+/// All of what is left, parts per million.
+const WHOLE_PPM: u64 = 1_000_000;
+
 /// The law's memory of one migration.
 #[derive(Clone, Copy, Debug)]
 pub struct Adaptive {
@@ -52,6 +58,8 @@ pub struct Adaptive {
     before: Option<Round>,
     /// The most that a round has left: H, what the busy guest leaves.
     busiest: u64,
+    /// What the idle spells before this one were found to leave, and this one so far.
+    spells: Spells,
     plateau: Seen,
     /// A round in which the guest idled left as much as any: idling says nothing of this guest's memory.
     refuted: bool,
@@ -78,6 +86,7 @@ impl Adaptive {
             delta: slowdown,
             before: None,
             busiest: 0,
+            spells: Spells::default(),
             plateau: Seen::new(),
             refuted: false,
             waited: 0,
@@ -137,7 +146,8 @@ impl Adaptive {
 
     /// What was left so far is no measure any more, now that a share of it is sent; only the most that can be is.
     fn forget(&mut self, sent_ppm: u64) {
-        self.busiest = scale(self.busiest, sent_ppm, 1_000_000);
+        self.busiest = scale(self.busiest, sent_ppm, WHOLE_PPM);
+        self.spells = self.spells.sent(sent_ppm);
         self.before = None;
         self.plateau = Seen::new();
         self.waited = 0;
@@ -299,6 +309,7 @@ impl Law for Adaptive {
 
     fn decide(&mut self, view: &View) -> Decision {
         self.slowdown = self.price(view);
+        self.spells.see(view.phases.as_ref());
         if let Some(round) = &view.round {
             self.decision = self.at_sync(round, view);
             return self.decision;

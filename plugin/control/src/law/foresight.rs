@@ -8,7 +8,7 @@
 //!   run           delta S + (R - S) + what is dirtied meanwhile       S = the rest of this idle spell
 //!   wait          delta (w + S) + (H - S)                             w = until the next idle spell, S in that
 //! ```
-//! H is what the busy guest leaves. The cheapest is taken, and judged anew at the next sync.
+//! H is what the busy guest leaves; where the last idle spell left more than H - S, as one does in which the guest writes, that. The cheapest is taken, and judged anew at the next sync.
 
 use core::time::Duration;
 
@@ -58,6 +58,8 @@ pub(super) struct Left {
     pub(super) remaining: u64,
     /// What the busy guest leaves: H.
     pub(super) busy: u64,
+    /// What the last idle spell left.
+    pub(super) spell: u64,
     /// What is dirtied in a quiet round, as far as one was seen.
     pub(super) dirtied: u64,
     /// What the shortest round sends: less than that is not worth one.
@@ -100,6 +102,11 @@ impl Outlook {
         self.now
     }
 
+    /// Whether this idle spell is about to end.
+    pub(super) fn is_last_moment(&self) -> bool {
+        self.last_moment
+    }
+
     /// Whether this idle spell is about to end with something left, which is less than waiting for the next costs.
     pub(super) fn ends_with(&self, left: &Left, of: impl Fn(u64) -> u64) -> bool {
         let some_left = left.remaining > self.sure;
@@ -115,10 +122,11 @@ impl Outlook {
     }
 
     /// What it costs to wait for the next idle spell, to send in it what it is good for, and to stop with the rest
-    /// at its end.
+    /// at its end, which is no less than the last one left.
     fn wait(&self, left: &Left, of: impl Fn(u64) -> u64) -> u64 {
         let sent = self.next.min(left.busy);
-        of(self.until.saturating_add(sent)).saturating_add(left.busy - sent)
+        let rest = (left.busy - sent).max(left.spell);
+        of(self.until.saturating_add(sent)).saturating_add(rest)
     }
 
     /// The cheapest thing to do, where a share `of` of bytes is lost.
@@ -171,6 +179,7 @@ mod tests {
         let left = Left {
             remaining,
             busy: 1000,
+            spell: 0,
             dirtied: 0,
             shortest: 10,
         };
@@ -191,6 +200,7 @@ mod tests {
             let left = Left {
                 remaining,
                 busy: 1000,
+                spell: 0,
                 dirtied: 0,
                 shortest: 10,
             };
@@ -255,6 +265,7 @@ mod tests {
             let left = Left {
                 remaining: u64::MAX,
                 busy: u64::MAX,
+                spell: u64::MAX,
                 dirtied: u64::MAX,
                 shortest: u64::MAX,
             };

@@ -18,6 +18,7 @@ impl Adaptive {
         let left = Left {
             remaining: look.remaining,
             busy: self.busiest.max(look.remaining),
+            spell: self.spells.leave(),
             // Between the least that a shorter round leaves, and all that this one dirtied.
             dirtied: if idled {
                 look.next.midpoint(look.fresh)
@@ -35,15 +36,22 @@ impl Adaptive {
 
     /// Whether a sync has found the guest at the last moment of its idle spell, with what is worth taking: what falls in
     /// the quiet falls no longer.
-    pub(super) fn last_moment(&self, look: &Look, view: &View) -> bool {
+    pub(super) fn last_moment(&mut self, look: &Look, view: &View) -> bool {
+        let Some(outlook) = self.outlook(view).filter(Outlook::is_last_moment) else {
+            return false;
+        };
+        // A round that began before the spell leaves what the busy guest wrote.
+        if view.phases.is_some_and(|p| p.busy_in_round.is_zero()) {
+            self.spells.found(look.remaining);
+        }
         let left = Left {
             remaining: look.remaining,
             busy: self.busiest,
+            spell: self.spells.leave(),
             dirtied: 0,
             shortest: 0,
         };
-        let ends = |outlook: Outlook| outlook.ends_with(&left, |bytes| self.slowdown.of(bytes));
-        self.busiest > 0 && self.outlook(view).is_some_and(ends)
+        self.busiest > 0 && outlook.ends_with(&left, |bytes| self.slowdown.of(bytes))
     }
 
     /// The guest has turned idle in the midst of a round: what it dirtied before must be found, for there is
@@ -83,13 +91,15 @@ impl Adaptive {
         let left = Left {
             remaining: found.max(pending),
             busy,
+            spell: self.spells.leave(),
             dirtied: 0,
             shortest: 0,
         };
         let ends = self
             .outlook(view)?
             .ends_with(&left, |bytes| self.slowdown.of(bytes));
-        let accept = with_margin(left.remaining, MARGIN_PERCENT);
+        // What the guest writes in its quiet is found as well.
+        let accept = with_margin(left.remaining.max(left.spell), MARGIN_PERCENT);
         let go = Decision::accept(accept, Cause::Reservation);
         ends.then(|| self.or_over(go, left.remaining, view))
     }

@@ -201,3 +201,28 @@ fn one_that_was_hardly_busy_is_looked_at_where_the_quiet_is_short() {
     assert_eq!(turned(1000, 90 * MB), Cause::Quiet);
     assert_eq!(turned(3000, 90 * MB), Cause::Waiting, "time for both");
 }
+
+/// 1 s of 134 MB, 1 s of quiet in which 53 MB are written: 70 MB are left by each spell, where 17 are foreseen.
+#[test]
+fn what_the_guest_writes_in_its_quiet_is_learnt_from_the_last_one() {
+    let short = |idle, age_ms| {
+        phases(idle, Duration::from_millis(age_ms)).map(|phases| Phases {
+            busy_span: Some(Duration::from_secs(1)),
+            idle_span: Some(Duration::from_secs(1)),
+            busy_in_round: Duration::ZERO,
+            ..phases
+        })
+    };
+    let mut run = Run::new(400 * MB);
+    run.view.phases = short(false, 900);
+    run.causes(&[134; 2]);
+    let ends = look_at(&mut run.law, 17 * MB, short(true, 800));
+    assert_eq!(ends.accept_bytes(), Some(17 * MB * 115 / 100));
+    run.view.phases = short(true, 800);
+    let refused = run.sync_after(117 * MB, 70 * MB);
+    assert!(!refused.cause.goes(), "the next costs 58 MB");
+    run.view.phases = short(false, 900);
+    run.sync(134 * MB);
+    let ends = look_at(&mut run.law, 17 * MB, short(true, 800));
+    assert_eq!(ends.accept_bytes(), Some(70 * MB * 115 / 100));
+}
