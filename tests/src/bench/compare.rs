@@ -24,6 +24,8 @@ pub(super) struct Overall {
     pub(super) cost_over_ours: Option<f64>,
     /// Its pause over ours, geometric mean.
     pub(super) pause_over_ours: Option<f64>,
+    /// Its pause over the shortest of the forced stops', geometric mean: what the choice of the moment can do.
+    pub(super) pause_over_forced: Option<f64>,
     /// Its total time over ours, geometric mean.
     pub(super) total_over_ours: Option<f64>,
     /// Its delay less ours, milliseconds: delays may be none, and have no geometric mean. A law with post-copy is compared
@@ -117,6 +119,9 @@ fn of_law(law: Law, cells: &[Cell<'_>]) -> Option<Overall> {
         j_over_ours: DELTAS.map(|delta| over_ours(&pairs, |e| e.j_ms(delta))),
         cost_over_ours: over_ours(&pairs, |e| e.cost_ms(DELTAS[0])),
         pause_over_ours: over_ours(&pairs, |e| e.pause_ms()),
+        pause_over_forced: geometric_mean(entries.iter().filter_map(|(cell, entry)| {
+            Some(entry.pause_ms()? / cell.shortest_forced_pause_ms()?)
+        })),
         total_over_ours: over_ours(&pairs, |e| e.total_ms()),
         delay_less_ours_ms: Mean::of(&gaps),
         delay_ms: mean(entries.iter().filter_map(|(_, e)| delay(e))),

@@ -101,6 +101,14 @@ impl Store {
     pub(super) fn add(&mut self, line: Line) -> Result<()> {
         append(&self.folder.join(RESULTS), &line)?;
         self.lines.push(line);
+        self.write_table()
+    }
+
+    /// Writes the table of all runs.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn write_table(&self) -> Result<()> {
         csv_export::write(&self.folder.join(TABLE), self.runs())
     }
 
@@ -126,7 +134,7 @@ impl Store {
         curves.retain(|curve| curve.key.law != law);
         replace(&self.folder.join(CURVES), &curves)?;
         replace(&self.folder.join(RESULTS), &self.lines)?;
-        csv_export::write(&self.folder.join(TABLE), self.runs())?;
+        self.write_table()?;
         Ok(before - self.lines.len())
     }
 }

@@ -114,15 +114,23 @@ impl<'a> Cell<'a> {
     /// The least median J of the forced stops, milliseconds.
     #[must_use]
     pub(super) fn oracle_j_ms(&self, delta: f64) -> Option<f64> {
-        let forced = self.entries.iter().filter(|e| is_forced(e.law.name));
-        forced.filter_map(|e| e.j_ms(delta)).reduce(f64::min)
+        self.forced().filter_map(|e| e.j_ms(delta)).reduce(f64::min)
+    }
+
+    /// The least median pause of the forced stops, milliseconds.
+    #[must_use]
+    pub(super) fn shortest_forced_pause_ms(&self) -> Option<f64> {
+        self.forced().filter_map(Entry::pause_ms).reduce(f64::min)
+    }
+
+    fn forced(&self) -> impl Iterator<Item = &Entry<'a>> {
+        self.entries.iter().filter(|e| is_forced(e.law.name))
     }
 
     /// The least J of any single forced run, milliseconds: what luck could have.
     #[must_use]
     pub(super) fn luckiest_j_ms(&self, delta: f64) -> Option<f64> {
-        let forced = self.entries.iter().filter(|e| is_forced(e.law.name));
-        let runs = forced.flat_map(|entry| &entry.runs);
+        let runs = self.forced().flat_map(|entry| &entry.runs);
         runs.filter_map(|run| run.j_ms(delta)).reduce(f64::min)
     }
 

@@ -30,6 +30,8 @@ pub fn write(store: &Store, traces: &Path) -> Result<PathBuf> {
     let laws = overall(&cells);
     let folder = store.folder();
     let curves = store.curves()?;
+    // A benchmark that was killed may have left it one run behind.
+    store.write_table()?;
     scatter::draw(&cells, &laws, &folder.join("pause-and-total.svg"))?;
     regret::draw(&cells, &laws, &folder.join("regret.svg"))?;
     let mut pictures = Vec::new();

@@ -184,7 +184,7 @@ fn judged(verdicts: &[Verdict]) -> String {
     table.text()
 }
 
-const OVERALL: [&str; 13] = [
+const OVERALL: [&str; 14] = [
     "law",
     "moved",
     "pairs it ends on",
@@ -195,6 +195,7 @@ const OVERALL: [&str; 13] = [
     "J, x ours",
     "with work lost, x ours",
     "pause, x ours",
+    "pause, x shortest forced",
     "total, x ours",
     "delay, s",
     "less ours, s",
@@ -215,6 +216,7 @@ fn overall(laws: &[Overall]) -> String {
             ratio(law.j_over_ours[0]),
             ratio(law.cost_over_ours),
             ratio(law.pause_over_ours),
+            ratio(law.pause_over_forced),
             ratio(law.total_over_ours),
             seconds(law.delay_ms),
             gap(law.delay_less_ours_ms),
@@ -226,7 +228,8 @@ fn overall(laws: &[Overall]) -> String {
 const OVERALL_WORDS: &str = "\
 Geometric means over the guests and links on which most of a law's runs ended; delays are arithmetic means, their gaps
 with the standard error. A law that ends only where it is easy is compared with ours only there. A law that throttles pauses
-shortly because its guest has slowed down: J does not know of that work, *with work lost* it does. Post-copy is told of below: J does
+shortly because its guest has slowed down: J does not know of that work, *with work lost* it does. The shortest pause of the
+forced stops is what the choice of the moment alone can reach; less takes differences or a slower guest. Post-copy is told of below: J does
 not know what it costs.
 ";
 
