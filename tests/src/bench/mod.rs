@@ -28,6 +28,7 @@ mod store;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod toll;
 mod verdict;
 mod work;
 

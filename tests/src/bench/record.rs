@@ -168,11 +168,7 @@ impl Run {
     /// The same, and the work that auto-converge took meanwhile.
     #[must_use]
     pub(super) fn cost_ms(&self, delta: f64) -> Option<f64> {
-        let throttles = self
-            .options
-            .iter()
-            .any(|option| option == "--auto-converge");
-        let nothing = (!throttles).then_some(0.0);
+        let nothing = (!self.throttles()).then_some(0.0);
         Some(self.j_ms(delta)? + self.measured.throttled_ms.or(nothing)?)
     }
 
@@ -197,6 +193,13 @@ impl Run {
                 self.error.as_deref().unwrap_or("moved, unheard")
             ),
         }
+    }
+
+    /// Whether its guest may have been throttled.
+    #[must_use]
+    pub(super) fn throttles(&self) -> bool {
+        let mut options = self.options.iter();
+        options.any(|option| option == "--auto-converge")
     }
 
     /// Whether the guest's speed hangs on its phase.

@@ -16,8 +16,8 @@ use core::time::Duration;
 use super::look::in_span;
 use super::slowdown::Slowdown;
 
-/// sigma, parts per million: what a guest loses of its speed while its hot pages are missing. Reckoned, not yet
-/// measured: what is rewritten all the time is missing nearly all the time.
+/// sigma, parts per million: what a guest loses of its speed while its hot pages are missing. What is rewritten all the
+/// time is missing nearly all the time. Measured within its error: `docs/benchmark.md`, Post-copy.
 const FETCH_PPM: u64 = 800_000;
 
 /// c1: the pause of going over, whatever is left. Measured: 280 ms (a QEMU of 10.0 under emulation; device state

@@ -7,6 +7,7 @@ use super::super::report;
 use super::super::stats::{geometric_mean, mean, median};
 use super::super::store::Store;
 use super::super::summary::cells;
+use super::super::toll::Toll;
 use super::super::verdict::verdicts;
 use super::fixture::{benchmark, cut_off, run};
 
@@ -27,6 +28,31 @@ fn means_are_as_the_books_have_them() {
     assert!(near(geometric_mean([1.0, 4.0, 16.0]), 4.0));
     assert_eq!(geometric_mean([1.0, 0.0]), None);
     assert_eq!(mean([1.0, 2.0, 6.0]), Some(3.0));
+}
+
+/// A tenth of pre-copy's time and eight tenths of post-copy's, but for 10 ms to and fro.
+#[test]
+fn what_precopy_and_missing_memory_take_is_fitted() {
+    let mut runs: Vec<_> = (1..=8_u32)
+        .map(|repeat| {
+            let missing = f64::from(repeat % 3) * 500.0;
+            let precopy = f64::from(repeat) * 1000.0;
+            let mut run = run("stock", "stock", repeat, precopy + missing + 300.0, 300.0);
+            run.measured.precopy_ms = precopy;
+            let noise = if repeat % 2 == 0 { 10.0 } else { -10.0 };
+            run.measured.delay_ms = Some(300.0 + 0.1 * precopy + 0.8 * missing + noise);
+            run
+        })
+        .collect();
+    let toll = Toll::of(runs.iter()).expect("a fit");
+    assert_eq!(toll.runs, 8);
+    assert!((toll.precopy.value - 0.1).abs() < 2.0 * toll.precopy.error);
+    assert!((toll.missing.value - 0.8).abs() < 2.0 * toll.missing.error);
+    assert!(toll.precopy.error < 0.01 && toll.missing.error < 0.02);
+    for run in &mut runs {
+        run.options = vec!["--auto-converge".to_owned()];
+    }
+    assert_eq!(Toll::of(runs.iter()), None, "throttled");
 }
 
 #[test]
