@@ -9,6 +9,7 @@ mod scatter;
 mod story;
 mod table;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -54,15 +55,23 @@ pub fn write(store: &Store, traces: &Path) -> Result<PathBuf> {
     Ok(page)
 }
 
-/// The story of one run of ours, of the guest with most phases; its trace is kept with it.
+/// More kinds of phase than that are no story that a legend can tell.
+const KINDS_OF_PHASE: usize = 4;
+
+/// The story of one run of ours, of the guest with most phases of a few kinds; its trace is kept with it.
 fn story(
     cells: &[Cell<'_>],
     curves: &[Curve],
     folder: &Path,
     traces: &Path,
 ) -> Result<Option<String>> {
-    let ours =
-        |curve: &&Curve| curve.key.law == OURS && cells.iter().any(|c| c.guest == curve.key.guest);
+    let few = |curve: &Curve| {
+        let kinds: BTreeSet<_> = curve.phases.iter().map(|(_, phase)| phase).collect();
+        kinds.len() <= KINDS_OF_PHASE
+    };
+    let ours = |curve: &&Curve| {
+        curve.key.law == OURS && few(curve) && cells.iter().any(|c| c.guest == curve.key.guest)
+    };
     let Some(curve) = curves
         .iter()
         .filter(ours)

@@ -68,6 +68,7 @@ where
         .configure_mesh()
         .light_line_style(WHITE)
         .disable_y_mesh()
+        .x_labels(20)
         .y_labels(0)
         .x_desc("J over the oracle's, delta 10 %")
         .draw()?;
