@@ -22,6 +22,8 @@ mod reporter;
 mod requests;
 mod roster;
 mod run;
+#[cfg(test)]
+mod script;
 pub mod service;
 pub mod signals;
 mod socket;

@@ -37,6 +37,9 @@ const STORAGE_MS: u64 = 5_000;
 /// How often in a row a job is looked for that an event or a poll has told of: for two seconds.
 const TRIES: u32 = 40;
 
+/// For how many looks the event of a first round is waited for that a look has found before it.
+const EVENT_LOOKS: u32 = 4;
+
 /// What a thread is sent to do.
 #[derive(Clone)]
 pub(super) struct Assignment {
@@ -46,8 +49,6 @@ pub(super) struct Assignment {
     pub(super) config: Arc<Config>,
     /// A user has adopted the domain.
     pub(super) adopted: bool,
-    /// The event of the first bitmap sync has just come.
-    pub(super) early: bool,
     /// Who takes part, as far as is known: libvirt may have to start a QEMU to tell.
     pub(super) versions: Versions,
 }
@@ -93,7 +94,8 @@ fn run(assignment: &Assignment, hand: &Arc<Hand>) -> Result<Verdict, Error> {
     let mut watcher = Watcher::new(&domain)?;
     hand.attach(watcher.waker());
     let (policy, leases) = (&claim.policy, Path::new(lease::DIRECTORY));
-    let free = wait_for_memory(&mut watcher, hand, assignment, policy)
+    let is_outgoing = |watcher: &Watcher| watcher.stats().is_outgoing_migration();
+    let free = wait_for_memory(&mut watcher, is_outgoing, hand, assignment, policy)
         .and_then(|first| free::wait(&mut watcher, hand, assignment, &first, policy, leases));
     let free = match free {
         Ok(free) => free,
@@ -120,30 +122,38 @@ pub(super) struct First {
 }
 
 /// Waits until memory flows; an end before that ends it all.
-fn wait_for_memory(
-    watcher: &mut Watcher,
+fn wait_for_memory<J: Job>(
+    job: &mut J,
+    is_outgoing: impl Fn(&J) -> bool,
     hand: &Hand,
     assignment: &Assignment,
     policy: &xml::Policy,
 ) -> Result<First, Verdict> {
-    let (mut idle, mut early, mut settings) = (0, assignment.early, true);
+    let (mut idle, mut early, mut settings) = (0, false, true);
+    let mut event_looks = EVENT_LOOKS;
     while idle < TRIES {
         if hand.leaves() {
             return Err(Verdict::Left);
         }
         idle += 1;
         let mut wait = LOOK;
-        match watcher.sample(settings) {
+        let looked_at = job.sample(settings);
+        // The event may come while the thread, sent by a look, is on its way to the migration.
+        early |= hand.has_begun();
+        match looked_at {
             Ok(sample) => {
                 hand.update(|status| looked(status, &sample));
                 match sample.state {
-                    JobState::Setup if watcher.stats().is_outgoing_migration() => {
+                    JobState::Setup if is_outgoing(job) => {
                         // Its settings are read when they are the job's.
                         (idle, early, settings, wait) = (0, true, false, pace(&sample));
-                        abort_in_time(watcher, assignment, policy, &sample);
+                        abort_in_time(job, assignment, policy, &sample);
                     }
                     JobState::Precopy if sample.settings.is_none() => {
                         (settings, wait) = (true, Duration::ZERO);
+                    }
+                    JobState::Precopy if sample.iteration <= 1 && !early && event_looks > 0 => {
+                        event_looks -= 1;
                     }
                     JobState::Precopy | JobState::Switchover | JobState::Postcopy => {
                         return Ok(First { sample, early });
@@ -154,7 +164,7 @@ fn wait_for_memory(
             }
             Err(error) => log::debug!("looking for a migration: {error}"),
         }
-        watcher.wait(wait);
+        job.wait(wait);
     }
     Err(Verdict::NoMigration)
 }
@@ -170,7 +180,7 @@ fn pace(sample: &Sample) -> Duration {
 
 /// Gives up at the deadline, if the policy says so, however long storage still takes.
 fn abort_in_time(
-    watcher: &mut Watcher,
+    job: &mut impl Job,
     assignment: &Assignment,
     policy: &xml::Policy,
     sample: &Sample,
@@ -185,10 +195,13 @@ fn abort_in_time(
         ..Target::NONE
     };
     let name = &assignment.id.name;
-    match watcher.apply(&target) {
+    match job.apply(&target) {
         Ok(()) => log::warn!(
             "{name}: its deadline has come before its memory flows: aborted, as its policy says"
         ),
         Err(error) => log::warn!("{name}: cannot be aborted at its deadline, trying on: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,7 @@ pub(super) enum LetGo {
 struct State {
     ordered: Option<LetGo>,
     waker: Option<Waker>,
+    begun: bool,
     status: MigrationStatus,
 }
 
@@ -33,6 +34,7 @@ impl Hand {
         Self(Mutex::new(State {
             ordered: None,
             waker: None,
+            begun: false,
             status: MigrationStatus {
                 control: Control::Looking,
                 state: JobState::Setup,
@@ -73,6 +75,21 @@ impl Hand {
     /// Whose wait ends with an order.
     pub(super) fn attach(&self, waker: Waker) {
         self.state().waker = Some(waker);
+    }
+
+    /// The event of a first bitmap sync has come: memory begins to flow, of the migration that the thread looks
+    /// for, or of the next one while it still settles the last.
+    pub(super) fn memory_begins(&self) {
+        let mut state = self.state();
+        state.begun = true;
+        if let Some(waker) = &state.waker {
+            waker.wake();
+        }
+    }
+
+    /// Whether memory has begun to flow since this was last asked.
+    pub(super) fn has_begun(&self) -> bool {
+        std::mem::take(&mut self.state().begun)
     }
 
     /// How the migration is.

@@ -31,8 +31,6 @@ const PAUSES: [u32; 2] = [3, 4];
 pub(super) struct InHand {
     pub(super) id: DomainId,
     pub(super) hand: Arc<Hand>,
-    /// The next migration has begun while this one was still being settled.
-    again: bool,
 }
 
 /// The agent's state.
@@ -187,19 +185,23 @@ impl Supervisor {
     /// Sends a thread to a domain that seems to migrate, unless one is there; `early` if its memory begins
     /// to flow just now.
     pub(super) fn consider(&mut self, id: &DomainId, early: bool) {
-        if let Some(in_hand) = self.in_hand.get_mut(&id.uuid) {
-            in_hand.again |= early;
+        if let Some(InHand { hand, .. }) = self.in_hand.get(&id.uuid) {
+            if early {
+                hand.memory_begins();
+            }
             return;
         }
         if self.leaving {
             return;
         }
         let hand = Arc::new(Hand::new());
+        if early {
+            hand.memory_begins();
+        }
         let assignment = Assignment {
             id: id.clone(),
             config: Arc::clone(&self.config),
             adopted: self.roster.is_adopted(&id.uuid),
-            early,
             versions: self.versions.clone(),
         };
         let (send, uuid) = (self.send.clone(), id.uuid.clone());
@@ -207,12 +209,8 @@ impl Supervisor {
         match adopt::start(assignment, Arc::clone(&hand), done) {
             Ok(()) => {
                 self.watch.in_hand(&id.uuid, true);
-                let in_hand = InHand {
-                    id: id.clone(),
-                    hand,
-                    again: false,
-                };
-                self.in_hand.insert(id.uuid.clone(), in_hand);
+                let id = id.clone();
+                self.in_hand.insert(id.uuid.clone(), InHand { id, hand });
             }
             Err(error) => log::error!("{}: no thread for its migration: {error}", id.name),
         }
@@ -220,7 +218,7 @@ impl Supervisor {
 
     fn ended(&mut self, uuid: &str, verdict: Verdict) {
         self.watch.in_hand(uuid, false);
-        let Some(InHand { id, again, .. }) = self.in_hand.remove(uuid) else {
+        let Some(InHand { id, hand }) = self.in_hand.remove(uuid) else {
             return;
         };
         // What fails is tried again at the next look, not at once and for ever.
@@ -241,7 +239,7 @@ impl Supervisor {
             }
         }
         self.prune();
-        if again && !failed {
+        if hand.has_begun() && !failed {
             self.consider(&id, true);
         } else if !failed {
             // The next migration may have begun meanwhile.

@@ -1,0 +1,95 @@
+//! A migration that is a script, for the tests of what is done before it is steered.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libvirt_hpc_control::port::Job;
+use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::target::Target;
+use libvirt_hpc_control::time::Timestamp;
+use libvirt_hpc_libvirt::event::DomainId;
+
+use super::adopt::Assignment;
+use super::config::Config;
+use crate::trace::Versions;
+
+/// Of the domain.
+pub(super) const UUID: &str = "6d0f4b5e-7c1a-4f7e-9a51-0123456789ab";
+
+/// Looks half a second apart; the last one repeats.
+pub(super) struct Script {
+    now_ms: u64,
+    pub(super) looks: VecDeque<Sample>,
+    /// Done before the look of that number.
+    pub(super) then: Option<(usize, Box<dyn FnOnce()>)>,
+    pub(super) looked: usize,
+}
+
+impl Script {
+    pub(super) fn new(looks: impl IntoIterator<Item = Sample>) -> Self {
+        Self {
+            now_ms: 100_000,
+            looks: looks.into_iter().collect(),
+            then: None,
+            looked: 0,
+        }
+    }
+}
+
+impl Job for Script {
+    type Error = Infallible;
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_nanos(self.now_ms * 1_000_000)
+    }
+
+    fn sample(&mut self, _: bool) -> Result<Sample, Infallible> {
+        self.looked += 1;
+        if let Some((_, act)) = self.then.take_if(|(at, _)| *at == self.looked) {
+            act();
+        }
+        let next = self.looks.pop_front().expect("a look");
+        if self.looks.is_empty() {
+            self.looks.push_back(next);
+        }
+        Ok(next)
+    }
+
+    fn apply(&mut self, _: &Target) -> Result<(), Infallible> {
+        panic!("nothing is set before it is known who steers");
+    }
+
+    fn wait(&mut self, at_most: Duration) {
+        self.now_ms += u64::try_from(at_most.as_millis()).expect("short");
+    }
+}
+
+/// A look, a minute after the start.
+pub(super) fn look(state: JobState, downtime_ms: u64) -> Sample {
+    Sample {
+        at: Timestamp::from_nanos(100_000_000_000),
+        state,
+        elapsed_ms: 60_000,
+        iteration: 9,
+        settings: (state == JobState::Precopy).then_some(Settings {
+            downtime_ms,
+            speed_mib_per_s: 20,
+        }),
+        ..Sample::default()
+    }
+}
+
+/// Of the domain.
+pub(super) fn assignment(config: Config, adopted: bool) -> Assignment {
+    Assignment {
+        id: DomainId {
+            name: "vm".to_owned(),
+            uuid: UUID.to_owned(),
+        },
+        config: Arc::new(config),
+        adopted,
+        versions: Versions::default(),
+    }
+}
