@@ -26,7 +26,7 @@ mod spells;
 
 use spells::Spells;
 
-use super::look::{Look, scale, with_margin};
+use super::look::{Look, WHOLE_PPM, scale, with_margin};
 use super::reservation::{HOPE, ROUND, Seen};
 use super::slowdown::Slowdown;
 use super::{Decision, Law, View, postcopy};
@@ -44,9 +44,6 @@ const MARGIN_MAX_PERCENT: u64 = 60;
 /// How much of a plateau is accepted while waiting, per cent: syncs come that much sooner, and a guest that
 /// turned idle in that instant is stopped at a fifth of the pause of going at once.
 const PROBE_PERCENT: u64 = 20;
-
-/// All of what is left, parts per million.
-const WHOLE_PPM: u64 = 1_000_000;
 
 /// The law's memory of one migration.
 #[derive(Clone, Copy, Debug)]

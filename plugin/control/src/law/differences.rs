@@ -18,14 +18,11 @@
 
 use core::time::Duration;
 
-use super::look::{ROUND_MIN, in_span, scale};
+use super::look::{ROUND_MIN, WHOLE_PPM, in_span, scale};
 use super::slowdown::Slowdown;
 use super::{Decision, Law, Limit, View};
 use crate::estimate::{Compression, Round, Sent};
 use crate::event::Cause;
-
-/// c of memory that is sent whole, parts per million.
-const WHOLE: u64 = 1_000_000;
 
 /// The sync that ends the first round in which anything is compared begins this iteration.
 const COMPARED: u64 = 4;
@@ -62,7 +59,7 @@ impl<L: Law> Differences<L> {
             law,
             slowdown,
             trial: Trial::Due,
-            sent_ppm: WHOLE,
+            sent_ppm: WHOLE_PPM,
             told: false,
             before: Duration::ZERO,
         }
@@ -76,12 +73,16 @@ impl<L: Law> Differences<L> {
         }
         self.trial = Trial::Over;
         let sent_ppm = share_ppm(round.sent());
-        self.sent_ppm = if self.slowdown.ppm() < WHOLE - sent_ppm {
-            sent_ppm.midpoint(scale(sent_ppm, younger_ppm(before, round.duration), WHOLE))
+        self.sent_ppm = if self.slowdown.ppm() < WHOLE_PPM - sent_ppm {
+            sent_ppm.midpoint(scale(
+                sent_ppm,
+                younger_ppm(before, round.duration),
+                WHOLE_PPM,
+            ))
         } else {
-            WHOLE
+            WHOLE_PPM
         };
-        let first = !self.told && self.sent_ppm < WHOLE;
+        let first = !self.told && self.sent_ppm < WHOLE_PPM;
         self.told |= first;
         first
     }
@@ -89,10 +90,10 @@ impl<L: Law> Differences<L> {
     /// What is left, as what is sent of it.
     fn on_the_wire(&self, view: &View, anew: bool) -> View {
         let mut seen = View { anew, ..*view };
-        if self.sent_ppm == WHOLE {
+        if self.sent_ppm == WHOLE_PPM {
             return seen;
         }
-        let sent_of = |bytes| scale(bytes, self.sent_ppm, WHOLE);
+        let sent_of = |bytes| scale(bytes, self.sent_ppm, WHOLE_PPM);
         if let Some(round) = &mut seen.round {
             round.remaining_bytes = sent_of(round.remaining_bytes);
             round.unsent_bytes = sent_of(round.unsent_bytes);
@@ -105,7 +106,7 @@ impl<L: Law> Differences<L> {
     /// What is accepted on the wire, as what is left.
     fn in_memory(&self, decision: Decision) -> Decision {
         let limit = match decision.limit {
-            Limit::Bytes(bytes) => Limit::Bytes(scale(bytes, WHOLE, self.sent_ppm)),
+            Limit::Bytes(bytes) => Limit::Bytes(scale(bytes, WHOLE_PPM, self.sent_ppm)),
             limit @ (Limit::Leave | Limit::Millis(_)) => limit,
         };
         Decision { limit, ..decision }
@@ -128,7 +129,7 @@ impl<L: Law> Differences<L> {
         if self.trial != Trial::UnderWay {
             return decision;
         }
-        let pays = share_ppm(view.in_round) + 2 * self.slowdown.ppm() < WHOLE;
+        let pays = share_ppm(view.in_round) + 2 * self.slowdown.ppm() < WHOLE_PPM;
         if view.in_round.memory_bytes >= enough && !pays {
             self.trial = Trial::Over;
             return decision;
@@ -141,16 +142,16 @@ impl<L: Law> Differences<L> {
 /// What was sent of a byte of memory, parts per million.
 fn share_ppm(sent: Sent) -> u64 {
     match sent.memory_bytes {
-        0 => WHOLE,
-        memory_bytes => scale(WHOLE, sent.bytes, memory_bytes).clamp(1, WHOLE),
+        0 => WHOLE_PPM,
+        memory_bytes => scale(WHOLE_PPM, sent.bytes, memory_bytes).clamp(1, WHOLE_PPM),
     }
 }
 
 /// How old changes are after a round of `last`, over how old they were in it, parts per million.
 fn younger_ppm(before: Duration, last: Duration) -> u64 {
     let (last, both) = (last.as_millis(), (before + last).as_millis());
-    let ppm = 2 * last * u128::from(WHOLE) / both.max(1);
-    u64::try_from(ppm).unwrap_or(WHOLE).min(WHOLE)
+    let ppm = 2 * last * u128::from(WHOLE_PPM) / both.max(1);
+    u64::try_from(ppm).unwrap_or(WHOLE_PPM).min(WHOLE_PPM)
 }
 
 impl<L: Law> Law for Differences<L> {

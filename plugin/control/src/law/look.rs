@@ -47,6 +47,9 @@ impl Look {
     }
 }
 
+/// All of it: what c is of memory that is sent whole, parts per million.
+pub(super) const WHOLE_PPM: u64 = 1_000_000;
+
 /// `bytes`, and so much per cent more.
 pub(super) fn with_margin(bytes: u64, percent: u64) -> u64 {
     scale(bytes, 100 + percent, 100)

@@ -1,9 +1,8 @@
 //! What idle spells leave: the guest may write in them, too, a checkpoint for one, and then less is sent in a spell than the link
 //! could.
 
-use super::WHOLE_PPM;
 use crate::estimate::Phases;
-use crate::law::look::scale;
+use crate::law::look::{WHOLE_PPM, scale};
 
 /// What syncs in the last moments of idle spells found left, bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -43,7 +43,7 @@ impl Run {
     fn sync(&mut self, sent_ppm: u64, left: u64) -> Decision {
         self.iteration += 1;
         let memory_bytes = core::mem::replace(&mut self.left, left);
-        let sent_bytes = scale(memory_bytes, sent_ppm, WHOLE);
+        let sent_bytes = scale(memory_bytes, sent_ppm, WHOLE_PPM);
         let round = Round {
             iteration: self.iteration,
             syncs: 1,
@@ -78,8 +78,8 @@ const ON: u64 = 64 << 20;
 #[test]
 fn without_differences_the_law_goes_as_it_would() {
     let mut run = Run::new(0);
-    assert!(!run.sync(WHOLE, 200 * MB).cause.goes());
-    let goes = run.sync(WHOLE, 200 * MB);
+    assert!(!run.sync(WHOLE_PPM, 200 * MB).cause.goes());
+    let goes = run.sync(WHOLE_PPM, 200 * MB);
     assert_eq!(
         (goes.cause, goes.accept_bytes()),
         (Cause::Reservation, Some(230 * MB))
@@ -89,8 +89,8 @@ fn without_differences_the_law_goes_as_it_would() {
 #[test]
 fn where_all_of_a_page_changes_the_trial_is_short() {
     let mut run = Run::new(ON);
-    run.sync(WHOLE, 200 * MB);
-    let trial = run.sync(WHOLE, 200 * MB);
+    run.sync(WHOLE_PPM, 200 * MB);
+    let trial = run.sync(WHOLE_PPM, 200 * MB);
     assert_eq!(
         (trial.cause, trial.accept_bytes()),
         (Cause::Falling, Some(MB))
@@ -108,8 +108,8 @@ fn where_all_of_a_page_changes_the_trial_is_short() {
 #[test]
 fn where_little_changes_rounds_go_on_until_they_fall_no_longer() {
     let mut run = Run::new(ON);
-    run.sync(WHOLE, 200 * MB);
-    run.sync(WHOLE, 200 * MB);
+    run.sync(WHOLE_PPM, 200 * MB);
+    run.sync(WHOLE_PPM, 200 * MB);
     assert_eq!(run.look(20 * MB, 40 * MB).cause, Cause::Falling);
     // Half of it went, in half the time: a third younger is what is left now, at least.
     let falls = run.sync(500_000, 200 * MB);
@@ -128,23 +128,23 @@ fn where_little_changes_rounds_go_on_until_they_fall_no_longer() {
 fn a_remainder_of_a_moment_is_not_tried() {
     let mut run = Run::new(ON);
     run.left = 30 * MB;
-    run.sync(WHOLE, 15 * MB);
-    assert!(run.sync(WHOLE, 15 * MB).cause.goes());
+    run.sync(WHOLE_PPM, 15 * MB);
+    assert!(run.sync(WHOLE_PPM, 15 * MB).cause.goes());
 }
 
 #[test]
 fn nothing_sent_and_no_time_are_no_division() {
-    assert_eq!(share_ppm(Sent::default()), WHOLE);
+    assert_eq!(share_ppm(Sent::default()), WHOLE_PPM);
     assert_eq!(younger_ppm(Duration::ZERO, Duration::ZERO), 0);
-    assert_eq!(younger_ppm(Duration::ZERO, Duration::MAX / 4), WHOLE);
+    assert_eq!(younger_ppm(Duration::ZERO, Duration::MAX / 4), WHOLE_PPM);
 }
 
 /// What went as less than was foreseen was sent all the same: that is no fall.
 #[test]
 fn differences_that_vary_are_no_fall() {
     let mut run = Run::new(ON);
-    run.sync(WHOLE, 1000 * MB);
-    run.sync(WHOLE, 1000 * MB);
+    run.sync(WHOLE_PPM, 1000 * MB);
+    run.sync(WHOLE_PPM, 1000 * MB);
     let shares = [500_000, 350_000, 600_000, 500_000];
     let went = shares
         .iter()
@@ -164,6 +164,6 @@ fn who_goes_at_the_end_of_a_quiet_tries_nothing() {
         idle_whole: true,
         busy_in_round: Duration::ZERO,
     });
-    run.sync(WHOLE, 200 * MB);
-    assert!(run.sync(WHOLE, 60 * MB).cause.goes());
+    run.sync(WHOLE_PPM, 200 * MB);
+    assert!(run.sync(WHOLE_PPM, 60 * MB).cause.goes());
 }
