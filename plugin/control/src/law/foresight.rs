@@ -8,7 +8,8 @@
 //!   run           delta S + (R - S) + what is dirtied meanwhile       S = the rest of this idle spell
 //!   wait          delta (w + S) + (H - S)                             w = until the next idle spell, S in that
 //! ```
-//! H is what the busy guest leaves; where the last idle spell left more than H - S, as one does in which the guest writes, that. The cheapest is taken, and judged anew at the next sync.
+//! H is what the busy guest leaves. Where the last idle spell left more than H - S, as one does in which the guest writes,
+//! that stands in its place. The cheapest is taken, and judged anew at the next sync.
 
 use core::time::Duration;
 
