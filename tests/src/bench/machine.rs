@@ -31,6 +31,12 @@ pub(super) struct Machine {
 }
 
 impl Machine {
+    /// The hour of the date: `2026-01-31 12`.
+    #[must_use]
+    pub(super) fn hour(&self) -> &str {
+        self.date.split(':').next().unwrap_or_default()
+    }
+
     /// This machine, with guests on `accelerator`.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::laws::{self, Law};
 use super::plan::{is_forced, is_scaled};
-use super::record::{Outcome, Probe, Run};
+use super::record::{Key, Outcome, Probe, Run};
 use super::stats::{greatest, median};
 
 /// A guest on a link.
@@ -27,8 +27,6 @@ pub(super) struct Entry<'a> {
     pub(super) hpc_law: &'a str,
     /// Its runs.
     pub(super) runs: Vec<&'a Run>,
-    /// The application's undisturbed speed on this guest and link, steps a second.
-    rate: Option<f64>,
 }
 
 /// The runs by guest and link, in the order in which they first appear; runs of laws that are no more are left out.
@@ -78,12 +76,11 @@ impl<'a> Cell<'a> {
                 law,
                 hpc_law: &run.key.hpc_law,
                 runs: vec![run],
-                rate: None,
             }),
         }
     }
 
-    /// The tables' order, and the speed that all of its runs saw before they began.
+    /// The tables' order.
     fn finish(&mut self) {
         let place = |entry: &Entry<'_>| {
             let law = laws::LAWS.iter().position(|l| l.name == entry.law.name);
@@ -91,24 +88,34 @@ impl<'a> Cell<'a> {
         };
         self.entries
             .sort_by(|a, b| place(a).cmp(&place(b)).then(a.hpc_law.cmp(b.hpc_law)));
-        let runs = self.entries.iter().flat_map(|entry| &entry.runs);
-        let rate = median(runs.filter_map(|run| run.measured.steps_per_s_before));
-        for entry in &mut self.entries {
-            entry.rate = rate;
-        }
     }
 
-    /// The application's undisturbed speed, steps a second: the median of what the runs saw before they began.
-    #[must_use]
-    pub(super) fn rate(&self) -> Option<f64> {
-        self.entries.first()?.rate.filter(|rate| *rate > 0.0)
+    fn runs(&self) -> impl Iterator<Item = &'a Run> {
+        self.entries.iter().flat_map(|entry| &entry.runs).copied()
     }
 
-    /// Whether its guest's speed hangs on its phase.
+    /// The run of a key.
     #[must_use]
-    pub(super) fn phased(&self) -> bool {
-        let mut runs = self.entries.iter().flat_map(|entry| &entry.runs);
-        runs.next().is_some_and(|run| run.phased())
+    pub(super) fn run(&self, key: &Key) -> Option<&'a Run> {
+        self.runs().find(|run| run.key == *key)
+    }
+
+    /// The application's undisturbed speed when a run began, steps a second: the median of what the runs of that hour saw
+    /// before they began, for one of another hour may be another machine's; none if it hangs on the phase.
+    #[must_use]
+    pub(super) fn undisturbed(&self, run: &Run) -> Option<f64> {
+        let of_hour = self
+            .runs()
+            .filter(|other| other.machine.hour() == run.machine.hour());
+        let speeds = of_hour.filter_map(|other| other.measured.steps_per_s_before);
+        median(speeds).filter(|speed| *speed > 0.0 && !run.phased())
+    }
+
+    /// The speed until the pause as a part of the undisturbed one, median of all runs of a law.
+    #[must_use]
+    pub(super) fn speed_during(&self, entry: &Entry<'_>) -> Option<f64> {
+        let part = |run: &&Run| Some(run.measured.steps_per_s_during? / self.undisturbed(run)?);
+        median(entry.runs.iter().filter_map(part))
     }
 
     /// The least median J of the forced stops, milliseconds.
@@ -217,29 +224,7 @@ impl Entry<'_> {
     /// it was watched for less what it would have needed for the work it did in it.
     #[must_use]
     pub(super) fn delay_ms(&self) -> Option<f64> {
-        self.of_moved(|run| run.measured.delay_ms.or_else(|| self.behind_ms(run)))
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "steps stay far below 2^53")]
-    fn behind_ms(&self, run: &Run) -> Option<f64> {
-        // A speed that hangs on the phase is no measure of time.
-        if run.phased() {
-            return None;
-        }
-        let rate = self.rate.filter(|rate| *rate > 0.0)?;
-        let undisturbed_ms = run.measured.watched_steps as f64 / rate * 1e3;
-        Some(run.measured.watched_ms - undisturbed_ms)
-    }
-
-    /// The speed until the pause as a part of the undisturbed one, median of all runs.
-    #[must_use]
-    pub(super) fn speed_during(&self) -> Option<f64> {
-        let rate = self.rate.filter(|rate| *rate > 0.0)?;
-        let during = self
-            .runs
-            .iter()
-            .filter_map(|run| run.measured.steps_per_s_during);
-        median(during.map(|speed| speed / rate))
+        self.of_moved(|run| run.measured.delay_ms.or_else(|| behind_ms(run)))
     }
 
     fn of_moved(&self, value: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
@@ -248,4 +233,13 @@ impl Entry<'_> {
         let values = self.runs.iter().filter(moved).filter_map(|run| value(run));
         median(values).filter(|_| most)
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "steps stay far below 2^53")]
+fn behind_ms(run: &Run) -> Option<f64> {
+    let before = run.measured.steps_per_s_before;
+    // A speed that hangs on the phase is no measure of time.
+    let speed = before.filter(|speed| *speed > 0.0 && !run.phased())?;
+    let undisturbed_ms = run.measured.watched_steps as f64 / speed * 1e3;
+    Some(run.measured.watched_ms - undisturbed_ms)
 }

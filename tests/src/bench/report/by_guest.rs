@@ -90,6 +90,6 @@ fn row(cell: &Cell<'_>, entry: &Entry<'_>) -> [String; HEADS.len()] {
         millis(entry.sent_mib()),
         seconds(entry.throttled_ms()),
         seconds(entry.delay_ms()),
-        percent(entry.speed_during()),
+        percent(cell.speed_during(entry)),
     ]
 }

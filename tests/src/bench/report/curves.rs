@@ -31,9 +31,6 @@ struct Line {
 
 /// Draws the curves kept of a guest on a link; false if there are none, or its speed is no measure.
 pub(super) fn draw(cell: &Cell<'_>, curves: &[Curve], path: &Path) -> Result<bool> {
-    let Some(rate) = cell.rate().filter(|_| !cell.phased()) else {
-        return Ok(false);
-    };
     let of_law = |law: &laws::Law| {
         let hpc_law = cell.better(law.name)?.hpc_law;
         let curve = curves.iter().find(|curve| {
@@ -41,6 +38,7 @@ pub(super) fn draw(cell: &Cell<'_>, curves: &[Curve], path: &Path) -> Result<boo
             (key.guest.as_str(), key.link.as_str()) == (cell.guest, cell.link)
                 && (key.law.as_str(), key.hpc_law.as_str()) == (law.name, hpc_law)
         })?;
+        let rate = cell.undisturbed(cell.run(&curve.key)?)?;
         Some(line(law, curve, rate))
     };
     let lines: Vec<_> = laws::LAWS.iter().filter_map(of_law).collect();

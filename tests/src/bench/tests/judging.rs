@@ -116,6 +116,31 @@ fn a_delay_is_time_less_work_done() {
     assert_eq!(cells[0].entries[0].delay_ms(), Some(1000.0));
 }
 
+/// A machine half as fast on another day is measured against itself.
+#[test]
+fn a_speed_is_that_of_the_hour() {
+    let of = |date: &str, repeat, speed| {
+        let mut run = run("adaptive", "adaptive", repeat, 5000.0, 1000.0);
+        run.machine.date = date.to_owned();
+        run.measured.steps_per_s_before = Some(speed);
+        run.measured.steps_per_s_during = Some(0.8 * speed);
+        run
+    };
+    let runs = [
+        of("2026-01-31 12:00", 1, 50.0),
+        of("2026-02-01 12:00", 2, 90.0),
+        of("2026-02-01 12:01", 3, 100.0),
+        of("2026-02-01 12:59", 4, 120.0),
+    ];
+    let cells = cells(runs.iter(), &[]);
+    let undisturbed: Vec<_> = runs.iter().map(|run| cells[0].undisturbed(run)).collect();
+    assert_eq!(
+        undisturbed,
+        [Some(50.0), Some(100.0), Some(100.0), Some(100.0)]
+    );
+    assert_eq!(cells[0].speed_during(&cells[0].entries[0]), Some(0.8));
+}
+
 #[test]
 fn a_phased_guest_has_only_the_delay_that_it_tells() {
     let mut run = run("adaptive", "adaptive", 1, 5000.0, 1000.0);
