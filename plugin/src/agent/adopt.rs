@@ -49,6 +49,8 @@ pub(super) struct Assignment {
     pub(super) config: Arc<Config>,
     /// A user has adopted the domain.
     pub(super) adopted: bool,
+    /// The event of the first bitmap sync has just come.
+    pub(super) early: bool,
     /// Who takes part, as far as is known: libvirt may have to start a QEMU to tell.
     pub(super) versions: Versions,
 }
@@ -129,7 +131,7 @@ fn wait_for_memory<J: Job>(
     assignment: &Assignment,
     policy: &xml::Policy,
 ) -> Result<First, Verdict> {
-    let (mut idle, mut early, mut settings) = (0, false, true);
+    let (mut idle, mut early, mut settings) = (0, assignment.early, true);
     let mut event_looks = EVENT_LOOKS;
     while idle < TRIES {
         if hand.leaves() {

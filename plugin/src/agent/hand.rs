@@ -77,8 +77,8 @@ impl Hand {
         self.state().waker = Some(waker);
     }
 
-    /// The event of a first bitmap sync has come: memory begins to flow, of the migration that the thread looks
-    /// for, or of the next one while it still settles the last.
+    /// The event of a first bitmap sync has come since the thread was sent: memory begins to flow, of the migration that it
+    /// looks for, or of the next one while it still settles the last.
     pub(super) fn memory_begins(&self) {
         let mut state = self.state();
         state.begun = true;

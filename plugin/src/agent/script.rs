@@ -90,6 +90,7 @@ pub(super) fn assignment(config: Config, adopted: bool) -> Assignment {
         },
         config: Arc::new(config),
         adopted,
+        early: false,
         versions: Versions::default(),
     }
 }

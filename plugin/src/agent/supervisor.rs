@@ -195,13 +195,11 @@ impl Supervisor {
             return;
         }
         let hand = Arc::new(Hand::new());
-        if early {
-            hand.memory_begins();
-        }
         let assignment = Assignment {
             id: id.clone(),
             config: Arc::clone(&self.config),
             adopted: self.roster.is_adopted(&id.uuid),
+            early,
             versions: self.versions.clone(),
         };
         let (send, uuid) = (self.send.clone(), id.uuid.clone());
