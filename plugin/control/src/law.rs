@@ -12,6 +12,7 @@ mod stock;
 
 pub use adaptive::Adaptive;
 pub use differences::Differences;
+pub use postcopy::FETCH_PPM;
 pub(crate) use postcopy::POSTCOPY_PAUSE;
 pub use slowdown::Slowdown;
 pub use stock::Stock;

@@ -141,7 +141,7 @@ fn wait_for_memory<J: Job>(
         let mut wait = LOOK;
         let looked_at = job.sample(settings);
         // The event may come while the thread, sent by a look, is on its way to the migration.
-        early |= hand.has_begun();
+        early |= hand.take_first_iteration();
         match looked_at {
             Ok(sample) => {
                 hand.update(|status| looked(status, &sample));

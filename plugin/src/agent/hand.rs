@@ -20,7 +20,7 @@ pub(super) enum LetGo {
 struct State {
     ordered: Option<LetGo>,
     waker: Option<Waker>,
-    begun: bool,
+    first_iteration: bool,
     status: MigrationStatus,
 }
 
@@ -34,7 +34,7 @@ impl Hand {
         Self(Mutex::new(State {
             ordered: None,
             waker: None,
-            begun: false,
+            first_iteration: false,
             status: MigrationStatus {
                 control: Control::Looking,
                 state: JobState::Setup,
@@ -77,19 +77,19 @@ impl Hand {
         self.state().waker = Some(waker);
     }
 
-    /// The event of a first bitmap sync has come since the thread was sent: memory begins to flow, of the migration that it
+    /// The event of a first iteration has come since the thread was sent: memory begins to flow, of the migration that it
     /// looks for, or of the next one while it still settles the last.
-    pub(super) fn memory_begins(&self) {
+    pub(super) fn first_iteration(&self) {
         let mut state = self.state();
-        state.begun = true;
+        state.first_iteration = true;
         if let Some(waker) = &state.waker {
             waker.wake();
         }
     }
 
-    /// Whether memory has begun to flow since this was last asked.
-    pub(super) fn has_begun(&self) -> bool {
-        std::mem::take(&mut self.state().begun)
+    /// Whether that event has come since this was last asked.
+    pub(super) fn take_first_iteration(&self) -> bool {
+        std::mem::take(&mut self.state().first_iteration)
     }
 
     /// How the migration is.

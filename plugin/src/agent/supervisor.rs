@@ -187,7 +187,7 @@ impl Supervisor {
     pub(super) fn consider(&mut self, id: &DomainId, early: bool) {
         if let Some(InHand { hand, .. }) = self.in_hand.get(&id.uuid) {
             if early {
-                hand.memory_begins();
+                hand.first_iteration();
             }
             return;
         }
@@ -237,7 +237,7 @@ impl Supervisor {
             }
         }
         self.prune();
-        if hand.has_begun() && !failed {
+        if hand.take_first_iteration() && !failed {
             self.consider(&id, true);
         } else if !failed {
             // The next migration may have begun meanwhile.

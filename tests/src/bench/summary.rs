@@ -90,7 +90,8 @@ impl<'a> Cell<'a> {
             .sort_by(|a, b| place(a).cmp(&place(b)).then(a.hpc_law.cmp(b.hpc_law)));
     }
 
-    fn runs(&self) -> impl Iterator<Item = &'a Run> {
+    /// All of its runs.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &'a Run> {
         self.entries.iter().flat_map(|entry| &entry.runs).copied()
     }
 

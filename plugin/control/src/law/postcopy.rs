@@ -13,12 +13,12 @@
 
 use core::time::Duration;
 
-use super::look::in_span;
+use super::look::{WHOLE_PPM, in_span, scale};
 use super::slowdown::Slowdown;
 
 /// sigma, parts per million: what a guest loses of its speed while its hot pages are missing. What is rewritten all the
 /// time is missing nearly all the time. Measured within its error: `docs/benchmark.md`, Post-copy.
-const FETCH_PPM: u64 = 800_000;
+pub const FETCH_PPM: u64 = 800_000;
 
 /// c1: the pause of going over, whatever is left. Measured: 280 ms (a QEMU of 10.0 under emulation; device state
 /// and the bitmap go in one package).
@@ -29,7 +29,7 @@ const PAUSE_MORE: Duration = POSTCOPY_PAUSE.saturating_sub(Duration::from_millis
 
 /// The price of a round, if what it saves is fetched later, not waited for.
 pub(super) fn price(slowdown: Slowdown) -> Slowdown {
-    Slowdown::from_ppm(slowdown.ppm().saturating_mul(1_000_000) / FETCH_PPM)
+    Slowdown::from_ppm(slowdown.ppm().saturating_mul(WHOLE_PPM) / FETCH_PPM)
 }
 
 /// Whether going over costs less than stopping with `remaining_bytes` left to send, which are `sent_ppm` of the memory that is
@@ -37,11 +37,11 @@ pub(super) fn price(slowdown: Slowdown) -> Slowdown {
 pub(super) fn pays(remaining_bytes: u64, bytes_per_s: u64, sent_ppm: u64) -> bool {
     let fetched_ppm = match sent_ppm {
         0 => FETCH_PPM,
-        sent_ppm => FETCH_PPM * 1_000_000 / sent_ppm,
+        sent_ppm => FETCH_PPM * WHOLE_PPM / sent_ppm,
     };
-    let spared_ppm = 1_000_000_u64.saturating_sub(fetched_ppm);
-    let spared = u128::from(remaining_bytes) * u128::from(spared_ppm) / 1_000_000;
-    bytes_per_s > 0 && spared > u128::from(in_span(bytes_per_s, PAUSE_MORE))
+    let spared_ppm = WHOLE_PPM.saturating_sub(fetched_ppm);
+    let spared = scale(remaining_bytes, spared_ppm, WHOLE_PPM);
+    bytes_per_s > 0 && spared > in_span(bytes_per_s, PAUSE_MORE)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! delta, the one number of the law.
 
 use super::Limit;
-use super::look::{ROUND_MIN, scale};
+use super::look::{ROUND_MIN, WHOLE_PPM, scale};
 
 /// What pre-copy costs the application while it runs: delta, parts per million of its speed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Slowdown {
     #[must_use]
     pub fn from_ppm(ppm: u64) -> Self {
         Self {
-            ppm: ppm.clamp(Self::MIN_PPM, 1_000_000),
+            ppm: ppm.clamp(Self::MIN_PPM, WHOLE_PPM),
         }
     }
 
@@ -36,12 +36,12 @@ impl Slowdown {
 
     /// What the shortest round is worth: the same pause at any bandwidth.
     pub(super) fn floor_limit(self) -> Limit {
-        let ms = u128::from(self.ppm) * ROUND_MIN.as_millis() / 1_000_000;
+        let ms = u128::from(self.ppm) * ROUND_MIN.as_millis() / u128::from(WHOLE_PPM);
         Limit::Millis(u32::try_from(ms).unwrap_or(u32::MAX).max(1))
     }
 
     /// What a stretch in which so many bytes could be sent costs, in bytes of pause.
     pub(super) fn of(self, bytes: u64) -> u64 {
-        scale(bytes, self.ppm, 1_000_000)
+        scale(bytes, self.ppm, WHOLE_PPM)
     }
 }

@@ -29,12 +29,12 @@ fn an_event_that_comes_while_the_thread_looks_is_its_migrations() {
         let hand = Arc::new(Hand::new());
         let mut script = Script::new([precopy(1)]);
         let other = Arc::clone(&hand);
-        script.then = Some((at, Box::new(move || other.memory_begins())));
+        script.then = Some((at, Box::new(move || other.first_iteration())));
         assert!(
             found(&mut script, &hand).expect("found").early,
             "at look {at}"
         );
-        assert!(!hand.has_begun(), "it is taken");
+        assert!(!hand.take_first_iteration(), "it is taken");
     }
 }
 
@@ -50,9 +50,9 @@ fn one_that_no_event_has_told_of_is_found_in_its_midst() {
 #[test]
 fn an_event_of_a_migration_that_has_ended_does_not_bring_another_thread() {
     let hand = Hand::new();
-    hand.memory_begins();
+    hand.first_iteration();
     let mut script = Script::new([look(JobState::Ended, 0)]);
     let end = found(&mut script, &hand);
     assert!(matches!(end, Err(Verdict::NoMigration)));
-    assert!(!hand.has_begun());
+    assert!(!hand.take_first_iteration());
 }

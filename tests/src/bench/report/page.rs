@@ -5,6 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use libvirt_hpc_baseline::REFERENCE_ROUND;
+use libvirt_hpc_control::law::FETCH_PPM;
 use libvirt_hpc_plugin::text::NO_PAUSE_OF_POSTCOPY;
 
 use super::super::compare::{DELTAS, Overall};
@@ -70,8 +71,7 @@ application is for the migration, as its own progress tells.
 ";
 
 fn runs<'a>(cells: &'a [Cell<'a>]) -> impl Iterator<Item = &'a Run> {
-    let entries = cells.iter().flat_map(|cell| &cell.entries);
-    entries.flat_map(|entry| entry.runs.iter().copied())
+    cells.iter().flat_map(Cell::runs)
 }
 
 /// A load average that two hosts and a guest alone do not make.
@@ -119,12 +119,7 @@ fn what(cells: &[Cell<'_>], folder: &str) -> String {
         );
     }
     for cell in cells {
-        let machines: BTreeSet<_> = cell
-            .entries
-            .iter()
-            .flat_map(|e| &e.runs)
-            .map(|r| r.machine.name())
-            .collect();
+        let machines: BTreeSet<_> = cell.runs().map(|run| run.machine.name()).collect();
         if machines.len() > 1 {
             let _ = writeln!(
                 text,
@@ -281,6 +276,7 @@ fn postcopy(cells: &[Cell<'_>]) -> String {
 }
 
 /// What pre-copy and post-copy took of the programs' work.
+#[expect(clippy::cast_precision_loss, reason = "a share of a million")]
 fn toll(cells: &[Cell<'_>]) -> String {
     let Some(toll) = Toll::of(runs(cells)) else {
         return String::new();
@@ -288,8 +284,13 @@ fn toll(cells: &[Cell<'_>]) -> String {
     format!(
         "By {} runs of programs without phases that were not throttled, delay = pause + delta x pre-copy + sigma x post-copy \
          has a delta of {:.3} ± {:.3}, and for the time in which memory is missing a sigma of {:.2} ± {:.2} (least squares, \
-         standard errors). The law reckons with the policy's delta, 0.10 here, and with a sigma of 0.80.\n\n",
-        toll.runs, toll.precopy.value, toll.precopy.error, toll.missing.value, toll.missing.error
+         standard errors). The law reckons with the policy's delta, 0.10 here, and with a sigma of {:.2}.\n\n",
+        toll.runs,
+        toll.precopy.value,
+        toll.precopy.error,
+        toll.missing.value,
+        toll.missing.error,
+        FETCH_PPM as f64 / 1e6
     )
 }
 
