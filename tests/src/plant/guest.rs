@@ -32,6 +32,11 @@ pub enum Access {
         /// Size of the set, bytes.
         bytes: u64,
     },
+    /// Fills `bytes` with zeros, as a kernel does with what a program frees: dirty, and sent in no time.
+    Zero {
+        /// Size of the set, bytes.
+        bytes: u64,
+    },
     /// Writes at a rate within a set.
     Rate {
         /// Size of the set, bytes.
@@ -49,7 +54,7 @@ impl Access {
     pub const fn bytes(self) -> u64 {
         match self {
             Self::Idle => 0,
-            Self::Flat { bytes } | Self::Rate { bytes, .. } => bytes,
+            Self::Flat { bytes } | Self::Zero { bytes } | Self::Rate { bytes, .. } => bytes,
         }
     }
 }
@@ -181,7 +186,7 @@ impl Writer {
     }
 }
 
-/// A guest. Its low addresses hold data, the rest is zero pages; a writer's set always holds data.
+/// A guest. Its low addresses hold data, the rest is zero pages; a writer's set holds data unless it has filled it with zeros.
 #[derive(Clone, Debug)]
 pub struct Guest {
     pub(super) total_bytes: u64,

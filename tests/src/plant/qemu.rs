@@ -30,6 +30,13 @@ pub struct Qemu {
     pub postcopy: bool,
     /// The `auto-converge` capability: the guest is throttled until it converges.
     pub auto_converge: Option<AutoConverge>,
+    /// What is pending beside memory and sent in the pause alone, as QEMU counts it: the bitmap of a disk that is copied along, a
+    /// device's state.
+    pub beside_bytes: u64,
+    /// How much less of it there is each second, as where a device sends its state ahead.
+    pub beside_shrinks_bytes_per_s: u64,
+    /// What a sender that has no memory to send puts on the wire as it turns round.
+    pub spin_bytes_per_s: u64,
     /// From the job's begin until memory flows.
     pub setup: Duration,
     /// c0: what a pause costs beside memory and its last sync (vCPU stop, device state, destination's start).
@@ -61,6 +68,9 @@ impl Default for Qemu {
             avail_switchover_bytes_per_s: None,
             postcopy: false,
             auto_converge: None,
+            beside_bytes: 0,
+            beside_shrinks_bytes_per_s: 0,
+            spin_bytes_per_s: 2_000_000,
             setup: Duration::from_millis(20),
             fixed_pause: Duration::from_millis(25),
             postcopy_pause: Duration::from_millis(280),
@@ -95,6 +105,12 @@ impl Qemu {
     pub(super) fn sync_ns(&self, total_bytes: u64) -> u64 {
         let growing = super::scale(total_bytes, super::nanos(self.sync_per_gib), 1 << 30);
         super::nanos(self.sync).saturating_add(growing)
+    }
+
+    /// What is pending beside memory at `now_ns`, bytes.
+    pub(super) fn beside_bytes(&self, now_ns: u64) -> u64 {
+        let gone = super::scale(self.beside_shrinks_bytes_per_s, now_ns, super::NANOS_PER_S);
+        self.beside_bytes.saturating_sub(gone)
     }
 
     /// What `raw_bytes` of memory are on the wire, bytes.

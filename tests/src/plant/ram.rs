@@ -47,8 +47,9 @@ pub(super) struct Ram {
     writers: Writers,
     chunk_bytes: u64,
     chunks: usize,
-    data_chunks: usize,
     region_chunks: usize,
+    /// The chunks that hold data: all others are zero pages.
+    data: Bitmap,
     log: Bitmap,
     synced: Bitmap,
     pending: Bitmap,
@@ -66,11 +67,13 @@ impl Ram {
         let chunks = count(guest.total_bytes);
         let data_bytes = guest.data_bytes().saturating_add(guest.chunk_bytes - 1);
         let region_chunks = count(qemu.log_clear_bytes).max(1);
+        let mut data = Bitmap::clear(chunks);
+        data.set_range(0, count(data_bytes));
         Self {
             writers: Writers::new(guest, chunks, seed),
             chunk_bytes: guest.chunk_bytes,
             chunks,
-            data_chunks: count(data_bytes).min(chunks),
+            data,
             region_chunks,
             log: Bitmap::full(chunks),
             synced: Bitmap::full(chunks),
@@ -94,7 +97,7 @@ impl Ram {
 
     /// Those of them that hold data.
     pub(super) fn pending_data_bytes(&self) -> u64 {
-        let chunks = self.pending.count_below(self.data_chunks) as u64;
+        let chunks = self.pending.count_common(&self.data) as u64;
         (chunks * self.chunk_bytes).saturating_sub(self.part_bytes)
     }
 
@@ -105,7 +108,7 @@ impl Ram {
 
     /// `migration_bitmap_sync`, the guest having worked until `work_ns`: bytes newly dirty.
     pub(super) fn sync(&mut self, work_ns: u64) -> u64 {
-        self.writers.run(work_ns, &mut self.log);
+        self.writers.run(work_ns, &mut self.log, &mut self.data);
         let before = self.pending_bytes();
         if self.log.contains(self.cursor) {
             // The part that was sent is to be sent again.
@@ -162,8 +165,12 @@ impl Ram {
             .pending
             .next_set(self.cursor)
             .or_else(|| self.pending.next_set(0))?;
-        let zero = start >= self.data_chunks;
-        let alike = if zero { self.chunks } else { self.data_chunks };
+        let zero = !self.data.contains(start);
+        let alike = if zero {
+            self.data.next_set(start).unwrap_or(self.chunks)
+        } else {
+            self.data.next_clear(start, self.chunks)
+        };
         let region = (start / self.region_chunks + 1).saturating_mul(self.region_chunks);
         let end = self.pending.next_clear(start, alike.min(region));
         let sent_bytes = if start == self.cursor {
@@ -232,7 +239,7 @@ impl Ram {
         if self.cleared.contains(region) {
             return;
         }
-        self.writers.run(work_ns, &mut self.log);
+        self.writers.run(work_ns, &mut self.log, &mut self.data);
         let start = region * self.region_chunks;
         self.log.subtract_range(
             &self.synced,

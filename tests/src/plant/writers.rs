@@ -47,11 +47,12 @@ impl Writers {
         self.flat_bytes_per_s = Some(bytes_per_s);
     }
 
-    /// Runs them until `to_ns`, marking in `log` what they write.
-    pub(super) fn run(&mut self, to_ns: u64, log: &mut Bitmap) {
+    /// Runs them until `to_ns`, marking in `log` what they write, and in `data` whether that is more than zeros.
+    pub(super) fn run(&mut self, to_ns: u64, log: &mut Bitmap, data: &mut Bitmap) {
         for cycle in &mut self.cycles {
             let mut pen = Pen {
                 log,
+                data,
                 random: &mut self.random,
                 flat_bytes_per_s: self.flat_bytes_per_s,
             };
@@ -64,8 +65,21 @@ impl Writers {
 /// What a stroke writes with.
 struct Pen<'a> {
     log: &'a mut Bitmap,
+    data: &'a mut Bitmap,
     random: &'a mut SplitMix64,
     flat_bytes_per_s: Option<u64>,
+}
+
+impl Pen<'_> {
+    fn write(&mut self, start: usize, end: usize) {
+        self.log.set_range(start, end);
+        self.data.set_range(start, end);
+    }
+
+    fn fill_with_zeros(&mut self, start: usize, end: usize) {
+        self.log.set_range(start, end);
+        self.data.clear_range(start, end);
+    }
 }
 
 /// One writer: strokes and how long each lasts, ns.
@@ -139,19 +153,20 @@ impl Stroke {
         match self.access {
             Access::Idle => {}
             Access::Flat { .. } => match pen.flat_bytes_per_s {
-                None => pen.log.set_range(self.start, self.start + self.len),
+                None => pen.write(self.start, self.start + self.len),
                 Some(bytes_per_s) => {
                     let chunks = self.written(span_ns, bytes_per_s);
-                    self.sweep(chunks, pen.log);
+                    self.sweep(chunks, pen);
                 }
             },
+            Access::Zero { .. } => pen.fill_with_zeros(self.start, self.start + self.len),
             Access::Rate {
                 bytes_per_s, order, ..
             } => {
                 let chunks = self.written(span_ns, bytes_per_s);
                 match order {
-                    Order::Cyclic => self.sweep(chunks, pen.log),
-                    Order::Random => self.scatter(chunks, pen.log, pen.random),
+                    Order::Cyclic => self.sweep(chunks, pen),
+                    Order::Random => self.scatter(chunks, pen),
                 }
             }
         }
@@ -166,33 +181,39 @@ impl Stroke {
         u64::try_from(chunks).unwrap_or(u64::MAX)
     }
 
-    fn sweep(&mut self, chunks: u64, log: &mut Bitmap) {
+    fn sweep(&mut self, chunks: u64, pen: &mut Pen<'_>) {
         let length = self.len as u64;
         let Some(turn) = chunks.checked_rem(length) else {
             return;
         };
         let end = self.cursor + usize::try_from(turn).unwrap_or(0);
         if chunks >= length {
-            log.set_range(self.start, self.start + self.len);
+            pen.write(self.start, self.start + self.len);
         } else {
-            log.set_range(self.start + self.cursor, self.start + end.min(self.len));
-            log.set_range(self.start, self.start + end.saturating_sub(self.len));
+            pen.write(self.start + self.cursor, self.start + end.min(self.len));
+            pen.write(self.start, self.start + end.saturating_sub(self.len));
         }
         self.cursor = end % self.len;
     }
 
     /// One draw per chunk written while they are few; else one per chunk of the set, which is hit with
     /// the same probability.
-    fn scatter(&self, chunks: u64, log: &mut Bitmap, random: &mut SplitMix64) {
+    fn scatter(&self, chunks: u64, pen: &mut Pen<'_>) {
         let length = self.len as u64;
         if chunks <= length {
-            (0..chunks).for_each(|_| log.set(self.start + random.below(self.len)));
+            (0..chunks).for_each(|_| {
+                let chunk = self.start + pen.random.below(self.len);
+                pen.write(chunk, chunk + 1);
+            });
         } else if chunks >= length.saturating_mul(CERTAIN) {
-            log.set_range(self.start, self.start + self.len);
+            pen.write(self.start, self.start + self.len);
         } else {
             let hit = 1.0 - (-(chunks as f64) / length as f64).exp();
-            let hits = (0..self.len).filter(|_| random.unit() < hit);
-            hits.for_each(|chunk| log.set(self.start + chunk));
+            for chunk in self.start..self.start + self.len {
+                if pen.random.unit() < hit {
+                    pen.write(chunk, chunk + 1);
+                }
+            }
         }
     }
 }

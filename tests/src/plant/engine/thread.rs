@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::super::nanos;
 use super::super::outcome::{End, Sync};
 use super::super::qemu::MAX_WAIT_NS;
 use super::super::ram::{Allowance, Stop};
 use super::super::window::Window;
+use super::super::{NANOS_PER_S, nanos, scale};
 use super::{Engine, Phase, Rate, Step};
 
 impl Engine {
@@ -45,7 +45,7 @@ impl Engine {
 
     /// The loop's head: the cheap estimate.
     fn check(&mut self, now_ns: u64) {
-        let pending = self.ram.pending_bytes();
+        let pending = self.pending_bytes(now_ns);
         let timer = self.throttle.sync_due(now_ns, self.syncs.len());
         if timer || pending < self.threshold_bytes() {
             let cost_ns = self.qemu.sync_ns(self.total_bytes());
@@ -57,7 +57,7 @@ impl Engine {
 
     /// Completes, turns to post-copy, or sends.
     fn decide(&mut self, now_ns: u64) {
-        let pending = self.ram.pending_bytes();
+        let pending = self.pending_bytes(now_ns);
         if pending == 0 || pending < self.threshold_bytes() {
             self.complete(now_ns);
         } else if self.orders.postcopy {
@@ -65,6 +65,12 @@ impl Engine {
         } else {
             self.send(now_ns, now_ns.saturating_add(MAX_WAIT_NS));
         }
+    }
+
+    /// What QEMU compares with its threshold: memory, and what is pending beside it.
+    fn pending_bytes(&self, now_ns: u64) -> u64 {
+        let beside = self.qemu.beside_bytes(now_ns);
+        self.ram.pending_bytes().saturating_add(beside)
     }
 
     fn threshold_bytes(&self) -> u64 {
@@ -92,6 +98,9 @@ impl Engine {
             );
         }
         let span_ns = tick_end_ns.min(until_ns).saturating_sub(now_ns).max(1);
+        if self.ram.pending_bytes() == 0 {
+            return self.spin(now_ns, tick_end_ns, span_ns);
+        }
         let allowed = Allowance {
             bytes_per_s: rate,
             span_ns,
@@ -100,6 +109,15 @@ impl Engine {
         let (stop, wire_bytes) = self.move_memory(now_ns, allowed);
         self.window.sent(wire_bytes);
         self.phase = Phase::Send { tick_end_ns, stop };
+    }
+
+    /// No memory is left, and what is pending beside it is too much: the sender turns round, and sends next to nothing.
+    fn spin(&mut self, now_ns: u64, tick_end_ns: u64, span_ns: u64) {
+        let wire_bytes = scale(self.qemu.spin_bytes_per_s, span_ns, NANOS_PER_S);
+        let stop = Stop::Time;
+        self.stand(now_ns, Phase::Send { tick_end_ns, stop }, span_ns);
+        self.step.sent_after = self.step.sent_after.saturating_add(wire_bytes);
+        self.window.sent(wire_bytes);
     }
 
     /// The link's rate, bytes/s, and until when it holds, ns.
@@ -175,7 +193,13 @@ impl Engine {
         if self.ram.pending_bytes() == 0 {
             return match phase {
                 Phase::Fetch => self.end(now_ns, End::Postcopy),
-                _ => self.stand(now_ns, Phase::Device, nanos(self.qemu.fixed_pause)),
+                _ => {
+                    let beside = self.qemu.beside_bytes(now_ns);
+                    let rate = self.rate(now_ns).0;
+                    let span_ns = scale(beside, NANOS_PER_S, rate.max(1));
+                    let fixed_ns = nanos(self.qemu.fixed_pause);
+                    self.stand(now_ns, Phase::Device, fixed_ns.saturating_add(span_ns));
+                }
             };
         }
         let (rate, until_ns) = self.rate(now_ns);
