@@ -134,6 +134,7 @@ impl Script {
                 sent_bytes: every * BYTES_PER_MS,
                 memory_bytes: every * BYTES_PER_MS,
                 unsent_bytes: 0,
+                done_bytes: every * BYTES_PER_MS,
             }),
             bytes_per_s: self.window_bytes_per_s,
             sample: Sample {

@@ -11,9 +11,9 @@ mod by_hand;
 
 use core::time::Duration;
 
-use crate::estimate::{Activity, Bandwidth, Compression, Rounds};
+use crate::estimate::{Activity, Bandwidth, Beside, Compression, Round, Rounds};
 use crate::event::{Event, Publisher, Release};
-use crate::guard::{Guard, Order};
+use crate::guard::{Guard, Measured, Order};
 use crate::law::{Decision, Law, Limit, View};
 use crate::policy::Policy;
 use crate::sample::{JobState, Sample, Settings};
@@ -49,7 +49,10 @@ pub struct Controller<L> {
     ceiling: Option<Duration>,
     rounds: Rounds,
     bandwidth: Bandwidth,
+    beside: Beside,
     activity: Activity,
+    /// The bandwidth that QEMU was told to reckon with, bytes per second.
+    told_bytes_per_s: Option<u64>,
     /// None if that is not ours to say.
     compression: Option<Compression>,
     phase: Phase,
@@ -72,6 +75,8 @@ impl<L: Law> Controller<L> {
                 .map(|ms| Duration::from_millis(ms.into())),
             rounds: Rounds::default(),
             bandwidth: Bandwidth::default(),
+            beside: Beside::default(),
+            told_bytes_per_s: policy.switchover_bytes_per_s,
             activity: Activity::default(),
             compression: policy.cache_most_bytes.map(Compression::new),
             phase: Phase::Waiting,
@@ -101,7 +106,9 @@ impl<L: Law> Controller<L> {
         match self.phase {
             Phase::Waiting => LOOK_EARLY,
             // Until QEMU's first window has ended, nothing can be set.
-            Phase::Active if self.bandwidth.smooth() == 0 => LOOK_EARLY,
+            Phase::Active if self.bandwidth.smooth() == 0 || self.beside.is_doubtful() => {
+                LOOK_EARLY
+            }
             Phase::Active => LOOK,
             Phase::Released => LOOK_RELEASED,
         }
@@ -196,6 +203,7 @@ impl<L: Law> Controller<L> {
         if let Some(round) = round {
             publisher.publish(sample.at, Event::Round(round));
         }
+        self.follow_beside(sample, round.as_ref(), publisher);
         let decision = self.law.decide(&View {
             round,
             bytes_per_s: self.bandwidth.smooth(),
@@ -207,7 +215,11 @@ impl<L: Law> Controller<L> {
             ..View::default()
         });
         self.publish_decision(sample.at, decision, round.is_some(), publisher);
-        let order = self.guard.pass(sample, &decision, &self.bandwidth);
+        let measured = Measured {
+            bandwidth: &self.bandwidth,
+            beside: &self.beside,
+        };
+        let order = self.guard.pass(sample, &decision, measured);
         self.publish_unreachable(sample.at, &order, publisher);
         let mut target = self.difference(&order.target);
         let link_bytes_per_s = self.bandwidth.smooth();
@@ -225,6 +237,21 @@ impl<L: Law> Controller<L> {
             );
         }
         target
+    }
+
+    /// Learns what is pending beside memory, and tells of it when more shows.
+    fn follow_beside(
+        &mut self,
+        sample: &Sample,
+        round: Option<&Round>,
+        publisher: &mut dyn Publisher,
+    ) {
+        let known = self.beside.bytes();
+        self.beside.update(sample, round, self.told_bytes_per_s);
+        let bytes = self.beside.bytes();
+        if bytes > known {
+            publisher.publish(sample.at, Event::Beside { bytes });
+        }
     }
 
     /// Tells of a decision at a sync, or when its cause changes: what is accepted before the first sync

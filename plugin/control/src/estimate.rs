@@ -1,11 +1,14 @@
-//! From samples to what the law reasons with: the bandwidth, and what each round left.
+//! From samples to what the law reasons with: the bandwidth, what each round left, and what is pending beside memory.
 
 mod activity;
 mod bandwidth;
+mod beside;
 mod compression;
 mod round;
 
 pub use activity::{Activity, Phases};
 pub use bandwidth::Bandwidth;
+pub(crate) use bandwidth::per_second;
+pub use beside::Beside;
 pub use compression::{CACHE_DEFAULT, Compression};
 pub use round::{Round, Rounds, Sent};

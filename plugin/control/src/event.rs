@@ -69,6 +69,11 @@ pub enum Event {
     Begun,
     /// A bitmap sync was seen, and with it a true value of what is left.
     Round(Round),
+    /// Something is pending beside memory, and more of it than was allowed for: the bitmap of a disk, or a device's state.
+    Beside {
+        /// What is allowed for from now on, bytes.
+        bytes: u64,
+    },
     /// The law chose how much may be left when the guest stops.
     Decided {
         /// Accept a switchover that leaves no more than this, bytes.

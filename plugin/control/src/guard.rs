@@ -13,13 +13,13 @@ mod link;
 
 use core::time::Duration;
 
-use crate::estimate::Bandwidth;
 use crate::event::Cause;
 use crate::law::{Decision, POSTCOPY_PAUSE};
 use crate::policy::{Policy, Then};
 use crate::sample::Sample;
 use crate::target::{Action, Target};
 use crate::time::Timestamp;
+pub use limits::Measured;
 use limits::{Synced, force};
 use link::Link;
 
@@ -60,6 +60,8 @@ pub struct Guard {
     policy: Policy,
     link: Link,
     begun: Option<Timestamp>,
+    /// The first look, and the age of the job then.
+    first: Option<(Timestamp, Duration)>,
     synced: Synced,
     acted: Option<Action>,
     /// Why the guest was suspended, if it was.
@@ -76,6 +78,7 @@ impl Guard {
             policy,
             link: Link::Unseen,
             begun: None,
+            first: None,
             synced: Synced::default(),
             acted: None,
             suspended: None,
@@ -129,9 +132,9 @@ impl Guard {
         if self.suspended.is_some() {
             return None;
         }
+        let age = self.age(sample);
         let deadline = self.policy.deadline.filter(|d| d.then == Then::Abort)?;
-        let due = Duration::from_millis(sample.elapsed_ms) >= deadline.after;
-        due.then(|| Order {
+        (age >= deadline.after).then(|| Order {
             target: Target {
                 action: self.once(sample.at, Action::Abort, Cause::Deadline),
                 ..Target::NONE
@@ -142,9 +145,9 @@ impl Guard {
     }
 
     /// Turns a decision into a target.
-    pub fn pass(&mut self, sample: &Sample, decision: &Decision, bandwidth: &Bandwidth) -> Order {
+    pub fn pass(&mut self, sample: &Sample, decision: &Decision, measured: Measured<'_>) -> Order {
         let begun = *self.begun.get_or_insert(sample.at);
-        self.link.follow(sample.at, bandwidth);
+        self.link.follow(sample);
         self.synced.follow(sample);
         let due = self.due(sample, begun);
         let wanted = decision.action.filter(|&action| self.may(action));
@@ -166,11 +169,11 @@ impl Guard {
                 order
             }
             Some((Step::Act(action), cause)) => {
-                let mut order = self.limit(sample, decision, bandwidth);
+                let mut order = self.limit(sample, decision, measured);
                 order.target.action = self.once(sample.at, action, cause);
                 order
             }
-            None => self.limit(sample, decision, bandwidth),
+            None => self.limit(sample, decision, measured),
         };
         if due.is_none() {
             order.target.speed_mib_per_s = self.speed(decision.speed_mib_per_s);
@@ -190,7 +193,8 @@ impl Guard {
     }
 
     /// The user's orders and the deadline.
-    fn due(&self, sample: &Sample, begun: Timestamp) -> Option<(Step, Cause)> {
+    fn due(&mut self, sample: &Sample, begun: Timestamp) -> Option<(Step, Cause)> {
+        let age = self.age(sample);
         if self.policy.postcopy_after_first_round && sample.iteration >= 2 {
             return Some((Step::Act(Action::StartPostcopy), Cause::Order));
         }
@@ -199,19 +203,26 @@ impl Guard {
         {
             return Some((Step::Act(timeout.action), Cause::Order));
         }
-        let deadline = self.policy.deadline?;
-        if Duration::from_millis(sample.elapsed_ms) < deadline.after {
-            return None;
-        }
+        let deadline = self
+            .policy
+            .deadline
+            .filter(|deadline| age >= deadline.after)?;
         let step = match deadline.then {
             // The first round has nothing to show for a pause: all of memory would be sent in it, and the
             // migration be over no sooner than if the guest ran on until the round has ended.
-            Then::Switchover if sample.iteration < 2 => return None,
+            Then::Switchover if sample.iteration < 2 && sample.remaining_bytes > 0 => return None,
             Then::Switchover => Step::Switchover,
             Then::Abort => Step::Act(Action::Abort),
             Then::Postcopy => Step::Act(Action::StartPostcopy),
         };
         Some((step, Cause::Deadline))
+    }
+
+    /// How old the job is.
+    fn age(&mut self, sample: &Sample) -> Duration {
+        let found = Duration::from_millis(sample.elapsed_ms);
+        let (at, age) = *self.first.get_or_insert((sample.at, found));
+        age + sample.at.since(at)
     }
 
     /// Lets one action through, once; a guest that was suspended may be given up all the same.
@@ -252,12 +263,6 @@ impl Guard {
         } else {
             wanted_mib_per_s.unwrap_or(ceiling).min(ceiling)
         })
-    }
-
-    fn hidden_by_ceiling(&self) -> bool {
-        self.policy.speed_max_mib_per_s.is_some()
-            && !self.policy.speed_is_order
-            && self.link == Link::Unseen
     }
 }
 

@@ -22,7 +22,8 @@ pub enum Then {
 /// When the migration must be over with pre-copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
-    /// Time of the job, as `time_elapsed` counts it.
+    /// Time of the job: as `time_elapsed` counts it at the first look, and on the monotonic clock from then on, for libvirt's
+    /// is that of the wall (`virTimeMillisNow`).
     pub after: Duration,
     /// What then.
     pub then: Then,
@@ -44,6 +45,9 @@ pub struct Timeout {
 pub struct Policy {
     /// Never pause longer on purpose, milliseconds.
     pub downtime_max_ms: Option<u32>,
+    /// What a pause of this guest takes with nothing left to send, as its users feel it, milliseconds, where the caller
+    /// knows: it grows with processors and devices.
+    pub pause_fixed_ms: Option<u32>,
     /// The deadline.
     pub deadline: Option<Deadline>,
     /// Never send faster while the guest runs, MiB/s.

@@ -66,6 +66,7 @@ pub struct Recorder<V> {
     failed_looks: u32,
     warned_refusal: bool,
     warned_unreachable: bool,
+    warned_beside: bool,
     warned_abort: bool,
     warned_lease: bool,
 }
@@ -85,6 +86,7 @@ impl<V: Voice> Recorder<V> {
             failed_looks: 0,
             warned_refusal: false,
             warned_unreachable: false,
+            warned_beside: false,
             warned_abort: false,
             warned_lease: false,
         }
@@ -177,6 +179,7 @@ impl<V: Voice> Recorder<V> {
                 self.outlook.pause_ms = tally::pause_ms(round.remaining_bytes, bytes_per_s);
                 self.tally.synced(round, self.last.elapsed_ms, bytes_per_s);
             }
+            Event::Beside { bytes } => self.beside(*bytes),
             Event::Decided { cause, .. } | Event::Targeted { cause, .. } => {
                 self.outlook.cause = Some(*cause);
             }
@@ -221,6 +224,17 @@ impl<V: Voice> Recorder<V> {
                  here; {abort}"
             ));
         }
+    }
+
+    fn beside(&mut self, bytes: u64) {
+        if std::mem::replace(&mut self.warned_beside, true) {
+            return;
+        }
+        self.voice.warn(&format!(
+            "QEMU keeps the guest for something that is not memory, a device's state or the dirty bitmap of a disk, of up \
+             to {}: it is allowed for, and the pause is as much longer",
+            text::mib(bytes)
+        ));
     }
 
     fn unreachable(&mut self, pause: Duration, ceiling: Duration) {

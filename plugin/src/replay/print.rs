@@ -89,6 +89,7 @@ fn describe(event: &EventRecord) -> String {
             seconds(*duration_ns),
             mib(*sent_bytes)
         ),
+        EventRecord::Beside { bytes } => format!("beside memory: up to {}", mib(*bytes)),
         EventRecord::Decided {
             accept_bytes,
             cause: why,

@@ -26,6 +26,8 @@ pub enum EventRecord {
         duration_ns: u64,
         sent_bytes: u64,
     },
+    /// [`Event::Beside`].
+    Beside { bytes: u64 },
     /// [`Event::Decided`].
     Decided {
         accept_bytes: u64,
@@ -88,6 +90,7 @@ impl From<Event> for EventRecord {
                 duration_ns: nanos(round.duration),
                 sent_bytes: round.sent_bytes,
             },
+            Event::Beside { bytes } => Self::Beside { bytes },
             Event::Decided {
                 accept_bytes,
                 cause,

@@ -125,6 +125,8 @@ impl From<Settings> for SettingsRecord {
 )]
 pub struct PolicyRecord {
     pub downtime_max_ms: Option<u32>,
+    #[serde(default)]
+    pub pause_fixed_ms: Option<u32>,
     pub deadline_after_ms: Option<u64>,
     pub deadline_then: Option<ThenRecord>,
     pub speed_max_mib_per_s: Option<u64>,
@@ -158,6 +160,7 @@ impl From<&Policy> for PolicyRecord {
     fn from(policy: &Policy) -> Self {
         Self {
             downtime_max_ms: policy.downtime_max_ms,
+            pause_fixed_ms: policy.pause_fixed_ms,
             deadline_after_ms: policy.deadline.map(|d| millis(d.after)),
             deadline_then: policy.deadline.map(|d| match d.then {
                 Then::Switchover => ThenRecord::Switchover,
@@ -184,6 +187,7 @@ impl From<&PolicyRecord> for Policy {
         let timeout = record.timeout_after_ms.zip(record.timeout_action);
         Self {
             downtime_max_ms: record.downtime_max_ms,
+            pause_fixed_ms: record.pause_fixed_ms,
             deadline: deadline.map(|(after_ms, then)| Deadline {
                 after: Duration::from_millis(after_ms),
                 then: match then {

@@ -106,6 +106,7 @@ fn events() -> Vec<Event> {
             cause: Cause::Reservation,
         },
         Event::Refused(target),
+        Event::Beside { bytes: 7 },
         Event::Unreachable { pause, ceiling },
         Event::Released(Release::Terminal),
         Event::Released(Release::ByHand {

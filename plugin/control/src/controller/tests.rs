@@ -4,6 +4,7 @@ use super::*;
 use crate::law::{Adaptive, Slowdown, Stock};
 
 mod by_hand;
+mod clock;
 mod compression;
 mod told;
 

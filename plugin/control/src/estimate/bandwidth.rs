@@ -17,19 +17,29 @@ const SMOOTHING: Duration = Duration::from_secs(1);
 /// How many of QEMU's windows are remembered: half a second, the time in which a new limit meets them.
 const WINDOWS: usize = 5;
 
-/// A window counts for a limit as no less than this part of the smoothed rate, per cent. What is below was
-/// a stall of one window, and a limit reckoned with it would accept as many times too much in the next.
-const WINDOW_LEAST_PERCENT: u64 = 50;
+/// A window counts for a limit as no less than this part of what the link has held, per cent. What is below may be a
+/// stall, and a limit reckoned with it accepts as many times too much when the stall ends.
+const WINDOW_LEAST_PERCENT: u64 = 67;
+
+/// Memory is taken for zero pages where so many times as much of it is done as is sent: 4096 bytes go as 9. Where
+/// memory is sent as differences (XBZRLE), less than that is sent of any page.
+const ZERO_PAGES_FOLD: u64 = 2;
+const ZERO_PAGES_FOLD_OF_DIFFERENCES: u64 = 50;
 
 /// Follows the bandwidth from sample to sample. Bytes per second; zero while unknown.
 ///
 /// Where pages are zero the link is idle: QEMU sends 9 bytes for each (`save_zero_page`, QEMU
 /// `migration/ram.c`), so that a window measures how fast memory is scanned. Looks between which much more
-/// memory was done than bytes were sent say nothing of the link. That is so in the first round alone: later ones
-/// send what was written, and where that is much more than the bytes, it is compressed.
+/// memory was done than bytes were sent say nothing of the link, in the first round or, where a guest frees memory, in
+/// any.
+///
+/// A stall of the link and a link that has become slow look alike at first. What the link *has held* follows a faster
+/// link at once, and a slower one by no more in a second than that sends in one: a link at half its rate is believed within
+/// seconds, one that trickles within minutes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bandwidth {
     smooth: u64,
+    held: u64,
     windows: [u64; WINDOWS],
     next: usize,
     from: Option<Sample>,
@@ -61,6 +71,7 @@ impl Bandwidth {
         }
         let sent = sample.processed_bytes.saturating_sub(from.processed_bytes);
         self.smooth = blend(self.smooth, per_second(sent, span), span);
+        self.held = sink(self.held, self.smooth, sent);
         self.from = Some(*sample);
     }
 
@@ -74,34 +85,19 @@ impl Bandwidth {
         }
     }
 
+    /// What the link has held, short of what it may be doing just now. Falls back to the smoothed rate.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held.max(self.smooth())
+    }
+
     /// The lowest rate that QEMU has measured lately, stalls apart: a limit reckoned with it holds in each of
-    /// those windows. Falls back to the smoothed rate.
+    /// those windows, and accepts at most half as much again should the link be as it was.
     #[must_use]
     pub fn lowest_window(&self) -> u64 {
         let lowest = self.windows.iter().copied().filter(|&w| w > 0).min();
-        let least = self.smooth / 100 * WINDOW_LEAST_PERCENT;
-        match lowest {
-            // Most of them are as low: that is no stall, and the smoothed rate has yet to follow.
-            Some(lowest) if self.middle() < least => lowest,
-            Some(lowest) => lowest.max(least),
-            None => self.smooth,
-        }
-    }
-
-    /// The middle one of the rates that QEMU has measured lately: where the first of them are of another
-    /// time, the lowest of the rest. Falls back to the smoothed rate.
-    #[must_use]
-    pub fn middle_window(&self) -> u64 {
-        match self.middle() {
-            0 => self.lowest_window(),
-            middle => middle,
-        }
-    }
-
-    fn middle(&self) -> u64 {
-        let mut windows = self.windows;
-        windows.sort_unstable();
-        windows[WINDOWS / 2]
+        let least = self.held() / 100 * WINDOW_LEAST_PERCENT;
+        lowest.map_or(self.smooth, |lowest| lowest.max(least))
     }
 
     fn newest(&self) -> u64 {
@@ -109,16 +105,21 @@ impl Bandwidth {
     }
 }
 
-/// When zero pages were seen last, if QEMU's window is of them: most of the memory done between two looks was,
-/// twice the bytes that were sent. While nothing is done, as in a sync, what was the case `before` still is; and
-/// then until the window is another, but for two windows at most, for a steady link measures the same again.
+/// When zero pages were seen last, if QEMU's window is of them: most of the memory done between two looks was. While
+/// nothing is done, as in a sync, what was the case `before` still is; and then until the window is another, but for two
+/// windows at most, for a steady link measures the same again.
 fn zero_pages(before: Option<Timestamp>, last: &Sample, now: &Sample) -> Option<Timestamp> {
     let sent = now.processed_bytes.saturating_sub(last.processed_bytes);
     let done = last.remaining_bytes.saturating_sub(now.remaining_bytes);
-    if now.iteration == 1 && (sent, done) != (0, 0) {
-        return (done / 2 > sent).then_some(now.at);
+    let same_round = now.iteration == last.iteration;
+    if same_round && done / fold(now) > sent {
+        return Some(now.at);
     }
     let seen = before?;
+    // Until a round has ended, only what it sends of other pages says that zero pages are over.
+    if now.iteration == 1 && (sent, done) != (0, 0) {
+        return None;
+    }
     if last.iteration == 1 {
         return Some(now.at);
     }
@@ -126,8 +127,29 @@ fn zero_pages(before: Option<Timestamp>, last: &Sample, now: &Sample) -> Option<
     (same && now.at.since(seen) < SPAN_MIN).then_some(seen)
 }
 
+/// How many times as much memory as was sent for it is done where pages are zero. Nothing is compared before the third
+/// round.
+fn fold(sample: &Sample) -> u64 {
+    if sample.compression_cache_bytes > 0 && sample.iteration >= 3 {
+        ZERO_PAGES_FOLD_OF_DIFFERENCES
+    } else {
+        ZERO_PAGES_FOLD
+    }
+}
+
+/// What the link has held, now that it does `smooth` and has `sent` so many bytes more, of which those of one [`SMOOTHING`]
+/// at the rate that was held are enough to believe the other.
+fn sink(held: u64, smooth: u64, sent: u64) -> u64 {
+    if held <= smooth {
+        return smooth;
+    }
+    let above = u128::from(held - smooth);
+    let by = (above * u128::from(sent) / u128::from(held)).min(above);
+    held - u64::try_from(by).unwrap_or(u64::MAX)
+}
+
 /// `bytes` in `span` as bytes per second; zero for no span.
-pub(super) fn per_second(bytes: u64, span: Duration) -> u64 {
+pub(crate) fn per_second(bytes: u64, span: Duration) -> u64 {
     let nanos = span.as_nanos();
     if nanos == 0 {
         return 0;
@@ -185,12 +207,31 @@ mod tests {
             (10_000_000..12_000_000).contains(&bandwidth.smooth()),
             "{bandwidth:?}"
         );
-        assert_eq!(bandwidth.lowest_window(), 10_000_000);
-        bandwidth.update(&sample(8000, sent, 90_000_000));
-        assert_eq!(bandwidth.middle_window(), 10_000_000);
-        bandwidth.update(&sample(8100, sent, 80_000_000));
-        bandwidth.update(&sample(8200, sent, 90_000_000));
-        assert_eq!(bandwidth.middle_window(), 80_000_000);
+        // What the link has held is left behind by as much as the slow link has sent since.
+        let held = bandwidth.held();
+        assert!((60_000_000..75_000_000).contains(&held), "{held}");
+        assert_eq!(bandwidth.lowest_window(), held / 100 * 67);
+        for step in 40..100 {
+            sent += 2_000_000;
+            bandwidth.update(&sample(step * 200, sent, 10_000_000));
+        }
+        assert_eq!(bandwidth.lowest_window(), 10_000_000, "{bandwidth:?}");
+    }
+
+    #[test]
+    fn half_a_link_is_believed_in_seconds_and_one_that_trickles_is_not() {
+        let after = |window: u64, seconds: u64| {
+            let (mut bandwidth, mut sent) = (Bandwidth::default(), 0);
+            for n in 0..10 * (5 + seconds) {
+                let rate = if n < 50 { 100_000_000 } else { window };
+                sent += rate / 10;
+                bandwidth.update(&sample(n * 100, sent, rate));
+            }
+            bandwidth.held() / 1_000_000
+        };
+        assert!(after(50_000_000, 5) < 60);
+        assert!(after(1_000_000, 20) > 75);
+        assert_eq!(after(200_000_000, 6), 199);
     }
 
     #[test]
@@ -270,12 +311,11 @@ mod tests {
         (0..20).for_each(|n| bandwidth.update(&sample(n * 100, n * 10_000_000, 100_000_000)));
         bandwidth.update(&sample(2000, 191_000_000, 1_000_000));
         let base = bandwidth.lowest_window();
-        assert!((45_000_000..=50_000_000).contains(&base), "{base}");
-        (21..24).for_each(|n| bandwidth.update(&sample(n * 100, 191_000_000, 1_000_000)));
-        assert_eq!(
-            bandwidth.lowest_window(),
-            1_000_000,
-            "a link that has become slow"
+        assert!((65_000_000..=67_000_000).contains(&base), "{base}");
+        (21..40).for_each(|n| bandwidth.update(&sample(n * 100, 191_000_000, 1_000_000)));
+        assert!(
+            bandwidth.lowest_window() > 60_000_000,
+            "it has shown nothing since"
         );
     }
 

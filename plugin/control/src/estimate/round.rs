@@ -27,6 +27,8 @@ pub struct Round {
     pub memory_bytes: u64,
     /// What the round did not get to send of what was left when it began, bytes; zero where syncs were missed.
     pub unsent_bytes: u64,
+    /// The memory that was done: more than `memory_bytes` where pages were zero, of which next to nothing is sent.
+    pub done_bytes: u64,
 }
 
 impl Round {
@@ -43,6 +45,12 @@ impl Round {
             bytes: self.sent_bytes,
             memory_bytes: self.memory_bytes,
         }
+    }
+
+    /// Whether most of what was done were zero pages: its rate is none of the link.
+    #[must_use]
+    pub const fn sent_zero_pages(&self) -> bool {
+        self.done_bytes / 2 > self.memory_bytes
     }
 
     /// How fast distinct pages were dirtied in the round, bytes per second: what is left, over the
@@ -69,6 +77,8 @@ pub struct Rounds {
     sync: Option<Sync>,
     /// The memory that was sent since then, beyond what was sent for it.
     spared_bytes: u64,
+    /// The same, zero pages among it.
+    zero_bytes: u64,
 }
 
 /// A sync, and what had been sent by then.
@@ -95,8 +105,11 @@ impl Rounds {
             return None;
         };
         if sample.iteration <= last.iteration {
-            let spared = memory_sent(&last, sample).saturating_sub(sent(&last, sample));
+            let sent = sent(&last, sample);
+            let spared = memory_sent(&last, sample).saturating_sub(sent);
             self.spared_bytes = self.spared_bytes.saturating_add(spared);
+            let zero = memory_done(&last, sample).saturating_sub(sent);
+            self.zero_bytes = self.zero_bytes.saturating_add(zero);
             return None;
         }
         let mut sync = locate(&last, sample);
@@ -110,6 +123,8 @@ impl Rounds {
             sync.processed_bytes.saturating_sub(b.processed_bytes)
         });
         let memory_bytes = sent_bytes.saturating_add(spared_bytes);
+        let zero_bytes = core::mem::take(&mut self.zero_bytes);
+        let done_bytes = memory_bytes.max(sent_bytes.saturating_add(zero_bytes));
         Some(Round {
             iteration: sample.iteration,
             syncs,
@@ -120,7 +135,8 @@ impl Rounds {
             memory_bytes,
             unsent_bytes: before
                 .filter(|_| syncs == 1)
-                .map_or(0, |b| b.remaining_bytes.saturating_sub(memory_bytes)),
+                .map_or(0, |b| b.remaining_bytes.saturating_sub(done_bytes)),
+            done_bytes,
         })
     }
 }
@@ -136,6 +152,14 @@ impl Rounds {
             memory_bytes: bytes.saturating_add(self.spared_bytes),
         }
     }
+}
+
+/// The memory that was done between two looks of a round after the first, of which all of memory is left.
+fn memory_done(last: &Sample, now: &Sample) -> u64 {
+    if last.iteration != now.iteration || now.iteration < 2 {
+        return 0;
+    }
+    last.remaining_bytes.saturating_sub(now.remaining_bytes)
 }
 
 /// What was sent between two looks, bytes on the wire.

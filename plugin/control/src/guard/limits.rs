@@ -1,18 +1,25 @@
 //! What a law accepts, as the limit that QEMU is given: within the policy's longest pause.
+//!
+//! Three bandwidths play a part. QEMU *compares* what is pending with the last of its windows of 100 ms. The *switchover* runs
+//! at what the link carries, which a speed ceiling hides. And what the link *has held* bounds what a limit allows should
+//! a stall end in that instant.
 
 use core::time::Duration;
 
-use super::link::Link;
 use super::{DOWNTIME_LIMIT_MAX_MS, Guard, Order};
-use crate::estimate::Bandwidth;
+use crate::estimate::{Bandwidth, Beside};
 use crate::event::Cause;
 use crate::law::{Decision, Limit};
 use crate::sample::Sample;
 use crate::target::Target;
 
-/// What a pause takes with nothing left to send: 20 to 29 ms measured on idle guests (device state, stop
-/// and start). No estimate of QEMU's holds it, so that it is taken off the policy's ceiling.
-const PAUSE_FIXED_MS: u32 = 30;
+/// What a pause takes with nothing left to send, where the caller knows no better: 73 ms between the heartbeats of emulated
+/// guests of one processor (`docs/plant.md`), 20 to 29 ms of it QEMU's downtime. No estimate of QEMU's holds it.
+const PAUSE_FIXED_MS: u32 = 75;
+
+/// What is in the socket's buffer when the guest stops: sent by QEMU's count, and still to be carried. 1.9 MB measured at 200
+/// Mbit/s to 1 Gbit/s (`docs/plant.md`); at most 4 MiB (Linux, `tcp_wmem`).
+const IN_FLIGHT_BYTES: u64 = 1_900_000;
 
 /// Going, a limit up to that of one of QEMU's windows (100 ms) is reckoned with the window it reports now, be it a
 /// stall: it would be refused for as long as that lasts, and should it end, no more than so long a pause is accepted.
@@ -36,18 +43,37 @@ impl Synced {
     }
 }
 
+/// What the guard reckons with at one look.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured<'a> {
+    /// The bandwidth of pre-copy.
+    pub bandwidth: &'a Bandwidth,
+    /// What is pending beside memory.
+    pub beside: &'a Beside,
+}
+
 impl Guard {
     /// What the law accepts, within the policy.
     pub(super) fn limit(
         &mut self,
         sample: &Sample,
         decision: &Decision,
-        bandwidth: &Bandwidth,
+        measured: Measured<'_>,
     ) -> Order {
         match decision.limit {
             Limit::Leave => self.keep(decision.cause),
-            Limit::Bytes(accept) => self.limit_bytes(sample, accept, decision.cause, bandwidth),
-            Limit::Millis(limit_ms) => self.limit_ms(limit_ms, decision.cause, bandwidth),
+            Limit::Bytes(accept) => {
+                let accept = accept.saturating_add(measured.beside.bytes());
+                self.limit_bytes(sample, accept, decision.cause, measured)
+            }
+            Limit::Millis(limit_ms) if measured.beside.is_stalled() => {
+                let held = measured.bandwidth.held();
+                let accept = bytes_in_ms(held, limit_ms).saturating_add(measured.beside.bytes());
+                self.limit_bytes(sample, accept, decision.cause, measured)
+            }
+            Limit::Millis(limit_ms) => {
+                self.limit_ms(sample, limit_ms, decision.cause, measured.bandwidth)
+            }
         }
     }
 
@@ -56,72 +82,137 @@ impl Guard {
         sample: &Sample,
         accept: u64,
         cause: Cause,
-        bandwidth: &Bandwidth,
+        measured: Measured<'_>,
     ) -> Order {
-        let told = self.policy.switchover_bytes_per_s;
-        let compared = told.unwrap_or_else(|| bandwidth.lowest_window());
+        let compared = self.compared(sample, cause, measured);
         // Nothing at all is the same at any bandwidth.
         if compared == 0 && accept > 0 {
             return self.keep(cause);
         }
-        let switchover = self.switchover_bytes_per_s(bandwidth);
-        let ceiling = self
-            .longest_ms()
-            .map_or(u64::MAX, |ms| bytes_in_ms(switchover, ms));
-        let forbidden = cause.goes() && accept > ceiling;
-        if forbidden && told.is_none() && self.hidden_by_ceiling() {
-            self.link = Link::Lifted(sample.at);
+        let switchover = self.switchover_bytes_per_s(sample, measured.bandwidth);
+        let ceiling = self.ceiling_bytes(switchover);
+        let goes = cause.goes() || measured.beside.is_stalled();
+        let forbidden = goes && ceiling.is_some_and(|most| accept > most);
+        if goes && self.may_lift(sample, ceiling) {
+            self.link.lift(sample.at);
         }
         let mut order = self.keep(if forbidden { Cause::Ceiling } else { cause });
-        let mut limit_ms = ms_for(accept.min(ceiling), compared, forbidden);
-        if cause.goes() && !forbidden && told.is_none() {
-            limit_ms = limit_ms.max(self.in_a_stall(accept, sample.window_bytes_per_s));
+        let mut limit_ms = ms_for(accept.min(ceiling.unwrap_or(u64::MAX)), compared, forbidden);
+        if cause.goes() && !forbidden && self.policy.switchover_bytes_per_s.is_none() {
+            limit_ms = limit_ms.max(in_a_stall(accept, sample.window_bytes_per_s));
         }
-        order.target.downtime_ms = Some(limit_ms);
+        order.target.downtime_ms = Some(self.within_policy(limit_ms, switchover));
         if forbidden && !self.link.is_lifted() {
-            order.forbidden_pause = Some(pause(ms_for(accept, switchover, false)));
+            let needed_ms = ms_for(accept.saturating_add(IN_FLIGHT_BYTES), switchover, false);
+            order.forbidden_pause = Some(self.pause(needed_ms));
         }
         order
     }
 
     /// A limit in QEMU's own terms. Forbidden is what the last sync found, if a law that goes by a clock accepts that
     /// and the policy does not; the first round has none.
-    fn limit_ms(&self, limit_ms: u32, cause: Cause, bandwidth: &Bandwidth) -> Order {
-        let longest_ms = self.longest_ms().unwrap_or(u32::MAX);
-        let switchover = self.switchover_bytes_per_s(bandwidth);
+    fn limit_ms(
+        &self,
+        sample: &Sample,
+        limit_ms: u32,
+        cause: Cause,
+        bandwidth: &Bandwidth,
+    ) -> Order {
+        let switchover = self.switchover_bytes_per_s(sample, bandwidth);
+        let most_ms = self.most_ms(switchover);
         let left_ms = ms_for(self.synced.remaining_bytes, switchover, false).min(limit_ms);
         let known = switchover > 0 && self.synced.iteration >= 2;
-        let forbidden = cause == Cause::Schedule && known && left_ms > longest_ms;
+        let forbidden = cause == Cause::Schedule && known && left_ms > most_ms;
         let mut order = self.keep(if forbidden { Cause::Ceiling } else { cause });
-        order.target.downtime_ms = Some(limit_ms.min(longest_ms).clamp(1, DOWNTIME_LIMIT_MAX_MS));
-        order.forbidden_pause = forbidden.then(|| pause(left_ms));
+        order.target.downtime_ms = Some(self.within_policy(limit_ms, switchover));
+        order.forbidden_pause = forbidden.then(|| self.pause(left_ms));
         order
+    }
+
+    /// The bandwidth with which a limit is reckoned. Where the law goes on, what the link has held: what it would not choose with
+    /// open eyes must not happen because a stall ends. While QEMU has no memory to send, its own window, for nothing else
+    /// moves its threshold.
+    fn compared(&self, sample: &Sample, cause: Cause, measured: Measured<'_>) -> u64 {
+        let bandwidth = measured.bandwidth;
+        match self.policy.switchover_bytes_per_s {
+            Some(told) => told,
+            None if measured.beside.is_stalled() => sample.window_bytes_per_s,
+            None if cause.goes() => bandwidth.lowest_window(),
+            None => bandwidth.held(),
+        }
+    }
+
+    /// No limit is above the policy's longest pause, whatever bandwidth QEMU compares with, nor above the least while the
+    /// link is being measured.
+    fn within_policy(&self, limit_ms: u32, switchover_bytes_per_s: u64) -> u32 {
+        let most_ms = if self.link.is_settling() {
+            1
+        } else {
+            self.most_ms(switchover_bytes_per_s)
+        };
+        limit_ms.min(most_ms).clamp(1, DOWNTIME_LIMIT_MAX_MS)
+    }
+
+    /// The longest that memory may take to send in the policy's longest pause.
+    fn most_ms(&self, switchover_bytes_per_s: u64) -> u32 {
+        let in_flight_ms = match switchover_bytes_per_s {
+            0 => 0,
+            rate => ms_for(IN_FLIGHT_BYTES, rate, true),
+        };
+        self.longest_ms()
+            .map_or(u32::MAX, |ms| ms.saturating_sub(in_flight_ms))
+    }
+
+    /// Whether the owner's speed ceiling is to be lifted, so that QEMU sees the link: where it is not known what that carries,
+    /// or where what the last sync found can be sent within the policy's longest pause.
+    fn may_lift(&self, sample: &Sample, ceiling: Option<u64>) -> bool {
+        let hides = self.policy.speed_max_mib_per_s.is_some()
+            && !self.policy.speed_is_order
+            && self.policy.switchover_bytes_per_s.is_none();
+        let Some(most) = ceiling.filter(|_| hides && !self.link.is_lifted()) else {
+            return false;
+        };
+        match self.link.carries(sample.at) {
+            None => true,
+            Some(_) => !self.link.rests(sample.at) && self.synced.remaining_bytes <= most,
+        }
     }
 
     /// The longest pause the policy allows, without what every pause takes.
     fn longest_ms(&self) -> Option<u32> {
         let longest_ms = self.policy.downtime_max_ms?;
-        Some(longest_ms.saturating_sub(PAUSE_FIXED_MS).max(1))
+        Some(longest_ms.saturating_sub(self.pause_fixed_ms()).max(1))
     }
 
-    /// The limit that accepts as much in the window QEMU reports, within [`STALL_MS`] and the policy.
-    fn in_a_stall(&self, accept: u64, window_bytes_per_s: u64) -> u32 {
-        let most_ms = self.longest_ms().unwrap_or(STALL_MS).min(STALL_MS);
-        match window_bytes_per_s {
-            0 => 1,
-            window => ms_for(accept, window, false).min(most_ms),
-        }
+    /// What the longest pause carries, beside what is in flight when it begins.
+    fn ceiling_bytes(&self, switchover_bytes_per_s: u64) -> Option<u64> {
+        let most = bytes_in_ms(switchover_bytes_per_s, self.longest_ms()?);
+        Some(most.saturating_sub(IN_FLIGHT_BYTES))
     }
 
-    fn switchover_bytes_per_s(&self, bandwidth: &Bandwidth) -> u64 {
+    fn pause_fixed_ms(&self) -> u32 {
+        self.policy.pause_fixed_ms.unwrap_or(PAUSE_FIXED_MS)
+    }
+
+    fn switchover_bytes_per_s(&self, sample: &Sample, bandwidth: &Bandwidth) -> u64 {
         let told = self.policy.switchover_bytes_per_s;
-        told.unwrap_or_else(|| self.link.switchover_bytes_per_s(bandwidth))
+        // A ceiling that hides the link counts as the link: the pause is then shorter than reckoned, never longer.
+        told.or_else(|| self.link.carries(sample.at))
+            .unwrap_or_else(|| bandwidth.lowest_window())
+    }
+
+    /// How long the guest stands for what takes so long to send.
+    fn pause(&self, ms: u32) -> Duration {
+        Duration::from_millis(u64::from(ms) + u64::from(self.pause_fixed_ms()))
     }
 }
 
-/// How long the guest stands for what takes so long to send.
-fn pause(ms: u32) -> Duration {
-    Duration::from_millis(u64::from(ms) + u64::from(PAUSE_FIXED_MS))
+/// The limit that accepts as much in the window QEMU reports, within [`STALL_MS`].
+fn in_a_stall(accept: u64, window_bytes_per_s: u64) -> u32 {
+    match window_bytes_per_s {
+        0 => 1,
+        window => ms_for(accept, window, false).min(STALL_MS),
+    }
 }
 
 /// The limit that just accepts `bytes`, or, rounded `down`, that accepts no byte more; within QEMU's own

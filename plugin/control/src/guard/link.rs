@@ -1,31 +1,79 @@
 //! What is known of the link behind a speed ceiling.
+//!
+//! ```text
+//!   Unseen --lift--> Lifted: 200 ms settling, 200 ms measured, 300 ms in which the guest may go --> Seen, for 30 s
+//! ```
+//! While it settles, QEMU fills the socket's buffer, and its windows say more than the link carries: nothing may go then.
 
 use core::time::Duration;
 
-use crate::estimate::Bandwidth;
+use crate::estimate::per_second;
+use crate::sample::Sample;
 use crate::time::Timestamp;
 
-/// How long a speed ceiling is lifted to let QEMU see the link: five of its windows.
-const LIFT: Duration = Duration::from_millis(500);
+/// How long the socket's buffer takes to fill, and QEMU's window of that to be over: two windows.
+const SETTLING: Duration = Duration::from_millis(200);
+
+/// How long the link is then measured: two windows.
+const MEASURED: Duration = Duration::from_millis(200);
+
+/// How long a speed ceiling is lifted: settling, measuring, and three windows in which QEMU may decide.
+const LIFT: Duration = Duration::from_millis(700);
+
+/// For how long what was seen is believed: a lift each so long exceeds the ceiling for a fortieth of the time.
+const BELIEVED: Duration = Duration::from_secs(30);
+
+/// The least time from one lift to the next, where the link was seen to be fast enough: a tenth of the time at most.
+const PAUSE: Duration = Duration::from_secs(7);
 
 /// Whether the speed ceiling hides the link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
     /// Nothing faster than the ceiling was ever seen.
     Unseen,
-    /// The ceiling is lifted since then.
-    Lifted(Timestamp),
-    /// It was lifted, and this is what the link carried, bytes per second.
-    Seen(u64),
+    /// The ceiling is lifted.
+    Lifted(Lift),
+    /// It was lifted, and this is what the link carried, bytes per second, until then.
+    Seen(u64, Timestamp),
+}
+
+/// A lift under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lift {
+    since: Timestamp,
+    /// When it had settled, and what was sent by then.
+    settled: Option<(Timestamp, u64)>,
+    /// What the link has carried since, bytes per second.
+    carries: Option<u64>,
 }
 
 impl Link {
-    /// Ends a lift when its time is over, with what it showed.
-    pub(super) fn follow(&mut self, now: Timestamp, bandwidth: &Bandwidth) {
-        if let Self::Lifted(since) = *self
-            && now.since(since) >= LIFT
-        {
-            *self = Self::Seen(bandwidth.middle_window());
+    /// Lifts the ceiling.
+    pub(super) fn lift(&mut self, now: Timestamp) {
+        *self = Self::Lifted(Lift {
+            since: now,
+            settled: None,
+            carries: None,
+        });
+    }
+
+    /// Takes a look in; ends a lift when its time is over.
+    pub(super) fn follow(&mut self, sample: &Sample) {
+        let Self::Lifted(lift) = self else {
+            return;
+        };
+        let (now, sent) = (sample.at, sample.processed_bytes);
+        if now.since(lift.since) >= SETTLING {
+            let (from, before) = *lift.settled.get_or_insert((now, sent));
+            let span = now.since(from);
+            if span >= MEASURED {
+                lift.carries = Some(per_second(sent.saturating_sub(before), span));
+            }
+        }
+        if now.since(lift.since) >= LIFT {
+            *self = lift
+                .carries
+                .map_or(Self::Unseen, |rate| Self::Seen(rate, now));
         }
     }
 
@@ -33,12 +81,22 @@ impl Link {
         matches!(self, Self::Lifted(_))
     }
 
-    /// What the switchover will run at. A ceiling that hides the link counts as the link: the pause is
-    /// then shorter than reckoned, never longer.
-    pub(super) fn switchover_bytes_per_s(self, bandwidth: &Bandwidth) -> u64 {
+    /// Whether it is lifted, and not measured yet.
+    pub(super) fn is_settling(self) -> bool {
+        matches!(self, Self::Lifted(Lift { carries: None, .. }))
+    }
+
+    /// What it was seen to carry, bytes per second, while that is believed.
+    pub(super) fn carries(self, now: Timestamp) -> Option<u64> {
         match self {
-            Self::Seen(bytes_per_s) => bytes_per_s,
-            Self::Unseen | Self::Lifted(_) => bandwidth.lowest_window(),
+            Self::Unseen => None,
+            Self::Lifted(lift) => lift.carries,
+            Self::Seen(rate, at) => (now.since(at) < BELIEVED).then_some(rate),
         }
+    }
+
+    /// Whether it was lifted so lately that it has to stay as it is.
+    pub(super) fn rests(self, now: Timestamp) -> bool {
+        matches!(self, Self::Seen(_, at) if now.since(at) < PAUSE)
     }
 }

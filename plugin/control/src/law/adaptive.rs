@@ -172,7 +172,7 @@ impl Adaptive {
             return Cause::Reservation;
         }
         if self.plateau.is_empty() {
-            if look.remaining - look.next > self.price_bytes(look) {
+            if look.remaining - self.best_next(look, view) > self.price_bytes(look) {
                 return Cause::Falling;
             }
             if let Some(before) = self.before {
@@ -197,6 +197,15 @@ impl Adaptive {
             // A quiet that never ends in anything is followed no longer than that again.
             Cause::Quiet if spent >= 2 * ROUND => Cause::Patience,
             cause => cause,
+        }
+    }
+
+    /// The least that the next round may leave. One sync is no plateau: what it finds may be zero pages, which are sent in no
+    /// time, or pages that were written once; where processors tell no more, the round may leave nothing.
+    fn best_next(&self, look: &Look, view: &View) -> u64 {
+        match (self.before, self.outlook(view)) {
+            (None, None) => 0,
+            _ => look.next,
         }
     }
 

@@ -28,9 +28,9 @@ impl Look {
     pub(super) fn new(round: &Round, before: Option<&Round>, bytes_per_s: u64) -> Self {
         let remaining = round.remaining_bytes;
         let fresh = remaining.saturating_sub(round.unsent_bytes);
-        // A round of dirty pages shows what the link carries; the first one sends zero pages, too.
+        // A round of dirty pages shows what the link carries; the first one sends zero pages, and so may others.
         let rate = match before {
-            Some(_) if round.syncs == 1 => round.bytes_per_s(),
+            Some(_) if round.syncs == 1 && !round.sent_zero_pages() => round.bytes_per_s(),
             _ => bytes_per_s,
         };
         let span = in_span(rate, round.duration).max(1);

@@ -8,6 +8,7 @@ fn a_short_limit_is_reckoned_with_a_stalled_window_within_a_tenth_of_a_second() 
     let limit_ms = |accept, downtime_max_ms| {
         let policy = Policy {
             downtime_max_ms,
+            pause_fixed_ms: Some(30),
             ..Policy::default()
         };
         let mut rig = Rig::new(policy);
@@ -18,13 +19,8 @@ fn a_short_limit_is_reckoned_with_a_stalled_window_within_a_tenth_of_a_second() 
                 processed_bytes: at_ms * MIB / 10,
                 ..sample(at_ms, window * MIB)
             };
-            rig.bandwidth.update(&sample);
             let decision = Decision::accept(accept, Cause::Reservation);
-            limit_ms = rig
-                .guard
-                .pass(&sample, &decision, &rig.bandwidth)
-                .target
-                .downtime_ms;
+            limit_ms = rig.guarded(&sample, &decision).target.downtime_ms;
         }
         limit_ms
     };
@@ -32,12 +28,12 @@ fn a_short_limit_is_reckoned_with_a_stalled_window_within_a_tenth_of_a_second() 
     assert_eq!(limit_ms(5 * MIB, None), Some(100));
     assert_eq!(
         limit_ms(MIB / 2, Some(60)),
-        Some(30),
-        "the policy's, less 30 ms"
+        Some(2),
+        "the policy's, less 30 ms, and what is in flight on such a link"
     );
     assert_eq!(
         limit_ms(50 * MIB, None),
-        Some(1000),
-        "no stall is waited for so long: half of the smoothed rate counts"
+        Some(747),
+        "no stall is waited for so long: two thirds of what the link has held count"
     );
 }

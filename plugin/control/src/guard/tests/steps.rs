@@ -239,10 +239,7 @@ fn an_observers_law_takes_no_step() {
             action: Some(Action::StartPostcopy),
             ..Decision::accept(MIB, Cause::Reservation)
         };
-        rig.guard
-            .pass(&sample(0, MIB), &decision, &rig.bandwidth)
-            .target
-            .action
+        rig.guarded(&sample(0, MIB), &decision).target.action
     };
     assert_eq!(step(false, None), Some(Action::StartPostcopy));
     assert_eq!(step(true, None), None);

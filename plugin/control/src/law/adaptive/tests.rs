@@ -67,6 +67,7 @@ impl Run {
             sent_bytes,
             memory_bytes: sent_bytes,
             unsent_bytes,
+            done_bytes: sent_bytes,
         };
         self.law.decide(&View {
             round: Some(round),
@@ -230,4 +231,14 @@ fn who_was_refused_for_no_more_than_was_accepted_still_goes() {
     let accepted = went.accept_bytes().expect("a limit");
     assert_eq!(run.sync(accepted).cause, Cause::Reservation);
     assert_eq!(waited().sync(accepted).cause, Cause::Waiting);
+}
+
+/// It may be of zero pages, or of pages that were written once.
+#[test]
+fn one_sync_is_no_plateau() {
+    let mut run = Run::new(320 * MB);
+    let first = run.sync(400 * MB);
+    assert_eq!(first.cause, Cause::Falling);
+    assert_eq!(first.accept_bytes(), Some(1170 * MB / 1000), "the floor");
+    assert!(run.sync(400 * MB).cause.goes());
 }
