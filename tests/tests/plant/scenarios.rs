@@ -1,96 +1,6 @@
-//! The law in virtual time: the loop that ships, over the plant. Bounds are in simulated time, and so
-//! exact: a scenario either holds or does not.
+//! Guests and links as they come: where the law ends, and what it costs.
 
-use std::error::Error;
-use std::time::Duration;
-
-use libvirt_hpc_control::controller::Controller;
-use libvirt_hpc_control::event::{Event, Publisher, Release};
-use libvirt_hpc_control::law::{Adaptive, Slowdown, Stock};
-use libvirt_hpc_control::policy::{Deadline, Policy, Then};
-use libvirt_hpc_control::sample::Sample;
-use libvirt_hpc_control::target::{Action, Target};
-use libvirt_hpc_control::time::Timestamp;
-use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
-use libvirt_hpc_tests::plant::{
-    Access, Change, End, Fault, Guest, Link, Order, Outcome, Plant, PlantConfig, Qemu, Writer,
-    forced_stop, oracle,
-};
-
-const MB: u64 = 1_000_000;
-const MIB: u64 = 1 << 20;
-const DELTA: f64 = 0.1;
-
-/// Listens to everything.
-#[derive(Default)]
-struct Seen(Vec<Event>);
-
-impl Publisher for Seen {
-    fn publish(&mut self, _: Timestamp, event: Event) {
-        self.0.push(event);
-    }
-}
-
-impl Observer for Seen {
-    fn sampled(&mut self, _: &Sample) {}
-    fn sample_failed(&mut self, _: Timestamp, _: &dyn Error) {}
-    fn outcome(&mut self, _: Timestamp, _: &Target, _: Result<(), &dyn Error>) {}
-    fn aborting(&mut self, _: Timestamp, _: Result<(), &dyn Error>) {}
-}
-
-/// Nobody orders anything; after so many looks the patience of the test is over.
-struct Patience(std::cell::Cell<u32>);
-
-impl Orders for Patience {
-    fn over(&self) -> bool {
-        self.0.set(self.0.get().saturating_sub(1));
-        self.0.get() == 0
-    }
-
-    fn abort(&self) -> bool {
-        false
-    }
-}
-
-/// A minute of looks and some.
-fn patience() -> Patience {
-    Patience(std::cell::Cell::new(3000))
-}
-
-fn run(plant: &mut Plant, policy: Policy) -> (Outcome, Seen) {
-    let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
-    let mut seen = Seen::default();
-    drive(plant, &mut control, &mut seen, Mode::Steer, &patience());
-    (plant.outcome(), seen)
-}
-
-fn ours(config: &PlantConfig) -> Outcome {
-    run(&mut Plant::new(config), Policy::default()).0
-}
-
-/// 512 MiB, most of it data, over 1 Gbit/s: the guest of the rig.
-fn config(writer: Writer) -> PlantConfig {
-    let guest = Guest::new(512 * MIB).non_zero(440 * MIB).with(writer);
-    PlantConfig::new(guest, Link::gigabit().jitter(5))
-}
-
-fn saturated() -> PlantConfig {
-    config(Writer::flat(128 * MIB))
-}
-
-fn phased(into: Duration) -> PlantConfig {
-    let busy = (Duration::from_secs(3), Access::Flat { bytes: 200 * MIB });
-    let rate = Access::Rate {
-        bytes: 16 * MIB,
-        bytes_per_s: 50 * MB,
-        order: Order::Random,
-    };
-    config(Writer::phases([busy, (Duration::from_secs(3), rate)]).starting_into(into))
-}
-
-fn ratio(a: Duration, b: Duration) -> f64 {
-    a.as_secs_f64() / b.as_secs_f64()
-}
+use super::*;
 
 #[test]
 fn saturated_ends_near_the_oracle_and_stock_never() {
@@ -227,14 +137,6 @@ fn a_link_that_is_cut_for_a_while_only_delays() {
     assert!(got.pause < Duration::from_millis(1400), "{got:?}");
 }
 
-fn with_ceiling(mut config: PlantConfig, mib_per_s: u64) -> PlantConfig {
-    config.qemu = Qemu {
-        speed_mib_per_s: mib_per_s,
-        ..Qemu::default()
-    };
-    config
-}
-
 #[test]
 fn a_speed_ceiling_is_kept_and_the_pause_is_the_links() {
     let mut plant = Plant::new(&with_ceiling(saturated(), 20));
@@ -277,9 +179,9 @@ fn a_pause_out_of_reach_is_told_once_and_never_taken() {
     let (got, seen) = run(&mut plant, policy);
     assert_eq!(got.end, End::Never);
     let told = seen
-        .0
+        .events
         .iter()
-        .filter(|e| matches!(e, Event::Unreachable { .. }))
+        .filter(|(_, e)| matches!(e, Event::Unreachable { .. }))
         .count();
     assert_eq!(told, 1);
 }
@@ -323,7 +225,7 @@ fn the_deadline_aborts_or_goes_over_once() {
             .filter(|a| a.target.action == Some(action))
             .count();
         assert_eq!(acts, 1);
-        assert!(seen.0.contains(&Event::Released(Release::Acted(action))));
+        assert!(seen.has(|e| *e == Event::Released(Release::Acted(action))));
     }
 }
 
@@ -345,7 +247,7 @@ fn a_setting_changed_by_hand_ends_control() {
             })
         )
     };
-    assert!(seen.0.iter().any(released), "{:?}", seen.0);
+    assert!(seen.has(released), "{:?}", seen.events);
     assert_eq!(plant.settings().downtime_ms, 777);
 }
 
@@ -364,7 +266,7 @@ fn a_change_by_hand_is_seen_whenever_it_comes() {
             break;
         }
         let released = |e: &Event| matches!(e, Event::Released(Release::ByHand { .. }));
-        assert!(seen.0.iter().any(released), "at {ms} ms");
+        assert!(seen.has(released), "at {ms} ms");
         assert_eq!(plant.settings().downtime_ms, 15, "at {ms} ms");
     }
 }
@@ -390,7 +292,7 @@ fn the_law_of_doing_nothing_does_nothing() {
         &mut control,
         &mut Seen::default(),
         Mode::Steer,
-        &patience(),
+        &patience(LOOKS),
     );
     assert!(plant.applied().is_empty());
     assert_eq!(

@@ -1,0 +1,108 @@
+//! What is pending beside memory: the bitmaps of disks that are copied along, the state of devices.
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// An idle guest of 256 MiB whose disk carries a dirty bitmap of so many bits, each of which QEMU counts as a byte.
+fn with_bitmap(bits: u64) -> PlantConfig {
+    let guest = Guest::new(256 * MIB)
+        .non_zero(80 * MIB)
+        .with(Writer::random(MIB, MB));
+    let mut config = PlantConfig::new(guest, Link::gigabit().jitter(5));
+    config.qemu.beside_bytes = bits;
+    config
+}
+
+#[test]
+fn a_backup_bitmap_keeps_no_guest_that_plain_virsh_moves() {
+    let config = with_bitmap(16_800_000);
+    let stock = Plant::new(&config).run(Duration::from_secs(60));
+    let (got, seen) = run(&mut Plant::new(&config), Policy::default());
+    assert_eq!((stock.end, got.end), (End::Completed, End::Completed));
+    assert!(
+        got.total <= stock.total.mul_f64(1.5) + Duration::from_secs(1),
+        "{got:?} against {stock:?}"
+    );
+    assert!(seen.has(|event| matches!(event, Event::Beside { .. })));
+}
+
+/// Where plain virsh never ends, ours does.
+#[test]
+fn a_bitmap_that_300_ms_do_not_carry_keeps_no_guest_either() {
+    for bits in [67_000_000, 500_000_000] {
+        let got = ours(&with_bitmap(bits));
+        assert_eq!(got.end, End::Completed, "{bits}");
+        assert!(got.total < Duration::from_secs(15), "{bits}: {got:?}");
+    }
+}
+
+#[test]
+fn the_deadline_holds_though_memory_has_long_been_sent() {
+    let mut config = with_bitmap(16_800_000);
+    // A law that sets no limit, and a limit that is never reached.
+    config.qemu.downtime_limit_ms = 1;
+    let deadline = Some(Deadline {
+        after: Duration::from_secs(10),
+        then: Then::Switchover,
+    });
+    let policy = Policy {
+        deadline,
+        ..Policy::default()
+    };
+    let (got, _) = steer(&mut Plant::new(&config), Stock, policy);
+    assert_eq!(got.end, End::Completed);
+    assert!(got.total < Duration::from_millis(11_000), "{got:?}");
+}
+
+#[test]
+fn a_devices_state_as_large_as_what_is_written_costs_no_more_than_ten_rounds() {
+    for (share, iterations) in [(0.7, 10), (5.0, 12)] {
+        let mut config = config(Writer::flat(64 * MIB));
+        config.qemu.beside_bytes = (share * (64 * MIB) as f64) as u64;
+        let got = ours(&config);
+        assert_eq!(got.end, End::Completed, "{share}");
+        assert!(got.iterations <= iterations, "{share}: {got:?}");
+    }
+}
+
+/// The longest pause counts it.
+#[test]
+fn a_devices_state_that_the_policy_has_no_time_for_is_told() {
+    let mut config = config(Writer::flat(16 * MIB));
+    config.qemu.beside_bytes = 200 * MB;
+    let policy = Policy {
+        downtime_max_ms: Some(1000),
+        pause_fixed_ms: Some(30),
+        ..Policy::default()
+    };
+    let (got, seen) = run(&mut Plant::new(&config), policy);
+    assert_eq!(got.end, End::Never);
+    assert!(seen.has(|event| matches!(event, Event::Unreachable { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    /// Of any size, constant or shrinking, beside a guest that writes little or much.
+    #[test]
+    fn whatever_is_pending_the_guest_arrives_and_is_not_paused_for_more_than_a_few_times_that(
+        beside_kb in 0..2_000_000_u64,
+        shrinks in 0..100_u64,
+        hot_mib in 1..200_u64,
+        flat in any::<bool>(),
+    ) {
+        let writer = if flat {
+            Writer::flat(hot_mib * MIB)
+        } else {
+            Writer::random(hot_mib * MIB, 20 * MB)
+        };
+        let mut config = config(writer);
+        config.qemu.beside_bytes = beside_kb * 1000;
+        config.qemu.beside_shrinks_bytes_per_s = shrinks * MB;
+        let got = ours(&config);
+        prop_assert_eq!(got.end, End::Completed);
+        let most = (4 * beside_kb * 1000 + 2 * hot_mib * MIB) as f64 / GIGABIT as f64;
+        prop_assert!(got.pause.as_secs_f64() <= most + 0.2, "{:?}, {}", got, most);
+    }
+}

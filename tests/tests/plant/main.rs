@@ -1,0 +1,166 @@
+//! The law in virtual time: the loop that ships, over the plant. Bounds are in simulated time, and so
+//! exact: a scenario either holds or does not.
+
+mod beside;
+mod ceilings;
+mod never_worse;
+mod scenarios;
+mod stalls;
+mod zeroed;
+
+use std::cell::Cell;
+use std::error::Error;
+use std::time::Duration;
+
+use libvirt_hpc_control::controller::Controller;
+use libvirt_hpc_control::event::{Event, Publisher, Release};
+use libvirt_hpc_control::law::{Adaptive, Law, Slowdown, Stock};
+use libvirt_hpc_control::policy::{Deadline, Policy, Then};
+use libvirt_hpc_control::sample::Sample;
+use libvirt_hpc_control::target::{Action, Target};
+use libvirt_hpc_control::time::Timestamp;
+use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
+use libvirt_hpc_tests::plant::{
+    Access, Change, End, Fault, Guest, Link, Order, Outcome, Plant, PlantConfig, Qemu, Writer,
+    forced_stop, oracle,
+};
+
+const MB: u64 = 1_000_000;
+const MIB: u64 = 1 << 20;
+const DELTA: f64 = 0.1;
+
+/// What 1 Gbit/s carries.
+const GIGABIT: u64 = 117 * MB;
+
+/// Listens to everything.
+#[derive(Default)]
+struct Seen {
+    events: Vec<(Timestamp, Event)>,
+    samples: Vec<Sample>,
+}
+
+impl Publisher for Seen {
+    fn publish(&mut self, at: Timestamp, event: Event) {
+        self.events.push((at, event));
+    }
+}
+
+impl Observer for Seen {
+    fn sampled(&mut self, sample: &Sample) {
+        self.samples.push(*sample);
+    }
+
+    fn sample_failed(&mut self, _: Timestamp, _: &dyn Error) {}
+    fn outcome(&mut self, _: Timestamp, _: &Target, _: Result<(), &dyn Error>) {}
+    fn aborting(&mut self, _: Timestamp, _: Result<(), &dyn Error>) {}
+}
+
+impl Seen {
+    /// The most bytes that a decision to go accepted.
+    fn most_accepted(&self) -> u64 {
+        let accepted = self.events.iter().filter_map(|(_, event)| match event {
+            Event::Decided {
+                accept_bytes,
+                cause,
+            } if cause.goes() => Some(*accept_bytes),
+            _ => None,
+        });
+        accepted.max().unwrap_or(0)
+    }
+
+    /// What was sent in the second before, bytes per second.
+    fn bytes_per_s(&self, at: Timestamp) -> f64 {
+        let from = at.before(Duration::from_secs(1));
+        let mut last_second = self
+            .samples
+            .iter()
+            .filter(|sample| sample.at >= from && sample.at <= at);
+        let (Some(first), Some(last)) = (last_second.next(), last_second.last()) else {
+            return 0.0;
+        };
+        let sent = last.processed_bytes - first.processed_bytes;
+        sent as f64 / last.at.since(first.at).as_secs_f64()
+    }
+
+    fn has(&self, what: impl Fn(&Event) -> bool) -> bool {
+        self.events.iter().any(|(_, event)| what(event))
+    }
+}
+
+/// Nobody orders anything; after so many looks the patience of the test is over.
+struct Patience(Cell<u32>);
+
+impl Orders for Patience {
+    fn over(&self) -> bool {
+        self.0.set(self.0.get().saturating_sub(1));
+        self.0.get() == 0
+    }
+
+    fn abort(&self) -> bool {
+        false
+    }
+}
+
+/// Five minutes of looks and some.
+const LOOKS: u32 = 3000;
+
+fn patience(looks: u32) -> Patience {
+    Patience(Cell::new(looks))
+}
+
+fn steer(plant: &mut Plant, law: impl Law, policy: Policy) -> (Outcome, Seen) {
+    steer_for(LOOKS, plant, law, policy)
+}
+
+fn steer_for(looks: u32, plant: &mut Plant, law: impl Law, policy: Policy) -> (Outcome, Seen) {
+    let mut control = Controller::new(law, policy);
+    let mut seen = Seen::default();
+    drive(
+        plant,
+        &mut control,
+        &mut seen,
+        Mode::Steer,
+        &patience(looks),
+    );
+    (plant.outcome(), seen)
+}
+
+fn run(plant: &mut Plant, policy: Policy) -> (Outcome, Seen) {
+    steer(plant, Adaptive::new(Slowdown::DEFAULT), policy)
+}
+
+fn ours(config: &PlantConfig) -> Outcome {
+    run(&mut Plant::new(config), Policy::default()).0
+}
+
+/// 512 MiB, most of it data, over 1 Gbit/s: the guest of the rig.
+fn config(writer: Writer) -> PlantConfig {
+    let guest = Guest::new(512 * MIB).non_zero(440 * MIB).with(writer);
+    PlantConfig::new(guest, Link::gigabit().jitter(5))
+}
+
+fn saturated() -> PlantConfig {
+    config(Writer::flat(128 * MIB))
+}
+
+fn phased(into: Duration) -> PlantConfig {
+    let busy = (Duration::from_secs(3), Access::Flat { bytes: 200 * MIB });
+    let rate = Access::Rate {
+        bytes: 16 * MIB,
+        bytes_per_s: 50 * MB,
+        order: Order::Random,
+    };
+    config(Writer::phases([busy, (Duration::from_secs(3), rate)]).starting_into(into))
+}
+
+fn ratio(a: Duration, b: Duration) -> f64 {
+    a.as_secs_f64() / b.as_secs_f64()
+}
+
+fn with_ceiling(mut config: PlantConfig, mib_per_s: u64) -> PlantConfig {
+    config.qemu = Qemu {
+        speed_mib_per_s: mib_per_s,
+        ..Qemu::default()
+    };
+    config
+}
