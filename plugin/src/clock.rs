@@ -12,11 +12,11 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-/// The date, for names of files.
+/// The date: for names of files, and to recognise a job by when libvirt says that it began, which is by this clock.
 #[must_use]
 #[expect(
     clippy::disallowed_methods,
-    reason = "somebody has to ask; nothing is decided by it"
+    reason = "somebody has to ask; no span of time is measured by it"
 )]
 pub fn wall() -> SystemTime {
     SystemTime::now()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libvirt_hpc_control::event::{Cause, Release};
-use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
+use libvirt_hpc_control::policy::speed_limit;
 use libvirt_hpc_control::target::Action;
 
 use crate::trace::{PauseUnknown, Totals};
@@ -136,9 +136,9 @@ pub fn columns(rows: &[&[String]], aligns: &[Align]) -> Vec<String> {
 /// A speed limit.
 #[must_use]
 pub fn speed(mib_per_s: u64) -> String {
-    match mib_per_s {
-        SPEED_UNLIMITED_MIB_PER_S.. => "none".to_owned(),
-        limit => format!("{limit} MiB/s"),
+    match speed_limit(mib_per_s) {
+        None => "none".to_owned(),
+        Some(limit) => format!("{limit} MiB/s"),
     }
 }
 
@@ -221,6 +221,12 @@ mod tests {
         assert_eq!(seconds(12_340_000_000), "12.3 s");
         assert_eq!(seconds(123_400_000_000), "123 s");
         assert_eq!(millis(1_500_000), "2 ms");
+    }
+
+    #[test]
+    fn no_limit_has_two_numbers() {
+        assert_eq!((speed(0), speed(u64::MAX)), ("none".into(), "none".into()));
+        assert_eq!(speed(20), "20 MiB/s");
     }
 
     #[test]

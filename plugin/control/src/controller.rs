@@ -71,7 +71,7 @@ impl<L: Law> Controller<L> {
             law,
             guard: Guard::new(policy),
             ceiling: policy
-                .downtime_max_ms
+                .longest_pause_ms()
                 .map(|ms| Duration::from_millis(ms.into())),
             rounds: Rounds::default(),
             bandwidth: Bandwidth::default(),

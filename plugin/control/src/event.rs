@@ -97,10 +97,16 @@ pub enum Event {
         /// The longest pause the policy allows.
         ceiling: Duration,
     },
-    /// Somebody changed downtime or speed by hand; the policy says that ours count.
+    /// Somebody changed the downtime limit by hand; the policy says that ours counts.
     Insisted {
         /// The downtime limit found, milliseconds.
         downtime_ms: u64,
+        /// The speed limit found, MiB/s.
+        speed_mib_per_s: u64,
+    },
+    /// Somebody set another speed limit, where the policy says that the downtime limit is ours: that speed is an
+    /// order from now on.
+    SpeedOrdered {
         /// The speed limit found, MiB/s.
         speed_mib_per_s: u64,
     },

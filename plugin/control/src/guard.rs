@@ -15,7 +15,7 @@ use core::time::Duration;
 
 use crate::event::Cause;
 use crate::law::{Decision, POSTCOPY_PAUSE};
-use crate::policy::{Policy, Then};
+use crate::policy::{Policy, Then, speed_limit};
 use crate::sample::Sample;
 use crate::target::{Action, Target};
 use crate::time::Timestamp;
@@ -93,13 +93,21 @@ impl Guard {
         self.policy.insists
     }
 
+    /// Somebody has set another speed limit: his order from now on.
+    pub fn order_speed(&mut self, mib_per_s: u64) {
+        self.policy = self.policy.under_speed(mib_per_s);
+        if self.link.is_lifted() {
+            self.link = Link::Unseen;
+        }
+    }
+
     /// Whether no law may go over to post-copy. A migration that somebody began without it refuses it. Its pause is
     /// longer than a short one that the policy allows at most; and a speed ceiling would not hold in it, in which the
     /// guest runs, and hides what the pause would be that it is to spare.
     #[must_use]
     pub fn rules_out_postcopy(&self) -> bool {
         let refused = self.refusals >= POSTCOPY_TRIES;
-        let longest = self.policy.downtime_max_ms.map(u64::from);
+        let longest = self.policy.longest_pause_ms().map(u64::from);
         let too_long = longest.is_some_and(|ms| Duration::from_millis(ms) < POSTCOPY_PAUSE);
         refused || too_long || self.policy.speed_max_mib_per_s.is_some()
     }
@@ -261,7 +269,10 @@ impl Guard {
         Some(if self.link.is_lifted() {
             SPEED_UNLIMITED_MIB_PER_S
         } else {
-            wanted_mib_per_s.unwrap_or(ceiling).min(ceiling)
+            wanted_mib_per_s
+                .and_then(speed_limit)
+                .unwrap_or(ceiling)
+                .min(ceiling)
         })
     }
 }

@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use crate::guard::SPEED_UNLIMITED_MIB_PER_S;
 use crate::target::Action;
 use crate::time::Timestamp;
 
@@ -48,9 +49,14 @@ pub struct Policy {
     /// What a pause of this guest takes with nothing left to send, as its users feel it, milliseconds, where the caller
     /// knows: it grows with processors and devices.
     pub pause_fixed_ms: Option<u32>,
+    /// Never set a longer downtime limit, milliseconds: the limit that the user has stored in the domain, an order as a
+    /// stored speed is. What every pause takes beside the copy is not in it, for it never was in QEMU's limit.
+    pub limit_max_ms: Option<u32>,
     /// The deadline.
     pub deadline: Option<Deadline>,
-    /// Never send faster while the guest runs, MiB/s.
+    /// The owner's ceiling of the speed, MiB/s: what stays when the user lifts an order.
+    pub owners_speed_mib_per_s: Option<u64>,
+    /// Never send faster while the guest runs, MiB/s: the lower of the owner's ceiling and the user's order.
     pub speed_max_mib_per_s: Option<u64>,
     /// That ceiling is the user's own: it is never lifted, not even for the moment in which QEMU would
     /// see the link. An owner's is meant for the time that the guest runs.
@@ -63,11 +69,72 @@ pub struct Policy {
     pub cache_most_bytes: Option<u64>,
     /// The user's timer.
     pub timeout: Option<Timeout>,
-    /// Limits that somebody else changes meanwhile are set again. For sites whose management sets them by
-    /// a clock of its own, as nova does; otherwise such a change ends control.
+    /// A downtime limit that somebody else changes meanwhile is set again, and a speed is an order. For sites whose
+    /// management sets the former by a clock of its own, as nova does; otherwise such a change ends control.
     pub insists: bool,
     /// Nothing is to be done but what the user has ordered: steps that a law takes are not.
     pub observes: bool,
     /// The user's `--postcopy-after-precopy`: post-copy as soon as the first round has ended.
     pub postcopy_after_first_round: bool,
+}
+
+impl Policy {
+    /// The same, of a migration that would run under a speed limit of `mib_per_s` without us: that is the user's order,
+    /// and the owner's ceiling counts where it is lower.
+    #[must_use]
+    pub fn under_speed(mut self, mib_per_s: u64) -> Self {
+        let (owners, order) = (self.owners_speed_mib_per_s, speed_limit(mib_per_s));
+        self.speed_max_mib_per_s = owners.into_iter().chain(order).min();
+        self.speed_is_order = order.is_some() && self.speed_max_mib_per_s == order;
+        self
+    }
+
+    /// The longest pause that may be aimed at, milliseconds; none if nobody bounds it.
+    #[must_use]
+    pub fn longest_pause_ms(&self) -> Option<u32> {
+        self.downtime_max_ms
+            .into_iter()
+            .chain(self.limit_max_ms)
+            .min()
+    }
+}
+
+/// A speed limit of libvirt's, MiB/s; none where it does not limit: zero is no limit for libvirt and QEMU
+/// (`migration_rate_exceeded`, QEMU `migration/migration-stats.c`), as is the largest that libvirt takes.
+#[must_use]
+pub const fn speed_limit(mib_per_s: u64) -> Option<u64> {
+    match mib_per_s {
+        0 | SPEED_UNLIMITED_MIB_PER_S.. => None,
+        limit => Some(limit),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lower_of_the_owners_ceiling_and_the_users_order_counts_and_zero_is_no_order() {
+        const NONE: u64 = SPEED_UNLIMITED_MIB_PER_S;
+        for (owners, order, ceiling, is_order) in [
+            (None, NONE, None, false),
+            (None, 0, None, false),
+            (None, 20, Some(20), true),
+            (Some(30), 20, Some(20), true),
+            (Some(20), 20, Some(20), true),
+            (Some(10), 20, Some(10), false),
+            (Some(100), 0, Some(100), false),
+            (Some(100), NONE, Some(100), false),
+        ] {
+            let policy = Policy {
+                owners_speed_mib_per_s: owners,
+                ..Policy::default()
+            };
+            let under = policy.under_speed(order);
+            let found = (under.speed_max_mib_per_s, under.speed_is_order);
+            assert_eq!(found, (ceiling, is_order), "{owners:?} and {order}");
+        }
+        let lifted = Policy::default().under_speed(1).under_speed(NONE);
+        assert_eq!(lifted, Policy::default());
+    }
 }

@@ -43,7 +43,7 @@ pub struct Sample {
     /// When the sync that began `iteration` was announced by `VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION`;
     /// none if only polling saw it.
     pub sync_at: Option<Timestamp>,
-    /// `time_elapsed` of the job, milliseconds.
+    /// How long the job goes on, milliseconds: `time_elapsed` as it was at the first look, and the time since.
     pub elapsed_ms: u64,
     /// `memory_total`, bytes of guest memory.
     pub total_bytes: u64,

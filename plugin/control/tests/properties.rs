@@ -79,13 +79,20 @@ fn policy() -> impl Strategy<Value = Policy> {
     let bounds = (
         proptest::option::of(1..10_000_u32),
         proptest::option::of(1..1000_u64),
+        proptest::option::weighted(0.2, 0..10_000_u32),
     );
     (deadline, timeout, bounds, any::<bool>()).prop_map(|(deadline, timeout, bounds, postcopy)| {
-        Policy {
+        let (owners, order) = match bounds.1 {
+            Some(speed) if postcopy => (None, speed),
+            owners => (owners, SPEED_UNLIMITED_MIB_PER_S),
+        };
+        let policy = Policy {
             pause_fixed_ms: None,
             downtime_max_ms: bounds.0,
-            speed_max_mib_per_s: bounds.1,
-            speed_is_order: postcopy,
+            limit_max_ms: bounds.2,
+            owners_speed_mib_per_s: owners,
+            speed_max_mib_per_s: None,
+            speed_is_order: false,
             insists: false,
             cache_most_bytes: Some(1 << 30),
             switchover_bytes_per_s: None,
@@ -100,7 +107,8 @@ fn policy() -> impl Strategy<Value = Policy> {
             }),
             observes: false,
             postcopy_after_first_round: postcopy,
-        }
+        };
+        policy.under_speed(order)
     })
 }
 
@@ -181,10 +189,10 @@ proptest! {
             }
             if let Some(ms) = target.downtime_ms {
                 prop_assert!((1..=DOWNTIME_LIMIT_MAX_MS).contains(&ms));
-                if let Some(max) = policy.downtime_max_ms
+                if let Some(max) = policy.longest_pause_ms()
                     && !overruled(&policy, age, suspended, refused)
                 {
-                    prop_assert!(ms <= max, "{ms} ms where {max} ms are allowed");
+                    prop_assert!(ms <= max.max(1), "{ms} ms where {max} ms are allowed");
                 }
             }
             if let Some(speed) = target.speed_mib_per_s {

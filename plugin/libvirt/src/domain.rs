@@ -160,6 +160,12 @@ impl Domain {
         &self.uuid
     }
 
+    /// libvirt's number of this run of the domain, as it was when the domain was found; none if it did not run.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.handle.id()
+    }
+
     /// The connection it was found on.
     #[must_use]
     pub fn connection(&self) -> &Connection {

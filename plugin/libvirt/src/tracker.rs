@@ -1,5 +1,7 @@
 //! From what libvirt answers to what the controller reads.
 
+use core::time::Duration;
+
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::time::Timestamp;
 
@@ -41,6 +43,7 @@ impl Progress {
 #[derive(Debug, Default)]
 pub(crate) struct Tracker {
     seen: Option<Progress>,
+    began: Option<Timestamp>,
     ended: bool,
     suspended: bool,
 }
@@ -49,6 +52,21 @@ impl Tracker {
     /// We have suspended the guest: that it stands still is no switchover.
     pub(crate) fn suspended(&mut self) {
         self.suspended = true;
+    }
+
+    /// The job began then, as somebody knows who has seen it earlier.
+    pub(crate) fn began(&mut self, at: Timestamp) {
+        self.began = Some(at);
+    }
+
+    /// How long the job goes on, by a clock that does not step: libvirt counts by the wall clock, and is believed at
+    /// the first look alone.
+    pub(crate) fn elapsed(&mut self, at: Timestamp, stats: &JobStats) -> Duration {
+        let told = Duration::from_millis(stats.time_elapsed_ms.unwrap_or(0));
+        if !stats.is_outgoing_migration() {
+            return told;
+        }
+        at.since(*self.began.get_or_insert(at.before(told)))
     }
 
     /// Where the migration stands after `reading`. An end is for good: a later job is not ours.

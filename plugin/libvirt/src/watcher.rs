@@ -80,6 +80,12 @@ impl Watcher {
         Waker(Arc::clone(&self.inbox))
     }
 
+    /// The job that is watched began `at` that time, as somebody knows who has seen it earlier: without, what libvirt
+    /// tells at the first look counts, which is by a clock that may have stepped.
+    pub fn began(&mut self, at: Timestamp) {
+        self.tracker.began(at);
+    }
+
     /// The statistics behind the last sample that was read.
     #[must_use]
     pub fn stats(&self) -> &JobStats {
@@ -155,8 +161,10 @@ impl Watcher {
         let sync_at = stats
             .memory_iteration
             .and_then(|iteration| self.inbox.sync_at(iteration));
+        let elapsed = self.tracker.elapsed(at, &stats);
         let read = Sample {
             sync_at,
+            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             ..sample(at, state, &stats)
         };
         self.stats = stats;

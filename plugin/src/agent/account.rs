@@ -23,8 +23,10 @@ pub(super) fn announce(id: &DomainId, holding: &Holding, marked_by: MarkedBy, ob
     };
     let before = holding.settings_before;
     let speed = text::speed(before.speed_mib_per_s);
+    let order = holding.bounds.policy.limit_max_ms;
+    let kept = order.map_or("", |_| ", an order that is kept");
     let limits = format!(
-        "limits before: downtime {} ms, speed {speed}",
+        "limits before: downtime {} ms{kept}, speed {speed}",
         before.downtime_ms
     );
     match &holding.released {

@@ -20,10 +20,12 @@ use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
 use libvirt_hpc_xml_schemas as xml;
 
 use super::config::Config;
+use super::free::{self, Found};
 use super::hand::Hand;
 use super::message::Verdict;
 use super::reporter::looked;
-use super::{claim, free, steer, watch};
+use super::{claim, steer, watch};
+use crate::clock;
 use crate::migration::lease;
 use crate::trace::Versions;
 
@@ -97,8 +99,16 @@ fn run(assignment: &Assignment, hand: &Arc<Hand>) -> Result<Verdict, Error> {
     hand.attach(watcher.waker());
     let (policy, leases) = (&claim.policy, Path::new(lease::DIRECTORY));
     let is_outgoing = |watcher: &Watcher| watcher.stats().is_outgoing_migration();
-    let free = wait_for_memory(&mut watcher, is_outgoing, hand, assignment, policy)
-        .and_then(|first| free::wait(&mut watcher, hand, assignment, &first, policy, leases));
+    let free =
+        wait_for_memory(&mut watcher, is_outgoing, hand, assignment, policy).and_then(|first| {
+            let job = lease::Job {
+                domain_id: domain.id(),
+                wall_ms: lease::wall_ms(clock::wall()),
+                elapsed_ms: watcher.stats().time_elapsed_ms.unwrap_or(0),
+            };
+            let found = Found { first, job };
+            free::wait(&mut watcher, hand, assignment, &found, policy, leases)
+        });
     let free = match free {
         Ok(free) => free,
         Err(verdict) => return Ok(verdict),

@@ -31,7 +31,7 @@ pub struct Config {
     pub observe: bool,
     /// The least serious messages that are logged.
     pub log_level: log::LevelFilter,
-    /// Limits that somebody else changes during a migration are set again; otherwise such a change ends
+    /// A downtime limit that somebody else changes during a migration is set again; otherwise such a change ends
     /// control of it.
     pub insist: bool,
     /// Which domains are controlled without a mark of their own.

@@ -1,7 +1,8 @@
 //! Whether a migration that was found is free to be steered.
 //!
 //! It is not while another program holds the domain's lease. Nor if it was found in its midst, without word
-//! from a predecessor, and somebody has set its limits or does: whom the agent cannot see, from another host.
+//! from a predecessor, and somebody moves its limits: whom the agent cannot see, from another host. A downtime limit that
+//! has been set and stands is the user's order, wherever it is found.
 
 use std::path::Path;
 use std::process;
@@ -17,7 +18,7 @@ use super::control::Control;
 use super::hand::Hand;
 use super::message::Verdict;
 use super::reporter::looked;
-use crate::migration::bounds::Bounds;
+use crate::migration::bounds::{Bounds, ordered_limit_ms};
 use crate::migration::lease::{self, Holding, Lease, Taken};
 use crate::migration::settings::Set;
 use crate::trace::ControllerName;
@@ -28,9 +29,17 @@ const LOOK: Duration = Duration::from_millis(500);
 /// For how long the limits of a migration found in its midst must stand still before they are ours to set.
 const GRACE: Duration = Duration::from_secs(3);
 
-/// QEMU's downtime limit as long as nobody has set another (`DEFAULT_MIGRATE_SET_DOWNTIME`, QEMU
-/// `migration/options.c`), milliseconds.
-const DOWNTIME_DEFAULT_MS: u64 = 300;
+/// For how long at most a limit that has been set already is watched over the next sync, which is when a controller on
+/// another host would move it.
+const GRACE_SET: Duration = Duration::from_secs(60);
+
+/// A migration that was found.
+pub(super) struct Found {
+    /// The first look.
+    pub(super) first: First,
+    /// Which job it is.
+    pub(super) job: lease::Job,
+}
 
 /// A migration that is free.
 pub(super) struct Free {
@@ -45,46 +54,55 @@ pub(super) fn wait(
     job: &mut impl Job,
     hand: &Hand,
     assignment: &Assignment,
-    first: &First,
+    found: &Found,
     policy: &xml::Policy,
     leases: &Path,
 ) -> Result<Free, Verdict> {
     let config = &assignment.config;
-    let began = began(&first.sample);
+    let (first, identity) = (&found.first, found.job.identity());
+    let told = began(&first.sample);
     let taking = take(job, hand, assignment, leases)?;
-    let (lease, left) = (taking.lease, taking.left.filter(|left| left.is_of(began)));
+    let limits = first.sample.settings;
+    let (lease, left) = (
+        taking.lease,
+        taking.left.filter(|left| left.is_of(&found.job, limits)),
+    );
     if let Some(left) = left {
         let holding = Holding {
             controller: ControllerName::LibvirtHpcd,
             pid: process::id(),
             taken_at_ns: job.now().as_nanos(),
-            job_began_ns: Some(began.as_nanos()),
+            job_began_ns: Some(left.began(told).as_nanos()),
+            identity: left.identity.or(&identity),
             ..*left
         };
         return Ok(Free { lease, holding });
     }
-    let Some(found) = first.sample.settings else {
-        // The guest has stopped, and nobody has left word of how it was before: nothing can be done.
-        return Err(follow(job, hand));
+    // Without: the guest stands, and nobody has left word of how it was before.
+    let (limits, iteration) = match first.sample.settings {
+        Some(limits) => (limits, first.sample.iteration),
+        None => runs(job, hand)?,
     };
     let may = config.observe || config.insist || assignment.adopted;
-    let is_ours = may || (first.early && !taking.stood_by) || untouched(job, hand, found)?;
+    let early = first.early && !taking.stood_by;
+    let is_ours = may || early || stand_still(job, hand, limits, iteration)?;
     let holding = Holding {
         controller: ControllerName::LibvirtHpcd,
         pid: process::id(),
         taken_at_ns: job.now().as_nanos(),
-        job_began_ns: Some(began.as_nanos()),
-        settings_before: found.into(),
+        job_began_ns: Some(told.as_nanos()),
+        identity,
+        settings_before: limits.into(),
         set: Set::default(),
-        bounds: Bounds::of_running(policy, found.speed_mib_per_s),
+        bounds: Bounds::of_running(policy, limits),
         released: (!is_ours).then(|| "somebody else sets its limits".to_owned()),
     };
     Ok(Free { lease, holding })
 }
 
 fn began(sample: &Sample) -> Timestamp {
-    let elapsed_ns = sample.elapsed_ms.saturating_mul(1_000_000);
-    Timestamp::from_nanos(sample.at.as_nanos().saturating_sub(elapsed_ns))
+    let elapsed = Duration::from_millis(sample.elapsed_ms);
+    sample.at.before(elapsed)
 }
 
 /// How the lease was had.
@@ -162,25 +180,38 @@ fn stand_by(job: &mut impl Job, hand: &Hand) -> Result<Option<Sample>, Verdict> 
     Ok(Some(sample))
 }
 
-/// Whether nobody has set a limit, nor does within the time of grace.
-fn untouched(job: &mut impl Job, hand: &Hand, found: Settings) -> Result<bool, Verdict> {
+/// Whether the limits stand as they were found, at `iteration`.
+fn stand_still(
+    job: &mut impl Job,
+    hand: &Hand,
+    found: Settings,
+    iteration: u64,
+) -> Result<bool, Verdict> {
     let since = job.now();
-    let mut untouched = found.downtime_ms == DOWNTIME_DEFAULT_MS;
-    while untouched && job.now().since(since) < GRACE {
-        let settings = stand_by(job, hand)?.and_then(|sample| sample.settings);
-        untouched = settings.is_none_or(|settings| settings == found);
+    let mut synced = ordered_limit_ms(found.downtime_ms).is_none();
+    loop {
+        let watched = job.now().since(since);
+        if watched >= GRACE && (synced || watched >= GRACE_SET) {
+            return Ok(true);
+        }
+        let Some(sample) = stand_by(job, hand)? else {
+            continue;
+        };
+        if sample.settings.is_some_and(|settings| settings != found) {
+            return Ok(false);
+        }
+        synced |= sample.iteration > iteration;
     }
-    Ok(untouched)
 }
 
-/// Follows a migration to its end.
-fn follow(job: &mut impl Job, hand: &Hand) -> Verdict {
-    hand.update(|status| {
-        status.control = Control::Released("it was found too late".to_owned());
-    });
+/// Waits for a guest that stands to run again, which one that was suspended may; its limits then, and the iteration.
+fn runs(job: &mut impl Job, hand: &Hand) -> Result<(Settings, u64), Verdict> {
     loop {
-        if let Err(end) = stand_by(job, hand) {
-            return end;
+        if let Some(sample) = stand_by(job, hand)?
+            && sample.state == JobState::Precopy
+            && let Some(found) = sample.settings
+        {
+            return Ok((found, sample.iteration));
         }
     }
 }

@@ -10,6 +10,7 @@ use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::{JobState, Settings};
 use libvirt_hpc_control::target::Target;
+use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_libvirt::event::DomainId;
 use libvirt_hpc_libvirt::{Domain, Error, Watcher};
 
@@ -54,7 +55,7 @@ struct Steered<'a> {
 pub(super) fn run(
     id: &DomainId,
     config: &Config,
-    watcher: Watcher,
+    mut watcher: Watcher,
     free: Free,
     marked_by: MarkedBy,
     versions: Versions,
@@ -64,6 +65,9 @@ pub(super) fn run(
     holding.bounds = holding.bounds.insisting(config.insist);
     if config.observe {
         holding.bounds = holding.bounds.without_actions();
+    }
+    if let Some(began_ns) = holding.job_began_ns {
+        watcher.began(Timestamp::from_nanos(began_ns));
     }
     let before: Settings = holding.settings_before.into();
     let trace = trace(config, id, hand);

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use libvirt_hpc_control::estimate::CACHE_DEFAULT;
-use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
+use libvirt_hpc_control::guard::DOWNTIME_LIMIT_MAX_MS;
 use libvirt_hpc_control::policy::{Deadline, Policy, Then};
+use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_xml_schemas as xml;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,10 @@ use crate::trace::PolicyRecord;
 
 /// Default of `<slowdown>`, parts per million.
 const SLOWDOWN_DEFAULT_PPM: u64 = 100_000;
+
+/// QEMU's downtime limit as long as nobody has set another (`DEFAULT_MIGRATE_SET_DOWNTIME`, QEMU
+/// `migration/options.c`), milliseconds.
+const DOWNTIME_DEFAULT_MS: u64 = 300;
 
 /// All that a controller is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,25 +31,24 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// For a migration that somebody else began under a speed limit of `speed_mib_per_s`: that limit is an
-    /// order, the owner's ceiling is lower or does not count.
+    /// For a migration that somebody else began under the limits `found`: they are orders, within which the owner's
+    /// count where they are lower.
     #[must_use]
-    pub fn of_running(policy: &xml::Policy, speed_mib_per_s: u64) -> Self {
-        let ceiling = Ceiling::lowest(policy.bandwidth_max_mib_per_s, speed_mib_per_s);
+    pub fn of_running(policy: &xml::Policy, found: Settings) -> Self {
         let bounds = Policy {
             downtime_max_ms: policy.downtime_max_ms,
+            limit_max_ms: ordered_limit_ms(found.downtime_ms),
             deadline: policy.deadline.map(|deadline| Deadline {
                 after: Duration::from_secs(deadline.seconds.into()),
                 then: then(deadline.then),
             }),
-            speed_max_mib_per_s: ceiling.map(|ceiling| ceiling.mib_per_s),
-            speed_is_order: ceiling.is_some_and(|ceiling| ceiling.is_order),
+            owners_speed_mib_per_s: policy.bandwidth_max_mib_per_s,
             // What the domain's own limits leave room for, nobody has looked at: its cache is not enlarged.
             cache_most_bytes: (policy.compression_allowed != Some(false)).then_some(CACHE_DEFAULT),
             ..Policy::default()
         };
         Self {
-            policy: (&bounds).into(),
+            policy: (&bounds.under_speed(found.speed_mib_per_s)).into(),
             slowdown_ppm: slowdown_ppm(policy),
             // Refused where the migration was begun without post-copy: the guest is then switched over.
             law: match policy.postcopy_allowed {
@@ -54,10 +58,19 @@ impl Bounds {
         }
     }
 
-    /// The same, for a site whose limits count whoever changes them.
+    /// The same, for a site whose downtime limits count whoever changes them: one that was found may be the first step of
+    /// a manager's clock, and is no order there.
     #[must_use]
     pub fn insisting(mut self, insists: bool) -> Self {
         self.policy.insists = insists;
+        self.policy.limit_max_ms = self.policy.limit_max_ms.filter(|_| !insists);
+        self
+    }
+
+    /// The same, after somebody has set another speed limit.
+    #[must_use]
+    pub fn under_speed(mut self, mib_per_s: u64) -> Self {
+        self.policy = (&Policy::from(&self.policy).under_speed(mib_per_s)).into();
         self
     }
 
@@ -79,25 +92,13 @@ impl Bounds {
     }
 }
 
-/// A ceiling of the speed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ceiling {
-    /// MiB/s
-    pub mib_per_s: u64,
-    /// It would apply without us: it is the user's own, and never lifted.
-    pub is_order: bool,
-}
-
-impl Ceiling {
-    /// The lower of the owner's ceiling and the limit that applies anyway; none if neither limits.
-    #[must_use]
-    pub fn lowest(owners: Option<u64>, anyway: u64) -> Option<Self> {
-        let mib_per_s = owners.unwrap_or(SPEED_UNLIMITED_MIB_PER_S).min(anyway);
-        (mib_per_s < SPEED_UNLIMITED_MIB_PER_S).then_some(Self {
-            mib_per_s,
-            is_order: mib_per_s == anyway,
-        })
-    }
+/// The downtime limit that libvirt or a user has given a domain, as an order: the limit that nobody has set is none.
+/// Zero is an order too, which QEMU takes for one: whatever is pending is too much.
+#[must_use]
+pub fn ordered_limit_ms(downtime_ms: u64) -> Option<u32> {
+    let longest = u64::from(DOWNTIME_LIMIT_MAX_MS);
+    (downtime_ms != DOWNTIME_DEFAULT_MS)
+        .then(|| u32::try_from(downtime_ms.min(longest)).unwrap_or(DOWNTIME_LIMIT_MAX_MS))
 }
 
 /// What the owner says pre-copy costs, or the default, parts per million.
@@ -120,20 +121,50 @@ pub const fn then(then: xml::Then) -> Then {
 
 #[cfg(test)]
 mod tests {
+    use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
+
     use super::*;
 
+    const NOTHING_SET: Settings = Settings {
+        downtime_ms: DOWNTIME_DEFAULT_MS,
+        speed_mib_per_s: SPEED_UNLIMITED_MIB_PER_S,
+    };
+
     #[test]
-    fn a_limit_that_is_there_anyway_is_an_order() {
-        let ceiling = |mib_per_s, is_order| {
-            Some(Ceiling {
-                mib_per_s,
-                is_order,
-            })
+    fn a_speed_of_zero_is_no_order_and_the_owners_ceiling_stays() {
+        let policy = xml::Policy {
+            bandwidth_max_mib_per_s: Some(100),
+            ..xml::Policy::default()
         };
-        assert_eq!(Ceiling::lowest(None, SPEED_UNLIMITED_MIB_PER_S), None);
-        assert_eq!(Ceiling::lowest(None, 20), ceiling(20, true));
-        assert_eq!(Ceiling::lowest(Some(30), 20), ceiling(20, true));
-        assert_eq!(Ceiling::lowest(Some(10), 20), ceiling(10, false));
+        let found = |speed_mib_per_s| {
+            let found = Settings {
+                speed_mib_per_s,
+                ..NOTHING_SET
+            };
+            let bounds = Bounds::of_running(&policy, found).policy;
+            (bounds.speed_max_mib_per_s, bounds.speed_is_order)
+        };
+        assert_eq!(found(0), (Some(100), false));
+        assert_eq!(found(SPEED_UNLIMITED_MIB_PER_S), (Some(100), false));
+        assert_eq!(found(20), (Some(20), true));
+    }
+
+    #[test]
+    fn a_downtime_limit_that_somebody_has_set_is_an_order_unless_the_site_insists() {
+        let bounds = |downtime_ms| {
+            let found = Settings {
+                downtime_ms,
+                ..NOTHING_SET
+            };
+            Bounds::of_running(&xml::Policy::default(), found)
+        };
+        assert_eq!(bounds(300).policy.limit_max_ms, None);
+        for (stored, order) in [(0, 0), (100, 100), (u64::MAX, DOWNTIME_LIMIT_MAX_MS)] {
+            let bounds = bounds(stored);
+            assert_eq!(bounds.policy.limit_max_ms, Some(order));
+            assert_eq!(bounds.insisting(false).policy.limit_max_ms, Some(order));
+            assert_eq!(bounds.insisting(true).policy.limit_max_ms, None);
+        }
     }
 
     #[test]
@@ -146,7 +177,7 @@ mod tests {
             downtime_max_ms: Some(500),
             ..xml::Policy::default()
         };
-        let bounds = Bounds::of_running(&policy, SPEED_UNLIMITED_MIB_PER_S);
+        let bounds = Bounds::of_running(&policy, NOTHING_SET);
         let full = Policy::from(&bounds.policy);
         assert_eq!(full.deadline.map(|d| d.then), Some(Then::Abort));
         assert_eq!(bounds.slowdown_ppm, SLOWDOWN_DEFAULT_PPM);

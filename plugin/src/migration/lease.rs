@@ -4,6 +4,8 @@
 //! The lock is the kernel's (`flock`), so that it ends with its holder, however that dies; what is written
 //! stays. `virsh-hpc` takes the lease before it begins a migration, the agent when it finds one. Whoever
 //! comes second stands by. A controller on another host cannot take it: see `session::deference`.
+//!
+//! A successor recognises the job of a lease by what does not change while it goes on: see [`identity`].
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -11,12 +13,14 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use libvirt_hpc_control::target::Target;
-use libvirt_hpc_control::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::bounds::Bounds;
 use super::settings::Set;
 use crate::trace::{ControllerName, SettingsRecord};
+pub use identity::{Identity, Job, wall_ms};
+
+mod identity;
 
 /// Where the leases are, for root alone.
 pub const DIRECTORY: &str = "/run/libvirt-hpc/leases";
@@ -26,13 +30,6 @@ const MAX_BYTES: u64 = 64 * 1024;
 
 /// How often a file that was removed between opening and locking is opened again.
 const TRIES: u32 = 8;
-
-/// How far two reckonings of a job's beginning may lie apart, nanoseconds: libvirt counts whole
-/// milliseconds of the wall clock, and answers late on a busy host.
-const SAME_BEGINNING_NS: u64 = 3_000_000_000;
-
-/// How long after a lease was taken its job may begin, nanoseconds: the daemons connect in between.
-const SOON_NS: u64 = 120_000_000_000;
 
 /// What is written in a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +42,9 @@ pub struct Holding {
     pub taken_at_ns: u64,
     /// When the job began, on the same clock; none if it had not yet.
     pub job_began_ns: Option<u64>,
+    /// By what the job is recognised.
+    #[serde(default)]
+    pub identity: Identity,
     /// What libvirt held before.
     pub settings_before: SettingsRecord,
     /// What its controllers have set since, as far as it stands.
@@ -54,22 +54,6 @@ pub struct Holding {
     pub bounds: Bounds,
     /// Why nobody is to steer this job any more; none while somebody should.
     pub released: Option<String>,
-}
-
-impl Holding {
-    /// Whether this was written about the job that began at `began`. A lease taken before its job is of the
-    /// first one after it.
-    #[must_use]
-    pub fn is_of(&self, began: Timestamp) -> bool {
-        let began_ns = began.as_nanos();
-        match self.job_began_ns {
-            Some(then_ns) => then_ns.abs_diff(began_ns) <= SAME_BEGINNING_NS,
-            None => {
-                let earliest = self.taken_at_ns.saturating_sub(SAME_BEGINNING_NS);
-                (earliest..=self.taken_at_ns.saturating_add(SOON_NS)).contains(&began_ns)
-            }
-        }
-    }
 }
 
 /// A lease that is held; it ends when this is dropped, and what was written stays for a successor.
@@ -165,6 +149,15 @@ impl Tenure {
     #[must_use]
     pub const fn set(&self) -> Set {
         self.holding.set
+    }
+
+    /// Somebody has set another speed limit, which is his order for a successor too.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn order_speed(&mut self, mib_per_s: u64) -> io::Result<()> {
+        self.holding.bounds = self.holding.bounds.under_speed(mib_per_s);
+        self.lease.write(&self.holding)
     }
 
     /// Nobody is to steer this job any more, and why: a successor leaves it alone.

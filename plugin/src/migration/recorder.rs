@@ -204,9 +204,20 @@ impl<V: Voice> Recorder<V> {
             } => {
                 let speed = text::speed(*speed_mib_per_s);
                 self.voice.warn(&format!(
-                    "downtime or speed was changed by another (to {downtime_ms} ms, speed limit {speed}): \
-                     the configuration says that ours count, and they are set again"
+                    "the downtime limit was changed by another (to {downtime_ms} ms, speed limit {speed}): \
+                     the configuration says that ours counts, and it is set again"
                 ));
+            }
+            Event::SpeedOrdered { speed_mib_per_s } => {
+                let speed = text::speed(*speed_mib_per_s);
+                self.voice.warn(&format!(
+                    "the speed limit was changed by another (to {speed}): it counts from now on"
+                ));
+                let written = self
+                    .tenure
+                    .as_mut()
+                    .map(|tenure| tenure.order_speed(*speed_mib_per_s));
+                self.complain(written);
             }
             Event::Begun | Event::Refused(_) | Event::Released(_) => {}
         }

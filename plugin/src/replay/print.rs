@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::run::{Replay, Verdict};
 use crate::laws::LawName;
-use crate::text::{cause, mib, millis, seconds};
+use crate::text::{cause, mib, millis, seconds, speed};
 use crate::trace::{EventRecord, TargetRecord};
 use crate::version;
 
@@ -110,14 +110,20 @@ fn describe(event: &EventRecord) -> String {
             downtime_ms,
             speed_mib_per_s,
         } => format!(
-            "changed by another to downtime {downtime_ms} ms, speed {speed_mib_per_s} MiB/s: set again"
+            "changed by another to downtime {downtime_ms} ms, speed {}: set again",
+            speed(*speed_mib_per_s)
         ),
+        EventRecord::SpeedOrdered { speed_mib_per_s } => {
+            let speed = speed(*speed_mib_per_s);
+            format!("changed by another to speed {speed}: an order from now on")
+        }
         EventRecord::ReleasedTerminal => "released: nothing is left to decide".to_owned(),
         EventRecord::ReleasedByHand {
             downtime_ms,
             speed_mib_per_s,
         } => format!(
-            "released: changed by hand to downtime {downtime_ms} ms, speed {speed_mib_per_s} MiB/s"
+            "released: changed by hand to downtime {downtime_ms} ms, speed {}",
+            speed(*speed_mib_per_s)
         ),
         EventRecord::ReleasedActed { .. } => "released: the last step was taken".to_owned(),
     }

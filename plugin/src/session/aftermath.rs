@@ -171,10 +171,10 @@ fn told(restored: &Restored) -> String {
                 .map(|error| format!(" ({error})"))
                 .unwrap_or_default();
             let downtime = text::span(Duration::from_millis(found.downtime_ms));
+            let speed = text::speed(found.speed_mib_per_s);
             format!(
-                "its limits could not be put back{why} and are now {downtime} and {} MiB/s: see virsh \
-                 migrate-setmaxdowntime and migrate-setspeed",
-                found.speed_mib_per_s
+                "its limits could not be put back{why} and are now downtime {downtime}, speed {speed}: see virsh \
+                 migrate-setmaxdowntime and migrate-setspeed"
             )
         }
     }
@@ -235,6 +235,6 @@ mod tests {
             speed_mib_per_s: 2,
         };
         let failed = told(Restored::Failed(found, None));
-        assert!(failed.contains("777 ms and 2 MiB/s"), "{failed}");
+        assert!(failed.contains("777 ms, speed 2 MiB/s"), "{failed}");
     }
 }

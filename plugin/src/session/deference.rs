@@ -22,9 +22,10 @@ use libvirt_hpc_libvirt::Watcher;
 use super::connect;
 use super::resolve::Resolved;
 use super::takeover::Takeover;
+use crate::clock;
 use crate::drive::Orders;
 use crate::migration::bounds::Bounds;
-use crate::migration::lease::{self, Holding, Lease, Taken, Tenure};
+use crate::migration::lease::{self, Holding, Identity, Lease, Taken, Tenure};
 use crate::migration::settings::Set;
 use crate::trace::ControllerName;
 
@@ -55,6 +56,11 @@ pub(super) fn lease(takeover: &Takeover, resolved: &Resolved) -> Option<Tenure> 
         pid: process::id(),
         taken_at_ns: takeover.watcher.now().as_nanos(),
         job_began_ns: None,
+        identity: Identity {
+            domain_id: domain.id(),
+            began_wall_ms: None,
+            taken_wall_ms: lease::wall_ms(clock::wall()),
+        },
         settings_before: takeover.before.into(),
         set: Set::default(),
         bounds: Bounds {

@@ -58,6 +58,7 @@ pub(super) fn run(
         options: &migrate.hpc,
         policy: &takeover.policy.clone(),
         stored_speed_mib_per_s: Some(takeover.before.speed_mib_per_s),
+        stored_downtime_ms: takeover.before.downtime_ms,
         memory_is_bounded: takeover.memory_is_bounded,
         virsh: Virsh::new(library.major, library.minor),
         started: on_clock(&takeover.watcher, started),

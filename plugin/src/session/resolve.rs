@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
 use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
 use libvirt_hpc_control::target::Action;
 use libvirt_hpc_control::time::Timestamp;
@@ -18,7 +17,7 @@ use crate::drive::Mode;
 use crate::flags::migrate_flags as bits;
 use crate::flags::{self, HpcOptions, MigrateRequest, TimeoutAction, Virsh};
 use crate::laws::LawName;
-use crate::migration::bounds::{self, Ceiling};
+use crate::migration::bounds;
 
 /// The first release of virsh whose `--timeout` runs since memory flows, not since the command's start
 /// (`virshWatchJob`, `tools/virsh-domain.c`).
@@ -54,6 +53,8 @@ pub struct Inputs<'a> {
     pub policy: &'a xml::Policy,
     /// The speed stored in the domain (`virsh migrate-setspeed`), MiB/s; none if libvirt does not say.
     pub stored_speed_mib_per_s: Option<u64>,
+    /// The downtime limit stored in the domain (`virsh migrate-setmaxdowntime`), milliseconds.
+    pub stored_downtime_ms: u64,
     /// Whether the domain bounds or locks the memory of its QEMU, which then has none for a cache.
     pub memory_is_bounded: bool,
     /// Whose meaning of `--timeout` holds.
@@ -128,6 +129,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
         warnings: Vec::new(),
     };
     limit_speed(&mut resolved, inputs);
+    limit_downtime(&mut resolved, inputs);
     if mode == Mode::Steer {
         resolved.policy.deadline = deadline(&mut resolved, options, policy);
         choose_postcopy(&mut resolved, options, policy);
@@ -223,26 +225,22 @@ fn switchover(request: &MigrateRequest) -> Option<u64> {
 /// byte.
 fn limit_speed(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     let given = bandwidth(&inputs.request.parameters);
-    let anyway = given
-        .or(inputs.stored_speed_mib_per_s.filter(|&mib| mib > 0))
-        .unwrap_or(SPEED_UNLIMITED_MIB_PER_S);
-    let owners = inputs
+    resolved.policy.owners_speed_mib_per_s = inputs
         .policy
         .bandwidth_max_mib_per_s
         .filter(|_| resolved.mode == Mode::Steer);
-    let Some(ceiling) = Ceiling::lowest(owners, anyway) else {
+    let anyway = given.or(inputs.stored_speed_mib_per_s).unwrap_or(0);
+    resolved.policy = resolved.policy.under_speed(anyway);
+    let Some(speed) = resolved.policy.speed_max_mib_per_s else {
         return;
     };
-    let (speed, is_order) = (ceiling.mib_per_s, ceiling.is_order);
-    resolved.policy.speed_max_mib_per_s = Some(speed);
-    resolved.policy.speed_is_order = is_order;
     if resolved.flags & bits::PARALLEL != 0 {
         let warning = "with --parallel QEMU does not keep to a speed limit well";
         resolved
             .warnings
             .push(format!("{warning}: {speed} MiB/s may be exceeded"));
     }
-    if !is_order {
+    if !resolved.policy.speed_is_order {
         resolved
             .parameters
             .retain(|parameter| parameter.name != BANDWIDTH);
@@ -252,6 +250,20 @@ fn limit_speed(resolved: &mut Resolved, inputs: &Inputs<'_>) {
             value,
         });
     }
+}
+
+/// A downtime limit that was stored before is the user's order, as a stored speed is, unless the command line says
+/// otherwise.
+fn limit_downtime(resolved: &mut Resolved, inputs: &Inputs<'_>) {
+    let stored = bounds::ordered_limit_ms(inputs.stored_downtime_ms);
+    let Some(limit_ms) = stored.filter(|_| inputs.options.max_downtime_ms.is_none()) else {
+        return;
+    };
+    resolved.policy.limit_max_ms = Some(limit_ms);
+    resolved.warnings.push(format!(
+        "the domain's downtime limit was set to {limit_ms} ms before (virsh migrate-setmaxdowntime): no longer one is \
+         set; --hpc-max-downtime allows another pause"
+    ));
 }
 
 /// The bandwidth among the parameters, MiB/s.

@@ -49,6 +49,8 @@ pub enum EventRecord {
         downtime_ms: u64,
         speed_mib_per_s: u64,
     },
+    /// [`Event::SpeedOrdered`].
+    SpeedOrdered { speed_mib_per_s: u64 },
     /// [`Release::Terminal`].
     ReleasedTerminal,
     /// [`Release::ByHand`].
@@ -116,6 +118,7 @@ impl From<Event> for EventRecord {
                 downtime_ms,
                 speed_mib_per_s,
             },
+            Event::SpeedOrdered { speed_mib_per_s } => Self::SpeedOrdered { speed_mib_per_s },
             Event::Released(release) => release.into(),
         }
     }

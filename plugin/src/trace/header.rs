@@ -127,8 +127,12 @@ pub struct PolicyRecord {
     pub downtime_max_ms: Option<u32>,
     #[serde(default)]
     pub pause_fixed_ms: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_max_ms: Option<u32>,
     pub deadline_after_ms: Option<u64>,
     pub deadline_then: Option<ThenRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owners_speed_mib_per_s: Option<u64>,
     pub speed_max_mib_per_s: Option<u64>,
     pub speed_is_order: bool,
     pub switchover_bytes_per_s: Option<u64>,
@@ -161,12 +165,14 @@ impl From<&Policy> for PolicyRecord {
         Self {
             downtime_max_ms: policy.downtime_max_ms,
             pause_fixed_ms: policy.pause_fixed_ms,
+            limit_max_ms: policy.limit_max_ms,
             deadline_after_ms: policy.deadline.map(|d| millis(d.after)),
             deadline_then: policy.deadline.map(|d| match d.then {
                 Then::Switchover => ThenRecord::Switchover,
                 Then::Abort => ThenRecord::Abort,
                 Then::Postcopy => ThenRecord::Postcopy,
             }),
+            owners_speed_mib_per_s: policy.owners_speed_mib_per_s,
             speed_max_mib_per_s: policy.speed_max_mib_per_s,
             speed_is_order: policy.speed_is_order,
             switchover_bytes_per_s: policy.switchover_bytes_per_s,
@@ -188,6 +194,7 @@ impl From<&PolicyRecord> for Policy {
         Self {
             downtime_max_ms: record.downtime_max_ms,
             pause_fixed_ms: record.pause_fixed_ms,
+            limit_max_ms: record.limit_max_ms,
             deadline: deadline.map(|(after_ms, then)| Deadline {
                 after: Duration::from_millis(after_ms),
                 then: match then {
@@ -196,6 +203,7 @@ impl From<&PolicyRecord> for Policy {
                     ThenRecord::Postcopy => Then::Postcopy,
                 },
             }),
+            owners_speed_mib_per_s: record.owners_speed_mib_per_s,
             speed_max_mib_per_s: record.speed_max_mib_per_s,
             speed_is_order: record.speed_is_order,
             switchover_bytes_per_s: record.switchover_bytes_per_s,

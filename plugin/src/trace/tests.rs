@@ -18,6 +18,8 @@ fn policy() -> Policy {
             after: Duration::from_secs(60),
             then: Then::Postcopy,
         }),
+        limit_max_ms: Some(100),
+        owners_speed_mib_per_s: Some(30),
         speed_max_mib_per_s: Some(20),
         insists: true,
         cache_most_bytes: Some(6),
@@ -108,6 +110,7 @@ fn events() -> Vec<Event> {
         Event::Refused(target),
         Event::Beside { bytes: 7 },
         Event::Unreachable { pause, ceiling },
+        Event::SpeedOrdered { speed_mib_per_s: 0 },
         Event::Released(Release::Terminal),
         Event::Released(Release::ByHand {
             downtime_ms: 1,

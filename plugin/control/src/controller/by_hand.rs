@@ -1,86 +1,104 @@
-//! Limits that somebody else changes: theirs count, unless the policy says that ours do.
+//! Limits that somebody else changes: theirs count, unless the policy says that our downtime limit does.
 
 use super::Controller;
 use crate::event::{Event, Publisher, Release};
 use crate::law::Law;
+use crate::policy::speed_limit;
 use crate::sample::{Sample, Settings};
 use crate::target::Target;
 
+/// Which limits are not as they were left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Changed {
+    downtime: bool,
+    speed: bool,
+}
+
 impl<L: Law> Controller<L> {
-    /// What is set at last, if somebody has changed a limit and that ends control.
+    /// What is set at last, if somebody has changed a limit and that ends control. The first reading tells what was
+    /// there.
     pub(super) fn yields(
         &mut self,
         sample: &Sample,
         publisher: &mut dyn Publisher,
     ) -> Option<Target> {
-        let (found, last) = self.changed_by_hand(sample)?;
-        if let (
-            true,
-            Release::ByHand {
-                downtime_ms,
-                speed_mib_per_s,
-            },
-        ) = (self.guard.insists(), found)
-        {
-            self.in_force = Target::NONE;
+        let found = sample.settings?;
+        let before = *self.settings_before.get_or_insert(found);
+        let changed = self.changed_by_hand(found);
+        if changed.downtime || changed.speed {
+            if !self.guard.insists() {
+                return Some(self.give_way(sample, changed, (found, before), publisher));
+            }
+            self.insist(sample, changed, found, publisher);
+        }
+        self.in_force.speed_mib_per_s = Some(found.speed_mib_per_s);
+        None
+    }
+
+    /// Compares what libvirt holds with what was set.
+    fn changed_by_hand(&self, found: Settings) -> Changed {
+        let Target {
+            downtime_ms,
+            speed_mib_per_s,
+            ..
+        } = self.in_force;
+        Changed {
+            downtime: downtime_ms.is_some_and(|ms| u64::from(ms) != found.downtime_ms),
+            speed: speed_mib_per_s
+                .is_some_and(|mib| speed_limit(mib) != speed_limit(found.speed_mib_per_s)),
+        }
+    }
+
+    /// The downtime limit is set again, for a manager's clock moves it. A speed is nobody's clock: a manager that begins
+    /// slowly raises it once, and whoever sets one means it.
+    fn insist(
+        &mut self,
+        sample: &Sample,
+        changed: Changed,
+        found: Settings,
+        publisher: &mut dyn Publisher,
+    ) {
+        let Settings {
+            downtime_ms,
+            speed_mib_per_s,
+        } = found;
+        if changed.downtime {
+            self.in_force.downtime_ms = None;
             let event = Event::Insisted {
                 downtime_ms,
                 speed_mib_per_s,
             };
             publisher.publish(sample.at, event);
-            return None;
         }
-        self.parting = last;
-        self.release(sample.at, found, publisher);
-        Some(last)
+        if changed.speed {
+            self.guard.order_speed(speed_mib_per_s);
+            publisher.publish(sample.at, Event::SpeedOrdered { speed_mib_per_s });
+        }
     }
 
-    /// Compares what libvirt holds with what was set; the first reading tells what was there. Where one of
-    /// the two was changed by hand, the other is ours no longer: it is put back as it was found.
-    fn changed_by_hand(&mut self, sample: &Sample) -> Option<(Release, Target)> {
-        let found = sample.settings?;
-        let before = *self.settings_before.get_or_insert(found);
-        let Settings {
-            downtime_ms,
-            speed_mib_per_s,
-        } = found;
-        let downtime = self
-            .in_force
-            .downtime_ms
-            .is_some_and(|ms| u64::from(ms) != downtime_ms);
-        let speed = self
-            .in_force
-            .speed_mib_per_s
-            .is_some_and(|mib| mib != speed_mib_per_s);
-        if !downtime && !speed {
-            self.in_force.speed_mib_per_s = Some(speed_mib_per_s);
-            return None;
-        }
-        let back = Settings {
-            downtime_ms: if downtime {
-                downtime_ms
-            } else {
-                before.downtime_ms
-            },
-            speed_mib_per_s: if speed {
-                speed_mib_per_s
-            } else {
-                before.speed_mib_per_s
-            },
-        };
-        let last = Target {
-            downtime_ms: u32::try_from(back.downtime_ms)
-                .ok()
-                .filter(|_| back.downtime_ms != downtime_ms),
-            speed_mib_per_s: Some(back.speed_mib_per_s).filter(|&mib| mib != speed_mib_per_s),
+    /// Ends control. Where one of the two was changed by hand, the other is ours no longer: it is put back as it was
+    /// found.
+    fn give_way(
+        &mut self,
+        sample: &Sample,
+        changed: Changed,
+        (found, before): (Settings, Settings),
+        publisher: &mut dyn Publisher,
+    ) -> Target {
+        let downtime_ms = u32::try_from(before.downtime_ms).ok();
+        let back = Target {
+            downtime_ms: downtime_ms
+                .filter(|_| !changed.downtime && before.downtime_ms != found.downtime_ms),
+            speed_mib_per_s: Some(before.speed_mib_per_s)
+                .filter(|&mib| !changed.speed && mib != found.speed_mib_per_s),
             ..Target::NONE
         };
-        Some((
-            Release::ByHand {
-                downtime_ms,
-                speed_mib_per_s,
-            },
-            last,
-        ))
+        self.parting = back;
+        let why = Release::ByHand {
+            downtime_ms: found.downtime_ms,
+            speed_mib_per_s: found.speed_mib_per_s,
+        };
+        self.release(sample.at, why, publisher);
+        back
     }
 }

@@ -153,14 +153,16 @@ impl Guard {
         limit_ms.min(most_ms).clamp(1, DOWNTIME_LIMIT_MAX_MS)
     }
 
-    /// The longest that memory may take to send in the policy's longest pause.
+    /// The longest limit: what memory may take to send in the policy's longest pause, or what the user has stored, which is
+    /// in QEMU's own terms.
     fn most_ms(&self, switchover_bytes_per_s: u64) -> u32 {
         let in_flight_ms = match switchover_bytes_per_s {
             0 => 0,
             rate => ms_for(IN_FLIGHT_BYTES, rate, true),
         };
-        self.longest_ms()
-            .map_or(u32::MAX, |ms| ms.saturating_sub(in_flight_ms))
+        let of_pause = self.longest_ms().map(|ms| ms.saturating_sub(in_flight_ms));
+        let least = of_pause.into_iter().chain(self.policy.limit_max_ms).min();
+        least.unwrap_or(u32::MAX)
     }
 
     /// Whether the owner's speed ceiling is to be lifted, so that QEMU sees the link: where it is not known what that carries,
@@ -184,10 +186,14 @@ impl Guard {
         Some(longest_ms.saturating_sub(self.pause_fixed_ms()).max(1))
     }
 
-    /// What the longest pause carries, beside what is in flight when it begins.
+    /// What the longest pause carries, beside what is in flight when it begins, or what the stored limit accepts.
     fn ceiling_bytes(&self, switchover_bytes_per_s: u64) -> Option<u64> {
-        let most = bytes_in_ms(switchover_bytes_per_s, self.longest_ms()?);
-        Some(most.saturating_sub(IN_FLIGHT_BYTES))
+        let carried = |ms| bytes_in_ms(switchover_bytes_per_s, ms);
+        let of_pause = self
+            .longest_ms()
+            .map(|ms| carried(ms).saturating_sub(IN_FLIGHT_BYTES));
+        let of_limit = self.policy.limit_max_ms.map(carried);
+        of_pause.into_iter().chain(of_limit).min()
     }
 
     fn pause_fixed_ms(&self) -> u32 {

@@ -92,6 +92,62 @@ fn the_policys_pause_is_never_exceeded_and_the_forbidden_one_is_told() {
 }
 
 #[test]
+fn a_limit_that_the_user_has_stored_is_never_exceeded_and_is_qemus_own() {
+    for (stored, longest, limit) in [
+        (500, None, 500),
+        (500, Some(2_000), 500),
+        (0, None, 1),
+        (1_000, Some(530), 500),
+    ] {
+        let policy = Policy {
+            limit_max_ms: Some(stored),
+            downtime_max_ms: longest,
+            ..Policy::default()
+        };
+        let order = Rig::new(policy).pass(0, 100 * MIB, 150 * MIB);
+        let found = (order.target.downtime_ms, order.cause);
+        assert_eq!(found, (Some(limit), Cause::Ceiling), "{stored} ms");
+    }
+    let short = Policy {
+        limit_max_ms: Some(100),
+        ..Policy::default()
+    };
+    assert!(
+        Guard::new(short).rules_out_postcopy(),
+        "its pause is longer"
+    );
+}
+
+#[test]
+fn a_law_that_asks_for_no_limit_of_the_speed_gets_the_ceiling() {
+    let policy = Policy {
+        speed_max_mib_per_s: Some(20),
+        ..Policy::default()
+    };
+    let guard = Guard::new(policy);
+    assert_eq!(guard.speed(Some(0)), Some(20));
+    assert_eq!(guard.speed(Some(5)), Some(5));
+}
+
+#[test]
+fn a_speed_that_is_ordered_while_the_ceiling_is_lifted_holds_at_once() {
+    let policy = Policy {
+        owners_speed_mib_per_s: Some(20),
+        downtime_max_ms: Some(2030),
+        ..Policy::default()
+    };
+    let mut rig = Rig::new(policy.under_speed(0));
+    let lifted = rig.pass(0, 20 * MIB, 128 * MIB);
+    assert_eq!(
+        lifted.target.speed_mib_per_s,
+        Some(SPEED_UNLIMITED_MIB_PER_S)
+    );
+    rig.guard.order_speed(5);
+    let ordered = rig.pass(100, 5 * MIB, 128 * MIB);
+    assert_eq!(ordered.target.speed_mib_per_s, Some(5));
+}
+
+#[test]
 fn under_a_speed_ceiling_the_limit_grows_and_the_speed_stays() {
     let policy = Policy {
         speed_max_mib_per_s: Some(20),
@@ -161,6 +217,8 @@ const NOTHING: Policy = Policy {
     downtime_max_ms: None,
     pause_fixed_ms: None,
     deadline: None,
+    limit_max_ms: None,
+    owners_speed_mib_per_s: None,
     speed_max_mib_per_s: None,
     speed_is_order: false,
     switchover_bytes_per_s: None,

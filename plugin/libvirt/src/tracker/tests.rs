@@ -134,6 +134,26 @@ fn a_second_migration_is_not_the_first_and_a_clock_set_back_is_no_second() {
 }
 
 #[test]
+fn no_step_of_the_wall_clock_changes_how_long_a_job_goes_on() {
+    let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
+    for step_ms in [3_600_000, 0] {
+        let mut tracker = Tracker::default();
+        let none = stats(JobType::None, &[("time_elapsed", 77)]);
+        assert_eq!(tracker.elapsed(at(1), &none).as_millis(), 77, "no job");
+        let mut after = |seconds, elapsed_ms| {
+            let job = outgoing(1, elapsed_ms, 1);
+            tracker.elapsed(at(seconds), &job).as_secs()
+        };
+        assert_eq!(after(100, 20_000), 20);
+        assert_eq!(after(110, step_ms), 30);
+    }
+    let mut successor = Tracker::default();
+    successor.began(at(80));
+    let stepped = outgoing(1, 3_600_000, 1);
+    assert_eq!(successor.elapsed(at(110), &stepped).as_secs(), 30);
+}
+
+#[test]
 fn postcopy_is_seen_even_when_it_is_stuck() {
     let job = outgoing(2, 1, 1);
     let states = follow(&[(job.clone(), POSTCOPY), (job, POSTCOPY_FAILED)]);

@@ -17,7 +17,7 @@ impl Config {
     fn lines(&self) -> [String; 6] {
         let migrations = match (self.observe, self.insist) {
             (true, _) => "observed only, nothing is changed",
-            (false, true) => "controlled, and limits that others change are set again",
+            (false, true) => "controlled, and a downtime limit that others change is set again",
             (false, false) => "controlled",
         };
         let traces = self.traces.as_ref().map(ToString::to_string);

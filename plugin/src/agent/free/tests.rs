@@ -1,78 +1,160 @@
 //! Whose a migration is, over a job that is a script.
 
+use libvirt_hpc_control::target::Target;
+
 use super::*;
 use crate::agent::config::Config;
 use crate::agent::script::{Script, UUID, assignment, look};
 
-/// What comes of a migration that was found late, with `downtime_ms` as its limit.
+/// When the job began, by the wall clock, milliseconds since 1970.
+const BEGAN_WALL_MS: u64 = 1_700_000_000_000;
+
+/// What comes of a migration that was found late, with what the script begins with as its limits.
 fn found(
-    mut job: Script,
+    job: Script,
     assignment: &Assignment,
     early: bool,
     leases: &Path,
 ) -> Result<Free, Verdict> {
+    under_a_clock(job, assignment, early, leases, 0)
+}
+
+/// The same, where the wall clock has been set by `step_ms` since the job began.
+fn under_a_clock(
+    mut job: Script,
+    assignment: &Assignment,
+    early: bool,
+    leases: &Path,
+    step_ms: i64,
+) -> Result<Free, Verdict> {
     let sample = look(JobState::Precopy, 300);
+    let wall_ms = (BEGAN_WALL_MS + sample.elapsed_ms).saturating_add_signed(step_ms);
+    let elapsed_ms = wall_ms.saturating_sub(BEGAN_WALL_MS);
     let first = First {
         sample: Sample {
             settings: job.looks[0].settings,
+            elapsed_ms,
             ..sample
         },
         early,
     };
+    let identity = lease::Job {
+        domain_id: Some(7),
+        wall_ms,
+        elapsed_ms,
+    };
+    let found = Found {
+        first,
+        job: identity,
+    };
     let policy = xml::Policy::default();
-    wait(&mut job, &Hand::new(), assignment, &first, &policy, leases)
+    wait(&mut job, &Hand::new(), assignment, &found, &policy, leases)
 }
 
 fn precopy(downtime_ms: u64) -> Sample {
     look(JobState::Precopy, downtime_ms)
 }
 
+/// The same, a sync later.
+fn synced(downtime_ms: u64) -> Sample {
+    Sample {
+        iteration: 10,
+        ..precopy(downtime_ms)
+    }
+}
+
 #[test]
-fn a_migration_found_at_its_beginning_is_ours_whatever_its_limit() {
+fn a_migration_found_at_its_beginning_is_ours_whatever_its_limit_which_is_an_order() {
     let folder = tempfile::tempdir().expect("a folder");
     let plain = assignment(Config::default(), false);
     let free = found(Script::new([precopy(777)]), &plain, true, folder.path()).expect("free");
     assert_eq!(free.holding.released, None);
     assert_eq!(free.holding.settings_before.downtime_ms, 777);
+    assert_eq!(free.holding.bounds.policy.limit_max_ms, Some(777));
     assert!(free.lease.is_some() && free.holding.bounds.policy.speed_is_order);
 }
 
 #[test]
-fn one_found_in_its_midst_is_ours_only_if_nobody_sets_its_limits() {
+fn one_found_in_its_midst_is_ours_only_if_nobody_moves_its_limits() {
     let folder = tempfile::tempdir().expect("a folder");
     let plain = assignment(Config::default(), false);
-    let released = |looks: &[Sample], assignment: &Assignment| {
+    let end = |looks: &[Sample], assignment: &Assignment| {
         let script = Script::new(looks.iter().copied());
         let free = found(script, assignment, false, folder.path()).expect("free");
-        free.holding.released.is_some()
+        let order = free.holding.bounds.policy.limit_max_ms;
+        (free.holding.released.is_some(), order)
     };
-    assert!(!released(&[precopy(300)], &plain), "nobody");
-    assert!(released(&[precopy(12)], &plain), "somebody has");
+    assert_eq!(end(&[precopy(300)], &plain), (false, None), "nobody");
+    let stands = [precopy(100), synced(100)];
+    assert_eq!(
+        end(&stands, &plain),
+        (false, Some(100)),
+        "it was set before"
+    );
     let moves = [precopy(300), precopy(300), precopy(44)];
-    assert!(released(&moves, &plain), "somebody does");
+    assert!(end(&moves, &plain).0, "somebody does");
+    // As a controller does that goes by syncs, from another host.
+    let moves_late = [[precopy(10); 40].as_slice(), &[synced(44)]].concat();
+    assert!(end(&moves_late, &plain).0, "somebody does, at a sync");
+    assert_eq!(
+        end(&[precopy(100)], &plain),
+        (false, Some(100)),
+        "no sync comes"
+    );
     let insists = Config {
         insist: true,
         ..Config::default()
     };
-    assert!(!released(&moves, &assignment(insists, false)));
-    assert!(
-        !released(&moves, &assignment(Config::default(), true)),
-        "adopted"
-    );
+    assert!(!end(&moves, &assignment(insists, false)).0);
+    let adopted = assignment(Config::default(), true);
+    assert!(!end(&moves, &adopted).0, "adopted");
 }
 
 #[test]
-fn a_predecessors_word_counts() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let plain = assignment(Config::default(), false);
-    let free = found(Script::new([precopy(300)]), &plain, true, folder.path()).expect("free");
-    let (tenure, written) = lease::Tenure::begin(free.lease.expect("ours"), free.holding.clone());
-    written.expect("written");
-    drop(tenure);
-    // The agent has died at 12 ms, and its successor finds that.
-    let next = found(Script::new([precopy(12)]), &plain, false, folder.path()).expect("free");
-    assert_eq!(next.holding.settings_before.downtime_ms, 300);
-    assert_eq!(next.holding.released, None);
+fn a_predecessors_word_counts_whatever_the_clock_says_since() {
+    for step_ms in [0, 5_000, -5_000, 3_600_000, -3_600_000] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plain = assignment(Config::default(), false);
+        let free = found(Script::new([precopy(300)]), &plain, true, folder.path()).expect("free");
+        let lease = free.lease.expect("ours");
+        let (mut tenure, written) = lease::Tenure::begin(lease, free.holding.clone());
+        written.expect("written");
+        let target = Target {
+            downtime_ms: Some(10),
+            ..Target::NONE
+        };
+        tenure.apply(&target).expect("written");
+        drop(tenure);
+        // The agent has died at 10 ms, and its successor finds that.
+        let script = Script::new([precopy(10)]);
+        let next = under_a_clock(script, &plain, false, folder.path(), step_ms).expect("free");
+        let holding = next.holding;
+        assert_eq!(holding.settings_before.downtime_ms, 300, "{step_ms} ms");
+        assert_eq!(holding.released, None, "{step_ms} ms");
+        assert_eq!(holding.bounds.policy.limit_max_ms, None, "{step_ms} ms");
+        assert_eq!(
+            holding.job_began_ns, free.holding.job_began_ns,
+            "{step_ms} ms"
+        );
+        assert_eq!(holding.set.downtime_ms, Some(10), "{step_ms} ms");
+    }
+}
+
+#[test]
+fn a_hand_that_ended_control_is_obeyed_by_a_successor_whatever_the_clock_says_since() {
+    for step_ms in [0, 3_600_000, -3_600_000] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plain = assignment(Config::default(), false);
+        let free = found(Script::new([precopy(300)]), &plain, true, folder.path()).expect("free");
+        let lease = free.lease.expect("ours");
+        let (mut tenure, written) = lease::Tenure::begin(lease, free.holding);
+        written.expect("written");
+        tenure.release("by hand").expect("written");
+        drop(tenure);
+        let script = Script::new([precopy(15)]);
+        let next = under_a_clock(script, &plain, false, folder.path(), step_ms).expect("free");
+        assert!(next.holding.released.is_some(), "{step_ms} ms");
+    }
 }
 
 #[test]
@@ -94,11 +176,15 @@ fn another_holder_is_waited_for_to_the_end_or_to_its_death() {
 }
 
 #[test]
-fn a_guest_that_has_stopped_is_followed_and_nothing_else() {
+fn a_guest_that_stands_is_followed_and_one_that_runs_again_is_ours() {
     let folder = tempfile::tempdir().expect("a folder");
     let plain = assignment(Config::default(), false);
     let stopped = look(JobState::Switchover, 0);
     let script = Script::new([stopped, stopped, look(JobState::Ended, 0)]);
     let end = found(script, &plain, false, folder.path());
     assert!(matches!(end, Err(Verdict::Over)));
+    let script = Script::new([stopped, stopped, precopy(300)]);
+    let free = found(script, &plain, false, folder.path()).expect("free");
+    assert_eq!(free.holding.released, None);
+    assert_eq!(free.holding.settings_before.downtime_ms, 300);
 }

@@ -5,22 +5,30 @@ use std::process::Command;
 
 use super::*;
 use crate::migration::bounds::Bounds;
+use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_xml_schemas as xml;
 
 const UUID: &str = "6d0f4b5e-7c1a-4f7e-9a51-0123456789ab";
 
-fn holding() -> Holding {
+pub(super) fn holding() -> Holding {
     Holding {
         controller: ControllerName::LibvirtHpcd,
         pid: 7,
         taken_at_ns: 50_000_000_000,
         job_began_ns: Some(40_000_000_000),
+        identity: Identity::default(),
         settings_before: SettingsRecord {
             downtime_ms: 300,
             speed_mib_per_s: 20,
         },
         set: Set::default(),
-        bounds: Bounds::of_running(&xml::Policy::default(), 20),
+        bounds: Bounds::of_running(
+            &xml::Policy::default(),
+            Settings {
+                downtime_ms: 300,
+                speed_mib_per_s: 20,
+            },
+        ),
         released: None,
     }
 }
@@ -76,6 +84,22 @@ fn a_successor_finds_what_was_left_and_an_end_leaves_nothing() {
 }
 
 #[test]
+fn a_speed_that_another_has_ordered_is_a_successors_order_too() {
+    let (_folder, leases) = folder();
+    let (lease, _) = ours(take(&leases, UUID).expect("taken"));
+    let (mut tenure, written) = Tenure::begin(lease, holding());
+    written.expect("written");
+    tenure.order_speed(0).expect("written");
+    drop(tenure);
+    let (_lease, left) = ours(take(&leases, UUID).expect("taken"));
+    let policy = left.expect("word").bounds.policy;
+    assert_eq!(
+        (policy.speed_max_mib_per_s, policy.speed_is_order),
+        (None, false)
+    );
+}
+
+#[test]
 fn a_holder_that_is_killed_holds_it_no_longer() {
     let (_folder, leases) = folder();
     let (lease, _) = ours(take(&leases, UUID).expect("taken"));
@@ -94,19 +118,6 @@ fn a_holder_that_is_killed_holds_it_no_longer() {
     holder.kill().expect("killed");
     holder.wait().expect("ended");
     ours(take(&leases, UUID).expect("taken"));
-}
-
-#[test]
-fn a_lease_is_of_the_job_it_was_written_about() {
-    let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
-    let known = holding();
-    assert!(known.is_of(at(40)) && known.is_of(at(42)) && !known.is_of(at(60)));
-    let early = Holding {
-        job_began_ns: None,
-        ..holding()
-    };
-    assert!(early.is_of(at(51)) && early.is_of(at(48)) && !early.is_of(at(40)));
-    assert!(!early.is_of(at(500)), "a later job");
 }
 
 #[test]

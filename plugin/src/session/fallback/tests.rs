@@ -23,6 +23,7 @@ fn resolved(
         options,
         policy,
         stored_speed_mib_per_s: None,
+        stored_downtime_ms: 300,
         memory_is_bounded: false,
         virsh: Virsh::NEWEST,
         started: Timestamp::from_nanos(7),

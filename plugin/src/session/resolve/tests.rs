@@ -1,3 +1,5 @@
+use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
+
 use super::*;
 use crate::flags::{DeadlineAction, Timeout as UserTimeout};
 
@@ -19,6 +21,7 @@ struct Case {
     options: HpcOptions,
     policy: xml::Policy,
     stored: Option<u64>,
+    stored_downtime_ms: u64,
     memory_is_bounded: bool,
 }
 
@@ -36,6 +39,7 @@ impl Case {
             request,
             options,
             stored: Some(SPEED_UNLIMITED_MIB_PER_S),
+            stored_downtime_ms: 300,
             ..Self::default()
         }
     }
@@ -46,6 +50,7 @@ impl Case {
             options: &self.options,
             policy: &self.policy,
             stored_speed_mib_per_s: self.stored,
+            stored_downtime_ms: self.stored_downtime_ms,
             memory_is_bounded: self.memory_is_bounded,
             virsh,
             started: STARTED,
@@ -196,6 +201,26 @@ fn the_lowest_speed_is_the_ceiling_and_the_call_knows_it_where_it_must() {
         let expected: Vec<Parameter> = parameter.map(bandwidth).into_iter().collect();
         assert_eq!(resolved.parameters, expected, "{what}");
     }
+}
+
+#[test]
+fn a_stored_downtime_limit_is_an_order_that_is_said_and_the_command_line_outranks_it() {
+    let mut case = Case::live();
+    case.stored_downtime_ms = 100;
+    case.policy.downtime_max_ms = Some(500);
+    let resolved = case.resolve();
+    assert_eq!(resolved.policy.limit_max_ms, Some(100));
+    assert_eq!(resolved.policy.downtime_max_ms, Some(500));
+    assert!(
+        resolved.warnings[0].contains("100 ms"),
+        "{:?}",
+        resolved.warnings
+    );
+    case.options.max_downtime_ms = Some(2_000);
+    let resolved = case.resolve();
+    assert_eq!(resolved.policy.limit_max_ms, None);
+    assert_eq!(resolved.policy.downtime_max_ms, Some(2_000));
+    assert!(resolved.warnings.is_empty());
 }
 
 #[test]

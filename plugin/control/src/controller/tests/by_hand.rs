@@ -1,5 +1,7 @@
 //! Limits that somebody else changes.
 
+use std::format;
+
 use super::*;
 
 fn settings(downtime_ms: u64) -> Option<Settings> {
@@ -135,5 +137,91 @@ fn what_was_not_changed_by_hand_is_put_back() {
             downtime_ms: Some(300),
             ..Target::NONE
         }
+    );
+}
+
+/// What a controller that insists makes of the first two looks: a speed found at first, and the one that another has
+/// set since.
+fn raised(owners: Option<u64>, first: u64, then: u64) -> (Target, Events, Controller<Adaptive>) {
+    let mut events = Events::default();
+    let policy = Policy {
+        insists: true,
+        owners_speed_mib_per_s: owners,
+        ..Policy::default()
+    };
+    let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy.under_speed(first));
+    let look = |at_ms, speed_mib_per_s, downtime_ms| Sample {
+        settings: Some(Settings {
+            downtime_ms,
+            speed_mib_per_s,
+        }),
+        ..precopy(at_ms, 1)
+    };
+    let target = control.look(&look(0, first, 300), &mut events);
+    control.outcome(Timestamp::default(), &target, true, &mut events);
+    let limit = u64::from(target.downtime_ms.expect("a limit"));
+    let target = control.look(&look(100, then, limit), &mut events);
+    control.outcome(Timestamp::default(), &target, true, &mut events);
+    (target, events, control)
+}
+
+#[test]
+fn a_raised_speed_is_a_new_order_even_where_the_site_insists() {
+    const NONE: u64 = crate::guard::SPEED_UNLIMITED_MIB_PER_S;
+    for (owners, first, then, set) in [
+        (None, 1, NONE, None),
+        (None, 1, 0, None),
+        (None, 1, 50, None),
+        (None, NONE, 5, None),
+        (Some(20), 1, NONE, Some(20)),
+        (Some(20), 1, 0, Some(20)),
+        (Some(20), 1, 10, None),
+    ] {
+        let (target, events, mut control) = raised(owners, first, then);
+        let what = format!("owner's {owners:?}, {first}, then {then}");
+        assert_eq!(target.speed_mib_per_s, set, "{what}");
+        let ordered = Event::SpeedOrdered {
+            speed_mib_per_s: then,
+        };
+        assert!(events.0.contains(&ordered), "{what}: {:?}", events.0);
+        let insisted = |event: &Event| matches!(event, Event::Insisted { .. });
+        assert!(!events.0.iter().any(insisted), "{what}");
+        // And it stays so.
+        let mut events = Events::default();
+        let settled = Sample {
+            settings: Some(Settings {
+                downtime_ms: 10,
+                speed_mib_per_s: set.unwrap_or(then),
+            }),
+            ..precopy(200, 1)
+        };
+        assert_eq!(
+            control.look(&settled, &mut events).speed_mib_per_s,
+            None,
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn no_limit_in_another_number_is_no_change() {
+    let mut events = Events::default();
+    let mut control = controller();
+    let look = |at_ms, downtime_ms, speed_mib_per_s| Sample {
+        settings: Some(Settings {
+            downtime_ms,
+            speed_mib_per_s,
+        }),
+        ..precopy(at_ms, 1)
+    };
+    let none = crate::guard::SPEED_UNLIMITED_MIB_PER_S;
+    let first = control.look(&look(0, 300, none), &mut events);
+    control.outcome(Timestamp::default(), &first, true, &mut events);
+    control.look(&look(100, 10, 0), &mut events);
+    assert!(
+        !events
+            .0
+            .iter()
+            .any(|event| matches!(event, Event::Released(_)))
     );
 }

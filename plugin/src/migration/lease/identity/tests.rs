@@ -1,0 +1,118 @@
+//! Jobs under a wall clock that steps.
+
+use super::*;
+use crate::migration::lease::tests::holding;
+
+/// When the job of [`holding`] began, by the wall clock, milliseconds.
+const BEGAN: u64 = 1_700_000_000_000;
+
+/// A minute after its beginning, under a wall clock that has been set by `step_ms` meanwhile.
+fn a_minute_later(step_ms: i64) -> Job {
+    let wall_ms = (BEGAN + 60_000).saturating_add_signed(step_ms);
+    Job {
+        domain_id: Some(7),
+        wall_ms,
+        // As libvirt does it.
+        elapsed_ms: wall_ms.saturating_sub(BEGAN),
+    }
+}
+
+fn left() -> Holding {
+    Holding {
+        identity: Identity {
+            domain_id: Some(7),
+            began_wall_ms: Some(BEGAN),
+            taken_wall_ms: BEGAN + 1_000,
+        },
+        ..holding()
+    }
+}
+
+const STEPS_MS: [i64; 7] = [
+    0,
+    5_000,
+    -5_000,
+    3_600_000,
+    -3_600_000,
+    86_400_000,
+    -86_400_000,
+];
+
+#[test]
+fn a_step_of_the_clock_disowns_no_lease() {
+    for step_ms in STEPS_MS {
+        let job = a_minute_later(step_ms);
+        assert!(left().is_of(&job, None), "{step_ms} ms");
+        let before_its_job = Holding {
+            identity: Identity {
+                began_wall_ms: None,
+                taken_wall_ms: BEGAN - 1_000,
+                ..left().identity
+            },
+            ..left()
+        };
+        assert!(before_its_job.is_of(&job, None), "{step_ms} ms");
+    }
+}
+
+#[test]
+fn another_job_and_another_run_of_the_domain_are_not_its_own() {
+    let later = Job {
+        wall_ms: BEGAN + 300_000,
+        elapsed_ms: 60_000,
+        ..a_minute_later(0)
+    };
+    assert!(!left().is_of(&later, None));
+    let untaken = Holding {
+        identity: Identity {
+            began_wall_ms: None,
+            ..left().identity
+        },
+        ..left()
+    };
+    assert!(!untaken.is_of(&later, None));
+    let rebooted = Job {
+        domain_id: Some(8),
+        ..a_minute_later(0)
+    };
+    assert!(!left().is_of(&rebooted, None));
+}
+
+#[test]
+fn a_limit_of_ours_that_stands_says_that_its_job_goes_on() {
+    let found = |downtime_ms| {
+        Some(Settings {
+            downtime_ms,
+            speed_mib_per_s: 20,
+        })
+    };
+    // As one of an earlier version wrote it, without a name of the job.
+    let mut old = Holding {
+        identity: Identity::default(),
+        ..holding()
+    };
+    let job = a_minute_later(0);
+    assert!(!old.is_of(&job, found(300)), "nothing was set");
+    old.set.downtime_ms = Some(10);
+    assert!(old.is_of(&job, found(10)));
+    assert!(!old.is_of(&job, found(300)), "libvirt has put it back");
+    old.set.downtime_ms = Some(300);
+    assert!(!old.is_of(&job, found(300)), "it was put back by us");
+}
+
+#[test]
+fn a_successor_counts_from_where_its_predecessor_did() {
+    let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
+    assert_eq!(left().began(at(3)), at(40), "whatever the clock says now");
+    let before_its_job = Holding {
+        job_began_ns: None,
+        ..left()
+    };
+    assert_eq!(before_its_job.began(at(55)), at(55));
+    assert_eq!(
+        before_its_job.began(at(3)),
+        at(50),
+        "not before it was taken"
+    );
+    assert_eq!(before_its_job.began(at(3_000)), at(170), "nor long after");
+}
