@@ -141,6 +141,11 @@ impl<L: Law> Controller<L> {
             self.activity.update(sample);
             return self.before_memory(sample, publisher);
         }
+        if sample.state == JobState::Switchover {
+            // The guest stands, in the last copy or because somebody has suspended it, which libvirt does not tell
+            // apart: should it run again, it is steered again.
+            return Target::NONE;
+        }
         if sample.state != JobState::Precopy {
             return self.release(sample.at, Release::Terminal, publisher);
         }

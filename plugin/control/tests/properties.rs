@@ -180,8 +180,8 @@ proptest! {
         let (mut refused, mut first) = (0, None);
         for (sample, target, done) in run(policy, &samples, refusals) {
             let age = age(&mut first, &sample);
-            over |= sample.state != JobState::Precopy && sample.state != JobState::Setup;
-            if over {
+            over |= matches!(sample.state, JobState::Postcopy | JobState::Ended);
+            if over || sample.state == JobState::Switchover {
                 prop_assert_eq!(target, Target::NONE);
             }
             if sample.state == JobState::Setup && target != Target::NONE {

@@ -99,7 +99,7 @@ fn a_target_in_force_is_not_sent_again_until_it_is_refused() {
 
 #[test]
 fn nothing_follows_a_terminal_state() {
-    for state in [JobState::Switchover, JobState::Postcopy, JobState::Ended] {
+    for state in [JobState::Postcopy, JobState::Ended] {
         let mut events = Events::default();
         let mut control = controller();
         control.look(&precopy(0, 1), &mut events);
@@ -113,6 +113,29 @@ fn nothing_follows_a_terminal_state() {
         assert_eq!(events.0.last(), Some(&Event::Released(Release::Terminal)));
         assert_eq!(control.look(&precopy(200, 3), &mut events), Target::NONE);
     }
+}
+
+#[test]
+fn a_guest_that_runs_again_after_it_stood_is_steered_again() {
+    let mut events = Events::default();
+    let mut control = controller();
+    let first = control.look(&precopy(0, 1), &mut events);
+    control.outcome(Timestamp::default(), &first, true, &mut events);
+    for at_ms in [100, 200, 300] {
+        let stands = Sample {
+            state: JobState::Switchover,
+            ..precopy(at_ms, 2)
+        };
+        assert_eq!(control.look(&stands, &mut events), Target::NONE);
+        assert!(control.wants_settings(), "a hand may be at work meanwhile");
+    }
+    let mut limits = Vec::new();
+    for n in 4..100 {
+        let target = control.look(&precopy(n * 100, 2 + n / 10), &mut events);
+        control.outcome(Timestamp::default(), &target, true, &mut events);
+        limits.extend(target.downtime_ms);
+    }
+    assert!(limits.iter().any(|&ms| ms >= 1000), "it goes: {limits:?}");
 }
 
 #[test]

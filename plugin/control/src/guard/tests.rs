@@ -194,7 +194,9 @@ fn a_ceiling_that_hides_a_good_link_is_lifted_for_a_moment() {
 fn what_a_lift_has_shown_is_not_believed_for_ever() {
     let mut rig = Rig::new(OWNED);
     let lifted = |order: &Order| order.target.speed_mib_per_s == Some(SPEED_UNLIMITED_MIB_PER_S);
-    (0..=7).for_each(|n| drop(rig.link(n * 100, 40)));
+    for n in 0..=7 {
+        rig.link(n * 100, 40);
+    }
     let order = rig.link(800, 20);
     assert!(
         !lifted(&order) && order.forbidden_pause.is_some(),
@@ -256,7 +258,9 @@ fn a_ceiling_of_the_users_is_never_lifted() {
 #[test]
 fn a_ceiling_that_hides_nothing_comes_back_and_the_policy_is_out_of_reach() {
     let mut rig = Rig::new(OWNED);
-    (0..7).for_each(|n| drop(rig.link(n * 100, 20)));
+    for n in 0..7 {
+        rig.link(n * 100, 20);
+    }
     let order = rig.link(700, 20);
     assert_eq!(order.target.speed_mib_per_s, Some(20));
     assert_eq!(order.forbidden_pause, Some(Duration::from_millis(6521)));
