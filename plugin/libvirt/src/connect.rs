@@ -130,6 +130,15 @@ impl Connection {
         self.closed().is_none() && self.handle().is_alive().unwrap_or(false)
     }
 
+    /// Asks the daemon something that concerns no domain (`virConnectGetLibVersion`): whether it answers at all.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn ping(&self) -> Result<(), Error> {
+        let version = self.handle().lib_version();
+        version.map(drop).named("virConnectGetLibVersion", None)
+    }
+
     /// Why the connection was lost, if it was.
     #[must_use]
     pub fn closed(&self) -> Option<CloseReason> {

@@ -17,6 +17,8 @@ pub(super) enum Message {
     Event(Event),
     /// All active domains, asked for.
     Looked(Vec<Seen>),
+    /// libvirt answers, but has not said which domains are active; what is known of those that were.
+    Heard(Vec<Seen>),
     /// What libvirt and QEMU are, on a new connection.
     Features(Features),
     /// libvirt cannot be reached, or does not answer.
@@ -56,7 +58,7 @@ pub(super) enum Job {
     Idle,
     /// A migration from here is under way.
     MigrationOut,
-    /// libvirt did not say, or was not asked, for its migration is in hand.
+    /// libvirt did not say, or was not asked: the domain is not ours, or its migration is in hand.
     Unknown,
 }
 

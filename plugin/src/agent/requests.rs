@@ -40,6 +40,7 @@ impl Supervisor {
         };
         let disowned = self.roster.disown(&id.uuid);
         self.save_adopted();
+        self.tell_interest();
         let name = &id.name;
         let message = match (self.in_hand.get(&id.uuid), disowned) {
             (Some(in_hand), _) => {
@@ -66,6 +67,7 @@ impl Supervisor {
         let name = &seen.id.name;
         let news = self.roster.adopt(&seen.id.uuid);
         self.save_adopted();
+        self.tell_interest();
         self.watch.look();
         let message = if self.in_hand.contains_key(&seen.id.uuid) {
             format!("{name}: adopted; its migration under way stays in the hands it is in")

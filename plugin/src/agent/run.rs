@@ -98,7 +98,7 @@ fn turn(
             Ok(Message::Broken(thread)) => bail!("the {thread} thread has died"),
             Ok(Message::Signal(Signal::Reload)) => reload(args, service, supervisor),
             Ok(message) => supervisor.hear(message),
-            Err(RecvTimeoutError::Timeout) => supervisor.tick(),
+            Err(RecvTimeoutError::Timeout) => supervisor.tick(clock::now()),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         service.beat();

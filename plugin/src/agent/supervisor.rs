@@ -21,7 +21,7 @@ use crate::text;
 use crate::trace::Versions;
 use crate::version;
 
-/// How long libvirt may say nothing: six looks.
+/// How long libvirt may say nothing, not even an event: six looks.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Lifecycle events that leave a domain what it was: `VIR_DOMAIN_EVENT_SUSPENDED` and `_RESUMED`.
@@ -40,7 +40,8 @@ pub(super) struct Supervisor {
     pub(super) in_hand: HashMap<String, InHand>,
     pub(super) lost: Option<String>,
     pub(super) looked_at: Option<Instant>,
-    began_at: Instant,
+    /// The last sign of life of libvirt's, or the beginning.
+    heard_at: Instant,
     versions: Versions,
     pub(super) watch: Watch,
     send: Sender<Message>,
@@ -51,13 +52,13 @@ impl Supervisor {
     /// Begins; threads of migrations answer to `send`.
     #[must_use]
     pub(super) fn new(config: Config, watch: Watch, send: Sender<Message>) -> Self {
-        Self {
+        let agent = Self {
             config: Arc::new(config),
             roster: Roster::new(adopted::read()),
             in_hand: HashMap::new(),
             lost: None,
             looked_at: None,
-            began_at: clock::now(),
+            heard_at: clock::now(),
             versions: Versions {
                 libvirt_hpc: version::OURS.to_owned(),
                 ..Versions::default()
@@ -65,7 +66,14 @@ impl Supervisor {
             watch,
             send,
             leaving: false,
-        }
+        };
+        agent.tell_interest();
+        agent
+    }
+
+    /// The watch is to know whom to ask about.
+    pub(super) fn tell_interest(&self) {
+        self.watch.set_interest(&self.config, self.roster.adopted());
     }
 
     /// libvirt's connection URI.
@@ -77,6 +85,7 @@ impl Supervisor {
     /// Another configuration; migrations in hand keep the one they began with.
     pub(super) fn configure(&mut self, config: Config) {
         self.config = Arc::new(config);
+        self.tell_interest();
         self.watch.look();
     }
 
@@ -99,6 +108,7 @@ impl Supervisor {
         match message {
             Message::Event(event) => self.event(&event),
             Message::Looked(seen) => self.looked(seen),
+            Message::Heard(seen) => self.heard(&seen),
             Message::Features(features) => self.versions = Versions::of(&features),
             Message::Lost(error) => self.lost(error.to_string()),
             Message::Notice(notice) => {
@@ -118,6 +128,7 @@ impl Supervisor {
 
     fn event(&mut self, event: &Event) {
         let id = &event.domain;
+        self.heard_at = clock::now();
         match event.kind {
             EventKind::Iteration(iteration) => {
                 if self.roster.is_of_interest(id, &self.config) {
@@ -142,10 +153,9 @@ impl Supervisor {
     }
 
     fn looked(&mut self, seen: Vec<Seen>) {
-        if self.lost.take().is_some() || self.looked_at.is_none() {
-            log::info!("connected to {}: {} active", self.config.uri, seen.len());
-        }
-        self.looked_at = Some(clock::now());
+        let now = clock::now();
+        let is_first = self.looked_at.replace(now).is_none();
+        self.is_back(now, is_first, seen.len());
         let may_migrate = |uuid: &str| {
             let seen = seen.iter().find(|seen| seen.id.uuid == uuid);
             seen.is_some_and(|seen| seen.job != Job::Idle)
@@ -156,12 +166,27 @@ impl Supervisor {
         if let Err(error) = swept {
             log::debug!("leases cannot be swept: {error}");
         }
-        let found = seen.iter().filter(|seen| seen.job == Job::MigrationOut);
-        let found: Vec<_> = found.map(|seen| seen.id.clone()).collect();
-        self.roster.looked(seen);
-        for id in found {
-            if self.roster.is_of_interest(&id, &self.config) {
-                self.consider(&id, false);
+        self.roster.looked(seen.clone());
+        self.consider_all(&seen);
+    }
+
+    /// A libvirt that answers is not lost, whichever of its domains does not.
+    fn heard(&mut self, seen: &[Seen]) {
+        self.is_back(clock::now(), false, seen.len());
+        self.consider_all(seen);
+    }
+
+    fn is_back(&mut self, now: Instant, is_first: bool, active: usize) {
+        self.heard_at = now;
+        if self.lost.take().is_some() || is_first {
+            log::info!("connected to {}: {active} active", self.config.uri);
+        }
+    }
+
+    fn consider_all(&mut self, seen: &[Seen]) {
+        for Seen { id, .. } in seen.iter().filter(|seen| seen.job == Job::MigrationOut) {
+            if self.roster.is_of_interest(id, &self.config) {
+                self.consider(id, false);
             }
         }
     }
@@ -174,9 +199,8 @@ impl Supervisor {
     }
 
     /// Notices a libvirt that neither answers nor fails.
-    pub(super) fn tick(&mut self) {
-        let since = self.looked_at.unwrap_or(self.began_at);
-        let silence = clock::now().saturating_duration_since(since);
+    pub(super) fn tick(&mut self, now: Instant) {
+        let silence = now.saturating_duration_since(self.heard_at);
         if self.lost.is_none() && silence >= SILENCE {
             self.lost(format!("it has not answered for {}", text::span(silence)));
         }
@@ -263,3 +287,6 @@ impl Supervisor {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,24 +1,28 @@
 //! The watch over all domains of this host: events, and a slow poll as the truth.
 //!
 //! A thread of its own, so that a libvirt that hangs does not hang the agent. Events go straight to the main
-//! loop; every look ends with [`Message::Looked`]. A connection that is lost is opened again, with growing
-//! pauses, for ever.
+//! loop; every look ends with [`Message::Looked`], or with [`Message::Heard`] where libvirt did not say all. A connection
+//! that is lost is opened again, with growing pauses, for ever.
 
-use std::collections::{HashMap, HashSet};
+mod look;
+mod questions;
+
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use libvirt_hpc_libvirt::connect::{KeepAlive, Options};
-use libvirt_hpc_libvirt::event::{DomainId, Handler, Subscription};
-use libvirt_hpc_libvirt::features::Features;
-use libvirt_hpc_libvirt::{Connection, Domain, Error};
+use libvirt_hpc_libvirt::event::{Handler, Subscription};
+use libvirt_hpc_libvirt::{Connection, Error};
 
-use super::message::{Job, Mark, Message, Seen};
-use crate::clock;
-use crate::migration::owner;
+use super::config::Config;
+use super::message::Message;
+use crate::migration::lease;
+use look::{Interest, Look, Looked};
+use questions::Questions;
 
 /// How often all domains are looked at, events or not: for the migrations whose events were lost with a
 /// connection.
@@ -27,9 +31,6 @@ const POLL: Duration = Duration::from_secs(10);
 /// How long after what asks for a look it is made: a hundred guests that start at once are one look, and
 /// libvirt locks every domain for a list, which must not get into the way of a start.
 const REST: Duration = Duration::from_millis(500);
-
-/// How long what a domain's XML says is believed; a change is announced by an event, where libvirt has it.
-const MARK_VALID: Duration = Duration::from_secs(60);
 
 /// The first pause after a failed connection, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
@@ -53,7 +54,7 @@ enum Nudge {
 #[derive(Clone)]
 pub(super) struct Watch {
     nudge: Sender<Nudge>,
-    in_hand: Arc<Mutex<HashSet<String>>>,
+    interest: Arc<Mutex<Interest>>,
 }
 
 impl Watch {
@@ -63,13 +64,18 @@ impl Watch {
     /// When no thread can be started.
     pub(super) fn start(uri: String, send: Sender<Message>) -> std::io::Result<Self> {
         let (nudge, nudges) = mpsc::channel();
-        let in_hand = Arc::new(Mutex::new(HashSet::new()));
+        let interest = Arc::new(Mutex::new(Interest::default()));
+        let (source, bell) = (uri.clone(), nudge.clone());
+        let questions = Questions::new(
+            move || Connection::open(Some(&source), OPTIONS),
+            move || drop(bell.send(Nudge::Look)),
+        );
         let thread = Thread {
             uri,
             send,
             bell: nudge.clone(),
-            in_hand: Arc::clone(&in_hand),
-            marks: HashMap::new(),
+            interest: Arc::clone(&interest),
+            look: Look::new(questions),
             pause: None,
             told: false,
         };
@@ -82,7 +88,7 @@ impl Watch {
                     drop(broken.send(Message::Broken("watch")));
                 }
             })?;
-        Ok(Self { nudge, in_hand })
+        Ok(Self { nudge, interest })
     }
 
     /// Asks for a look soon.
@@ -95,14 +101,33 @@ impl Watch {
         drop(self.nudge.send(Nudge::Forget(uuid.to_owned())));
     }
 
-    /// Whether the domain's migration is in hand: then it is not asked about here, for a libvirt that waits
-    /// for its QEMU would keep the look waiting.
+    /// Which domains are ours though their XML does not say so.
+    pub(super) fn set_interest(&self, config: &Arc<Config>, adopted: &BTreeSet<String>) {
+        let mut interest = self.interest();
+        interest.config = Arc::clone(config);
+        interest.adopted.clone_from(adopted);
+    }
+
+    /// Whether the domain's migration is in hand: then it is not asked about here.
     pub(super) fn in_hand(&self, uuid: &str, is: bool) {
-        let mut in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_hand = &mut self.interest().in_hand;
         if is {
             in_hand.insert(uuid.to_owned());
         } else {
             in_hand.remove(uuid);
+        }
+    }
+
+    fn interest(&self) -> MutexGuard<'_, Interest> {
+        self.interest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One that looks at nothing.
+    #[cfg(test)]
+    pub(super) fn blind() -> Self {
+        Self {
+            nudge: mpsc::channel().0,
+            interest: Arc::default(),
         }
     }
 }
@@ -111,8 +136,8 @@ struct Thread {
     uri: String,
     send: Sender<Message>,
     bell: Sender<Nudge>,
-    in_hand: Arc<Mutex<HashSet<String>>>,
-    marks: HashMap<String, (Mark, Instant)>,
+    interest: Arc<Mutex<Interest>>,
+    look: Look<Connection>,
     pause: Option<Duration>,
     told: bool,
 }
@@ -121,32 +146,36 @@ impl Thread {
     fn run(mut self, nudges: &Receiver<Nudge>) {
         let mut open: Option<(Connection, Subscription)> = None;
         loop {
-            let looked = self.look(&mut open);
-            let (message, wait) = match looked {
-                Ok(seen) => {
+            let (message, wait) = match self.look(&mut open) {
+                Ok(looked) => {
                     self.pause = None;
-                    (Message::Looked(seen), POLL)
+                    (said(looked), POLL)
                 }
                 Err(error) => {
                     open = None;
-                    (Message::Lost(error), self.next_pause())
+                    (Some(Message::Lost(error)), self.next_pause())
                 }
             };
-            if self.send.send(message).is_err() {
+            if message.is_some_and(|message| self.send.send(message).is_err()) {
                 return;
             }
-            self.tell_features(open.as_ref().map(|(connection, _)| connection));
+            if open.is_some() {
+                self.tell_features();
+            }
             self.wait(nudges, wait);
         }
     }
 
-    /// Once for each connection, and after the first look: libvirt may have to start a QEMU to answer.
-    fn tell_features(&mut self, connection: Option<&Connection>) {
-        let Some(connection) = connection.filter(|_| !self.told) else {
+    /// Once for each connection, and after the first look.
+    fn tell_features(&mut self) {
+        if self.told {
+            return;
+        }
+        let Some(features) = self.look.features() else {
             return;
         };
         self.told = true;
-        match Features::of(connection) {
+        match features {
             Ok(features) => drop(self.send.send(Message::Features(features))),
             Err(error) => log::debug!("libvirt does not say what it is: {error}"),
         }
@@ -165,31 +194,30 @@ impl Thread {
         }
         while let Some(nudge) = next {
             if let Nudge::Forget(uuid) = nudge {
-                self.marks.remove(&uuid);
+                self.look.forget(&uuid);
             }
             next = nudges.try_recv().ok();
         }
     }
 
-    fn look(&mut self, open: &mut Option<(Connection, Subscription)>) -> Result<Vec<Seen>, Error> {
+    fn look(&mut self, open: &mut Option<(Connection, Subscription)>) -> Result<Looked, Error> {
         if open
             .as_ref()
             .is_none_or(|(connection, _)| !connection.is_alive())
         {
             *open = None;
-            self.marks.clear();
+            self.look.begin_anew();
             self.told = false;
             *open = Some(self.connect()?);
         }
-        let Some((connection, _)) = open else {
-            return Ok(Vec::new());
+        let interest = {
+            let shared = self.interest.lock().unwrap_or_else(PoisonError::into_inner);
+            shared.clone()
         };
-        let domains = Domain::list_active(connection)?;
-        self.marks
-            .retain(|uuid, _| domains.iter().any(|domain| domain.uuid() == uuid));
-        Ok(domains.iter().map(|domain| self.see(domain)).collect())
+        self.look.run(&interest, lease::DIRECTORY.as_ref())
     }
 
+    /// The connection that events come over: nothing is asked on it.
     fn connect(&self) -> Result<(Connection, Subscription), Error> {
         let connection = Connection::open(Some(&self.uri), OPTIONS)?;
         let send = self.send.clone();
@@ -199,44 +227,13 @@ impl Thread {
         connection.on_close(move |_| drop(bell.send(Nudge::Look)));
         Ok((connection, subscription))
     }
+}
 
-    /// Looks at one domain.
-    fn see(&mut self, domain: &Domain) -> Seen {
-        let id = DomainId {
-            name: domain.name().to_owned(),
-            uuid: domain.uuid().to_owned(),
-        };
-        let in_hand = self
-            .in_hand
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&id.uuid);
-        let mark = self.mark(domain);
-        let stats = (!in_hand).then(|| domain.job_stats());
-        let job = match stats {
-            Some(Ok(stats)) if stats.is_outgoing_migration() => Job::MigrationOut,
-            Some(Ok(_)) => Job::Idle,
-            Some(Err(_)) | None => Job::Unknown,
-        };
-        Seen { id, mark, job }
-    }
-
-    fn mark(&mut self, domain: &Domain) -> Mark {
-        let now = clock::now();
-        if let Some((mark, at)) = self.marks.get(domain.uuid())
-            && now.saturating_duration_since(*at) < MARK_VALID
-        {
-            return mark.clone();
-        }
-        let mark = match owner::policy(domain) {
-            Err(_) => return Mark::Unknown,
-            Ok(None) => Mark::None,
-            Ok(Some(owned)) => Mark::Own {
-                problem: owned.problems.into_iter().next(),
-            },
-        };
-        self.marks
-            .insert(domain.uuid().to_owned(), (mark.clone(), now));
-        mark
+/// What the main loop is told; nothing while libvirt says nothing, which the main loop notices.
+fn said(looked: Looked) -> Option<Message> {
+    match looked {
+        Looked::All(seen) => Some(Message::Looked(seen)),
+        Looked::Some(seen) => Some(Message::Heard(seen)),
+        Looked::Nothing => None,
     }
 }

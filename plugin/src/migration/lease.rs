@@ -175,6 +175,12 @@ impl Tenure {
     }
 }
 
+/// Whether there is a lease of the domain with `uuid`, held or left.
+#[must_use]
+pub fn exists(directory: &Path, uuid: &str) -> bool {
+    path(directory, uuid).is_ok_and(|path| path.exists())
+}
+
 /// Removes the leases that nobody holds of domains that are not `busy`: their jobs are over.
 ///
 /// # Errors

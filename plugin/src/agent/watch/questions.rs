@@ -1,0 +1,151 @@
+//! Questions to libvirt, of which one that is not answered delays no other.
+//!
+//! A thread with a connection of its own asks them one after the other. One that takes too long is left alone with its
+//! thread and its connection, for on one connection a daemon answers no more than five calls at a time, and a client
+//! library before libvirt 10.0 may lose the answer of the second. The next question has others.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::thread;
+use std::time::Duration;
+
+use libvirt_hpc_libvirt::Error;
+
+/// How long an answer is waited for: libvirt has it within milliseconds, unless the domain is in the middle of a start,
+/// an end or a device, or the host is busy.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// So many questions at most are left without an answer at a time; others are not asked then.
+const OUTSTANDING: usize = 16;
+
+/// What is asked.
+pub(super) trait Session: Sized + Send + 'static {
+    /// What it answers.
+    type Answer: Send + 'static;
+
+    /// Whether it can still be asked.
+    fn is_alive(&self) -> bool;
+}
+
+type Order<S> = Box<dyn FnOnce(&mut Option<S>) + Send>;
+type Answered<S> = Result<<S as Session>::Answer, Error>;
+type Open<S> = Arc<dyn Fn() -> Result<S, Error> + Send + Sync>;
+
+/// Asks.
+pub(super) struct Questions<S: Session> {
+    open: Open<S>,
+    bell: Arc<dyn Fn() + Send + Sync>,
+    worker: Option<Sender<Order<S>>>,
+    outstanding: HashMap<String, Receiver<Answered<S>>>,
+}
+
+impl<S: Session> Questions<S> {
+    /// Asks over what `open` opens. `bell` is rung when an answer comes that is no longer waited for: it is had by asking
+    /// again.
+    pub(super) fn new(
+        open: impl Fn() -> Result<S, Error> + Send + Sync + 'static,
+        bell: impl Fn() + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            open: Arc::new(open),
+            bell: Arc::new(bell),
+            worker: None,
+            outstanding: HashMap::new(),
+        }
+    }
+
+    /// What `run` answers `about` something; none if it has not answered yet. Then the question stays, and is not asked
+    /// again until it is answered.
+    pub(super) fn ask(
+        &mut self,
+        about: &str,
+        run: impl FnOnce(&S) -> Answered<S> + Send + 'static,
+    ) -> Option<Answered<S>> {
+        let most = self.outstanding.len() >= OUTSTANDING;
+        match self.outstanding.entry(about.to_owned()) {
+            Entry::Occupied(asked) => match asked.get().try_recv() {
+                Err(TryRecvError::Empty) => None,
+                answered => {
+                    asked.remove();
+                    answered.ok()
+                }
+            },
+            Entry::Vacant(_) if most => None,
+            Entry::Vacant(_) => self.begin(about, run),
+        }
+    }
+
+    /// Forgets all that was asked: libvirt is another.
+    pub(super) fn forget(&mut self) {
+        self.worker = None;
+        self.outstanding.clear();
+    }
+
+    fn begin(
+        &mut self,
+        about: &str,
+        run: impl FnOnce(&S) -> Answered<S> + Send + 'static,
+    ) -> Option<Answered<S>> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        let is_late = Arc::new(AtomicBool::new(false));
+        let (open, bell, late) = (
+            Arc::clone(&self.open),
+            Arc::clone(&self.bell),
+            Arc::clone(&is_late),
+        );
+        let order = move |session: &mut Option<S>| {
+            let answered = opened(session, &open).and_then(run);
+            // Whoever asked may have forgotten it.
+            drop(reply.send(answered));
+            if late.load(Ordering::Acquire) {
+                bell();
+            }
+        };
+        self.send(Box::new(order))?;
+        match answer.recv_timeout(PATIENCE) {
+            Ok(answered) => Some(answered),
+            Err(RecvTimeoutError::Timeout) => {
+                self.worker = None;
+                is_late.store(true, Ordering::Release);
+                // Before that nobody would have rung.
+                let answered = answer.try_recv().ok();
+                if answered.is_none() {
+                    self.outstanding.insert(about.to_owned(), answer);
+                }
+                answered
+            }
+            // The thread has died: a defect that was reported, and the next question has another.
+            Err(RecvTimeoutError::Disconnected) => {
+                self.worker = None;
+                None
+            }
+        }
+    }
+
+    fn send(&mut self, order: Order<S>) -> Option<()> {
+        if self.worker.is_none() {
+            let (worker, orders) = mpsc::channel::<Order<S>>();
+            let work = move || {
+                let mut session = None;
+                orders.iter().for_each(|order| order(&mut session));
+            };
+            thread::Builder::new()
+                .name("questions".to_owned())
+                .spawn(work)
+                .ok()?;
+            self.worker = Some(worker);
+        }
+        self.worker.as_ref()?.send(order).ok()
+    }
+}
+
+/// The session, opened again if it was lost.
+fn opened<'a, S: Session>(session: &'a mut Option<S>, open: &Open<S>) -> Result<&'a S, Error> {
+    match session.take().filter(S::is_alive) {
+        Some(alive) => Ok(session.insert(alive)),
+        None => Ok(session.insert(open()?)),
+    }
+}
