@@ -170,6 +170,17 @@ fn a_suspend_of_ours_is_no_switchover() {
 }
 
 #[test]
+fn a_guest_that_a_user_has_suspended_may_run_again() {
+    let states = follow(&[
+        (outgoing(1, 20, 100), RUNS),
+        (outgoing(1, 30, 200), PAUSED_TO_MIGRATE),
+        (outgoing(1, 40, 300), RUNS),
+    ]);
+    let expected = [JobState::Precopy, JobState::Switchover, JobState::Precopy];
+    assert_eq!(states, expected);
+}
+
+#[test]
 fn a_domain_that_is_gone_has_ended_for_good() {
     let mut tracker = Tracker::default();
     assert_eq!(tracker.observe(Reading::Gone), JobState::Ended);
