@@ -13,6 +13,7 @@ use crate::laws::LawName;
 
 fn policy() -> Policy {
     Policy {
+        pause_fixed_ms: Some(75),
         downtime_max_ms: Some(500),
         deadline: Some(Deadline {
             after: Duration::from_secs(60),
