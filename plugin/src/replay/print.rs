@@ -89,7 +89,9 @@ fn describe(event: &EventRecord) -> String {
             seconds(*duration_ns),
             mib(*sent_bytes)
         ),
-        EventRecord::Beside { bytes } => format!("beside memory: up to {}", mib(*bytes)),
+        EventRecord::Beside { pending_bytes } => {
+            format!("beside memory: up to {}", mib(*pending_bytes))
+        }
         EventRecord::Decided {
             accept_bytes,
             cause: why,

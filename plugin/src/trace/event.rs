@@ -27,7 +27,7 @@ pub enum EventRecord {
         sent_bytes: u64,
     },
     /// [`Event::Beside`].
-    Beside { bytes: u64 },
+    Beside { pending_bytes: u64 },
     /// [`Event::Decided`].
     Decided {
         accept_bytes: u64,
@@ -92,7 +92,9 @@ impl From<Event> for EventRecord {
                 duration_ns: nanos(round.duration),
                 sent_bytes: round.sent_bytes,
             },
-            Event::Beside { bytes } => Self::Beside { bytes },
+            Event::Beside { bytes } => Self::Beside {
+                pending_bytes: bytes,
+            },
             Event::Decided {
                 accept_bytes,
                 cause,

@@ -97,11 +97,12 @@ fn a_limit_that_the_user_has_stored_is_never_exceeded_and_is_qemus_own() {
         (500, None, 500),
         (500, Some(2_000), 500),
         (0, None, 1),
-        (1_000, Some(530), 500),
+        (1_000, Some(530), 481),
     ] {
         let policy = Policy {
             limit_max_ms: Some(stored),
             downtime_max_ms: longest,
+            pause_fixed_ms: Some(30),
             ..Policy::default()
         };
         let order = Rig::new(policy).pass(0, 100 * MIB, 150 * MIB);
