@@ -75,7 +75,7 @@ impl Seen {
             .samples
             .iter()
             .filter(|sample| sample.at >= from && sample.at <= at);
-        let (Some(first), Some(last)) = (last_second.next(), last_second.last()) else {
+        let (Some(first), Some(last)) = (last_second.next(), last_second.next_back()) else {
             return 0.0;
         };
         let sent = last.processed_bytes - first.processed_bytes;

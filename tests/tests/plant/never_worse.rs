@@ -12,13 +12,14 @@ proptest! {
     fn what_stock_ends_ours_ends(
         seed in 0..1_000_000_u64,
         number in 0..5_u64,
-        beside_share in prop_oneof![Just(0.0), 0.0..0.3_f64],
+        beside_ms in prop_oneof![Just(0), 0..300_u64],
         delta_percent in prop_oneof![Just(10_u64), 1..100_u64],
     ) {
         let mut case = Case::draw(seed, number);
-        // A share of what 300 ms carry is pending beside memory; no bitmap or device has more than a gigabyte.
-        let carried = case.config.guest.data_bytes() as f64 / case.first_round.as_secs_f64();
-        case.config.qemu.beside_bytes = (beside_share * carried).min(1e9) as u64;
+        // So many milliseconds of the link are pending beside memory; no bitmap or device has more than a gigabyte.
+        let first_round_ms = u64::try_from(case.first_round.as_millis())?.max(1);
+        let a_ms = case.config.guest.data_bytes() / first_round_ms;
+        case.config.qemu.beside_bytes = a_ms.saturating_mul(beside_ms).min(1000 * MB);
         let horizon = case.first_round * 20 + Duration::from_secs(60);
         let stock = Plant::new(&case.config).run(horizon);
         prop_assume!(stock.end == End::Completed);
