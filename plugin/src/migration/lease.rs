@@ -5,7 +5,7 @@
 //! stays. `virsh-hpc` takes the lease before it begins a migration, the agent when it finds one. Whoever
 //! comes second stands by. A controller on another host cannot take it: see `session::deference`.
 //!
-//! A successor recognises the job of a lease by what does not change while it goes on: see [`identity`].
+//! A successor recognises the job of a lease by what does not change while it goes on: see `lease/identity.rs`.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
