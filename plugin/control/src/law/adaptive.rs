@@ -172,7 +172,9 @@ impl Adaptive {
             return Cause::Reservation;
         }
         if self.plateau.is_empty() {
-            if look.remaining - self.best_next(look, view) > self.price_bytes(look) {
+            if self.falls(look)
+                && look.remaining - self.best_next(look, view) > self.price_bytes(look)
+            {
                 return Cause::Falling;
             }
             if let Some(before) = self.before {
@@ -198,6 +200,15 @@ impl Adaptive {
             Cause::Quiet if spent >= 2 * ROUND => Cause::Patience,
             cause => cause,
         }
+    }
+
+    /// Whether what is left may be falling: a round that was run for a fall, and has left no less than its price below the one
+    /// before, has shown that there is none. Else what is measured a little wrong is a fall for ever.
+    fn falls(&self, look: &Look) -> bool {
+        let before = self.before.map(|before| before.remaining_bytes);
+        let promised = before.filter(|_| self.decision.cause == Cause::Falling);
+        promised
+            .is_none_or(|before| look.remaining.saturating_add(self.price_bytes(look)) <= before)
     }
 
     /// The least that the next round may leave. One sync is no plateau: what it finds may be zero pages, which are sent in no
