@@ -10,8 +10,8 @@ use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
 const ALPHA: &str = HOSTS[0];
 const BETA: &str = HOSTS[1];
 
-/// Settings that nothing of ours or of libvirt's would choose.
-const BEFORE: [&str; 2] = ["777", "500"];
+/// Settings that nothing of ours or of libvirt's would choose. A stored downtime limit is an order: this one keeps no guest here.
+const BEFORE: [&str; 2] = ["7777", "500"];
 
 /// The cache for differences, which nobody has chosen: another would be left alone.
 const CACHE: &str = "Compression cache: 64.000 MiB";

@@ -17,8 +17,8 @@ pub(crate) const SATURATED: [&str; 2] = ["--workload", "flat:128"];
 /// What libvirt has for a domain that has just come: downtime in ms, speed in MiB/s.
 pub(crate) const DEFAULTS: [&str; 2] = ["300", "8796093022207"];
 
-/// Settings that nothing of ours or of libvirt's would choose.
-pub(crate) const BEFORE: [&str; 2] = ["777", "500"];
+/// Settings that nothing of ours or of libvirt's would choose. A stored downtime limit is an order: this one keeps no guest here.
+pub(crate) const BEFORE: [&str; 2] = ["7777", "500"];
 
 /// Where the agents' traces are.
 const TRACES: &str = "/var/log/libvirt-hpc";

@@ -17,8 +17,8 @@ const ALPHA: &str = HOSTS[0];
 /// What may pass from memory flowing to the first target, milliseconds.
 pub(super) const LIMIT_MS: u64 = 250;
 
-/// Settings that nothing of ours or of libvirt's would choose.
-const BEFORE_MS: u64 = 777;
+/// Settings that nothing of ours or of libvirt's would choose. A stored downtime limit is an order: this one keeps no guest here.
+const BEFORE_MS: u64 = 7777;
 const BEFORE_MIB_PER_S: u64 = 500;
 
 /// How often a target is looked for, five times a second at most.
