@@ -15,6 +15,7 @@ rig_build() {
     exec 9>"$CACHE/lock"
     flock 9
     build_programs
+    [ "$release" != modular ] || build_libvirt
     build_root "$release"
     build_initrd "$release"
     exec 9>&-
@@ -24,6 +25,7 @@ release_of() {
     case $* in
         '') echo trixie ;;
         --old) echo bookworm ;;
+        --modular) echo modular ;;
         *) die "unknown argument: $*" ;;
     esac
 }
@@ -54,8 +56,12 @@ mirror() {
 }
 
 build_root() {
-    local release=$1 dir=$CACHE/$1 stamp
-    stamp=$(cat "$RIG_DIR/root-hook" <(echo "1 $release ${PACKAGES[*]}") | sha256sum)
+    local release=$1 dir=$CACHE/$1 suite=$1 packages=("${PACKAGES[@]}") archive=() modular=() stamp
+    if [ "$release" = modular ]; then
+        suite=trixie packages+=(openssh-server rpm) archive=("$LIBVIRT")
+        modular=(--customize-hook="'$RIG_DIR/root-hook' modular \"\$1\" '$LIBVIRT'")
+    fi
+    stamp=$(cat "$RIG_DIR/root-hook" <(echo "1 $release ${packages[*]}") "${archive[@]}" | sha256sum)
     [ "$(cat "$dir/root.stamp" 2>/dev/null)" != "$stamp" ] || return 0
     mkdir -p "$dir/boot"
     # Every host that is up holds this lock, whichever rig it belongs to.
@@ -66,10 +72,10 @@ build_root() {
     remove_tree "$dir/root" "$CACHE"
     # Without a mirror of the machine's own, mmdebstrap takes its default.
     # shellcheck disable=SC2046
-    mmdebstrap --quiet --variant=apt --include="$(tr ' ' , <<<"${PACKAGES[*]}")" \
+    mmdebstrap --quiet --variant=apt --include="$(tr ' ' , <<<"${packages[*]}")" \
         --setup-hook="'$RIG_DIR/root-hook' setup \"\$1\"" \
         --customize-hook="'$RIG_DIR/root-hook' customize \"\$1\"" \
-        "$release" "$dir/root" $(mirror) >&2
+        "${modular[@]}" "$suite" "$dir/root" $(mirror) >&2
     mv "$dir/root/boot/vmlinuz" "$dir/boot/vmlinuz"
     mv "$dir/root/boot/virtio_blk.ko" "$dir/virtio_blk.ko"
     echo "$stamp" >"$dir/root.stamp"

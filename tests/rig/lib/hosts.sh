@@ -2,10 +2,10 @@
 # shellcheck shell=bash
 
 rig_up() {
-    local old=() rate=1gbit init=bare host release
+    local build=() rate=1gbit init=bare host release daemon
     while [ $# -gt 0 ]; do
         case $1 in
-            --old) old=(--old) ;;
+            --old | --modular) build+=("$1") ;;
             --systemd) init=systemd ;;
             --rate)
                 rate=${2:?--rate needs a rate}
@@ -15,12 +15,13 @@ rig_up() {
         esac
         shift
     done
-    release=$(release_of "${old[@]}")
+    release=$(release_of "${build[@]}")
+    daemon=$(daemon_of_guests "$release")
     for host in "${HOSTS[@]}"; do
         ! host_pid "$host" >/dev/null || die "up: host $host is up already; 'rig down' first"
     done
     rig_down
-    rig_build "${old[@]}"
+    rig_build "${build[@]}"
     mkdir -p "$SHARE"
     echo "$release" >"$STATE/release"
     echo "$init" >"$STATE/init"
@@ -29,10 +30,10 @@ rig_up() {
     make_link "$rate"
     for host in "${HOSTS[@]}"; do
         ! boots_systemd || wait_for 60 "the boot of $host (see 'rig exec $host systemctl --failed')" booted "$host"
-        wait_for 60 "libvirtd of $host (see $SHARE/$host.*log)" in_host "$host" virsh -c qemu:///system list
+        wait_for 60 "$daemon of $host (see $SHARE/$host.*log)" in_host "$host" virsh -c qemu:///system list
     done
-    wait_for 20 "beta's libvirtd over the link" in_host alpha virsh -c qemu+tcp://beta/system list
-    wait_for 20 "alpha's libvirtd over the link" in_host beta virsh -c qemu+tcp://alpha/system list
+    wait_for 20 "beta's libvirt over the link" in_host alpha virsh -c qemu+tcp://beta/system list
+    wait_for 20 "alpha's libvirt over the link" in_host beta virsh -c qemu+tcp://alpha/system list
 }
 
 start_host() {
@@ -117,13 +118,14 @@ rig_copy() {
 }
 
 rig_daemon() {
-    local host=${1:-} action=${2:-} prefix=${4:-:}
+    local host=${1:-} action=${2:-} prefix=${4:-:} daemon
     by_hand daemon
+    daemon=$(daemon_of_guests "$(<"$STATE/release")")
     case $action in
-        start) in_host "$host" sh -c "$prefix; exec libvirtd --listen --daemon" ;;
-        # libvirtd waits up to 30 s for its worker threads (virNetDaemonFinishTimer, src/rpc/virnetdaemon.c).
-        stop) in_host "$host" pkill -TERM -x libvirtd && wait_for 40 "its end" no_libvirtd "$host" ;;
-        kill) in_host "$host" pkill -KILL -x libvirtd && wait_for 20 "its end" no_libvirtd "$host" ;;
+        start) in_host "$host" sh -c "$prefix; exec $daemon $(daemon_options "$daemon")" ;;
+        # It waits up to 30 s for its worker threads (virNetDaemonFinishTimer, src/rpc/virnetdaemon.c).
+        stop) in_host "$host" pkill -TERM -x "$daemon" && wait_for 40 "its end" ended "$host" "$daemon" ;;
+        kill) in_host "$host" pkill -KILL -x "$daemon" && wait_for 20 "its end" ended "$host" "$daemon" ;;
         *) die "daemon: expected HOST start|stop|kill" ;;
     esac
 }
@@ -133,6 +135,6 @@ by_hand() {
     ! boots_systemd || die "$1: use 'rig exec HOST systemctl …' on hosts that boot systemd"
 }
 
-no_libvirtd() {
-    ! in_host "$1" pgrep -x libvirtd
+ended() {
+    ! in_host "$1" pgrep -x "$2"
 }

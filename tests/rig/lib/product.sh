@@ -1,20 +1,21 @@
-# The product in the hosts, as a package would put it there, and what it and libvirtd do there.
+# The product in the hosts, as a package would put it there, and what it and libvirt do there.
 # shellcheck shell=bash
 
 # Succeeds if somebody listens on the agent's control socket: an agent that was killed leaves its name behind.
 CONNECT='import socket; socket.socket(socket.AF_UNIX).connect("/run/libvirt-hpc/agent.sock")'
 
 rig_install-tree() {
-    local tree=${1:-} host
+    local tree=${1:-} host daemon
     [ -d "$tree" ] || die "install-tree: expected DIR, as 'make install DESTDIR=DIR' fills it"
+    daemon=$(daemon_of_guests "$(<"$STATE/release")")
     for host in "${HOSTS[@]}"; do
         # Directories that are there stay as they are.
         tar -C "$tree" --owner=0 --group=0 -cf - . |
             in_host "$host" tar -C / --no-overwrite-dir --keep-directory-symlink -xf -
         in_host "$host" systemd-tmpfiles --create libvirt-hpc.conf
-        # libvirtd looks for hooks when it starts and when it is reloaded; whom it answers afterwards comes
+        # libvirt looks for hooks when it starts and when it is reloaded; whom it answers afterwards comes
         # after the signal.
-        in_host "$host" pkill -HUP -x libvirtd || die "install-tree: no libvirtd on $host to reload"
+        in_host "$host" pkill -HUP -x "$daemon" || die "install-tree: no $daemon on $host to reload"
         in_host "$host" virsh -q list >/dev/null
     done
 }
@@ -74,8 +75,9 @@ no_agent() {
 # What clients call: libvirt's public functions log each call with its domain and arguments (VIR_DOMAIN_DEBUG in
 # src/libvirt-domain.c). The daemon's own log goes on as host-init set it.
 rig_calls() {
-    local host=${1:-} filters outputs
-    outputs=3:file:/rig/$host.libvirtd.log
+    local host=${1:-} daemon filters outputs
+    daemon=$(daemon_of_guests "$(<"$STATE/release")")
+    outputs=3:file:/rig/$host.$daemon.log
     case ${2:-} in
         on)
             filters='1:libvirt.domain 1:libvirt-qemu'
@@ -84,6 +86,6 @@ rig_calls() {
         off) filters= ;;
         *) die "calls: expected HOST on|off" ;;
     esac
-    in_host "$host" virt-admin -q daemon-log-filters "$filters"
-    in_host "$host" virt-admin -q daemon-log-outputs "$outputs"
+    in_host "$host" virt-admin -q -c "$daemon:///system" daemon-log-filters "$filters"
+    in_host "$host" virt-admin -q -c "$daemon:///system" daemon-log-outputs "$outputs"
 }

@@ -54,12 +54,12 @@ own_dev() {
 
 # In the host's root: all that is the rig's own lives in /run, and the file system stays Debian's.
 rig_units() {
-    local host=$1 units=/run/systemd/system unit
+    local host=$1 release=$2 units=/run/systemd/system unit
     mkdir -p "$units/sockets.target.wants" "$units/multi-user.target.wants"
     for unit in "${MASKED[@]}"; do
         ln -s /dev/null "$units/$unit"
     done
-    ln -s /usr/lib/systemd/system/libvirtd-tcp.socket "$units/sockets.target.wants/"
+    ln -s "/usr/lib/systemd/system/$(daemon_of_network "$release")-tcp.socket" "$units/sockets.target.wants/"
     cat >"$units/rig-listen.service" <<END
 [Unit]
 Description=Heartbeats of the rig's guests
@@ -71,9 +71,9 @@ END
 
 # Becomes systemd, which keeps the last arguments for host_pid to find and makes nothing of them.
 boot_systemd() {
-    local state=$1 host=$2 uuid=$3
+    local state=$1 host=$2 uuid=$3 release=$4
     tr -d - <<<"$uuid" >/etc/machine-id
-    rig_units "$host"
+    rig_units "$host" "$release"
     # shellcheck disable=SC2016 # for that shell to expand
     exec unshare --cgroup setpriv --bounding-set=-sys_module,-sys_rawio,-sys_time \
         /bin/bash -c 'mount -t cgroup2 cgroup2 /sys/fs/cgroup
