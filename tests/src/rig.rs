@@ -21,10 +21,14 @@ pub const HOSTS: [&str; 2] = ["alpha", "beta"];
 /// Where guests go.
 pub const DESTINATION: &str = "qemu+tcp://beta/system";
 
+/// Set, it makes the hosts of every test that does not ask for `--old` have libvirt's modular daemons.
+const MODULAR: &str = "LIBVIRT_HPC_RIG_MODULAR";
+
 /// Two hosts that are up; down again when dropped.
 #[derive(Debug)]
 pub struct Rig {
     script: PathBuf,
+    modular: bool,
 }
 
 impl Rig {
@@ -46,15 +50,30 @@ impl Rig {
     /// As [`Rig::up`].
     pub fn clean(options: &[&str]) -> Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("rig/rig");
-        let rig = Self { script };
-        let build: Vec<_> = ["build"]
-            .iter()
-            .chain(options.iter().filter(|o| **o == "--old"))
-            .collect();
-        rig.must(build)?;
+        let old = options.contains(&"--old");
+        let modular = !old && std::env::var_os(MODULAR).is_some();
+        let rig = Self { script, modular };
+        let release = match (old, modular) {
+            (true, _) => Some("--old"),
+            (false, true) => Some("--modular"),
+            (false, false) => None,
+        };
+        let options = options.iter().copied().filter(|option| *option != "--old");
+        let options: Vec<_> = release.into_iter().chain(options).collect();
+        rig.must(["build"].into_iter().chain(release))?;
         rig.must(["down"])?;
-        rig.must(["up"].iter().chain(options))?;
+        rig.must(["up"].iter().chain(&options))?;
         Ok(rig)
+    }
+
+    /// Which of libvirt's daemons has the guests, and calls hooks.
+    #[must_use]
+    pub const fn daemon_name(&self) -> &'static str {
+        if self.modular {
+            "virtqemud"
+        } else {
+            "libvirtd"
+        }
     }
 
     /// Puts a program into `/usr/bin` of both hosts.
@@ -98,7 +117,7 @@ impl Rig {
         self.must(["link", what]).map(drop)
     }
 
-    /// Starts, stops or kills the libvirtd of a host.
+    /// Starts, stops or kills the daemon of a host that has the guests.
     ///
     /// # Errors
     /// When the rig refuses.
@@ -106,7 +125,7 @@ impl Rig {
         self.must(["daemon", host, verb]).map(drop)
     }
 
-    /// Starts the libvirtd of a host behind a shell command, such as `ulimit`.
+    /// Starts that daemon behind a shell command, such as `ulimit`.
     ///
     /// # Errors
     /// When the rig refuses.

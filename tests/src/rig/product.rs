@@ -39,7 +39,7 @@ impl AgentVerb {
 }
 
 impl Rig {
-    /// Installs what `make install` does into both hosts, and lets their libvirtd find the hook. No agent
+    /// Installs what `make install` does into both hosts, and lets their libvirt find the hook. No agent
     /// runs until it is started.
     ///
     /// # Errors
@@ -72,10 +72,10 @@ impl Rig {
         self.log(host, "agent")
     }
 
-    /// Begins or ends libvirtd's log of the calls its clients make; a restarted libvirtd has forgotten it.
+    /// Begins or ends the daemon's log of the calls its clients make; a restarted one has forgotten it.
     ///
     /// # Errors
-    /// When libvirtd does not answer.
+    /// When the daemon does not answer.
     pub fn calls(&self, host: &str, on: bool) -> Result<()> {
         let word = if on { "on" } else { "off" };
         self.must(["calls", host, word]).map(drop)

@@ -5,6 +5,7 @@ mod agent;
 mod deb;
 mod files;
 mod life;
+mod modular;
 mod moves;
 mod services;
 

@@ -9,11 +9,11 @@ use super::walk::Walk;
 /// Where the documents put the rule that lets members connect.
 const CONNECT_RULE: &str = "/etc/polkit-1/rules.d/50-libvirt-hpc-connect.rules";
 
-/// libvirt with its fine-grained driver, as an administrator would set it.
+/// libvirt with its fine-grained driver, as an administrator would set it; `DAEMON` has the guests.
 const DRIVER: &str = "
-sed -i 's/^auth_unix_rw = .*/auth_unix_rw = \"polkit\"/' /etc/libvirt/libvirtd.conf
-echo 'access_drivers = [ \"polkit\" ]' >>/etc/libvirt/libvirtd.conf
-systemctl restart libvirtd";
+sed -i 's/^auth_unix_rw = .*/auth_unix_rw = \"polkit\"/' /etc/libvirt/DAEMON.conf
+echo 'access_drivers = [ \"polkit\" ]' >>/etc/libvirt/DAEMON.conf
+systemctl restart DAEMON";
 
 /// What a member may not do.
 const FORBIDDEN: [&str; 8] = [
@@ -38,7 +38,7 @@ fn members_of_the_group_may_migrate_and_nothing_else() -> Result<()> {
     walk.install()?;
     walk.shell("virsh-hpc hpc-policy solver --mark")?;
     walk.shell("groupadd --system libvirt-hpc; useradd -G libvirt-hpc member; useradd stranger")?;
-    walk.shell(DRIVER)?;
+    walk.shell(&DRIVER.replace("DAEMON", walk.rig.daemon_name()))?;
 
     // The package's rule lets nobody connect.
     let connect = "virsh -c qemu:///system list";

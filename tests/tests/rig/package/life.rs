@@ -24,6 +24,9 @@ pub(super) const SITES: [&str; 2] = [
 ];
 pub(super) const CALLS: &str = "/run/site-hooks";
 
+/// A daemon without guests ends two minutes after its last client.
+const AWAKE: &str = "virsh -q list";
+
 /// The administrator's configuration.
 const CONFIGURATION: &str = "/etc/libvirt-hpc/agent.toml";
 const CHANGED: &str = "log_level = \"debug\"";
@@ -46,7 +49,8 @@ impl Life {
             );
             shell(&rig, BETA, &script)?;
         }
-        shell(&rig, BETA, "systemctl reload libvirtd.service")?;
+        let reload = format!("{AWAKE} && systemctl reload {}.service", rig.daemon_name());
+        shell(&rig, BETA, &reload)?;
         let folder = tempfile::tempdir().context("making a folder for the later package")?;
         for package in [deb::built()?, deb::later(folder.path())?] {
             rig.copy(&package, deb::folder())?;
@@ -70,18 +74,18 @@ impl Life {
     /// The first installation, with a marked guest that runs already.
     pub(super) fn install(&self) -> Result<()> {
         for host in HOSTS {
-            let libvirtd = pid(&self.rig, host, "libvirtd.service")?;
-            deb::apt(&self.rig, host, &format!("install {}", deb::in_host(1)))?;
-            ensure!(
-                pid(&self.rig, host, "libvirtd.service")? == libvirtd,
-                "{host}: libvirtd was restarted"
-            );
+            shell(&self.rig, host, AWAKE)?;
         }
+        let daemons = self.daemons()?;
+        for host in HOSTS {
+            deb::apt(&self.rig, host, &format!("install {}", deb::in_host(1)))?;
+        }
+        ensure!(self.daemons()? == daemons, "libvirt was restarted");
         wait_until("the agent has found the guest that runs already", || {
             knows(&self.rig, self.here(), GUEST)
         })?;
         services::are_sane(&self.rig)?;
-        // Its libvirtd had no hook at all when it started.
+        // Its libvirt had no hook at all when it started.
         services::started_by_an_announcement(&self.rig, self.here())
     }
 
@@ -96,7 +100,7 @@ impl Life {
             )?;
         }
         let first = pid(&self.rig, from, SERVICE)?;
-        let libvirtds = self.libvirtds()?;
+        let daemons = self.daemons()?;
         self.rig.link(SLOW)?;
         let moved = self.moves("virsh", |life| {
             life.steered()?;
@@ -111,7 +115,7 @@ impl Life {
             pid(&self.rig, from, SERVICE)? != first,
             "the old agent runs"
         );
-        ensure!(self.libvirtds()? == libvirtds, "libvirtd was restarted");
+        ensure!(self.daemons()? == daemons, "libvirt was restarted");
         self.is_upgraded()?;
         let said = journal(&self.rig, from, "warning")?;
         ensure!(said.is_empty(), "{from} has warned: {said:?}");
@@ -164,7 +168,7 @@ impl Life {
             "the guest is gone"
         );
         self.rig.whole(GUEST)?;
-        // libvirtd has not been told that the hook is there no more.
+        // libvirt has not been told that the hook is there no more.
         services::start_tiny(&self.rig, self.here())
     }
 
@@ -203,8 +207,10 @@ impl Life {
         Ok(())
     }
 
-    fn libvirtds(&self) -> Result<Vec<u32>> {
-        let pids = HOSTS.map(|host| pid(&self.rig, host, "libvirtd.service"));
+    /// The processes that have the guests, and call hooks.
+    fn daemons(&self) -> Result<Vec<u32>> {
+        let unit = format!("{}.service", self.rig.daemon_name());
+        let pids = HOSTS.map(|host| pid(&self.rig, host, &unit));
         pids.into_iter().collect()
     }
 
