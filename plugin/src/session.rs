@@ -29,6 +29,7 @@ mod migrate;
 mod outcome;
 pub mod progress;
 pub mod resolve;
+pub mod room;
 pub mod signals;
 mod standing;
 pub mod takeover;

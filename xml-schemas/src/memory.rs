@@ -1,16 +1,29 @@
 //! What a domain says of the memory of its QEMU.
 
-use crate::cursor::{Cursor, Token};
-use crate::report::PolicyError;
+use quick_xml::events::BytesStart;
 
-/// The elements that bound or lock all memory of a QEMU, what it needs for itself included: with the one it is killed when it
-/// takes more, with the other it is refused more.
-const BOUNDS: [[&str; 3]; 2] = [
+use crate::attributes::Attributes;
+use crate::cursor::{Cursor, Token};
+use crate::report::{PolicyError, Warnings};
+
+/// The elements that bound or lock all memory of a QEMU, what it needs for itself included: it is killed when it takes more
+/// than the limit, and refused more than may be locked. Where a host sets huge pages aside for its guests there is little
+/// other memory.
+const BOUNDS: [[&str; 3]; 3] = [
     ["domain", "memtune", "hard_limit"],
     ["domain", "memoryBacking", "locked"],
+    ["domain", "memoryBacking", "hugepages"],
 ];
 
-/// Whether a domain bounds or locks the memory of its QEMU; a document that cannot be read is taken to do so.
+/// The element that may confine all memory of a QEMU to some of the host's nodes (the cgroup's `cpuset.mems`): a full node is
+/// then as good as a full host. `<memnode>` is for the guest's own memory alone.
+const NODES: [&str; 3] = ["domain", "numatune", "memory"];
+
+/// The modes of [`NODES`] by which what does not fit there is taken elsewhere. `strict` is the default (libvirt's
+/// "NUMA Node Tuning").
+const YIELDING_MODES: [&str; 2] = ["interleave", "preferred"];
+
+/// Whether a domain bounds, locks or confines the memory of its QEMU; a document that cannot be read is taken to do so.
 #[must_use]
 pub fn memory_is_bounded(domain: &str) -> bool {
     walk(domain).unwrap_or(true)
@@ -23,7 +36,8 @@ fn walk(domain: &str) -> Result<bool, PolicyError> {
         match cursor.next()? {
             Token::Open(_, start) => {
                 path.push(start.local_name().as_ref().to_owned());
-                if BOUNDS.iter().any(|bound| path == bound) {
+                let bounds = BOUNDS.iter().any(|bound| path == bound);
+                if bounds || (path == NODES && confines(&cursor, &start)?) {
                     return Ok(true);
                 }
             }
@@ -32,6 +46,12 @@ fn walk(domain: &str) -> Result<bool, PolicyError> {
             Token::End => return Ok(false),
         }
     }
+}
+
+fn confines(cursor: &Cursor<'_>, memory: &BytesStart<'_>) -> Result<bool, PolicyError> {
+    let attributes = Attributes::read(cursor, memory, &["mode"], &mut Warnings::default())?;
+    let mode = attributes.optional("mode");
+    Ok(mode.is_none_or(|mode| !YIELDING_MODES.contains(&mode)))
 }
 
 #[cfg(test)]
@@ -51,8 +71,37 @@ mod tests {
                 "<memtune><hard_limit unit='KiB'>7</hard_limit></memtune>",
                 true,
             ),
-            ("<memoryBacking><hugepages/></memoryBacking>", false),
-            ("<memoryBacking><hugepages/><locked/></memoryBacking>", true),
+            (
+                "<memoryBacking><access mode='shared'/></memoryBacking>",
+                false,
+            ),
+            ("<memoryBacking><hugepages/></memoryBacking>", true),
+            (
+                "<memoryBacking><hugepages><page size='1' unit='G' nodeset='1'/></hugepages></memoryBacking>",
+                true,
+            ),
+            ("<memoryBacking><locked/></memoryBacking>", true),
+            (
+                "<numatune><memory mode='strict' nodeset='0'/></numatune>",
+                true,
+            ),
+            (
+                "<numatune><memory mode='restrictive' nodeset='0'/></numatune>",
+                true,
+            ),
+            ("<numatune><memory nodeset='0'/></numatune>", true),
+            (
+                "<numatune><memory mode='preferred' nodeset='0'/></numatune>",
+                false,
+            ),
+            (
+                "<numatune><memory mode='interleave' nodeset='0-1'/></numatune>",
+                false,
+            ),
+            (
+                "<numatune><memnode cellid='0' mode='strict' nodeset='0'/></numatune>",
+                false,
+            ),
             ("<metadata><x:locked xmlns:x='urn:x'/></metadata>", false),
             ("<memtune>", true),
         ] {

@@ -59,19 +59,19 @@ pub(super) fn run(
         policy: &takeover.policy.clone(),
         stored_speed_mib_per_s: Some(takeover.before.speed_mib_per_s),
         stored_downtime_ms: takeover.before.downtime_ms,
-        memory_is_bounded: takeover.memory_is_bounded,
+        cache_most_bytes: takeover.cache_most_bytes,
         virsh: Virsh::new(library.major, library.minor),
         started: on_clock(&takeover.watcher, started),
     };
     let mut resolved = resolve(&inputs);
-    let without_postcopy = fallback::without_postcopy(&inputs, &resolved);
     resolved.warnings.splice(0..0, takeover.warnings.drain(..));
     let requests = Requests::catch(takeover.watcher.waker()).context("cannot catch signals")?;
     let mut attempt = fallback::attempts(
+        &inputs,
         resolved,
-        without_postcopy,
         |resolved| attempt(&mut takeover, migrate, resolved, &requests, started),
-        Attempt::refusal_of_postcopy,
+        Attempt::refusal,
+        Attempt::close,
     )?;
     let listener = &mut attempt.listener;
     let status = finish(attempt.ended, &mut takeover, migrate, listener);
@@ -147,15 +147,18 @@ struct Attempt {
 }
 
 impl Attempt {
-    /// libvirt's words, if it refused to begin with post-copy: the lease is given back then.
-    fn refusal_of_postcopy(&mut self) -> Option<String> {
+    /// libvirt's words, if it may have refused what the call was begun with.
+    fn refusal(&mut self) -> Option<String> {
         let flowed = self.listener.tally().has_begun();
         let Ended {
             outcome, aborted, ..
         } = &self.ended;
-        let words = fallback::refusal(outcome.as_ref(), *aborted, flowed)?;
+        fallback::refusal(outcome.as_ref(), *aborted, flowed)
+    }
+
+    /// Another follows: the lease is given back.
+    fn close(mut self) {
         self.listener.end_tenure();
-        Some(words)
     }
 }
 

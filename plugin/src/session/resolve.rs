@@ -26,10 +26,6 @@ const TIMEOUT_SINCE_MEMORY: Virsh = Virsh::new(11, 0);
 const BANDWIDTH: &str = "bandwidth";
 const COMPRESSION: &str = "compression";
 const MIGRATE_URI: &str = "migrate_uri";
-/// The largest cache for differences: memory of the source's host, taken as pages are sent again, and hosts of HPC guests have
-/// little to spare.
-const CACHE_MOST_BYTES: u64 = 1 << 30;
-
 const SWITCHOVER_BANDWIDTH: &str = "bandwidth.avail.switchover";
 const MIB: u64 = 1024 * 1024;
 
@@ -39,8 +35,8 @@ const EXCLUDES_POSTCOPY: u32 =
     bits::TUNNELLED | bits::PAUSED | bits::PARALLEL | bits::NON_SHARED_DISK | bits::NON_SHARED_INC;
 
 /// With these the user has chosen a compression, or QEMU refuses differences (more than one connection), or the guest
-/// rewrites nothing, or may go over to post-copy, whose pause differences make 0.8 to 1.2 s for 0.3 (measured, QEMU 10.0).
-const EXCLUDES_COMPRESSION: u32 = bits::COMPRESSED | bits::PARALLEL | bits::PAUSED | bits::POSTCOPY;
+/// may go over to post-copy, whose pause differences make 0.8 to 1.2 s for 0.3 (measured, QEMU 10.0).
+const EXCLUDES_COMPRESSION: u32 = bits::COMPRESSED | bits::PARALLEL | bits::POSTCOPY;
 
 /// All that counts.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +51,8 @@ pub struct Inputs<'a> {
     pub stored_speed_mib_per_s: Option<u64>,
     /// The downtime limit stored in the domain (`virsh migrate-setmaxdowntime`), milliseconds.
     pub stored_downtime_ms: u64,
-    /// Whether the domain bounds or locks the memory of its QEMU, which then has none for a cache.
-    pub memory_is_bounded: bool,
+    /// The largest cache for differences, bytes; none if there is no memory for one.
+    pub cache_most_bytes: Option<u64>,
     /// Whose meaning of `--timeout` holds.
     pub virsh: Virsh,
     /// When the command was started.
@@ -151,21 +147,20 @@ fn choose_compression(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     );
     let allowed = options.compression.or(policy.compression_allowed);
     let chosen = |parameter: &Parameter| parameter.name.starts_with(COMPRESSION);
-    let possible = !inputs.memory_is_bounded
-        && resolved.flags & EXCLUDES_COMPRESSION == 0
+    let possible = resolved.flags & EXCLUDES_COMPRESSION == 0
         && !resolved.parameters.iter().any(|p| chosen(p) || is_rdma(p));
     if !ours || allowed == Some(false) {
         return;
     }
-    if possible {
+    if let Some(most_bytes) = inputs.cache_most_bytes.filter(|_| possible) {
         resolved.flags |= bits::COMPRESSED;
         resolved.parameters.push(Parameter {
             name: COMPRESSION,
             value: Value::TextList(vec!["xbzrle".to_owned()]),
         });
-        resolved.policy.cache_most_bytes = Some(CACHE_MOST_BYTES);
+        resolved.policy.cache_most_bytes = Some(most_bytes);
     } else if options.compression == Some(true) {
-        let warning = "memory is not sent as differences (XBZRLE): the options given exclude it or name a compression, or the domain's memory is bounded or locked";
+        let warning = "memory is not sent as differences (XBZRLE): the options given exclude it or name a compression, or its QEMU has no memory left for a cache (bounded, locked, huge pages, NUMA nodes, a cgroup or the host)";
         resolved.warnings.push(warning.to_owned());
     }
 }

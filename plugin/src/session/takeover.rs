@@ -16,7 +16,7 @@ use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
 use libvirt_hpc_xml_schemas as xml;
 
-use super::connect;
+use super::{connect, room};
 use crate::flags::{Migrate, MigrateRequest, migrate_flags as bits};
 use crate::migration::{owner, settings};
 
@@ -37,8 +37,8 @@ pub struct Takeover {
     pub features: Features,
     /// Downtime and speed as they are.
     pub before: Settings,
-    /// Whether the domain bounds or locks the memory of its QEMU.
-    pub memory_is_bounded: bool,
+    /// The largest cache for differences, bytes; none if there is no memory for one.
+    pub cache_most_bytes: Option<u64>,
     /// The documents the user names, as parameters.
     pub documents: Vec<Parameter>,
     /// What the user should know.
@@ -132,6 +132,9 @@ fn prepare(
         domain,
     } = found;
     refuse_busy(domain.name(), &domain.job_stats()?)?;
+    let is_local = connection
+        .uri()
+        .is_ok_and(|uri| connect::is_this_host(&uri));
     for option in migrate.globals.only_in_virsh() {
         warnings.push(format!(
             "{option} is virsh's own and has no effect on this migration"
@@ -142,7 +145,7 @@ fn prepare(
         before: settings::read(&domain)
             .context("what is there before cannot be read, nor be put back")?,
         watcher: Watcher::new(&domain)?,
-        memory_is_bounded: xml::memory_is_bounded(&domain.xml(0)?),
+        cache_most_bytes: room::for_cache(domain.name(), &domain.xml(0)?, is_local),
         documents: documents(&migrate.request).context("an XML file cannot be read as text")?,
         uri,
         domain,

@@ -1,5 +1,8 @@
+use std::cell::Cell;
+
 use libvirt_hpc_control::policy::Then;
 use libvirt_hpc_control::time::Timestamp;
+use libvirt_hpc_libvirt::Error;
 
 use super::*;
 use crate::flags::{self, DeadlineAction, HpcOptions, MigrateRequest, Virsh};
@@ -8,12 +11,15 @@ use crate::laws::LawName;
 const REFUSED: &str = "internal error: unable to execute QEMU command 'migrate-set-capabilities': Postcopy \
                        is not supported";
 
-/// What is begun first, and what may be begun after it.
-fn resolved(
+const NO_XBZRLE: &str = "Migration option 'xbzrle' is not supported by QEMU binary";
+
+/// What is begun in turn, where the first call is refused with the first of these words, and so on.
+fn made(
     user_flags: u32,
     options: &HpcOptions,
     policy: &xml::Policy,
-) -> (Resolved, Option<Resolved>) {
+    words: &[&str],
+) -> Vec<Resolved> {
     let request = MigrateRequest {
         flags: bits::LIVE | user_flags,
         ..MigrateRequest::default()
@@ -24,13 +30,24 @@ fn resolved(
         policy,
         stored_speed_mib_per_s: None,
         stored_downtime_ms: 300,
-        memory_is_bounded: false,
+        cache_most_bytes: Some(1 << 30),
         virsh: Virsh::NEWEST,
         started: Timestamp::from_nanos(7),
     };
-    let first = resolve(&inputs);
-    let spare = without_postcopy(&inputs, &first);
-    (first, spare)
+    let (mut made, closed) = (Vec::new(), Cell::new(0));
+    let last = attempts(
+        &inputs,
+        resolve(&inputs),
+        |resolved| {
+            made.push(resolved);
+            Ok(made.len())
+        },
+        |&mut number| words.get(number - 1).map(|&words| words.to_owned()),
+        |_| closed.set(closed.get() + 1),
+    );
+    let last = last.expect("attempts that do not fail");
+    assert_eq!((last, closed.get()), (made.len(), made.len() - 1));
+    made
 }
 
 fn allowed() -> xml::Policy {
@@ -55,30 +72,13 @@ fn refused(message: &str) -> Error {
     }
 }
 
-/// The attempts that are made, each refused as `words`, and the outcome's number.
-fn made(first: Resolved, spare: Option<Resolved>, words: Option<&str>) -> (Vec<Resolved>, usize) {
-    let mut made = Vec::new();
-    let last = attempts(
-        first,
-        spare,
-        |resolved| {
-            made.push(resolved);
-            Ok(made.len())
-        },
-        |_| words.map(str::to_owned),
-    );
-    (made, last.expect("attempts that do not fail"))
-}
-
 #[test]
 fn what_the_policy_alone_asked_for_is_left_out_once_and_aloud() {
-    let (first, spare) = resolved(0, &HpcOptions::default(), &allowed());
-    assert_eq!(first.flags, bits::LIVE | bits::POSTCOPY);
-    let (made, last) = made(first, spare, Some(REFUSED));
+    let made = made(0, &HpcOptions::default(), &allowed(), &[REFUSED, REFUSED]);
     let [first, second] = made.as_slice() else {
         panic!("two attempts: {made:?}");
     };
-    assert_eq!(last, 2);
+    assert_eq!(first.flags, bits::LIVE | bits::POSTCOPY);
     assert_eq!(
         (first.law, second.law),
         (LawName::AdaptiveOrPostcopy, LawName::Adaptive)
@@ -96,11 +96,69 @@ fn what_the_policy_alone_asked_for_is_left_out_once_and_aloud() {
     );
 }
 
+/// Without post-copy there is room for differences, which a host may refuse as well.
+#[test]
+fn each_refusal_leaves_out_what_it_is_of() {
+    let policy = xml::Policy {
+        compression_allowed: None,
+        ..allowed()
+    };
+    let options = HpcOptions::default();
+    let flags = |words: &[&str]| -> Vec<u32> {
+        let made = made(0, &options, &policy, words);
+        made.iter().map(|resolved| resolved.flags).collect()
+    };
+    let (postcopy, differences) = (bits::LIVE | bits::POSTCOPY, bits::LIVE | bits::COMPRESSED);
+    assert_eq!(flags(&[]), [postcopy]);
+    assert_eq!(flags(&[REFUSED]), [postcopy, differences]);
+    let all = [postcopy, differences, bits::LIVE];
+    assert_eq!(flags(&[REFUSED, NO_XBZRLE]), all);
+    assert_eq!(flags(&[REFUSED, NO_XBZRLE, NO_XBZRLE]), all, "no more");
+}
+
+#[test]
+fn differences_that_nobody_asked_virsh_for_are_left_out_once_and_aloud() {
+    let capability =
+        "internal error: unable to execute QEMU command 'migrate-set-capabilities': no";
+    for (options, words) in [
+        (HpcOptions::default(), NO_XBZRLE),
+        (HpcOptions::default(), capability),
+        // "yes" is leave, as the owner's is.
+        (
+            HpcOptions {
+                compression: Some(true),
+                ..HpcOptions::default()
+            },
+            NO_XBZRLE,
+        ),
+    ] {
+        let made = made(0, &options, &xml::Policy::default(), &[words, words]);
+        let [first, second] = made.as_slice() else {
+            panic!("two attempts: {made:?}");
+        };
+        assert_eq!(first.flags, bits::LIVE | bits::COMPRESSED);
+        assert_eq!((second.flags, second.parameters.len()), (bits::LIVE, 0));
+        assert_eq!(second.policy.cache_most_bytes, None);
+        assert!(
+            second.warnings.len() == 1 && second.warnings[0].contains(words),
+            "{:?}",
+            second.warnings
+        );
+    }
+    let users = bits::COMPRESSED;
+    let made = made(
+        users,
+        &HpcOptions::default(),
+        &xml::Policy::default(),
+        &[NO_XBZRLE],
+    );
+    assert_eq!(made.len(), 1, "the user's own");
+}
+
 #[test]
 fn only_where_the_host_forbids_it_there_is_something_to_allow() {
     for (words, hints) in [(REFUSED, true), ("no 'postcopy-ram'", false)] {
-        let (first, spare) = resolved(0, &HpcOptions::default(), &allowed());
-        let (made, _) = made(first, spare, Some(words));
+        let made = made(0, &HpcOptions::default(), &allowed(), &[words]);
         assert_eq!(
             made[1].warnings[0].contains("userfaultfd"),
             hints,
@@ -111,15 +169,17 @@ fn only_where_the_host_forbids_it_there_is_something_to_allow() {
 
 #[test]
 fn what_was_not_refused_is_not_begun_again() {
-    let (first, spare) = resolved(0, &HpcOptions::default(), &allowed());
-    assert_eq!(made(first, spare, None).0.len(), 1);
+    for words in [&[][..], &["Unsafe migration"]] {
+        assert_eq!(made(0, &HpcOptions::default(), &allowed(), words).len(), 1);
+    }
 }
 
 #[test]
 fn what_the_user_asked_for_is_the_users_to_take_back() {
-    let (first, spare) = resolved(bits::POSTCOPY, &HpcOptions::default(), &allowed());
-    assert_eq!(spare, None);
-    assert_eq!(made(first, spare, Some(REFUSED)).0.len(), 1);
+    let once = |flags, options: &HpcOptions, policy: &xml::Policy| {
+        assert_eq!(made(flags, options, policy, &[REFUSED]).len(), 1);
+    };
+    once(bits::POSTCOPY, &HpcOptions::default(), &allowed());
     let options = HpcOptions {
         deadline: Some(flags::Deadline {
             seconds: 60,
@@ -127,16 +187,12 @@ fn what_the_user_asked_for_is_the_users_to_take_back() {
         }),
         ..HpcOptions::default()
     };
-    assert_eq!(resolved(0, &options, &allowed()).1, None);
+    once(0, &options, &allowed());
     let options = HpcOptions {
         law: Some(LawName::AdaptiveOrPostcopy),
         ..HpcOptions::default()
     };
-    assert_eq!(resolved(0, &options, &allowed()).1, None, "a law by name");
-    assert_eq!(
-        resolved(0, &HpcOptions::default(), &xml::Policy::default()).1,
-        None
-    );
+    once(0, &options, &allowed());
 }
 
 #[test]
@@ -161,12 +217,13 @@ fn refusals_of_post_copy_are_known_by_what_is_never_translated() {
         "Migrationsoption 'postcopy-ram' wird nicht unterst\u{fc}tzt",
         "post-copy migration is not supported with non-live or paused migration",
     ] {
-        assert!(is_of_postcopy(&refused(words)), "{words}");
+        assert!(Extra::Postcopy.is_refused_by(words), "{words}");
     }
     for other in [
         "Unsafe migration: Migration without shared storage is unsafe",
         "Failed to connect to remote libvirt URI qemu+tcp://postcopy-node/system",
+        NO_XBZRLE,
     ] {
-        assert!(!is_of_postcopy(&refused(other)), "{other}");
+        assert!(!Extra::Postcopy.is_refused_by(other), "{other}");
     }
 }

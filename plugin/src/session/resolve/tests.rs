@@ -5,6 +5,7 @@ use crate::flags::{DeadlineAction, Timeout as UserTimeout};
 
 const OLD: Virsh = Virsh::new(9, 0);
 const NEW: Virsh = Virsh::new(11, 3);
+const CACHE_MOST: u64 = 256 << 20;
 const STARTED: Timestamp = Timestamp::from_nanos(7);
 
 fn bandwidth(mib: u64) -> Parameter {
@@ -22,7 +23,7 @@ struct Case {
     policy: xml::Policy,
     stored: Option<u64>,
     stored_downtime_ms: u64,
-    memory_is_bounded: bool,
+    cache_most_bytes: Option<u64>,
 }
 
 impl Case {
@@ -40,6 +41,7 @@ impl Case {
             options,
             stored: Some(SPEED_UNLIMITED_MIB_PER_S),
             stored_downtime_ms: 300,
+            cache_most_bytes: Some(CACHE_MOST),
             ..Self::default()
         }
     }
@@ -51,7 +53,7 @@ impl Case {
             policy: &self.policy,
             stored_speed_mib_per_s: self.stored,
             stored_downtime_ms: self.stored_downtime_ms,
-            memory_is_bounded: self.memory_is_bounded,
+            cache_most_bytes: self.cache_most_bytes,
             virsh,
             started: STARTED,
         })
@@ -90,7 +92,7 @@ fn memory_is_sent_as_differences_unless_somebody_says_no() {
             .into_iter()
             .collect();
         let resolved = case.resolve();
-        let compresses = resolved.policy.cache_most_bytes.is_some();
+        let compresses = resolved.policy.cache_most_bytes == Some(CACHE_MOST);
         let named = resolved.parameters.iter().any(|p| {
             p.name == "compression" && p.value == Value::TextList(vec!["xbzrle".to_owned()])
         });
@@ -116,15 +118,17 @@ fn memory_is_sent_as_differences_unless_somebody_says_no() {
         assert_eq!(compresses(None, None, None, flags, None), (false, 0));
         assert_eq!(compresses(None, Some(true), None, flags, None), (false, 1));
     }
+    let paused = compresses(None, None, None, bits::PAUSED, None);
+    assert_eq!(paused, (true, 0), "it stays paused there, and runs here");
     for name in ["compression.xbzrle.cache", "migrate_uri"] {
         assert_eq!(compresses(None, None, None, 0, Some(name)), (false, 0));
     }
 }
 
 #[test]
-fn a_domain_whose_memory_is_bounded_has_none_for_a_cache() {
+fn where_there_is_no_memory_for_a_cache_there_are_no_differences() {
     let mut case = Case {
-        memory_is_bounded: true,
+        cache_most_bytes: None,
         options: HpcOptions::default(),
         ..Case::live()
     };
