@@ -100,6 +100,30 @@ fn persistent_undefine_and_xml_do_what_they_say() -> Result<()> {
     rig.whole(GUEST)
 }
 
+/// A QEMU whose differences have another name has none for libvirt.
+#[test]
+fn a_host_without_differences_takes_the_guest_all_the_same() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    let rename = "sed -i s/xbzrle/xbzrlf/g /usr/bin/qemu-system-x86_64";
+    rig.run(BETA, &["sh", "-c", rename])?;
+    rig.guest(GUEST, &SMALL)?;
+    let asked = rig.migrate_live("virsh", GUEST, &["--compressed"])?;
+    println!("virsh --compressed: {}", asked.stderr().trim());
+    ensure!(
+        asked.stderr().contains("xbzrle"),
+        "differences are not refused: {asked:?}"
+    );
+    let moved = rig.migrate_live("virsh-hpc", GUEST, &[])?;
+    println!("virsh-hpc: {}", moved.stderr().trim());
+    ensure!(moved.output.status.success(), "{}", moved.stderr());
+    ensure!(
+        moved.stderr().contains("begun again without"),
+        "{}",
+        moved.stderr()
+    );
+    rig.whole(GUEST)
+}
+
 #[test]
 fn progress_never_runs_backwards_and_ends_at_a_hundred() -> Result<()> {
     let rig = Rig::up(&[])?;
