@@ -195,6 +195,16 @@ impl Domain {
         ffi::vcpu_time(&self.handle).ok()
     }
 
+    /// The most memory that the guest may have, bytes (`virDomainGetMaxMemory`, which counts in KiB).
+    ///
+    /// # Errors
+    /// When libvirt cannot tell.
+    pub fn memory_bytes(&self) -> Result<u64, Error> {
+        let kib = self.handle.max_memory();
+        let kib = kib.named("virDomainGetMaxMemory", Some(&self.name))?;
+        Ok(kib.saturating_mul(1024))
+    }
+
     /// Whether it runs.
     ///
     /// # Errors

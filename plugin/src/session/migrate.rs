@@ -255,7 +255,10 @@ fn listener(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved) -> List
     }
     let library = takeover.features.library;
     let virsh = Virsh::new(library.major, library.minor);
-    let percent = migrate.request.verbose.then(|| Percent::new(virsh));
+    let percent = migrate
+        .request
+        .verbose
+        .then(|| Percent::new(virsh, takeover.memory_bytes));
     // Under a speed limit of the owner's the link was not what virsh would have had.
     let same_link = resolved.bandwidth() == bandwidth(&migrate.request.parameters);
     let tally = Tally::new(same_link.then_some(takeover.before.downtime_ms));

@@ -9,7 +9,9 @@ use crate::text;
 /// The first release of virsh that shows hundredths of a per cent.
 const HUNDREDTHS: Virsh = Virsh::new(11, 0);
 
-/// virsh's line, for one migration. It never runs backwards, although what is left does.
+/// virsh's line, for one migration. It never runs backwards, although what is left does: memory that is written again, and,
+/// in virsh's own line, all of memory when storage has been copied before it. libvirt does not count memory until it flows;
+/// here it counts from the begin on.
 #[derive(Clone, Copy, Debug)]
 pub struct Percent {
     virsh: Virsh,
@@ -17,16 +19,19 @@ pub struct Percent {
     shown: u64,
     /// The storage to copy, bytes: the most that was ever left of it.
     disk_bytes: u64,
+    /// The memory to copy, bytes: the guest's, and what QEMU adds to it.
+    memory_bytes: u64,
 }
 
 impl Percent {
-    /// As that release of virsh shows it.
+    /// As that release of virsh shows it, of a guest with so much memory; zero if that is not known.
     #[must_use]
-    pub fn new(virsh: Virsh) -> Self {
+    pub fn new(virsh: Virsh, memory_bytes: u64) -> Self {
         Self {
             virsh,
             shown: 0,
             disk_bytes: 0,
+            memory_bytes,
         }
     }
 
@@ -36,14 +41,17 @@ impl Percent {
     /// what is left, cut off, below 100 until it is done.
     pub fn line(&mut self, sample: &Sample) -> Option<String> {
         self.disk_bytes = self.disk_bytes.max(sample.disk_remaining_bytes);
-        let total = u128::from(self.disk_bytes) + u128::from(sample.total_bytes);
-        let remaining = sample
-            .disk_remaining_bytes
-            .saturating_add(sample.remaining_bytes);
-        if total == 0 {
+        self.memory_bytes = self.memory_bytes.max(sample.total_bytes);
+        if self.disk_bytes == 0 && sample.total_bytes == 0 {
             return None;
         }
-        let left = (u128::from(remaining) * 10_000).div_ceil(total);
+        let memory_left = match sample.state {
+            JobState::Setup => self.memory_bytes,
+            _ => sample.remaining_bytes,
+        };
+        let total = u128::from(self.disk_bytes) + u128::from(self.memory_bytes);
+        let left = u128::from(sample.disk_remaining_bytes) + u128::from(memory_left);
+        let left = (left * 10_000).div_ceil(total);
         let done = 10_000_u64.saturating_sub(u64::try_from(left).unwrap_or(u64::MAX));
         self.shown = self.shown.max(done.min(9_999));
         Some(self.show(self.shown))
@@ -114,7 +122,7 @@ mod tests {
     }
 
     fn shown(virsh: Virsh, samples: &[Sample]) -> Vec<Option<String>> {
-        let mut percent = Percent::new(virsh);
+        let mut percent = Percent::new(virsh, 0);
         samples.iter().map(|sample| percent.line(sample)).collect()
     }
 
@@ -142,9 +150,12 @@ mod tests {
             (&late[3], &late[4]),
             (&some("Migration: [99.99 %]"), &some("Migration: [99.99 %]"))
         );
-        assert_eq!(Percent::new(Virsh::new(9, 0)).done(), "Migration: [100 %]");
         assert_eq!(
-            Percent::new(Virsh::new(11, 3)).done(),
+            Percent::new(Virsh::new(9, 0), 7).done(),
+            "Migration: [100 %]"
+        );
+        assert_eq!(
+            Percent::new(Virsh::new(11, 3), 7).done(),
             "Migration: [100.00 %]"
         );
     }
@@ -166,11 +177,44 @@ mod tests {
         );
     }
 
+    /// A copy of 64 MiB of storage, then of 512 MiB of memory.
     #[test]
-    fn storage_counts_with_what_was_left_of_it_at_first() {
+    fn storage_is_no_more_than_its_share_of_what_there_is_to_copy() {
+        const MIB: u64 = 1 << 20;
+        let storage = (0..=10_u64).rev().map(|tenths| Sample {
+            state: JobState::Setup,
+            disk_remaining_bytes: 64 * MIB * tenths / 10,
+            ..Sample::default()
+        });
+        // QEMU counts its own blocks of memory as well.
+        let memory = (0..10_u64)
+            .rev()
+            .map(|tenths| left(513 * MIB * tenths / 10, 513 * MIB));
+        let samples: Vec<Sample> = storage.chain(memory).collect();
+        let mut percent = Percent::new(Virsh::new(11, 3), 512 * MIB);
+        let shown: Vec<f64> = samples
+            .iter()
+            .filter_map(|sample| {
+                let line = percent.line(sample)?;
+                line.trim_start_matches("Migration: [")
+                    .trim_end_matches(" %]")
+                    .trim()
+                    .parse()
+                    .ok()
+            })
+            .collect();
+        assert_eq!(shown.len(), 21, "{shown:?}");
+        assert!(shown.is_sorted(), "{shown:?}");
+        assert!((10.9..11.2).contains(&shown[10]), "64 of 576: {shown:?}");
+        assert!((19.0..21.0).contains(&shown[11]), "{shown:?}");
+        assert!(shown[19] < 91.2 && shown[20] > 99.9, "{shown:?}");
+    }
+
+    #[test]
+    fn storage_of_a_guest_whose_memory_is_not_known_counts_alone() {
         let disk = |disk_remaining_bytes| Sample {
             disk_remaining_bytes,
-            ..left(0, 0)
+            ..Sample::default()
         };
         let lines = shown(Virsh::new(9, 0), &[disk(100), disk(50)]);
         assert_eq!(lines[0].as_deref(), Some("Migration: [  0 %]"));

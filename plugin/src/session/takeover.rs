@@ -37,6 +37,8 @@ pub struct Takeover {
     pub features: Features,
     /// Downtime and speed as they are.
     pub before: Settings,
+    /// The guest's memory, bytes; zero if libvirt does not say.
+    pub memory_bytes: u64,
     /// The largest cache for differences, bytes; none if there is no memory for one.
     pub cache_most_bytes: Option<u64>,
     /// The documents the user names, as parameters.
@@ -145,6 +147,7 @@ fn prepare(
         before: settings::read(&domain)
             .context("what is there before cannot be read, nor be put back")?,
         watcher: Watcher::new(&domain)?,
+        memory_bytes: domain.memory_bytes().unwrap_or(0),
         cache_most_bytes: room::for_cache(domain.name(), &domain.xml(0)?, is_local),
         documents: documents(&migrate.request).context("an XML file cannot be read as text")?,
         uri,
