@@ -27,6 +27,7 @@ pub mod hpc_policy;
 pub mod listener;
 mod migrate;
 mod outcome;
+mod parting;
 pub mod progress;
 pub mod resolve;
 pub mod room;

@@ -19,7 +19,7 @@ use crate::policy::{Policy, Then, speed_limit};
 use crate::sample::Sample;
 use crate::target::{Action, Target};
 use crate::time::Timestamp;
-pub use limits::Measured;
+pub use limits::{Measured, PAUSE_FIXED_MS};
 use limits::{Synced, force};
 use link::Link;
 

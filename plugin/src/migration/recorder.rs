@@ -60,6 +60,7 @@ pub struct Recorder<V> {
     tenure: Option<Tenure>,
     set: Set,
     outlook: Outlook,
+    steers: bool,
     last: Sample,
     /// The first look at what was sent last, until it has been said that it is the last.
     moved_at: Option<Timestamp>,
@@ -81,6 +82,7 @@ impl<V: Voice> Recorder<V> {
             tenure: None,
             set: Set::default(),
             outlook: Outlook::default(),
+            steers: false,
             last: Sample::default(),
             moved_at: None,
             failed_looks: 0,
@@ -112,6 +114,12 @@ impl<V: Voice> Recorder<V> {
     #[must_use]
     pub const fn set(&self) -> Set {
         self.set
+    }
+
+    /// Whether control has begun and has not ended.
+    #[must_use]
+    pub const fn steers(&self) -> bool {
+        self.steers
     }
 
     /// A target was carried out.
@@ -168,6 +176,11 @@ impl<V: Voice> Recorder<V> {
     }
 
     fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Begun => self.steers = true,
+            Event::Released(_) => self.steers = false,
+            _ => {}
+        }
         match event {
             Event::Round(round) => {
                 let bytes_per_s = match round.bytes_per_s() {

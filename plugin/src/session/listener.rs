@@ -13,7 +13,8 @@ use super::console::Console;
 use super::progress::{self, Percent};
 use crate::drive::Observer;
 use crate::migration::lease::Tenure;
-use crate::migration::recorder::{Recorder, Voice};
+use crate::migration::recorder::{Outlook, Recorder, Voice};
+use crate::migration::settings::Set;
 use crate::migration::tally::Tally;
 use crate::trace::{Record, Writer};
 
@@ -66,6 +67,24 @@ impl Listener {
     /// What was counted.
     pub fn tally(&mut self) -> &mut Tally {
         self.recorder.tally()
+    }
+
+    /// Whether limits are ours to set: memory flows, and control has not ended.
+    #[must_use]
+    pub fn steers(&self) -> bool {
+        self.recorder.steers()
+    }
+
+    /// What was set last.
+    #[must_use]
+    pub fn set(&self) -> Set {
+        self.recorder.set()
+    }
+
+    /// How it looks now.
+    #[must_use]
+    pub fn outlook(&self) -> Outlook {
+        self.recorder.outlook()
     }
 
     /// Steers under a lease.

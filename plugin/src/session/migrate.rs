@@ -20,9 +20,10 @@ use super::fallback;
 use super::header;
 use super::listener::Listener;
 use super::outcome::{self, Aborted};
+use super::parting;
 use super::progress::Percent;
 use super::resolve::{Inputs, Resolved, bandwidth, resolve};
-use super::signals::Requests;
+use super::signals::{self, Requests};
 use super::standing::Standing;
 use super::takeover::Takeover;
 use crate::clock;
@@ -74,9 +75,18 @@ pub(super) fn run(
         Attempt::close,
     )?;
     let listener = &mut attempt.listener;
+    if let Some(signal) = attempt.leaves {
+        let (resolved, has_lease) = (&attempt.resolved, attempt.has_lease);
+        parting::leave(signal, &mut takeover, listener, resolved, has_lease);
+        return Ok(signals::end_by(signal));
+    }
     let status = finish(attempt.ended, &mut takeover, migrate, listener);
     listener.end_tenure();
-    Ok(status)
+    // A migration that ended well although its client was to end is told as such.
+    match requests.end() {
+        Some(signal) if status != ExitCode::SUCCESS => Ok(signals::end_by(signal)),
+        _ => Ok(status),
+    }
 }
 
 /// Makes the migrate call and steers what comes of it.
@@ -108,7 +118,7 @@ fn attempt(
     let watcher = &mut takeover.watcher;
     let begun = clock::now();
     let call = Call::start(plan, watcher.waker()).context("cannot start the migrate thread")?;
-    let standing = Standing::new(&call, requests);
+    let standing = Standing::new(&call, requests, migrate.request.transport);
     // Until libvirt has our call, a migration of this domain is somebody else's.
     while !call.has_begun() && !standing.over() {
         watcher.wait(LOOK);
@@ -131,19 +141,32 @@ fn attempt(
     while !standing.over() {
         watcher.wait(LOOK);
     }
+    let leaves = standing.leaves();
     let ended = Ended {
         outcome: call.outcome(),
         aborted: standing.why(),
         total: begun.elapsed(),
         command: started.elapsed(),
     };
-    Ok(Attempt { ended, listener })
+    Ok(Attempt {
+        leaves,
+        ended,
+        listener,
+        resolved,
+        has_lease,
+    })
 }
 
 /// A migrate call that has ended, and who has listened.
 struct Attempt {
+    /// The signal at which the command ends before its migration, if one has come.
+    leaves: Option<i32>,
     ended: Ended,
     listener: Listener,
+    /// Within what it was steered.
+    resolved: Resolved,
+    /// Whether the domain's lease is ours.
+    has_lease: bool,
 }
 
 impl Attempt {

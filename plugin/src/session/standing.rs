@@ -10,6 +10,7 @@ use super::outcome::Aborted;
 use super::signals::Requests;
 use crate::clock;
 use crate::drive::Orders;
+use crate::flags::Transport;
 
 /// How long after the user's abort the end is waited for. An abort takes a second, a dead peer is noticed
 /// by the keepalive after half a minute.
@@ -50,31 +51,50 @@ impl Patience {
 pub(super) struct Standing<'a> {
     call: &'a Call,
     requests: &'a Requests,
+    /// The migration goes on without its client.
+    survives: bool,
     patience: Patience,
 }
 
 impl<'a> Standing<'a> {
     /// Nothing is ordered yet.
-    pub(super) fn new(call: &'a Call, requests: &'a Requests) -> Self {
+    pub(super) fn new(call: &'a Call, requests: &'a Requests, transport: Transport) -> Self {
         Self {
             call,
             requests,
+            survives: transport == Transport::PeerToPeer,
             patience: Patience::default(),
         }
     }
 
     /// Why it is to be aborted, if it is.
     pub(super) fn why(&self) -> Option<Aborted> {
-        if self.requests.any() {
+        // Without its client libvirt would abort it as well, but not see to it that all is as before.
+        if self.requests.abort() || (!self.survives && self.requests.end().is_some()) {
             return Some(Aborted::Asked);
         }
         self.call.is_cut_off().then_some(Aborted::CutOff)
     }
 }
 
+impl Standing<'_> {
+    /// The signal at which the command leaves its migration to itself, if one has come. A call that has not been made yet is
+    /// not made, and an abort that was asked for before is seen to its end.
+    pub(super) fn leaves(&self) -> Option<i32> {
+        let signal = self
+            .requests
+            .end()
+            .filter(|_| self.survives && !self.requests.abort())?;
+        self.call.cancel();
+        self.call.outcome().is_none().then_some(signal)
+    }
+}
+
 impl Orders for Standing<'_> {
     fn over(&self) -> bool {
-        self.call.outcome().is_some() || (self.abort() && self.patience.is_over(clock::now()))
+        self.leaves().is_some()
+            || self.call.outcome().is_some()
+            || (self.abort() && self.patience.is_over(clock::now()))
     }
 
     fn abort(&self) -> bool {

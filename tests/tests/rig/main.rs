@@ -4,6 +4,7 @@
 
 mod adapter;
 mod agent_faults;
+mod clients;
 mod cost;
 mod documents;
 mod faults;

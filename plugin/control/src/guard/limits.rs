@@ -15,7 +15,7 @@ use crate::target::Target;
 
 /// What a pause takes with nothing left to send, where the caller knows no better: 73 ms between the heartbeats of emulated
 /// guests of one processor (`docs/plant.md`), 20 to 29 ms of it QEMU's downtime. No estimate of QEMU's holds it.
-const PAUSE_FIXED_MS: u32 = 75;
+pub const PAUSE_FIXED_MS: u32 = 75;
 
 /// What is in the socket's buffer when the guest stops: sent by QEMU's count, and still to be carried. 1.9 MB measured at 200
 /// Mbit/s to 1 Gbit/s (`docs/plant.md`); at most 4 MiB (Linux, `tcp_wmem`).
