@@ -20,6 +20,7 @@ pub mod call;
 pub mod connect;
 pub mod console;
 mod deference;
+mod documents;
 mod fallback;
 mod header;
 pub mod hpc_agent;

@@ -4,24 +4,17 @@
 //! makes it virsh's, so that the message is virsh's own; where control was wanted, a note says what it was.
 //! Nothing has been changed by then.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-
 use anyhow::{Context, anyhow, ensure};
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::features::Features;
-use libvirt_hpc_libvirt::parameter::{Parameter, Value};
+use libvirt_hpc_libvirt::parameter::Parameter;
 use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
 use libvirt_hpc_xml_schemas as xml;
 
-use super::{connect, room};
+use super::{connect, documents, room};
 use crate::flags::{Migrate, MigrateRequest, migrate_flags as bits};
 use crate::migration::{owner, settings};
-
-/// The largest XML file virsh reads (`VSH_MAX_XML_FILE`, `tools/vsh.h`), bytes.
-const DOCUMENT_MAX_BYTES: u64 = 10 * 1024 * 1024;
 
 /// A migration of ours, found and about to begin.
 pub struct Takeover {
@@ -70,13 +63,13 @@ pub fn decide(migrate: &Migrate) -> Whose {
         Err(error) => return virshs(asked, &error),
     };
     let mut warnings = Vec::new();
-    let policy = match owners_policy(&found.domain, asked, &mut warnings) {
-        Ok(Some(policy)) => policy,
-        Ok(None) => return Whose::Virshs(None),
+    let owned = match owners_policy(&found.domain, &mut warnings) {
+        Ok(None) if !asked => return Whose::Virshs(None),
+        Ok(owned) => owned,
         Err(error) => return virshs(asked, &error.into()),
     };
     // From here on control is wanted: asked for, or by the owner's mark.
-    match prepare(found, migrate, policy, warnings) {
+    match prepare(found, migrate, owned, warnings) {
         Ok(takeover) => Whose::Ours(Box::new(takeover)),
         Err(error) => virshs(true, &error),
     }
@@ -125,9 +118,11 @@ fn find(migrate: &Migrate) -> anyhow::Result<Found> {
 fn prepare(
     found: Found,
     migrate: &Migrate,
-    policy: xml::Policy,
+    owned: Option<xml::Policy>,
     mut warnings: Vec<String>,
 ) -> anyhow::Result<Takeover> {
+    let is_marked = owned.is_some();
+    let policy = owned.unwrap_or_default();
     let Found {
         uri,
         connection,
@@ -142,6 +137,11 @@ fn prepare(
             "{option} is virsh's own and has no effect on this migration"
         ));
     }
+    let documents =
+        documents::read(&migrate.request).context("an XML file cannot be read as text")?;
+    if is_marked {
+        warnings.extend(documents::marks_lost(domain.name(), &documents));
+    }
     Ok(Takeover {
         features: Features::of(&connection)?,
         before: settings::read(&domain)
@@ -149,7 +149,7 @@ fn prepare(
         watcher: Watcher::new(&domain)?,
         memory_bytes: domain.memory_bytes().unwrap_or(0),
         cache_most_bytes: room::for_cache(domain.name(), &domain.xml(0)?, is_local),
-        documents: documents(&migrate.request).context("an XML file cannot be read as text")?,
+        documents,
         uri,
         domain,
         policy,
@@ -166,46 +166,16 @@ fn refuse_busy(name: &str, job: &JobStats) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The policy by which to move `domain`; none if it is not to be controlled.
+/// The policy that the owner of `domain` has marked it with; none if it is not marked.
 fn owners_policy(
     domain: &Domain,
-    asked: bool,
     warnings: &mut Vec<String>,
 ) -> Result<Option<xml::Policy>, Error> {
     let Some(owned) = owner::policy(domain)? else {
-        return Ok(asked.then(xml::Policy::default));
+        return Ok(None);
     };
     warnings.extend(owned.problems);
     Ok(Some(owned.policy))
-}
-
-/// The documents; none if one cannot be read, which is virsh's to say.
-fn documents(request: &MigrateRequest) -> Option<Vec<Parameter>> {
-    let named = [
-        ("destination_xml", &request.xml_file),
-        ("persistent_xml", &request.persistent_xml_file),
-    ];
-    let given = named
-        .into_iter()
-        .filter_map(|(name, file)| Some((name, file.as_deref()?)));
-    given
-        .map(|(name, file)| {
-            Some(Parameter {
-                name,
-                value: Value::Text(document(file)?),
-            })
-        })
-        .collect()
-}
-
-fn document(file: &Path) -> Option<String> {
-    let mut text = String::new();
-    File::open(file)
-        .ok()?
-        .take(DOCUMENT_MAX_BYTES + 1)
-        .read_to_string(&mut text)
-        .ok()?;
-    (text.len() as u64 <= DOCUMENT_MAX_BYTES).then_some(text)
 }
 
 #[cfg(test)]
@@ -256,15 +226,5 @@ mod tests {
         };
         assert!(said(true).is_some_and(|note| note.ends_with(": because")));
         assert_eq!(said(false), None);
-    }
-
-    #[test]
-    fn a_document_that_cannot_be_read_is_virshs_to_refuse() {
-        let with = |file: &str| MigrateRequest {
-            xml_file: Some(file.into()),
-            ..MigrateRequest::default()
-        };
-        assert_eq!(documents(&with("/nonexistent/file.xml")), None);
-        assert_eq!(documents(&MigrateRequest::default()), Some(Vec::new()));
     }
 }

@@ -86,6 +86,7 @@ fn persistent_undefine_and_xml_do_what_they_say() -> Result<()> {
     ];
     let moved = rig.migrate_live("virsh-hpc", GUEST, &options)?;
     ensure!(moved.output.status.success(), "{}", moved.stderr());
+    ensure!(!moved.stderr().contains("mark"), "{}", moved.stderr());
     ensure!(
         rig.state(ALPHA, GUEST).is_empty(),
         "still defined on the source"
@@ -97,6 +98,37 @@ fn persistent_undefine_and_xml_do_what_they_say() -> Result<()> {
             .any(|l| l.starts_with("Persistent:") && l.ends_with("yes")),
         "{info}"
     );
+    rig.whole(GUEST)?;
+    a_document_takes_the_mark_away(&rig)
+}
+
+/// What replaces the domain's definition on the destination replaces its mark: that is said before, and nothing else done.
+fn a_document_takes_the_mark_away(rig: &Rig) -> Result<()> {
+    let marks = |host, what| -> Result<String> {
+        let output = rig.run(host, &["virsh-hpc", "hpc-policy", GUEST, what])?;
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    let lost = |host, what| -> Result<bool> { Ok(marks(host, what)?.contains("not marked")) };
+    ensure!(!lost(BETA, "--live")?, "the mark has not come along");
+    let dump = "virsh dumpxml --migratable options | sed '/hpc:/d' > /tmp/bare.xml";
+    rig.run(BETA, &["sh", "-c", dump])?;
+    let home = format!("qemu+tcp://{ALPHA}/system");
+    let command = [
+        "virsh-hpc",
+        "migrate",
+        "--live",
+        GUEST,
+        &home,
+        "--persistent",
+        "--xml",
+        "/tmp/bare.xml",
+    ];
+    let moved = rig.migrate_from(BETA, GUEST, &command, |_| Ok(()))?;
+    println!("{}", moved.stderr().trim());
+    ensure!(moved.output.status.success(), "{}", moved.stderr());
+    let told = moved.stderr().contains("the document of --xml has no mark");
+    ensure!(lost(ALPHA, "--live")? && told, "{}", moved.stderr());
+    ensure!(!lost(ALPHA, "--config")?, "the definition was not replaced");
     rig.whole(GUEST)
 }
 
