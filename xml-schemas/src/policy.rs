@@ -29,6 +29,33 @@ pub struct Policy {
     pub job: Option<Job>,
 }
 
+impl Policy {
+    /// This policy, and `site`'s where it says nothing, item by item: an owner's over the site's, or that over another.
+    /// Post-copy needs the owner's leave where the owner says anything about it.
+    #[must_use]
+    pub fn over(self, site: &Self) -> Self {
+        let postcopy_allowed = self.postcopy_allowed.or(site.postcopy_allowed);
+        let mut deadline = self.deadline.or(site.deadline);
+        if let Some(deadline) = &mut deadline
+            && deadline.then == Then::Postcopy
+            && postcopy_allowed != Some(true)
+        {
+            deadline.then = Then::Switchover;
+        }
+        Self {
+            slowdown_millipercent: self.slowdown_millipercent.or(site.slowdown_millipercent),
+            downtime_max_ms: self.downtime_max_ms.or(site.downtime_max_ms),
+            deadline,
+            bandwidth_max_mib_per_s: self
+                .bandwidth_max_mib_per_s
+                .or(site.bandwidth_max_mib_per_s),
+            postcopy_allowed,
+            compression_allowed: self.compression_allowed.or(site.compression_allowed),
+            job: self.job,
+        }
+    }
+}
+
 /// The time a migration may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadline {

@@ -1,10 +1,11 @@
 //! The command line of `libvirt-hpcd`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
 use super::config::{Config, ConfigError};
+use crate::migration::site;
 
 /// The agent of libvirt-hpc: takes migrations of HPC domains that leave this host under control, whoever
 /// began them.
@@ -36,7 +37,8 @@ impl Args {
     /// # Errors
     /// As [`Config::read`].
     pub fn configuration(&self) -> Result<Config, ConfigError> {
-        let mut config = Config::read(self.config.as_deref())?;
+        let site = site::read(Path::new(site::FILE));
+        let mut config = Config::read(self.config.as_deref())?.under(site);
         if let Some(uri) = &self.connect {
             config.uri.clone_from(uri);
         }

@@ -35,30 +35,8 @@ fn decide(own: Option<xml::Policy>, config: &Config, name: &str, adopted: bool) 
         None if config.marks(name) => MarkedBy::Site,
         None => return None,
     };
-    let policy = over(own.unwrap_or_default(), &config.policy);
+    let policy = own.unwrap_or_default().over(&config.policy);
     Some(Claim { marked_by, policy })
-}
-
-/// The owner's policy over the site's, item by item. Post-copy needs the owner's leave where the owner says
-/// anything about it.
-fn over(own: xml::Policy, site: &xml::Policy) -> xml::Policy {
-    let postcopy_allowed = own.postcopy_allowed.or(site.postcopy_allowed);
-    let mut deadline = own.deadline.or(site.deadline);
-    if let Some(deadline) = &mut deadline
-        && deadline.then == xml::Then::Postcopy
-        && postcopy_allowed != Some(true)
-    {
-        deadline.then = xml::Then::Switchover;
-    }
-    xml::Policy {
-        slowdown_millipercent: own.slowdown_millipercent.or(site.slowdown_millipercent),
-        downtime_max_ms: own.downtime_max_ms.or(site.downtime_max_ms),
-        deadline,
-        bandwidth_max_mib_per_s: own.bandwidth_max_mib_per_s.or(site.bandwidth_max_mib_per_s),
-        postcopy_allowed,
-        compression_allowed: own.compression_allowed.or(site.compression_allowed),
-        job: own.job,
-    }
 }
 
 #[cfg(test)]

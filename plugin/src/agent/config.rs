@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use glob::Pattern;
 use libvirt_hpc_xml_schemas as xml;
 
+use crate::migration::site::Site;
+
 mod describe;
 mod file;
 mod value;
@@ -38,6 +40,8 @@ pub struct Config {
     pub mark: Mark,
     /// What applies to a domain whose own policy does not say otherwise.
     pub policy: xml::Policy,
+    /// What is wrong with the policy of the site, a sentence each; it stops nothing.
+    pub problems: Vec<String>,
     /// Where traces go; none if none are kept.
     pub traces: Option<Traces>,
 }
@@ -96,6 +100,7 @@ impl Default for Config {
             log_level: log::LevelFilter::Info,
             mark: Mark::default(),
             policy: xml::Policy::default(),
+            problems: Vec::new(),
             traces: Some(Traces::default()),
         }
     }
@@ -140,6 +145,21 @@ impl Config {
             line,
             reason,
         })
+    }
+
+    /// The same, where the policy of the `site` says what the file leaves open.
+    #[must_use]
+    pub fn under(mut self, site: Site) -> Self {
+        self.policy = self.policy.over(&site.policy);
+        self.problems = site.problems;
+        self
+    }
+
+    /// Says in the log what is wrong with the policy of the site.
+    pub fn warn(&self) {
+        for problem in &self.problems {
+            log::warn!("{problem}");
+        }
     }
 
     /// Whether the site marks the domain of this name.

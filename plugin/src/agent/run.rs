@@ -49,7 +49,12 @@ pub fn main(args: &Args) -> ExitCode {
 
 /// Says what the configuration means.
 fn check(args: &Args) -> anyhow::Result<()> {
-    writeln!(io::stdout(), "{}", args.configuration()?).context("cannot print")
+    let config = args.configuration()?;
+    writeln!(io::stdout(), "{config}").context("cannot print")?;
+    match config.problems.as_slice() {
+        [] => Ok(()),
+        problems => bail!("{}", problems.join("; ")),
+    }
 }
 
 /// Runs until SIGTERM.
@@ -75,6 +80,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
         .context("cannot catch signals")?;
     let watch = Watch::start(config.uri.clone(), send.clone()).context("cannot watch libvirt")?;
     log::info!("{}", config.describe());
+    config.warn();
     let mut supervisor = Supervisor::new(config, watch, send);
     service.ready();
     let ended = turn(args, &service, &messages, &mut supervisor);
@@ -118,6 +124,7 @@ fn reload(args: &Args, service: &Service, supervisor: &mut Supervisor) {
             }
             logging::set_level(config.log_level);
             log::info!("configuration read again: {}", config.describe());
+            config.warn();
             supervisor.configure(Config {
                 uri: supervisor.uri().to_owned(),
                 ..config

@@ -11,6 +11,7 @@ use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 
 use super::lease::Tenure;
+use super::notice;
 use super::settings::Set;
 use super::tally::{self, Tally};
 use crate::drive::Observer;
@@ -70,6 +71,7 @@ pub struct Recorder<V> {
     warned_beside: bool,
     warned_abort: bool,
     warned_lease: bool,
+    warned_pause: bool,
 }
 
 impl<V: Voice> Recorder<V> {
@@ -91,6 +93,7 @@ impl<V: Voice> Recorder<V> {
             warned_beside: false,
             warned_abort: false,
             warned_lease: false,
+            warned_pause: false,
         }
     }
 
@@ -195,6 +198,7 @@ impl<V: Voice> Recorder<V> {
             Event::Beside { bytes } => self.beside(*bytes),
             Event::Decided { cause, .. } | Event::Targeted { cause, .. } => {
                 self.outlook.cause = Some(*cause);
+                self.announce(*cause);
             }
             Event::Unreachable { pause, ceiling } => self.unreachable(*pause, *ceiling),
             Event::Released(Release::ByHand {
@@ -233,6 +237,14 @@ impl<V: Voice> Recorder<V> {
                 self.complain(written);
             }
             Event::Begun | Event::Refused(_) | Event::Released(_) => {}
+        }
+    }
+
+    fn announce(&mut self, cause: Cause) {
+        let pause_ms = self.outlook.pause_ms.filter(|_| !self.warned_pause);
+        if let Some(notice) = notice::of_pause(cause, pause_ms) {
+            self.warned_pause = true;
+            self.voice.warn(&notice);
         }
     }
 
@@ -351,3 +363,6 @@ impl<V: Voice> Observer for Recorder<V> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! migration.
 //!
 //! ```text
-//! defaults < policy in the domain's XML < --hpc-* options; and over all of them virsh's own options
+//! defaults < the site's policy < that in the domain's XML < --hpc-* options; and over all of them virsh's own options
 //! ```
 
 use std::time::Duration;

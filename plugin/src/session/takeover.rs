@@ -4,6 +4,8 @@
 //! makes it virsh's, so that the message is virsh's own; where control was wanted, a note says what it was.
 //! Nothing has been changed by then.
 
+use std::path::Path;
+
 use anyhow::{Context, anyhow, ensure};
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::features::Features;
@@ -14,7 +16,7 @@ use libvirt_hpc_xml_schemas as xml;
 
 use super::{connect, documents, room};
 use crate::flags::{Migrate, MigrateRequest, migrate_flags as bits};
-use crate::migration::{owner, settings};
+use crate::migration::{owner, settings, site};
 
 /// A migration of ours, found and about to begin.
 pub struct Takeover {
@@ -24,7 +26,7 @@ pub struct Takeover {
     pub domain: Domain,
     /// The control connection's watcher.
     pub watcher: Watcher,
-    /// The owner's policy, or the default.
+    /// The owner's policy, and the site's where that is silent.
     pub policy: xml::Policy,
     /// Who takes part.
     pub features: Features,
@@ -121,8 +123,10 @@ fn prepare(
     owned: Option<xml::Policy>,
     mut warnings: Vec<String>,
 ) -> anyhow::Result<Takeover> {
+    let site = site::read(Path::new(site::FILE));
+    warnings.extend(site.problems);
     let is_marked = owned.is_some();
-    let policy = owned.unwrap_or_default();
+    let policy = owned.unwrap_or_default().over(&site.policy);
     let Found {
         uri,
         connection,

@@ -212,6 +212,40 @@ fn our_own_options_hold() -> Result<()> {
         bad.status.code() == Some(1) && String::from_utf8_lossy(&bad.stderr).contains("slowdown"),
         "{bad:?}"
     );
+    the_sites_policy_holds(&rig, &mut shuttle)
+}
+
+/// It fills what the domain's policy leaves open, and the command line outranks it; a broken one stops nothing.
+fn the_sites_policy_holds(rig: &Rig, shuttle: &mut Shuttle<'_>) -> Result<()> {
+    let write = |host, policy: &str| {
+        let element = format!("<migration xmlns='urn:libvirt-hpc:domain:1.0'>{policy}</migration>");
+        let script = format!(
+            "mkdir -p /etc/libvirt-hpc && echo \"{element}\" > /etc/libvirt-hpc/policy.xml"
+        );
+        rig.run(host, &["sh", "-c", &script]).map(drop)
+    };
+    let site = "<downtime max='50'/><deadline seconds='4' then='abort'/>";
+    write(shuttle.host(), site)?;
+    let aborted = shuttle.go("virsh-hpc", &[], |_| Ok(()))?;
+    ensure!(
+        aborted.output.status.code() == Some(1),
+        "{}",
+        aborted.stderr()
+    );
+    let outranks = ["--hpc-deadline", "4,switchover"];
+    let outranked = shuttle.ours(&outranks)?;
+    ensure!(
+        outranked.stderr().contains("the policy allows 50 ms"),
+        "{}",
+        outranked.stderr()
+    );
+    write(shuttle.host(), "<downtime max='soon'/>")?;
+    let broken = shuttle.ours(&[])?;
+    let said = broken.stderr();
+    ensure!(
+        said.contains("/etc/libvirt-hpc/policy.xml is broken") && said.contains("line 1"),
+        "{said}"
+    );
     Ok(())
 }
 

@@ -111,6 +111,7 @@ pub(super) fn parse(text: &str) -> Result<Config, (usize, String)> {
             names: file.mark.names,
         },
         policy,
+        problems: Vec::new(),
         traces: file.traces.read(),
     })
 }

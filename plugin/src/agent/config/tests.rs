@@ -74,6 +74,24 @@ fn the_packaged_file_shows_every_setting_and_the_defaults_where_there_are_any() 
 }
 
 #[test]
+fn the_sites_policy_says_what_the_file_leaves_open() {
+    let site = |policy| Site {
+        policy,
+        problems: vec!["line 7".to_owned()],
+    };
+    let config = parse("[policy]\ndowntime_max_ms = 800").under(site(xml::Policy {
+        downtime_max_ms: Some(90),
+        bandwidth_max_mib_per_s: Some(7),
+        ..xml::Policy::default()
+    }));
+    assert_eq!(config.policy.downtime_max_ms, Some(800));
+    assert_eq!(config.policy.bandwidth_max_mib_per_s, Some(7));
+    assert_eq!(config.problems, ["line 7"]);
+    let told = config.describe();
+    assert!(told.contains("bandwidth 7 MiB/s at most"), "{told}");
+}
+
+#[test]
 fn every_setting_is_read() {
     let config = parse(
         r#"
