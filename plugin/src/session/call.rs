@@ -12,7 +12,7 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use libvirt_hpc_libvirt::connect::Options;
+use libvirt_hpc_libvirt::connect::{CloseReason, Options};
 use libvirt_hpc_libvirt::migrate::{Destination, migrate};
 use libvirt_hpc_libvirt::parameter::Parameter;
 use libvirt_hpc_libvirt::watcher::Waker;
@@ -58,11 +58,15 @@ pub enum Outcome {
     Lost,
 }
 
+/// The source's URI, and why the connection to it was lost, once it was.
+type Disconnected = Arc<Mutex<Option<(String, CloseReason)>>>;
+
 /// A call under way.
 #[derive(Debug)]
 pub struct Call {
     stage: Arc<AtomicU8>,
     cut_off: Arc<AtomicBool>,
+    disconnected: Disconnected,
     result: Receiver<Outcome>,
     outcome: Mutex<Option<Outcome>>,
 }
@@ -75,20 +79,22 @@ impl Call {
     pub fn start(plan: Plan, waker: Waker) -> std::io::Result<Self> {
         let stage = Arc::new(AtomicU8::new(CONNECTING));
         let cut_off = Arc::new(AtomicBool::new(false));
+        let disconnected = Disconnected::default();
         let (reply, result) = mpsc::sync_channel(1);
         let (shared, lost) = (Arc::clone(&stage), Arc::clone(&cut_off));
+        let source_lost = Arc::clone(&disconnected);
         thread::Builder::new()
             .name("migrate".to_owned())
             .spawn(move || {
+                let outcome = run(&plan, &shared, &lost, &source_lost, &waker);
                 // Nobody listens any more if the user has given up: the result is then of no use.
-                drop(
-                    reply.send(run(&plan, &shared, &lost, &waker).unwrap_or_else(Outcome::Failed)),
-                );
+                drop(reply.send(outcome.unwrap_or_else(Outcome::Failed)));
                 waker.wake();
             })?;
         Ok(Self {
             stage,
             cut_off,
+            disconnected,
             result,
             outcome: Mutex::new(None),
         })
@@ -113,6 +119,15 @@ impl Call {
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
         self.cut_off.load(Ordering::Acquire)
+    }
+
+    /// What virsh says where its connection to the source's daemon is lost, if this one was.
+    #[must_use]
+    pub fn disconnected(&self) -> Option<String> {
+        let lost = self.disconnected.lock();
+        let lost = lost.unwrap_or_else(PoisonError::into_inner);
+        lost.as_ref()
+            .and_then(|(uri, reason)| disconnected(uri, *reason))
     }
 
     /// How it ended, if it has.
@@ -145,9 +160,15 @@ fn run(
     plan: &Plan,
     stage: &AtomicU8,
     cut_off: &Arc<AtomicBool>,
+    source_lost: &Disconnected,
     waker: &Waker,
 ) -> Result<Outcome, Error> {
     let connection = Connection::open(plan.uri.as_deref(), plan.options)?;
+    let (uri, lost) = (connection.uri()?, Arc::clone(source_lost));
+    connection.on_close(move |reason| {
+        let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
+        *lost = Some((uri.clone(), reason));
+    });
     let domain = Domain::lookup_by_uuid(&connection, &plan.uuid)?;
     let remote = match plan.transport {
         Transport::Managed => Some(Connection::open(Some(&plan.destination), plan.options)?),
@@ -174,6 +195,17 @@ fn run(
     migrate(&domain, destination, plan.flags, &plan.parameters).map(|_| Outcome::Moved)
 }
 
+/// virsh's words (`virshCatchDisconnect`, `tools/virsh.c`); none for a connection that was closed from this side.
+fn disconnected(uri: &str, reason: CloseReason) -> Option<String> {
+    let why = match reason {
+        CloseReason::Error => "I/O error",
+        CloseReason::Eof => "end of file",
+        CloseReason::Keepalive => "keepalive timeout",
+        CloseReason::Other => return None,
+    };
+    Some(format!("Disconnected from {uri} due to {why}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,6 +214,7 @@ mod tests {
         Call {
             stage: Arc::new(AtomicU8::new(stage)),
             cut_off: Arc::new(AtomicBool::new(false)),
+            disconnected: Disconnected::default(),
             // Its sender is gone: a call whose thread has died.
             result: mpsc::sync_channel(1).1,
             outcome: Mutex::new(None),
@@ -200,5 +233,19 @@ mod tests {
         calling.cancel();
         assert!(calling.has_begun());
         assert!(matches!(calling.outcome(), Some(Outcome::Lost)));
+    }
+
+    #[test]
+    fn a_lost_connection_is_told_as_virsh_does() {
+        let call = at(CALLING);
+        assert_eq!(call.disconnected(), None);
+        let lost = |reason| {
+            *call.disconnected.lock().expect("a lock") =
+                Some(("qemu:///system".to_owned(), reason));
+            call.disconnected()
+        };
+        let said = "Disconnected from qemu:///system due to end of file";
+        assert_eq!(lost(CloseReason::Eof).as_deref(), Some(said));
+        assert_eq!(lost(CloseReason::Other), None);
     }
 }

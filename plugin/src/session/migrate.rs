@@ -144,6 +144,7 @@ fn attempt(
     let leaves = standing.leaves();
     let ended = Ended {
         outcome: call.outcome(),
+        disconnected: call.disconnected(),
         aborted: standing.why(),
         total: begun.elapsed(),
         command: started.elapsed(),
@@ -189,6 +190,8 @@ impl Attempt {
 struct Ended {
     /// None: it did not end while we waited.
     outcome: Option<Outcome>,
+    /// What virsh says of the connection to the source, if that was lost.
+    disconnected: Option<String>,
     /// Why it was aborted, if it was.
     aborted: Option<Aborted>,
     /// From the migrate call to its end.
@@ -210,6 +213,9 @@ fn finish(
     let quiet = migrate.globals.quiet;
     let moved = matches!(ended.outcome, Some(Outcome::Moved));
     let error = outcome::error(ended.outcome.as_ref());
+    if let Some(disconnected) = &ended.disconnected {
+        listener.console().error(disconnected);
+    }
     if moved {
         if let Some(stats) = final_statistics(&mut takeover.watcher) {
             listener.tally().completed(&stats);
