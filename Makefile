@@ -1,7 +1,7 @@
 # The commands of the README. Everything they need is installed by `tests/rig/rig deps`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: all deps build pages install check lint test rig-test modular demo bench
+.PHONY: all deps build pages install check lint test rig-test modular demo bench virsh-cases
 
 # Where the programs are built, and where `make install` puts them.
 BUILD ?= $(or $(CARGO_TARGET_DIR),target)/release
@@ -68,6 +68,13 @@ bench:
 	tests/rig/rig deps
 	cargo build --release -p libvirt-hpc-plugin -p libvirt-hpc-tests --bins
 	'$(BUILD)/bench' --set '$(SET)' --results '$(if $(filter full,$(SET)),docs/benchmark,target/bench)' $(BENCH)
+
+# A peer's cases, by virsh and by virsh-hpc, and the page of them. CASES=--help lists more.
+CASES ?=
+virsh-cases:
+	tests/rig/rig deps
+	cargo build --release --workspace --bins
+	'$(BUILD)/virsh-cases' $(CASES)
 
 # Every test there is.
 check: deps lint test package-test rig-test

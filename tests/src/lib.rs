@@ -4,5 +4,6 @@
 pub mod bench;
 pub mod calibrate;
 pub mod draw;
+pub mod peer;
 pub mod plant;
 pub mod rig;

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 DEPS=(mmdebstrap debian-archive-keyring iproute2 util-linux e2fsprogs busybox-static cpio procps
-    libvirt-dev libvirt-clients pkg-config libxml2-utils gcc libc6-dev shellcheck)
+    libvirt-dev libvirt-clients pkg-config libxml2-utils gcc libc6-dev shellcheck openssl)
 # What makes, judges and tests the packages, man pages and completions.
 PACKAGE_DEPS=(debhelper dpkg-dev lintian rpm rpmlint man-db mandoc bash-completion zsh fish)
 

@@ -101,7 +101,7 @@ fn dotted(version: Option<u64>) -> String {
     })
 }
 
-fn date() -> String {
+pub(crate) fn date() -> String {
     let now = OffsetDateTime::from(clock::wall());
     let (year, month, day) = (now.year(), u8::from(now.month()), now.day());
     format!(
@@ -111,7 +111,7 @@ fn date() -> String {
     )
 }
 
-fn commit() -> Result<String> {
+pub(crate) fn commit() -> Result<String> {
     let head = git(&["rev-parse", "--short=10", "HEAD"])?;
     let changed = git(&["status", "--porcelain", "--untracked-files=no"])?;
     Ok(if changed.is_empty() { head } else { head + "+" })

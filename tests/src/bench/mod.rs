@@ -16,7 +16,7 @@ mod digest;
 mod forced;
 mod guests;
 mod laws;
-mod machine;
+pub(crate) mod machine;
 mod plan;
 mod progress;
 mod record;

@@ -16,6 +16,7 @@ mod mpi;
 mod old;
 mod options;
 mod package;
+mod peer;
 mod shuttle;
 mod takeover;
 

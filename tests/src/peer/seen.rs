@@ -1,0 +1,220 @@
+//! What can be seen of a run, in words that do not depend on the hour.
+
+use std::fmt::Write;
+use std::process::Output;
+
+use serde::{Deserialize, Serialize};
+
+/// All that two runs of a case are compared by, and how long it took.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub struct Seen {
+    /// The command's exit status.
+    pub status: i32,
+    /// What it printed on stdout.
+    pub printed: String,
+    /// What it said on stderr: all but progress and the lines of ours.
+    pub said: Vec<String>,
+    /// What the commands around it answered.
+    pub steps: Vec<String>,
+    /// The domains of the source afterwards.
+    pub source: String,
+    /// Those of the destination.
+    pub target: String,
+    /// Not compared.
+    pub seconds: f64,
+    /// The lines of ours on stderr; not compared.
+    pub ours: Vec<String>,
+}
+
+impl Seen {
+    /// What a command on a terminal answered, whose streams are one.
+    pub(super) fn of_terminal(output: &Output) -> Self {
+        let text = String::from_utf8_lossy(&output.stdout);
+        let (mut said, ours) = said(&text.replace("^C", "\n"));
+        // The rig has no polkit, and virsh offers it an agent wherever it has a terminal.
+        said.retain(|line| !line.starts_with("Authorization not available"));
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            said,
+            ours,
+            ..Self::default()
+        }
+    }
+
+    /// What a command answered.
+    pub(super) fn of_command(output: &Output) -> Self {
+        let (said, ours) = said(&String::from_utf8_lossy(&output.stderr));
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            printed: timeless(&String::from_utf8_lossy(&output.stdout)),
+            said,
+            ours,
+            ..Self::default()
+        }
+    }
+
+    /// In what the two differ.
+    #[must_use]
+    pub fn differences(&self, other: &Self) -> Vec<Aspect> {
+        [
+            (Aspect::Status, self.status == other.status),
+            (Aspect::Stdout, self.printed == other.printed),
+            (Aspect::Stderr, self.said == other.said),
+            (Aspect::Steps, self.steps == other.steps),
+            (Aspect::Source, self.source == other.source),
+            (Aspect::Target, self.target == other.target),
+        ]
+        .into_iter()
+        .filter_map(|(aspect, same)| (!same).then_some(aspect))
+        .collect()
+    }
+}
+
+/// What is compared.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Aspect {
+    /// The exit status.
+    Status,
+    /// What is on stdout.
+    Stdout,
+    /// What is on stderr.
+    Stderr,
+    /// What the commands around it answered.
+    Steps,
+    /// The source's domains.
+    Source,
+    /// The destination's.
+    Target,
+}
+
+impl Aspect {
+    /// In words.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Status => "exit status",
+            Self::Stdout => "stdout",
+            Self::Stderr => "stderr",
+            Self::Steps => "what other commands answered",
+            Self::Source => "the source's domains",
+            Self::Target => "the destination's domains",
+        }
+    }
+}
+
+/// Lines of virsh-hpc's own begin so.
+const OURS: &str = "virsh-hpc: ";
+
+/// The progress of virsh and of virsh-hpc.
+const PROGRESS: &str = "Migration: [";
+
+/// What libvirt's library logs beside its errors, and what the rig's shells say of a program that a signal ended.
+fn is_of_neither(line: &str) -> bool {
+    let logged = [": info : ", ": warning : "];
+    let ended = ["Terminated", "Killed", "Hangup"];
+    logged.iter().any(|level| line.contains(level))
+        || ended.contains(&line)
+        || line.contains("nsenter -t ")
+}
+
+/// stderr as lines that are compared, and those of ours. Of the progress only its end counts: that it says 100 %.
+pub(super) fn said(stderr: &str) -> (Vec<String>, Vec<String>) {
+    let mut lines = Vec::new();
+    let (mut progress, mut ours) = (None, Vec::new());
+    for line in stderr.split(['\r', '\n']) {
+        let mut line = line.trim();
+        while let Some((percent, rest)) = line
+            .strip_prefix(PROGRESS)
+            .and_then(|rest| rest.split_once(']'))
+        {
+            progress = Some(percent.trim().starts_with("100"));
+            // virsh goes on behind it with an error; ours, on a terminal, with more about the progress.
+            line = rest.find("error:").map_or("", |at| &rest[at..]);
+        }
+        if line.starts_with(OURS) {
+            ours.push(line.to_owned());
+        } else if !line.is_empty() && !is_of_neither(line) {
+            lines.push(timeless(line));
+        }
+    }
+    if progress == Some(true) {
+        lines.push(format!("{PROGRESS}100 %]"));
+    }
+    (lines, ours)
+}
+
+/// Without what differs from run to run: times of day, and numbers of four digits and more (ports, processes).
+pub(super) fn timeless(text: &str) -> String {
+    // As `2026-01-31T12:00:00.5Z` of QEMU's, `2026-01-31` and `12:00:00.5+0000:` of libvirt's.
+    let is_time = |word: &str| {
+        let begins = word.starts_with(|c: char| c.is_ascii_digit());
+        let many = |separator| word.matches(separator).count() >= 2;
+        begins && (many('-') || many(':'))
+    };
+    let mut out = String::new();
+    for (at, word) in text.split(' ').enumerate() {
+        let space = if at == 0 { "" } else { " " };
+        let word = if is_time(word) {
+            "TIME".to_owned()
+        } else {
+            without_long_numbers(word)
+        };
+        let _ = write!(out, "{space}{word}");
+    }
+    out.trim_end().to_owned()
+}
+
+fn without_long_numbers(word: &str) -> String {
+    let (mut out, mut digits) = (String::new(), String::new());
+    for c in word.chars().chain(['\0']) {
+        if c.is_ascii_digit() {
+            digits.push(c);
+            continue;
+        }
+        out.push_str(if digits.len() < 4 { &digits } else { "N" });
+        digits.clear();
+        if c != '\0' {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_and_our_lines_are_no_difference() {
+        let virsh = "\rMigration: [ 0.10 %]\rMigration: [100.00 %]";
+        let ours = "virsh-hpc: a\n\rMigration: [100.00 %]\nvirsh-hpc: b\n";
+        assert_eq!(said(virsh).0, said(ours).0);
+        assert_eq!(said(ours).1, ["virsh-hpc: a", "virsh-hpc: b"]);
+        let broken =
+            said("\rMigration: [12.00 %]\nerror: x 2026-11-29T02:03:04.5Z qemu: port 49152, 255\n")
+                .0;
+        assert_eq!(broken, ["error: x TIME qemu: port N, 255"]);
+        assert_ne!(said(virsh).0, said("\rMigration: [99.99 %]").0);
+        let logged = "2026-01-31 12:00:00.5+0000: 7: info : hostname: alpha\nTerminated\nerror: x";
+        assert_eq!(said(logged).0, ["error: x"]);
+    }
+
+    #[test]
+    fn each_thing_that_is_seen_may_differ() {
+        let one = Seen::default();
+        let other = Seen {
+            status: 1,
+            said: vec!["error".to_owned()],
+            seconds: 3.0,
+            ..Seen::default()
+        };
+        assert_eq!(one.differences(&other), [Aspect::Status, Aspect::Stderr]);
+        assert!(
+            one.differences(&Seen {
+                seconds: 9.0,
+                ..Seen::default()
+            })
+            .is_empty()
+        );
+    }
+}

@@ -1,0 +1,26 @@
+//! Some of a peer's cases, one or more of each family: virsh-hpc does what virsh does. `make virsh-cases` runs all.
+
+use anyhow::{Result, ensure};
+use libvirt_hpc_tests::peer::{Compared, Stand, families};
+
+#[test]
+fn what_virsh_does_with_a_peers_cases_virsh_hpc_does() -> Result<()> {
+    let stand = Stand::up()?;
+    let mut wrong = Vec::new();
+    for case in families()?.iter().flat_map(|family| &family.case) {
+        if !case.check {
+            continue;
+        }
+        let both = Compared::run(&stand, case)?;
+        let verdict = both.verdict(case);
+        println!("{}: {verdict:?}", case.name);
+        if !verdict.is_fine() {
+            wrong.push(format!(
+                "{}\nvirsh {:#?}\nours {:#?}",
+                case.name, both.virsh, both.ours
+            ));
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
