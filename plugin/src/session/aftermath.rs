@@ -72,14 +72,16 @@ fn look(side: &Side, before: Option<Settings>) -> (Found, Option<Restored>) {
         Err(error) if error.is_no_domain() => return (Found::Absent, None),
         Err(error) => return (Found::Unknown(Some(error)), None),
     };
+    let restored = || before.and_then(|before| settings::restore(&domain, before).ok());
     if migrates_on(|| domain.job_stats(), || thread::sleep(RETRY)) {
         // The limits are those of the migration under way: they are not ours to loosen now.
         return match domain.state() {
-            Ok(state) if state == POSTCOPY_FAILED => (Found::Stopped(state), None),
+            // Nothing goes by them after the switchover, and what is left of the job keeps them.
+            Ok(state) if state == POSTCOPY_FAILED => (Found::Stopped(state), restored()),
             _ => (Found::Migrating, None),
         };
     }
-    let restored = before.and_then(|before| settings::restore(&domain, before).ok());
+    let restored = restored();
     let found = match domain.state() {
         Ok(state) if state.state == RUNNING => Found::Running,
         Ok(state) if state.is_off() => Found::Off,
