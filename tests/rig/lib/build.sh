@@ -5,7 +5,7 @@
 #   $CACHE/RELEASE/virtio_blk.ko    the kernel's driver of disks, for the initrd
 # shellcheck shell=bash
 
-PACKAGES=(libvirt-daemon-system libvirt-clients qemu-system-x86 iproute2 procps python3-libvirt)
+PACKAGES=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils libfaketime iproute2 procps python3-libvirt)
 
 rig_build() {
     local release

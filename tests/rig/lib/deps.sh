@@ -1,8 +1,8 @@
 # The machine's own packages.
 # shellcheck shell=bash
 
-DEPS=(mmdebstrap debian-archive-keyring iproute2 util-linux e2fsprogs busybox-static cpio procps
-    libvirt-dev libvirt-clients pkg-config libxml2-utils gcc libc6-dev shellcheck openssl)
+DEPS=(mmdebstrap debian-archive-keyring iproute2 util-linux e2fsprogs busybox-static cpio procps openssl
+    libvirt-dev libvirt-clients pkg-config libxml2-utils gcc libc6-dev shellcheck)
 # What makes, judges and tests the packages, man pages and completions.
 PACKAGE_DEPS=(debhelper dpkg-dev lintian rpm rpmlint man-db mandoc bash-completion zsh fish)
 

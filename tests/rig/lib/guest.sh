@@ -1,8 +1,10 @@
-# Guests: our kernel and initramfs, the heartbeat on a virtio-serial channel; no disk but the MPI program's.
+# Guests: our kernel and initramfs, the heartbeat on a virtio-serial channel; no disk unless asked for.
 # shellcheck shell=bash
 
 rig_guest() {
-    local name=${1:-} memory=512 vcpus=1 workload=idle fill='' host=alpha persistent='' policy='' xml since
+    local name=${1:-} memory=512 vcpus=1 workload=idle fill='' host=alpha persistent='' policy='' xml since value
+    # shellcheck disable=SC2034 # lib/disks.sh fills and reads the first
+    local disks=() devices=0 hugepages='' memory_room=''
     [[ $name =~ ^[A-Za-z0-9_-]+$ ]] || die "guest: expected NAME of letters, digits, - and _"
     shift
     while [ $# -gt 0 ]; do
@@ -13,9 +15,15 @@ rig_guest() {
                 case ${2:-} in '<'*) policy+=$2 && shift ;; esac
                 policy+='</hpc:migration>'
                 ;;
-            --memory | --vcpus | --workload | --fill | --host)
+            --hugepages) hugepages=yes ;;
+            --memory | --vcpus | --workload | --fill | --host | --devices | --memory-room)
                 [ $# -ge 2 ] || die "guest: $1 needs a value"
-                local "${1#--}=$2"
+                value=${1#--}
+                local "${value//-/_}=$2"
+                shift
+                ;;
+            --disk)
+                add_disk "${2:-}"
                 shift
                 ;;
             *) die "guest: unknown argument '$1'" ;;
@@ -25,11 +33,14 @@ rig_guest() {
     need_host "$host" >/dev/null
     choose_accelerator "$host"
     ! runs_mpi || build_mpi "$CACHE/$(<"$STATE/release")/boot"
+    make_disks
+    [ -z "$hugepages" ] || reserve_huge_pages "$memory"
     xml=$SHARE/$name.xml
     domain_xml >"$xml"
     since=$("$LISTEN" now)
-    start_domain
+    if [ -z "$memory_room" ]; then start_domain; else in_memory_cgroup "$host" "$name" start_domain; fi
     wait_ready
+    [ -z "$memory_room" ] || limit_memory "$host" "$memory_room"
     "$LISTEN" now >"$SHARE/$name.since"
 }
 
@@ -78,6 +89,14 @@ mpi_disk() {
 END
 }
 
+# Of the kind that the guest's kernel drives without a module.
+devices_xml() {
+    local index
+    for ((index = 1; index <= devices; index++)); do
+        echo "    <controller type='virtio-serial' index='$index' ports='1'/>"
+    done
+}
+
 # Reads the caller's variables: one guest, one template.
 domain_xml() {
     local type=qemu
@@ -87,6 +106,7 @@ domain_xml() {
   <name>$name</name>
   <metadata>$policy</metadata>
   <memory unit='MiB'>$memory</memory>
+$(huge_pages_xml)
   <vcpu>$vcpus</vcpu>
   <os>
     <type arch='x86_64' machine='pc'>hvm</type>
@@ -101,6 +121,8 @@ domain_xml() {
   <devices>
     <emulator>/usr/bin/qemu-system-x86_64</emulator>
 $(mpi_disk)
+$(disks_xml)
+$(devices_xml)
     <serial type='file'><source path='/rig/$name.console' append='on'/></serial>
     <channel type='unix'>
       <source mode='connect' path='/run/rig-listen'/>

@@ -2,11 +2,12 @@
 # shellcheck shell=bash
 
 rig_up() {
-    local build=() rate=1gbit init=bare host release daemon
+    local build=() rate=1gbit init=bare tls='' host release daemon
     while [ $# -gt 0 ]; do
         case $1 in
             --old | --modular) build+=("$1") ;;
             --systemd) init=systemd ;;
+            --tls) tls=yes ;;
             --rate)
                 rate=${2:?--rate needs a rate}
                 shift
@@ -25,8 +26,9 @@ rig_up() {
     mkdir -p "$SHARE"
     echo "$release" >"$STATE/release"
     echo "$init" >"$STATE/init"
-    start_host "$release" alpha 10.77.0.1 6d0f4b5e-7c1a-4f7e-9a51-00000000000a "$init"
-    start_host "$release" beta 10.77.0.2 6d0f4b5e-7c1a-4f7e-9a51-00000000000b "$init"
+    [ -z "$tls" ] || make_certificates
+    start_host "$release" alpha "$(address_of alpha)" 6d0f4b5e-7c1a-4f7e-9a51-00000000000a "$init"
+    start_host "$release" beta "$(address_of beta)" 6d0f4b5e-7c1a-4f7e-9a51-00000000000b "$init"
     make_link "$rate"
     for host in "${HOSTS[@]}"; do
         ! boots_systemd || wait_for 60 "the boot of $host (see 'rig exec $host systemctl --failed')" booted "$host"
@@ -48,6 +50,13 @@ start_host() {
     wait_for 10 "the first process of $host (see $SHARE/$host.log)" first_child "$parent"
     first_child "$parent" >"$STATE/$host.pid"
     wait_for 10 "host $host (see $SHARE/$host.log)" host_pid "$host"
+}
+
+address_of() {
+    case $1 in
+        alpha) echo 10.77.0.1 ;;
+        beta) echo 10.77.0.2 ;;
+    esac
 }
 
 # Once unshare has forked: the pid of what it forked.
@@ -75,6 +84,8 @@ rig_down() {
         fi
         [ ! -e "$STATE/$host.cgroup" ] || remove_cgroup "$STATE/$host.root" "$(<"$STATE/$host.cgroup")"
     done
+    release_huge_pages
+    remove_memory_cgroups
     if [ -e "$STATE/release" ]; then
         remove_tree "$STATE" "$(dirname "$STATE")"
     fi

@@ -6,8 +6,8 @@ make_link() {
     alpha=$(need_host alpha)
     beta=$(need_host beta)
     ip link add eth0 netns "$alpha" type veth peer name eth0 netns "$beta"
-    in_net alpha ip addr add 10.77.0.1/24 dev eth0
-    in_net beta ip addr add 10.77.0.2/24 dev eth0
+    in_net alpha ip addr add "$(address_of alpha)/24" dev eth0
+    in_net beta ip addr add "$(address_of beta)/24" dev eth0
     for host in "${HOSTS[@]}"; do
         in_net "$host" ip link set eth0 up
     done

@@ -5,18 +5,14 @@
 CONNECT='import socket; socket.socket(socket.AF_UNIX).connect("/run/libvirt-hpc/agent.sock")'
 
 rig_install-tree() {
-    local tree=${1:-} host daemon
+    local tree=${1:-} host
     [ -d "$tree" ] || die "install-tree: expected DIR, as 'make install DESTDIR=DIR' fills it"
-    daemon=$(daemon_of_guests "$(<"$STATE/release")")
     for host in "${HOSTS[@]}"; do
         # Directories that are there stay as they are.
         tar -C "$tree" --owner=0 --group=0 -cf - . |
             in_host "$host" tar -C / --no-overwrite-dir --keep-directory-symlink -xf -
         in_host "$host" systemd-tmpfiles --create libvirt-hpc.conf
-        # libvirt looks for hooks when it starts and when it is reloaded; whom it answers afterwards comes
-        # after the signal.
-        in_host "$host" pkill -HUP -x "$daemon" || die "install-tree: no $daemon on $host to reload"
-        in_host "$host" virsh -q list >/dev/null
+        reload_daemon "$host"
     done
 }
 

@@ -60,6 +60,7 @@ rig_units() {
         ln -s /dev/null "$units/$unit"
     done
     ln -s "/usr/lib/systemd/system/$(daemon_of_network "$release")-tcp.socket" "$units/sockets.target.wants/"
+    [ ! -d /rig/tls ] || ln -s "/usr/lib/systemd/system/$(daemon_of_network "$release")-tls.socket" "$units/sockets.target.wants/"
     cat >"$units/rig-listen.service" <<END
 [Unit]
 Description=Heartbeats of the rig's guests
