@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 mod moved;
 mod product;
+mod trouble;
 
 pub use moved::{Move, Report};
 pub use product::AgentVerb;
@@ -60,7 +61,6 @@ impl Rig {
         };
         let options = options.iter().copied().filter(|option| *option != "--old");
         let options: Vec<_> = release.into_iter().chain(options).collect();
-        rig.must(["build"].into_iter().chain(release))?;
         rig.must(["down"])?;
         rig.must(["up"].iter().chain(&options))?;
         Ok(rig)
@@ -100,6 +100,14 @@ impl Rig {
     /// When it does not come up.
     pub fn guest(&self, name: &str, options: &[&str]) -> Result<()> {
         self.must(["guest", name].iter().chain(options)).map(drop)
+    }
+
+    /// Makes a guest's disks on a host anew, empty, as the destination of a copy has them.
+    ///
+    /// # Errors
+    /// When it has none, or the rig refuses.
+    pub fn new_disks(&self, host: &str, name: &str) -> Result<()> {
+        self.must(["disks", host, name]).map(drop)
     }
 
     /// Ends a guest wherever it is. One that is nowhere is no error.

@@ -76,7 +76,7 @@ impl Way {
     }
 }
 
-/// Without an agent, for longer than any of the moves with one takes, then aborted (moves.rs waits for 30 s):
+/// Without an agent, for longer than any of the moves with one takes, then aborted:
 /// nothing but the guest's memory is in the way of an end.
 pub(super) fn does_not_end(rig: &Rig, name: &str, way: Way) -> Result<()> {
     let tried = way.attempt(rig, name, (HOSTS[0], HOSTS[1]), |rig| {
