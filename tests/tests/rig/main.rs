@@ -4,7 +4,7 @@
 
 mod adapter;
 mod agent_faults;
-mod clients;
+mod busy;
 mod cost;
 mod documents;
 mod faults;
@@ -18,6 +18,7 @@ mod options;
 mod package;
 mod peer;
 mod shuttle;
+mod signals;
 mod takeover;
 
 use std::time::Duration;

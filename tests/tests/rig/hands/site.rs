@@ -82,20 +82,25 @@ fn observed(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// A site that insists: another's limit, under which this guest never moves, is replaced.
+/// A site that insists: another's downtime limit, under which this guest never moves, is replaced; a speed that another
+/// raises, after a slow beginning as managers make it, is his order.
 fn insisted(stage: &mut Stage) -> Result<()> {
     let host = stage.here();
     configure(stage, host, "insist = true\n")?;
     let skip = stage.logged(host)?;
-    let moved = stage.virsh(&["--bandwidth", "40"], |stage| {
-        stage.when_round(2)?;
+    let moved = stage.virsh(&["--bandwidth", "2"], |stage| {
         control(stage, 8, |control| *control == Control::Steering)?;
+        stage.on(host, "virsh -q migrate-setspeed g 40")?;
+        stage.when_round(2)?;
         stage
             .on(host, "virsh -q migrate-setmaxdowntime g 15")
             .map(drop)
     })?;
     stage.arrived("insist = true", &moved)?;
-    println!("  {:?}", stage.said(host, skip, "changed by another")?);
+    let said = stage.said(host, skip, "changed by another")?;
+    println!("  {said:?}");
+    let speed = said.iter().filter(|line| line.contains("(to 40 MiB/s)"));
+    ensure!(speed.count() == 1, "{said:?}");
     Ok(())
 }
 
