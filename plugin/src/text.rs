@@ -44,6 +44,11 @@ pub fn span(span: Duration) -> String {
     }
 }
 
+/// What is said where somebody asks for post-copy whose pages are each a pause.
+pub const POSTCOPY_WITH_HUGE_PAGES: &str = "the domain's memory is backed by pages above 2 MiB, or of a size that its XML does \
+                                        not name: in post-copy the guest stands for each that it touches until it has \
+                                        come, for one of 1 GiB up to 2 s at 10 Gbit/s";
+
 /// Why there is no figure of the pause of a guest that has gone over to post-copy.
 pub const NO_PAUSE_OF_POSTCOPY: &str = "QEMU tells no pause of post-copy";
 

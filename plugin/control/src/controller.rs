@@ -8,6 +8,7 @@
 //! (`libvirt` restores only what changed during the job). `Released` is for ever.
 
 mod by_hand;
+mod postcopy_speed;
 
 use core::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::policy::Policy;
 use crate::sample::{JobState, Sample, Settings};
 use crate::target::{Action, Target};
 use crate::time::Timestamp;
+use postcopy_speed::PostcopySpeed;
 
 /// How often to look while memory flows: QEMU's own window; an iteration event shortens the wait.
 const LOOK: Duration = Duration::from_millis(100);
@@ -55,6 +57,7 @@ pub struct Controller<L> {
     told_bytes_per_s: Option<u64>,
     /// None if that is not ours to say.
     compression: Option<Compression>,
+    postcopy_speed: PostcopySpeed,
     phase: Phase,
     decision: Option<Decision>,
     in_force: Target,
@@ -79,6 +82,7 @@ impl<L: Law> Controller<L> {
             told_bytes_per_s: policy.switchover_bytes_per_s,
             activity: Activity::default(),
             compression: policy.cache_most_bytes.map(Compression::new),
+            postcopy_speed: PostcopySpeed::new(&policy),
             phase: Phase::Waiting,
             decision: None,
             in_force: Target::NONE,
@@ -170,6 +174,8 @@ impl<L: Law> Controller<L> {
         done: bool,
         publisher: &mut dyn Publisher,
     ) {
+        self.postcopy_speed
+            .outcome(target.postcopy_speed_mib_per_s, done);
         if !done {
             self.in_force = Target::NONE;
             if let Some(action) = target.action {
@@ -217,6 +223,7 @@ impl<L: Law> Controller<L> {
             phases: self.activity.phases(),
             idle_round: round.and_then(|_| self.activity.end_round()),
             postcopy_ruled_out: self.guard.rules_out_postcopy(),
+            fetch: self.guard.fetch(),
             ..View::default()
         });
         self.publish_decision(sample.at, decision, round.is_some(), publisher);
@@ -227,6 +234,7 @@ impl<L: Law> Controller<L> {
         let order = self.guard.pass(sample, &decision, measured);
         self.publish_unreachable(sample.at, &order, publisher);
         let mut target = self.difference(&order.target);
+        target.postcopy_speed_mib_per_s = self.postcopy_speed.due();
         let link_bytes_per_s = self.bandwidth.smooth();
         target.compression_cache_bytes = self
             .compression

@@ -14,7 +14,7 @@ mod link;
 use core::time::Duration;
 
 use crate::event::Cause;
-use crate::law::{Decision, POSTCOPY_PAUSE};
+use crate::law::{Decision, Fetch, postcopy_pause};
 use crate::policy::{Policy, Then, speed_limit};
 use crate::sample::Sample;
 use crate::target::{Action, Target};
@@ -102,14 +102,22 @@ impl Guard {
     }
 
     /// Whether no law may go over to post-copy. A migration that somebody began without it refuses it. Its pause is
-    /// longer than a short one that the policy allows at most; and a speed ceiling would not hold in it, in which the
-    /// guest runs, and hides what the pause would be that it is to spare.
+    /// longer than a short one that the policy allows at most, and longest where most was found left; a speed ceiling hides
+    /// what the pause would be that it is to spare; and each fault of huge pages is a pause of its own.
     #[must_use]
     pub fn rules_out_postcopy(&self) -> bool {
         let refused = self.refusals >= POSTCOPY_TRIES;
+        let pause = postcopy_pause(self.synced.dirty_bytes());
         let longest = self.policy.longest_pause_ms().map(u64::from);
-        let too_long = longest.is_some_and(|ms| Duration::from_millis(ms) < POSTCOPY_PAUSE);
-        refused || too_long || self.policy.speed_max_mib_per_s.is_some()
+        let too_long = longest.is_some_and(|ms| Duration::from_millis(ms) < pause);
+        let hidden = self.policy.speed_max_mib_per_s.is_some();
+        refused || too_long || hidden || self.fetch().has_huge_pages()
+    }
+
+    /// What post-copy would meet.
+    #[must_use]
+    pub fn fetch(&self) -> Fetch {
+        Fetch::of(&self.policy)
     }
 
     /// libvirt refused `action`: it has not happened. A migration that was not begun with post-copy cannot

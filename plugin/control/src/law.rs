@@ -12,8 +12,8 @@ mod stock;
 
 pub use adaptive::Adaptive;
 pub use differences::Differences;
-pub use postcopy::FETCH_PPM;
-pub(crate) use postcopy::POSTCOPY_PAUSE;
+pub(crate) use postcopy::postcopy_pause;
+pub use postcopy::{FETCH_PPM, Fetch};
 pub use slowdown::Slowdown;
 pub use stock::Stock;
 
@@ -44,6 +44,8 @@ pub struct View {
     pub idle_round: Option<bool>,
     /// Whether going over to post-copy is out of the question: libvirt refused it, or the policy rules it out.
     pub postcopy_ruled_out: bool,
+    /// What post-copy would meet.
+    pub fetch: Fetch,
 }
 
 /// When QEMU may stop the guest.

@@ -61,6 +61,13 @@ pub struct Policy {
     /// That ceiling is the user's own: it is never lifted, not even for the moment in which QEMU would
     /// see the link. An owner's is meant for the time that the guest runs.
     pub speed_is_order: bool,
+    /// Never send faster in post-copy, MiB/s; none, or zero, is as fast as the link. The lowest of the owner's ceiling, which
+    /// is of the time that the guest runs, and the user's own.
+    pub postcopy_speed_max_mib_per_s: Option<u64>,
+    /// What libvirt holds for that, MiB/s: who joins a migration has it set where it is another.
+    pub postcopy_speed_found_mib_per_s: Option<u64>,
+    /// The largest pages that the guest's memory is backed with, bytes; none where they are the processor's own.
+    pub page_bytes: Option<u64>,
     /// The bandwidth of the switchover that QEMU was told (`avail-switchover-bandwidth`), bytes per
     /// second.
     pub switchover_bytes_per_s: Option<u64>,

@@ -21,7 +21,7 @@ pub trait Job {
     /// When libvirt cannot answer. A job that is over is an answer, not an error.
     fn sample(&mut self, settings: bool) -> Result<Sample, Self::Error>;
 
-    /// Sets what `target` names, in the order speed, downtime, cache, action; stops at the first refusal.
+    /// Sets what `target` names, in the order speed, downtime, cache, speed of post-copy, action; stops at the first refusal.
     ///
     /// # Errors
     /// When libvirt refuses or cannot answer.

@@ -19,6 +19,8 @@ pub struct Target {
     pub downtime_ms: Option<u32>,
     /// For `virDomainMigrateSetMaxSpeed`, MiB/s.
     pub speed_mib_per_s: Option<u64>,
+    /// For `virDomainMigrateSetMaxSpeed` of post-copy (`VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY`), MiB/s; zero is no limit.
+    pub postcopy_speed_mib_per_s: Option<u64>,
     /// For `virDomainMigrateSetCompressionCache`, bytes, a power of two.
     pub compression_cache_bytes: Option<u64>,
     /// For the calls that end or turn the job.
@@ -30,6 +32,7 @@ impl Target {
     pub const NONE: Self = Self {
         downtime_ms: None,
         speed_mib_per_s: None,
+        postcopy_speed_mib_per_s: None,
         compression_cache_bytes: None,
         action: None,
     };

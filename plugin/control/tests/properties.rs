@@ -96,6 +96,9 @@ fn policy() -> impl Strategy<Value = Policy> {
             insists: false,
             cache_most_bytes: Some(1 << 30),
             switchover_bytes_per_s: None,
+            postcopy_speed_max_mib_per_s: bounds.1,
+            postcopy_speed_found_mib_per_s: None,
+            page_bytes: None,
             deadline: deadline.map(|(s, then)| Deadline {
                 after: Duration::from_secs(s),
                 then,

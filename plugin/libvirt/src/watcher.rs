@@ -276,6 +276,12 @@ impl Job for Watcher {
             });
             unless_gone(set)?;
         }
+        if let Some(limit) = target.postcopy_speed_mib_per_s {
+            let set = self.call("virDomainMigrateSetMaxSpeed", move |domain| {
+                domain.set_max_speed_mib_per_s(Speed::Postcopy, limit)
+            });
+            unless_gone(set)?;
+        }
         // An action that has been taken is not taken twice: libvirt would refuse it.
         if let Some(action) = target.action.filter(|action| self.done != Some(*action)) {
             self.act(action)?;

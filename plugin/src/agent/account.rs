@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use libvirt_hpc_control::law::Fetch;
+use libvirt_hpc_control::policy::{Policy, Then};
 use libvirt_hpc_libvirt::event::DomainId;
 use libvirt_hpc_libvirt::stats::JobStats;
 
@@ -33,6 +35,11 @@ pub(super) fn announce(id: &DomainId, holding: &Holding, marked_by: MarkedBy, ob
         Some(reason) => log::warn!("{name}: its migration is left alone: {reason}"),
         None if observe => log::info!("{name}: watching its migration ({why}; {limits})"),
         None => log::info!("{name}: steering its migration ({why}; {limits})"),
+    }
+    let policy = Policy::from(&holding.bounds.policy);
+    let goes_over = policy.deadline.is_some_and(|d| d.then == Then::Postcopy);
+    if goes_over && holding.released.is_none() && Fetch::of(&policy).has_huge_pages() {
+        log::warn!("{name}: {}", text::POSTCOPY_WITH_HUGE_PAGES);
     }
 }
 

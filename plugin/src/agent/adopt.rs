@@ -26,6 +26,7 @@ use super::message::Verdict;
 use super::reporter::looked;
 use super::{claim, steer, watch};
 use crate::clock;
+use crate::migration::bounds::Guest;
 use crate::migration::lease;
 use crate::trace::Versions;
 
@@ -107,7 +108,16 @@ fn run(assignment: &Assignment, hand: &Arc<Hand>) -> Result<Verdict, Error> {
                 elapsed_ms: watcher.stats().time_elapsed_ms.unwrap_or(0),
             };
             let found = Found { first, job };
-            free::wait(&mut watcher, hand, assignment, &found, policy, leases)
+            let guest = |watcher: &mut Watcher| guest(watcher, policy);
+            free::wait(
+                &mut watcher,
+                hand,
+                assignment,
+                &found,
+                policy,
+                guest,
+                leases,
+            )
         });
     let free = match free {
         Ok(free) => free,
@@ -122,6 +132,15 @@ fn run(assignment: &Assignment, hand: &Arc<Hand>) -> Result<Verdict, Error> {
         versions.clone(),
         hand,
     ))
+}
+
+/// What post-copy would meet, where the policy has a word on it.
+fn guest(watcher: &mut Watcher, policy: &xml::Policy) -> Guest {
+    if policy.bandwidth_max_mib_per_s.is_none() && policy.postcopy_allowed != Some(true) {
+        return Guest::default();
+    }
+    let asked = watcher.call("virDomainGetXMLDesc", Guest::of);
+    asked.unwrap_or(Guest::UNKNOWN)
 }
 
 /// The first look at a migration whose memory flows.

@@ -18,7 +18,7 @@ use super::control::Control;
 use super::hand::Hand;
 use super::message::Verdict;
 use super::reporter::looked;
-use crate::migration::bounds::{Bounds, ordered_limit_ms};
+use crate::migration::bounds::{Bounds, Guest, ordered_limit_ms};
 use crate::migration::lease::{self, Holding, Lease, Taken};
 use crate::migration::settings::Set;
 use crate::trace::ControllerName;
@@ -49,13 +49,14 @@ pub(super) struct Free {
     pub(super) holding: Holding,
 }
 
-/// Waits until the migration is free, or over.
-pub(super) fn wait(
-    job: &mut impl Job,
+/// Waits until the migration is free, or over; `guest` asks what post-copy would meet.
+pub(super) fn wait<J: Job>(
+    job: &mut J,
     hand: &Hand,
     assignment: &Assignment,
     found: &Found,
     policy: &xml::Policy,
+    guest: impl FnOnce(&mut J) -> Guest,
     leases: &Path,
 ) -> Result<Free, Verdict> {
     let config = &assignment.config;
@@ -94,7 +95,7 @@ pub(super) fn wait(
         identity,
         settings_before: limits.into(),
         set: Set::default(),
-        bounds: Bounds::of_running(policy, limits),
+        bounds: Bounds::of_running(policy, limits, &guest(job)),
         released: (!is_ours).then(|| "somebody else sets its limits".to_owned()),
     };
     Ok(Free { lease, holding })

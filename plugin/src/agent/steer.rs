@@ -174,6 +174,7 @@ impl Steered<'_> {
         let target = Target {
             downtime_ms: u32::try_from(before.downtime_ms).ok(),
             speed_mib_per_s: Some(before.speed_mib_per_s),
+            postcopy_speed_mib_per_s: self.holding.bounds.postcopy_speed_before(),
             ..Target::NONE
         };
         let since = self.watcher.now();

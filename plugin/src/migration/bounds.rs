@@ -6,6 +6,8 @@ use libvirt_hpc_control::estimate::CACHE_DEFAULT;
 use libvirt_hpc_control::guard::DOWNTIME_LIMIT_MAX_MS;
 use libvirt_hpc_control::policy::{Deadline, Policy, Then};
 use libvirt_hpc_control::sample::Settings;
+use libvirt_hpc_libvirt::settings::Speed;
+use libvirt_hpc_libvirt::{Domain, Error};
 use libvirt_hpc_xml_schemas as xml;
 use serde::{Deserialize, Serialize};
 
@@ -34,7 +36,8 @@ impl Bounds {
     /// For a migration that somebody else began under the limits `found`: they are orders, within which the owner's
     /// count where they are lower.
     #[must_use]
-    pub fn of_running(policy: &xml::Policy, found: Settings) -> Self {
+    pub fn of_running(policy: &xml::Policy, found: Settings, guest: &Guest) -> Self {
+        let found_postcopy = guest.postcopy_speed_mib_per_s.filter(|&mib| mib > 0);
         let bounds = Policy {
             downtime_max_ms: policy.downtime_max_ms,
             limit_max_ms: ordered_limit_ms(found.downtime_ms),
@@ -43,6 +46,12 @@ impl Bounds {
                 then: then(deadline.then),
             }),
             owners_speed_mib_per_s: policy.bandwidth_max_mib_per_s,
+            postcopy_speed_max_mib_per_s: found_postcopy
+                .into_iter()
+                .chain(policy.bandwidth_max_mib_per_s)
+                .min(),
+            postcopy_speed_found_mib_per_s: found_postcopy,
+            page_bytes: guest.page_bytes,
             // What the domain's own limits leave room for, nobody has looked at: its cache is not enlarged.
             cache_most_bytes: (policy.compression_allowed != Some(false)).then_some(CACHE_DEFAULT),
             ..Policy::default()
@@ -74,6 +83,14 @@ impl Bounds {
         self
     }
 
+    /// What libvirt held for post-copy before the owner's ceiling was set, MiB/s; none where that is none.
+    #[must_use]
+    pub fn postcopy_speed_before(&self) -> Option<u64> {
+        let found = self.policy.postcopy_speed_found_mib_per_s;
+        let is_ours = self.policy.postcopy_speed_max_mib_per_s != found;
+        is_ours.then_some(found.unwrap_or(0))
+    }
+
     /// The same, for a controller that only observes: nothing may be done at a deadline.
     #[must_use]
     pub fn without_actions(self) -> Self {
@@ -99,6 +116,34 @@ pub fn ordered_limit_ms(downtime_ms: u64) -> Option<u32> {
     let longest = u64::from(DOWNTIME_LIMIT_MAX_MS);
     (downtime_ms != DOWNTIME_DEFAULT_MS)
         .then(|| u32::try_from(downtime_ms.min(longest)).unwrap_or(DOWNTIME_LIMIT_MAX_MS))
+}
+
+/// What post-copy would meet in a domain that migrates.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Guest {
+    /// The speed limit of post-copy that libvirt holds, MiB/s, if it says; zero is none.
+    pub postcopy_speed_mib_per_s: Option<u64>,
+    /// The largest huge pages that back its memory, bytes; none if it has none.
+    pub page_bytes: Option<u64>,
+}
+
+impl Guest {
+    /// Of a domain that does not say: no law has it go over.
+    pub const UNKNOWN: Self = Self {
+        postcopy_speed_mib_per_s: None,
+        page_bytes: Some(u64::MAX),
+    };
+
+    /// Asks the domain.
+    ///
+    /// # Errors
+    /// When libvirt does not give its XML.
+    pub fn of(domain: &Domain) -> Result<Self, Error> {
+        Ok(Self {
+            postcopy_speed_mib_per_s: domain.max_speed_mib_per_s(Speed::Postcopy).ok(),
+            page_bytes: xml::page_bytes(&domain.xml(0)?),
+        })
+    }
 }
 
 /// What the owner says pre-copy costs, or the default, parts per million.
@@ -141,7 +186,7 @@ mod tests {
                 speed_mib_per_s,
                 ..NOTHING_SET
             };
-            let bounds = Bounds::of_running(&policy, found).policy;
+            let bounds = Bounds::of_running(&policy, found, &Guest::default()).policy;
             (bounds.speed_max_mib_per_s, bounds.speed_is_order)
         };
         assert_eq!(found(0), (Some(100), false));
@@ -156,7 +201,7 @@ mod tests {
                 downtime_ms,
                 ..NOTHING_SET
             };
-            Bounds::of_running(&xml::Policy::default(), found)
+            Bounds::of_running(&xml::Policy::default(), found, &Guest::default())
         };
         assert_eq!(bounds(300).policy.limit_max_ms, None);
         for (stored, order) in [(0, 0), (100, 100), (u64::MAX, DOWNTIME_LIMIT_MAX_MS)] {
@@ -165,6 +210,29 @@ mod tests {
             assert_eq!(bounds.insisting(false).policy.limit_max_ms, Some(order));
             assert_eq!(bounds.insisting(true).policy.limit_max_ms, None);
         }
+    }
+
+    #[test]
+    fn the_lowest_speed_of_post_copy_counts_and_what_was_found_comes_back() {
+        let bounds = |owners, postcopy_speed_mib_per_s| {
+            let policy = xml::Policy {
+                bandwidth_max_mib_per_s: owners,
+                ..xml::Policy::default()
+            };
+            let guest = Guest {
+                postcopy_speed_mib_per_s,
+                ..Guest::default()
+            };
+            let bounds = Bounds::of_running(&policy, NOTHING_SET, &guest);
+            let most = bounds.policy.postcopy_speed_max_mib_per_s;
+            (most, bounds.postcopy_speed_before())
+        };
+        assert_eq!(bounds(None, None), (None, None));
+        assert_eq!(bounds(Some(20), None), (Some(20), Some(0)));
+        assert_eq!(bounds(Some(20), Some(0)), (Some(20), Some(0)));
+        assert_eq!(bounds(Some(20), Some(70)), (Some(20), Some(70)));
+        assert_eq!(bounds(Some(20), Some(5)), (Some(5), None), "the user's own");
+        assert_eq!(bounds(None, Some(5)), (Some(5), None));
     }
 
     #[test]
@@ -177,7 +245,7 @@ mod tests {
             downtime_max_ms: Some(500),
             ..xml::Policy::default()
         };
-        let bounds = Bounds::of_running(&policy, NOTHING_SET);
+        let bounds = Bounds::of_running(&policy, NOTHING_SET, &Guest::default());
         let full = Policy::from(&bounds.policy);
         assert_eq!(full.deadline.map(|d| d.then), Some(Then::Abort));
         assert_eq!(bounds.slowdown_ppm, SLOWDOWN_DEFAULT_PPM);

@@ -136,6 +136,9 @@ fn show_target(target: &TargetRecord) -> String {
     let speed = target
         .speed_mib_per_s
         .map(|mib| format!("speed {mib} MiB/s"));
+    let postcopy = target
+        .postcopy_speed_mib_per_s
+        .map(|mib| format!("speed of post-copy {mib} MiB/s"));
     let cache = target
         .compression_cache_bytes
         .map(|bytes| format!("XBZRLE cache {}", mib(bytes)));
@@ -145,6 +148,7 @@ fn show_target(target: &TargetRecord) -> String {
     let parts: Vec<String> = downtime
         .into_iter()
         .chain(speed)
+        .chain(postcopy)
         .chain(cache)
         .chain(action)
         .collect();

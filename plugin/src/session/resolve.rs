@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use libvirt_hpc_control::law::Fetch;
 use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
 use libvirt_hpc_control::target::Action;
 use libvirt_hpc_control::time::Timestamp;
@@ -18,12 +19,14 @@ use crate::flags::migrate_flags as bits;
 use crate::flags::{self, HpcOptions, MigrateRequest, TimeoutAction, Virsh};
 use crate::laws::LawName;
 use crate::migration::bounds;
+use crate::text;
 
 /// The first release of virsh whose `--timeout` runs since memory flows, not since the command's start
 /// (`virshWatchJob`, `tools/virsh-domain.c`).
 const TIMEOUT_SINCE_MEMORY: Virsh = Virsh::new(11, 0);
 
 const BANDWIDTH: &str = "bandwidth";
+const POSTCOPY_BANDWIDTH: &str = "bandwidth.postcopy";
 const COMPRESSION: &str = "compression";
 const MIGRATE_URI: &str = "migrate_uri";
 const SWITCHOVER_BANDWIDTH: &str = "bandwidth.avail.switchover";
@@ -53,6 +56,10 @@ pub struct Inputs<'a> {
     pub stored_downtime_ms: u64,
     /// The largest cache for differences, bytes; none if there is no memory for one.
     pub cache_most_bytes: Option<u64>,
+    /// The same of post-copy, MiB/s.
+    pub stored_postcopy_mib_per_s: Option<u64>,
+    /// The largest huge pages that back the domain's memory, bytes; none if it has none.
+    pub page_bytes: Option<u64>,
     /// Whose meaning of `--timeout` holds.
     pub virsh: Virsh,
     /// When the command was started.
@@ -114,6 +121,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
             timeout: timeout(inputs),
             postcopy_after_first_round: request.postcopy_after_precopy,
             switchover_bytes_per_s: switchover(request),
+            page_bytes: inputs.page_bytes,
             observes: mode == Mode::Observe,
             ..Policy::default()
         },
@@ -128,10 +136,11 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
     limit_downtime(&mut resolved, inputs);
     if mode == Mode::Steer {
         resolved.policy.deadline = deadline(&mut resolved, options, policy);
-        choose_postcopy(&mut resolved, options, policy);
+        choose_postcopy(&mut resolved, inputs);
         warn_without_postcopy(&mut resolved);
         choose_compression(&mut resolved, inputs);
     }
+    limit_postcopy(&mut resolved, inputs);
     resolved
 }
 
@@ -171,10 +180,12 @@ fn is_rdma(parameter: &Parameter) -> bool {
     parameter.name == MIGRATE_URI && rdma(&parameter.value)
 }
 
-/// Where the owner allows post-copy, the law may go over to it; if the options leave room for it.
-fn choose_postcopy(resolved: &mut Resolved, options: &HpcOptions, policy: &xml::Policy) {
-    if options.law.is_none()
-        && policy.postcopy_allowed == Some(true)
+/// Where the owner allows post-copy, the law may go over to it; if the options leave room for it, and the pages are not so
+/// large that it never would.
+fn choose_postcopy(resolved: &mut Resolved, inputs: &Inputs<'_>) {
+    if inputs.options.law.is_none()
+        && inputs.policy.postcopy_allowed == Some(true)
+        && !Fetch::of(&resolved.policy).has_huge_pages()
         && begin_with_postcopy(resolved)
     {
         resolved.law = LawName::AdaptiveOrPostcopy;
@@ -259,6 +270,36 @@ fn limit_downtime(resolved: &mut Resolved, inputs: &Inputs<'_>) {
         "the domain's downtime limit was set to {limit_ms} ms before (virsh migrate-setmaxdowntime): no longer one is \
          set; --hpc-max-downtime allows another pause"
     ));
+}
+
+/// An owner's ceiling is of the time that the guest runs, and holds in post-copy, too: QEMU knows another limit there, which is
+/// none at first. The user's own is kept where it is lower.
+fn limit_postcopy(resolved: &mut Resolved, inputs: &Inputs<'_>) {
+    if resolved.flags & bits::POSTCOPY == 0 {
+        return;
+    }
+    let given = number(&resolved.parameters, POSTCOPY_BANDWIDTH)
+        .or(inputs.stored_postcopy_mib_per_s.filter(|&mib| mib > 0));
+    let owners = inputs
+        .policy
+        .bandwidth_max_mib_per_s
+        .filter(|_| resolved.mode == Mode::Steer);
+    let most = given.into_iter().chain(owners).min();
+    resolved.policy.postcopy_speed_max_mib_per_s = most;
+    resolved.policy.postcopy_speed_found_mib_per_s = most;
+    if let Some(most) = most.filter(|_| most != given) {
+        let kept = |parameter: &Parameter| parameter.name != POSTCOPY_BANDWIDTH;
+        resolved.parameters.retain(kept);
+        resolved.parameters.push(Parameter {
+            name: POSTCOPY_BANDWIDTH,
+            value: Value::UnsignedLong(most),
+        });
+    }
+    if Fetch::of(&resolved.policy).has_huge_pages() {
+        resolved
+            .warnings
+            .push(text::POSTCOPY_WITH_HUGE_PAGES.to_owned());
+    }
 }
 
 /// The bandwidth among the parameters, MiB/s.

@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow, ensure};
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::features::Features;
 use libvirt_hpc_libvirt::parameter::Parameter;
+use libvirt_hpc_libvirt::settings::Speed;
 use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
 use libvirt_hpc_xml_schemas as xml;
@@ -36,6 +37,10 @@ pub struct Takeover {
     pub memory_bytes: u64,
     /// The largest cache for differences, bytes; none if there is no memory for one.
     pub cache_most_bytes: Option<u64>,
+    /// The speed limit of post-copy, MiB/s, if libvirt says.
+    pub postcopy_speed_mib_per_s: Option<u64>,
+    /// The largest huge pages that back the domain's memory, bytes.
+    pub page_bytes: Option<u64>,
     /// The documents the user names, as parameters.
     pub documents: Vec<Parameter>,
     /// What the user should know.
@@ -146,13 +151,16 @@ fn prepare(
     if is_marked {
         warnings.extend(documents::marks_lost(domain.name(), &documents));
     }
+    let document = domain.xml(0)?;
     Ok(Takeover {
         features: Features::of(&connection)?,
         before: settings::read(&domain)
             .context("what is there before cannot be read, nor be put back")?,
         watcher: Watcher::new(&domain)?,
         memory_bytes: domain.memory_bytes().unwrap_or(0),
-        cache_most_bytes: room::for_cache(domain.name(), &domain.xml(0)?, is_local),
+        cache_most_bytes: room::for_cache(domain.name(), &document, is_local),
+        postcopy_speed_mib_per_s: domain.max_speed_mib_per_s(Speed::Postcopy).ok(),
+        page_bytes: xml::page_bytes(&document),
         documents,
         uri,
         domain,

@@ -137,6 +137,12 @@ pub struct PolicyRecord {
     pub speed_is_order: bool,
     pub switchover_bytes_per_s: Option<u64>,
     #[serde(default)]
+    pub postcopy_speed_max_mib_per_s: Option<u64>,
+    #[serde(default)]
+    pub postcopy_speed_found_mib_per_s: Option<u64>,
+    #[serde(default)]
+    pub page_bytes: Option<u64>,
+    #[serde(default)]
     pub cache_most_bytes: Option<u64>,
     pub timeout_after_ms: Option<u64>,
     pub timeout_from_ns: Option<u64>,
@@ -176,6 +182,9 @@ impl From<&Policy> for PolicyRecord {
             speed_max_mib_per_s: policy.speed_max_mib_per_s,
             speed_is_order: policy.speed_is_order,
             switchover_bytes_per_s: policy.switchover_bytes_per_s,
+            postcopy_speed_max_mib_per_s: policy.postcopy_speed_max_mib_per_s,
+            postcopy_speed_found_mib_per_s: policy.postcopy_speed_found_mib_per_s,
+            page_bytes: policy.page_bytes,
             cache_most_bytes: policy.cache_most_bytes,
             timeout_after_ms: policy.timeout.map(|t| millis(t.after)),
             timeout_from_ns: policy.timeout.and_then(|t| t.from).map(Timestamp::as_nanos),
@@ -207,6 +216,9 @@ impl From<&PolicyRecord> for Policy {
             speed_max_mib_per_s: record.speed_max_mib_per_s,
             speed_is_order: record.speed_is_order,
             switchover_bytes_per_s: record.switchover_bytes_per_s,
+            postcopy_speed_max_mib_per_s: record.postcopy_speed_max_mib_per_s,
+            postcopy_speed_found_mib_per_s: record.postcopy_speed_found_mib_per_s,
+            page_bytes: record.page_bytes,
             cache_most_bytes: record.cache_most_bytes,
             timeout: timeout.map(|(after_ms, action)| Timeout {
                 after: Duration::from_millis(after_ms),

@@ -185,6 +185,9 @@ pub struct TargetRecord {
     pub downtime_ms: Option<u32>,
     /// The speed limit, MiB/s.
     pub speed_mib_per_s: Option<u64>,
+    /// The speed limit of post-copy, MiB/s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub postcopy_speed_mib_per_s: Option<u64>,
     /// The cache of XBZRLE, bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compression_cache_bytes: Option<u64>,
@@ -197,6 +200,7 @@ impl From<&Target> for TargetRecord {
         Self {
             downtime_ms: target.downtime_ms,
             speed_mib_per_s: target.speed_mib_per_s,
+            postcopy_speed_mib_per_s: target.postcopy_speed_mib_per_s,
             compression_cache_bytes: target.compression_cache_bytes,
             action: target.action.map(ActionRecord::from),
         }
@@ -208,6 +212,7 @@ impl From<&TargetRecord> for Target {
         Self {
             downtime_ms: record.downtime_ms,
             speed_mib_per_s: record.speed_mib_per_s,
+            postcopy_speed_mib_per_s: record.postcopy_speed_mib_per_s,
             compression_cache_bytes: record.compression_cache_bytes,
             action: record.action.map(Action::from),
         }

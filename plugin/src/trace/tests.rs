@@ -23,6 +23,9 @@ fn policy() -> Policy {
         owners_speed_mib_per_s: Some(30),
         speed_max_mib_per_s: Some(20),
         insists: true,
+        postcopy_speed_max_mib_per_s: Some(15),
+        postcopy_speed_found_mib_per_s: Some(16),
+        page_bytes: Some(17),
         cache_most_bytes: Some(6),
         speed_is_order: true,
         switchover_bytes_per_s: Some(7),
@@ -89,6 +92,7 @@ fn events() -> Vec<Event> {
     let target = Target {
         downtime_ms: Some(1),
         speed_mib_per_s: Some(2),
+        postcopy_speed_mib_per_s: Some(5),
         compression_cache_bytes: Some(4),
         action: Some(Action::Abort),
     };

@@ -76,6 +76,8 @@ pub(super) struct Engine {
     ram: Ram,
     throttle: Throttle,
     pub(super) settings: Settings,
+    /// `max-postcopy-bandwidth`, MiB/s; zero is no limit.
+    pub(super) postcopy_speed_mib_per_s: u64,
     pub(super) window: Window,
     phase: Phase,
     step: Step,
@@ -107,6 +109,7 @@ impl Engine {
             link: Arc::new(config.link.clone()),
             rate: Rate::default(),
             throttle: Throttle::new(qemu.auto_converge),
+            postcopy_speed_mib_per_s: qemu.postcopy_speed_mib_per_s,
             seed: config.seed,
             phase: Phase::Setup,
             orders: Orders::default(),

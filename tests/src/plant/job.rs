@@ -209,6 +209,10 @@ impl Plant {
             self.engine.settings.speed_mib_per_s = speed_mib_per_s;
             done.speed_mib_per_s = target.speed_mib_per_s;
         }
+        if let Some(speed_mib_per_s) = target.postcopy_speed_mib_per_s {
+            self.engine.postcopy_speed_mib_per_s = speed_mib_per_s;
+            done.postcopy_speed_mib_per_s = target.postcopy_speed_mib_per_s;
+        }
         if let Some(downtime_ms) = target.downtime_ms {
             if !(1..=MAX_DOWNTIME_MS).contains(&u64::from(downtime_ms)) {
                 return Err(PlantError::Downtime(downtime_ms));

@@ -43,6 +43,12 @@ pub struct Qemu {
     pub fixed_pause: Duration,
     /// The pause of going over to post-copy.
     pub postcopy_pause: Duration,
+    /// What it costs more for each GiB that is missing.
+    pub postcopy_pause_per_gib: Duration,
+    /// `max-postcopy-bandwidth` at the start, MiB/s; zero is no limit.
+    pub postcopy_speed_mib_per_s: u64,
+    /// How fast missing memory arrives at most, bytes/s.
+    pub fetch_bytes_per_s: u64,
     /// What a bitmap sync costs at least; the sender stands meanwhile.
     pub sync: Duration,
     /// What a sync costs more for each GiB of guest memory.
@@ -74,6 +80,9 @@ impl Default for Qemu {
             setup: Duration::from_millis(20),
             fixed_pause: Duration::from_millis(25),
             postcopy_pause: Duration::from_millis(280),
+            postcopy_pause_per_gib: Duration::from_millis(16),
+            postcopy_speed_mib_per_s: 0,
+            fetch_bytes_per_s: 1_125_000_000,
             sync: Duration::from_millis(1),
             sync_per_gib: Duration::from_micros(400),
             zero_scan_bytes_per_s: 6_000_000_000,
@@ -93,6 +102,8 @@ impl Qemu {
             setup: Duration::ZERO,
             fixed_pause: Duration::ZERO,
             postcopy_pause: Duration::ZERO,
+            postcopy_pause_per_gib: Duration::ZERO,
+            fetch_bytes_per_s: u64::MAX,
             sync: Duration::ZERO,
             sync_per_gib: Duration::ZERO,
             zero_page_bytes: 0,
@@ -111,6 +122,13 @@ impl Qemu {
     pub(super) fn beside_bytes(&self, now_ns: u64) -> u64 {
         let gone = super::scale(self.beside_shrinks_bytes_per_s, now_ns, super::NANOS_PER_S);
         self.beside_bytes.saturating_sub(gone)
+    }
+
+    /// What going over to post-copy costs with so much missing, ns.
+    pub(super) fn postcopy_pause_ns(&self, missing_bytes: u64) -> u64 {
+        let per_gib = super::nanos(self.postcopy_pause_per_gib);
+        let growing = super::scale(missing_bytes, per_gib, 1 << 30);
+        super::nanos(self.postcopy_pause).saturating_add(growing)
     }
 
     /// What `raw_bytes` of memory are on the wire, bytes.

@@ -91,6 +91,7 @@ impl<L: Law> Controller<L> {
                 .filter(|_| !changed.downtime && before.downtime_ms != found.downtime_ms),
             speed_mib_per_s: Some(before.speed_mib_per_s)
                 .filter(|&mib| !changed.speed && mib != found.speed_mib_per_s),
+            postcopy_speed_mib_per_s: self.postcopy_speed.parting(),
             ..Target::NONE
         };
         self.parting = back;

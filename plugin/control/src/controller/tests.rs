@@ -6,6 +6,7 @@ use crate::law::{Adaptive, Slowdown, Stock};
 mod by_hand;
 mod clock;
 mod compression;
+mod postcopy_speed;
 mod told;
 
 #[derive(Default)]

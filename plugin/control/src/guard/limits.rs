@@ -41,6 +41,14 @@ impl Synced {
             };
         }
     }
+
+    /// What the guest left dirty in the last round; the first sync finds all of memory, and tells nothing.
+    pub(super) fn dirty_bytes(&self) -> u64 {
+        if self.iteration < 2 {
+            return 0;
+        }
+        self.remaining_bytes
+    }
 }
 
 /// What the guard reckons with at one look.

@@ -230,6 +230,9 @@ const NOTHING: Policy = Policy {
     insists: false,
     observes: false,
     postcopy_after_first_round: false,
+    postcopy_speed_max_mib_per_s: None,
+    postcopy_speed_found_mib_per_s: None,
+    page_bytes: None,
 };
 
 impl Rig {

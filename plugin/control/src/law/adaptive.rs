@@ -29,7 +29,7 @@ use spells::Spells;
 use super::look::{Look, WHOLE_PPM, scale, with_margin};
 use super::reservation::{HOPE, ROUND, Seen};
 use super::slowdown::Slowdown;
-use super::{Decision, Law, View, postcopy};
+use super::{Decision, Law, View};
 use crate::estimate::Round;
 use crate::event::Cause;
 use crate::target::Action;
@@ -103,7 +103,6 @@ impl Adaptive {
     #[must_use]
     pub fn or_postcopy(self) -> Self {
         Self {
-            slowdown: postcopy::price(self.delta),
             postcopy: true,
             ..self
         }
@@ -113,7 +112,7 @@ impl Adaptive {
     fn price(&self, view: &View) -> Slowdown {
         let delta = self.delta.throttled(view.sample.throttle_percent);
         if self.postcopy && !view.postcopy_ruled_out {
-            postcopy::price(delta)
+            view.fetch.price(delta, view.bytes_per_s)
         } else {
             delta
         }
@@ -157,7 +156,7 @@ impl Adaptive {
     /// A decision to go with so much left, by post-copy where that is allowed and the pause is shorter for it.
     fn or_over(&self, decision: Decision, remaining: u64, view: &View) -> Decision {
         let may = self.postcopy && !view.postcopy_ruled_out && decision.cause.goes();
-        let pays = may && postcopy::pays(remaining, view.bytes_per_s, view.sent_ppm);
+        let pays = may && view.fetch.pays(remaining, view.bytes_per_s, view.sent_ppm);
         Decision {
             action: pays.then_some(Action::StartPostcopy),
             ..decision

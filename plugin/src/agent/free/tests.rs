@@ -48,7 +48,16 @@ fn under_a_clock(
         job: identity,
     };
     let policy = xml::Policy::default();
-    wait(&mut job, &Hand::new(), assignment, &found, &policy, leases)
+    let guest = |_: &mut Script| Guest::default();
+    wait(
+        &mut job,
+        &Hand::new(),
+        assignment,
+        &found,
+        &policy,
+        guest,
+        leases,
+    )
 }
 
 fn precopy(downtime_ms: u64) -> Sample {

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::*;
 use crate::migration::bounds::Bounds;
+use crate::migration::bounds::Guest;
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_xml_schemas as xml;
 
@@ -28,6 +29,7 @@ pub(super) fn holding() -> Holding {
                 downtime_ms: 300,
                 speed_mib_per_s: 20,
             },
+            &Guest::default(),
         ),
         released: None,
     }

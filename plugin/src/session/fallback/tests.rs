@@ -31,6 +31,8 @@ fn made(
         stored_speed_mib_per_s: None,
         stored_downtime_ms: 300,
         cache_most_bytes: Some(1 << 30),
+        stored_postcopy_mib_per_s: None,
+        page_bytes: None,
         virsh: Virsh::NEWEST,
         started: Timestamp::from_nanos(7),
     };

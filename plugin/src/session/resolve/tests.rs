@@ -3,6 +3,8 @@ use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
 use super::*;
 use crate::flags::{DeadlineAction, Timeout as UserTimeout};
 
+mod postcopy;
+
 const OLD: Virsh = Virsh::new(9, 0);
 const NEW: Virsh = Virsh::new(11, 3);
 const CACHE_MOST: u64 = 256 << 20;
@@ -24,6 +26,8 @@ struct Case {
     stored: Option<u64>,
     stored_downtime_ms: u64,
     cache_most_bytes: Option<u64>,
+    stored_postcopy: Option<u64>,
+    page_bytes: Option<u64>,
 }
 
 impl Case {
@@ -54,6 +58,8 @@ impl Case {
             stored_speed_mib_per_s: self.stored,
             stored_downtime_ms: self.stored_downtime_ms,
             cache_most_bytes: self.cache_most_bytes,
+            stored_postcopy_mib_per_s: self.stored_postcopy,
+            page_bytes: self.page_bytes,
             virsh,
             started: STARTED,
         })

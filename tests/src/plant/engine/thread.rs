@@ -183,12 +183,24 @@ impl Engine {
         self.orders.stopped_ns.get_or_insert(now_ns);
         self.sync(now_ns);
         let stopped_ns = self.guest_ns(now_ns);
-        let pause_ns = nanos(self.qemu.postcopy_pause);
+        let pause_ns = self.qemu.postcopy_pause_ns(self.ram.pending_bytes());
         self.pause_ns = (now_ns - stopped_ns).saturating_add(pause_ns);
         self.stand(now_ns, Phase::Turn, pause_ns);
     }
 
-    /// Sends the rest as fast as the link takes it; then what follows `phase`.
+    /// How fast the rest goes over a link of `link_bytes_per_s`: a switchover knows no limit, post-copy one of its own.
+    fn flush_rate(&self, phase: Phase, link_bytes_per_s: u64) -> u64 {
+        if phase != Phase::Fetch {
+            return link_bytes_per_s;
+        }
+        let limit = match self.postcopy_speed_mib_per_s {
+            0 => u64::MAX,
+            mib => mib.saturating_mul(1 << 20),
+        };
+        link_bytes_per_s.min(limit).min(self.qemu.fetch_bytes_per_s)
+    }
+
+    /// Sends the rest; then what follows `phase`.
     fn flush(&mut self, now_ns: u64, phase: Phase) {
         if self.ram.pending_bytes() == 0 {
             return match phase {
@@ -210,7 +222,7 @@ impl Engine {
         self.move_memory(
             now_ns,
             Allowance {
-                bytes_per_s: rate,
+                bytes_per_s: self.flush_rate(phase, rate),
                 span_ns,
                 budget_bytes: u64::MAX,
             },

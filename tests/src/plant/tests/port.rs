@@ -152,7 +152,10 @@ fn postcopy_goes_at_once_if_allowed() {
     assert_eq!(abort, Err(PlantError::TooLate(Action::Abort)));
     let outcome = plant.run(s(20));
     assert_eq!(outcome.end, End::Postcopy);
-    assert_eq!(outcome.pause, ms(280));
+    assert!(
+        outcome.pause >= ms(280) && outcome.pause < ms(290),
+        "{outcome:?}"
+    );
     assert!(outcome.total > s(7) && outcome.total < s(8), "{outcome:?}");
 }
 

@@ -2,6 +2,8 @@
 
 use super::phases::phases;
 use super::*;
+use crate::law::Fetch;
+use crate::policy::Policy;
 
 /// Who may go over does, where what is left is worth it, and says what to accept where that is refused.
 #[test]
@@ -35,6 +37,23 @@ fn where_post_copy_is_ruled_out_a_round_costs_what_it_costs() {
     assert_eq!(second(true), (Cause::Falling, None));
     let goes_over = (Cause::Reservation, Some(Action::StartPostcopy));
     assert_eq!(second(false), goes_over);
+}
+
+/// What would be fetched more slowly than it is sent is not.
+#[test]
+fn at_a_low_rate_of_post_copy_the_guest_is_stopped() {
+    let action = |postcopy_speed_max_mib_per_s| {
+        let mut run = Run::new(4000 * MB);
+        run.law = run.law.or_postcopy();
+        run.view.fetch = Fetch::of(&Policy {
+            postcopy_speed_max_mib_per_s,
+            ..Policy::default()
+        });
+        let mut decisions = (0..9).map(|_| run.sync(1000 * MB));
+        decisions.find(|d| d.cause.goes()).expect("an end").action
+    };
+    assert_eq!(action(None), Some(Action::StartPostcopy));
+    assert_eq!(action(Some(5)), None);
 }
 
 /// At the last moment of a spell too short to send all, as at a sync.
