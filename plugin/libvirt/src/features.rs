@@ -55,6 +55,18 @@ pub fn library_version() -> Result<Version, Error> {
         .named("virGetVersion", None)
 }
 
+/// The daemon behind `connection` (`virConnectGetLibVersion`).
+///
+/// # Errors
+/// When it does not say.
+pub fn daemon_version(connection: &Connection) -> Result<Version, Error> {
+    connection
+        .handle()
+        .lib_version()
+        .map(Version::decode)
+        .named("virConnectGetLibVersion", None)
+}
+
 /// What the other end of a connection is and can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
@@ -78,14 +90,11 @@ impl Features {
     /// # Errors
     /// When a version cannot be had. A driver that does not tell its hypervisor's is no error.
     pub fn of(connection: &Connection) -> Result<Self, Error> {
-        let connect = connection.handle();
-        let daemon = connect
-            .lib_version()
-            .named("virConnectGetLibVersion", None)?;
         Ok(Self {
             library: library_version()?,
-            daemon: Version::decode(daemon),
-            hypervisor: connect
+            daemon: daemon_version(connection)?,
+            hypervisor: connection
+                .handle()
                 .hyp_version()
                 .ok()
                 .filter(|&number| number > 0)

@@ -6,6 +6,7 @@ use std::time::Duration;
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::connect::Options;
 use libvirt_hpc_libvirt::domain::DomainState;
+use libvirt_hpc_libvirt::features::Version;
 use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Connection, Domain, Error};
 
@@ -123,6 +124,7 @@ pub fn tell(
     domain: &str,
     here: &Found,
     there: Option<&Found>,
+    destination: Option<Version>,
     restored: Option<&Restored>,
 ) -> String {
     let place = match (here, there) {
@@ -131,10 +133,7 @@ pub fn tell(
             "the migration of {domain} goes on without us, under the limits it has now: virsh \
              domjobinfo {domain} shows it, virsh domjobabort {domain} ends it"
         ),
-        (Found::Stopped(state), _) if state.is_postcopy() => format!(
-            "{domain} is split between both hosts by a broken post-copy: restore the link, then \
-             virsh migrate --postcopy --postcopy-resume with the same destination"
-        ),
+        (Found::Stopped(state), _) if state.is_postcopy() => split(domain, destination),
         (Found::Off | Found::Absent, Some(Found::Running)) => {
             format!("{domain} runs on the destination: do not start it here")
         }
@@ -161,6 +160,27 @@ pub fn tell(
         Some(settings) => format!("{place}; {settings}"),
         None => place,
     }
+}
+
+/// The first libvirt of those whose daemon crashes on the destination when a broken post-copy is resumed, and the first that does
+/// not any more (libvirt NEWS, 11.4.0). With 11.3.0 it did so each time, with `--p2p` and when it was started again, too.
+const CRASHES: [Version; 2] = [Version::new(11, 2, 0), Version::new(11, 4, 0)];
+
+/// What to do where both hosts have a part of the guest.
+fn split(domain: &str, destination: Option<Version>) -> String {
+    let resume = "restore the link, then virsh migrate --postcopy --postcopy-resume with the same destination";
+    let [first, mended] = CRASHES;
+    let what = match destination {
+        Some(version) if (first..mended).contains(&version) => format!(
+            "do not resume it yet, for the destination's libvirt {version} crashes when that is done: upgrade it to {mended} \
+             or later, {resume}"
+        ),
+        Some(_) => resume.to_owned(),
+        None => format!(
+            "{resume}, if its libvirt is not 11.2 or 11.3, which crash when that is done: upgrade those first"
+        ),
+    };
+    format!("{domain} is split between both hosts by a broken post-copy: {what}")
 }
 
 fn told(restored: &Restored) -> String {
@@ -205,9 +225,25 @@ mod tests {
             (&stopped, None, "then virsh resume vm"),
             (&Found::Unknown(None), None, "no answer"),
         ] {
-            let line = tell("vm", here, there, None);
+            let line = tell("vm", here, there, None, None);
             assert!(line.contains(said), "{line}");
         }
+    }
+
+    #[test]
+    fn nobody_is_told_to_resume_what_crashes_the_destination() {
+        let said = |version| tell("vm", &Found::Stopped(POSTCOPY_FAILED), None, version, None);
+        for (minor, release, crashes) in [(1, 9, false), (2, 0, true), (3, 2, true), (4, 0, false)]
+        {
+            let line = said(Some(Version::new(11, minor, release)));
+            assert_eq!(line.contains("do not resume it yet"), crashes, "{line}");
+            assert!(line.contains("--postcopy-resume"), "{line}");
+        }
+        let line = said(None);
+        assert!(
+            line.contains("if its libvirt is not 11.2 or 11.3"),
+            "{line}"
+        );
     }
 
     #[test]
@@ -228,7 +264,7 @@ mod tests {
 
     #[test]
     fn settings_are_told_where_they_were_looked_at() {
-        let told = |restored| tell("vm", &Found::Running, None, Some(&restored));
+        let told = |restored| tell("vm", &Found::Running, None, None, Some(&restored));
         assert!(
             told(Restored::AsBefore).ends_with("here; its downtime and speed limits are as before")
         );

@@ -9,16 +9,17 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
 use libvirt_hpc_libvirt::connect::{CloseReason, Options};
+use libvirt_hpc_libvirt::features::{Version, daemon_version};
 use libvirt_hpc_libvirt::migrate::{Destination, migrate};
 use libvirt_hpc_libvirt::parameter::Parameter;
 use libvirt_hpc_libvirt::watcher::Waker;
 use libvirt_hpc_libvirt::{Connection, Domain, Error};
 
-use crate::flags::Transport;
+use crate::flags::{Transport, migrate_flags as bits};
 
 const CONNECTING: u8 = 0;
 const CALLING: u8 = 1;
@@ -58,15 +59,21 @@ pub enum Outcome {
     Lost,
 }
 
-/// The source's URI, and why the connection to it was lost, once it was.
-type Disconnected = Arc<Mutex<Option<(String, CloseReason)>>>;
+/// What the call's thread tells while it runs.
+#[derive(Debug, Default)]
+struct Told {
+    stage: AtomicU8,
+    /// The connection to the destination is lost.
+    cut_off: AtomicBool,
+    /// The source's URI, and why the connection to it was lost.
+    disconnected: Mutex<Option<(String, CloseReason)>>,
+    destination_version: OnceLock<Version>,
+}
 
 /// A call under way.
 #[derive(Debug)]
 pub struct Call {
-    stage: Arc<AtomicU8>,
-    cut_off: Arc<AtomicBool>,
-    disconnected: Disconnected,
+    told: Arc<Told>,
     result: Receiver<Outcome>,
     outcome: Mutex<Option<Outcome>>,
 }
@@ -77,32 +84,33 @@ impl Call {
     /// # Errors
     /// When no thread can be started.
     pub fn start(plan: Plan, waker: Waker) -> std::io::Result<Self> {
-        let stage = Arc::new(AtomicU8::new(CONNECTING));
-        let cut_off = Arc::new(AtomicBool::new(false));
-        let disconnected = Disconnected::default();
+        let told = Arc::new(Told::default());
         let (reply, result) = mpsc::sync_channel(1);
-        let (shared, lost) = (Arc::clone(&stage), Arc::clone(&cut_off));
-        let source_lost = Arc::clone(&disconnected);
+        let shared = Arc::clone(&told);
         thread::Builder::new()
             .name("migrate".to_owned())
             .spawn(move || {
-                let outcome = run(&plan, &shared, &lost, &source_lost, &waker);
+                let outcome = run(&plan, &shared, &waker);
                 // Nobody listens any more if the user has given up: the result is then of no use.
                 drop(reply.send(outcome.unwrap_or_else(Outcome::Failed)));
                 waker.wake();
             })?;
         Ok(Self {
-            stage,
-            cut_off,
-            disconnected,
+            told,
             result,
             outcome: Mutex::new(None),
         })
     }
 
+    /// The destination's libvirt, if it was asked: where this client is connected to it, and post-copy may break.
+    #[must_use]
+    pub fn destination_version(&self) -> Option<Version> {
+        self.told.destination_version.get().copied()
+    }
+
     /// Makes sure that the call is not made, if it has not been yet; no connection is waited for.
     pub fn cancel(&self) {
-        if advance(&self.stage, CANCELLED) {
+        if advance(&self.told.stage, CANCELLED) {
             *self.lock() = Some(Outcome::Cancelled);
         }
     }
@@ -110,7 +118,7 @@ impl Call {
     /// Whether the call is made, or has been: from then on the domain's migration is this one.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        self.stage.load(Ordering::Acquire) == CALLING
+        self.told.stage.load(Ordering::Acquire) == CALLING
     }
 
     /// Whether the destination's daemon can no longer be reached over this client's connection. Where this
@@ -118,13 +126,13 @@ impl Call {
     /// peer to peer the source's daemon sees to that itself.
     #[must_use]
     pub fn is_cut_off(&self) -> bool {
-        self.cut_off.load(Ordering::Acquire)
+        self.told.cut_off.load(Ordering::Acquire)
     }
 
     /// What virsh says where its connection to the source's daemon is lost, if this one was.
     #[must_use]
     pub fn disconnected(&self) -> Option<String> {
-        let lost = self.disconnected.lock();
+        let lost = self.told.disconnected.lock();
         let lost = lost.unwrap_or_else(PoisonError::into_inner);
         lost.as_ref()
             .and_then(|(uri, reason)| disconnected(uri, *reason))
@@ -156,18 +164,12 @@ fn advance(stage: &AtomicU8, next: u8) -> bool {
         .is_ok()
 }
 
-fn run(
-    plan: &Plan,
-    stage: &AtomicU8,
-    cut_off: &Arc<AtomicBool>,
-    source_lost: &Disconnected,
-    waker: &Waker,
-) -> Result<Outcome, Error> {
+fn run(plan: &Plan, told: &Arc<Told>, waker: &Waker) -> Result<Outcome, Error> {
     let connection = Connection::open(plan.uri.as_deref(), plan.options)?;
-    let (uri, lost) = (connection.uri()?, Arc::clone(source_lost));
+    let (uri, told_lost) = (connection.uri()?, Arc::clone(told));
     connection.on_close(move |reason| {
-        let mut lost = lost.lock().unwrap_or_else(PoisonError::into_inner);
-        *lost = Some((uri.clone(), reason));
+        let lost = told_lost.disconnected.lock();
+        *lost.unwrap_or_else(PoisonError::into_inner) = Some((uri.clone(), reason));
     });
     let domain = Domain::lookup_by_uuid(&connection, &plan.uuid)?;
     let remote = match plan.transport {
@@ -175,11 +177,19 @@ fn run(
         Transport::PeerToPeer => None,
     };
     if let Some(remote) = &remote {
-        let (cut_off, waker) = (Arc::clone(cut_off), waker.clone());
+        let (told, waker) = (Arc::clone(told), waker.clone());
         remote.on_close(move |_| {
-            cut_off.store(true, Ordering::Release);
+            told.cut_off.store(true, Ordering::Release);
             waker.wake();
         });
+    }
+    // Where it breaks, the destination may not be within reach.
+    let version = remote
+        .as_ref()
+        .filter(|_| plan.flags & bits::POSTCOPY != 0)
+        .and_then(|remote| daemon_version(remote).ok());
+    if let Some(version) = version {
+        told.destination_version.get_or_init(|| version);
     }
     let destination = remote
         .as_ref()
@@ -188,7 +198,7 @@ fn run(
     if domain.job_stats()?.is_outgoing_migration() {
         return Ok(Outcome::Busy);
     }
-    if !advance(stage, CALLING) {
+    if !advance(&told.stage, CALLING) {
         return Ok(Outcome::Cancelled);
     }
     waker.wake();
@@ -212,9 +222,10 @@ mod tests {
 
     fn at(stage: u8) -> Call {
         Call {
-            stage: Arc::new(AtomicU8::new(stage)),
-            cut_off: Arc::new(AtomicBool::new(false)),
-            disconnected: Disconnected::default(),
+            told: Arc::new(Told {
+                stage: AtomicU8::new(stage),
+                ..Told::default()
+            }),
             // Its sender is gone: a call whose thread has died.
             result: mpsc::sync_channel(1).1,
             outcome: Mutex::new(None),
@@ -227,7 +238,7 @@ mod tests {
         assert!(!connecting.has_begun());
         connecting.cancel();
         assert!(!connecting.has_begun());
-        assert!(!advance(&connecting.stage, CALLING));
+        assert!(!advance(&connecting.told.stage, CALLING));
         assert!(matches!(connecting.outcome(), Some(Outcome::Cancelled)));
         let calling = at(CALLING);
         calling.cancel();
@@ -240,7 +251,7 @@ mod tests {
         let call = at(CALLING);
         assert_eq!(call.disconnected(), None);
         let lost = |reason| {
-            *call.disconnected.lock().expect("a lock") =
+            *call.told.disconnected.lock().expect("a lock") =
                 Some(("qemu:///system".to_owned(), reason));
             call.disconnected()
         };

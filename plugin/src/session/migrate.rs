@@ -10,6 +10,7 @@ use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_libvirt::Watcher;
 use libvirt_hpc_libvirt::event::EventKind;
+use libvirt_hpc_libvirt::features::Version;
 use libvirt_hpc_libvirt::stats::JobStats;
 
 use super::call::{Call, Outcome, Plan};
@@ -147,6 +148,7 @@ fn attempt(
     let ended = Ended {
         outcome: call.outcome(),
         disconnected: call.disconnected(),
+        destination: call.destination_version(),
         aborted: standing.why(),
         total: begun.elapsed(),
         command: started.elapsed(),
@@ -194,6 +196,8 @@ struct Ended {
     outcome: Option<Outcome>,
     /// What virsh says of the connection to the source, if that was lost.
     disconnected: Option<String>,
+    /// The destination's libvirt, if it was asked.
+    destination: Option<Version>,
     /// Why it was aborted, if it was.
     aborted: Option<Aborted>,
     /// From the migrate call to its end.
@@ -234,6 +238,7 @@ fn finish(
         outcome::tell(
             ended.outcome.as_ref(),
             ended.aborted,
+            ended.destination,
             takeover,
             migrate,
             listener.console(),

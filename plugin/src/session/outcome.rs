@@ -1,5 +1,7 @@
 //! How the migrate call ended, for the user.
 
+use libvirt_hpc_libvirt::features::Version;
+
 use super::aftermath::{self, Found, Side};
 use super::call::Outcome;
 use super::connect;
@@ -51,6 +53,7 @@ impl Aborted {
 pub(super) fn tell(
     outcome: Option<&Outcome>,
     aborted: Option<Aborted>,
+    destination: Option<Version>,
     takeover: &Takeover,
     migrate: &Migrate,
     console: &mut Console,
@@ -70,7 +73,7 @@ pub(super) fn tell(
     let there =
         ask_there.then(|| aftermath::ask(side(Some(migrate.request.dest_uri.clone())), None).0);
     let name = takeover.domain.name();
-    let line = aftermath::tell(name, &here, there.as_ref(), restored.as_ref());
+    let line = aftermath::tell(name, &here, there.as_ref(), destination, restored.as_ref());
     let harmless =
         matches!(here, Found::Running) && !matches!(restored, Some(Restored::Failed(..)));
     if harmless {
