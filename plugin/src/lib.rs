@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod backlog;
 pub mod clock;
 pub mod drive;
 pub mod flags;

@@ -12,6 +12,7 @@
 //! | `event` | what the controller made of it, with its cause |
 //! | `outcome` | how a target fared |
 //! | `abort` | the user's; nothing is decided after it |
+//! | `lost` | how many records are missing there, for the medium did not take them |
 //! | `end` | the result and the totals; last |
 
 mod event;
@@ -28,7 +29,7 @@ pub use header::{
 pub use read::{LINE_MAX_BYTES, ReadError, read};
 pub(crate) use record::JobStateDef;
 pub use record::{ActionRecord, Record, SampleRecord, TargetRecord};
-pub use write::Writer;
+pub use write::{Trace, Writer};
 
 /// The version of the format: raised when a reader of the one before would misunderstand a trace.
 pub const FORMAT: u32 = 1;

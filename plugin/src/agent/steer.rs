@@ -1,6 +1,6 @@
 //! A migration steered to its end, and what is done after it.
 
-use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -24,11 +24,12 @@ use super::{account, traces};
 use crate::clock;
 use crate::drive::{self, Mode};
 use crate::migration::bounds::Bounds;
+use crate::migration::deadline::within;
 use crate::migration::lease::{Holding, Tenure};
 use crate::migration::recorder::Recorder;
 use crate::migration::settings::{self, Restored};
 use crate::migration::tally::Tally;
-use crate::trace::{Versions, Writer};
+use crate::trace::{Trace, Versions};
 
 /// How long the statistics of the end may take to arrive after the end itself.
 const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
@@ -37,6 +38,9 @@ const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
 /// libvirt's may take, shorter than the main loop waits for it (`run::LEAVING_PATIENCE`).
 const BACK_PATIENCE: Duration = Duration::from_secs(6);
 const BACK_EVERY: Duration = Duration::from_millis(200);
+
+/// How long a disk may take to begin a trace: the migration goes on meanwhile.
+const TRACE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How often a migration is looked at that nobody is to steer.
 const LOOK_IDLE: Duration = Duration::from_millis(500);
@@ -267,12 +271,18 @@ impl Steered<'_> {
     }
 }
 
-fn trace(config: &Config, id: &DomainId, hand: &Hand) -> Option<Writer<File>> {
+fn trace(config: &Config, id: &DomainId, hand: &Hand) -> Option<Trace> {
     let wanted = config.traces.as_ref()?;
-    match traces::create(wanted, &id.name, &id.uuid, clock::wall()) {
-        Ok((path, file)) => {
+    let (place, of) = (wanted.clone(), id.clone());
+    let created = within(TRACE_PATIENCE, move || -> io::Result<_> {
+        let (path, file) = traces::create(&place, &of.name, &of.uuid, clock::wall())?;
+        Ok((path, Trace::into_file(file)?))
+    });
+    let late = || Err(io::Error::from(io::ErrorKind::TimedOut));
+    match created.unwrap_or_else(late) {
+        Ok((path, trace)) => {
             hand.update(|status| status.trace = Some(path.display().to_string()));
-            Some(Writer::new(file))
+            Some(trace)
         }
         Err(error) => {
             let (name, directory) = (&id.name, wanted.directory.display());

@@ -1,7 +1,6 @@
 //! One migration heard: written to its trace and its lease, counted, and what is odd about it said.
 
 use std::error::Error;
-use std::fs::File;
 use std::io;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use super::settings::Set;
 use super::tally::{self, Tally};
 use crate::drive::Observer;
 use crate::text;
-use crate::trace::{Record, Writer};
+use crate::trace::{Record, Trace};
 
 /// How long nothing may be sent before it is said. The keepalive takes half a minute to give a dead peer
 /// up; a sync of a large guest takes seconds.
@@ -56,7 +55,7 @@ pub struct Outlook {
 /// Listens to the loop.
 pub struct Recorder<V> {
     voice: V,
-    trace: Option<Writer<File>>,
+    trace: Option<Trace>,
     tally: Tally,
     tenure: Option<Tenure>,
     set: Set,
@@ -72,11 +71,12 @@ pub struct Recorder<V> {
     warned_abort: bool,
     warned_lease: bool,
     warned_pause: bool,
+    warned_lost: bool,
 }
 
 impl<V: Voice> Recorder<V> {
     /// Speaks through `voice`, and writes to `trace` if there is one.
-    pub fn new(voice: V, trace: Option<Writer<File>>, tally: Tally) -> Self {
+    pub fn new(voice: V, trace: Option<Trace>, tally: Tally) -> Self {
         Self {
             voice,
             trace,
@@ -94,6 +94,7 @@ impl<V: Voice> Recorder<V> {
             warned_abort: false,
             warned_lease: false,
             warned_pause: false,
+            warned_lost: false,
         }
     }
 
@@ -170,11 +171,20 @@ impl<V: Voice> Recorder<V> {
     /// Writes to the trace, if there is one. A trace that cannot be written is given up, once and aloud.
     pub fn record(&mut self, record: &Record) {
         let Some(trace) = &mut self.trace else { return };
-        if let Err(error) = trace.write(record) {
+        let written = trace.write(record).and_then(|()| match record {
+            Record::End(_) => trace.end(),
+            _ => Ok(()),
+        });
+        let loses = trace.has_lost();
+        if let Err(error) = written {
             self.trace = None;
             self.voice.warn(&format!(
                 "the trace ends here, the migration goes on: {error}"
             ));
+        } else if loses && !std::mem::replace(&mut self.warned_lost, true) {
+            self.voice.warn(
+                "the trace's medium does not take it in time: it lacks records, the migration goes on",
+            );
         }
     }
 

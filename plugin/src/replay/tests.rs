@@ -180,6 +180,7 @@ fn the_command_prints_and_answers_with_its_status() {
     for record in recorded(LawName::Adaptive, false) {
         writer.write(&record).expect("written");
     }
+    writer.end().expect("on the disk");
     let mut out = Vec::new();
     let status = command(&path, None, false, &mut out).expect("a replay");
     assert_eq!(status, ExitCode::SUCCESS);

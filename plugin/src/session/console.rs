@@ -1,6 +1,9 @@
 //! What is said on the terminal, and where: virsh's own output to the byte, ours in lines of its own.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use crate::backlog::{self, Backlog};
 
 /// The columns of a terminal that does not tell.
 const COLUMNS: usize = 80;
@@ -30,6 +33,36 @@ impl Console {
             open: None,
         }
     }
+}
+
+/// How often it is looked whether a terminal that is stopped goes on.
+const LOOK: Duration = Duration::from_millis(100);
+
+impl Console<Backlog> {
+    /// The same, by a thread of its own: a terminal that is stopped, or a pipe that nobody reads, must not hold up the migration.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn unwaited(quiet: bool) -> io::Result<Self> {
+        let terminal = io::stderr().is_terminal();
+        let stderr = Backlog::start(io::stderr(), lost)?;
+        Ok(Self::on(stderr, terminal, quiet))
+    }
+
+    /// Waits until all of it is written, as virsh does: the migration is over. Once the user has `given_up`, for a moment.
+    pub fn settle(&mut self, given_up: impl Fn() -> bool) {
+        let mut left = backlog::PATIENCE;
+        while self.stderr.settle(LOOK).is_ok_and(|all| !all) && !left.is_zero() {
+            if given_up() {
+                left = left.saturating_sub(LOOK);
+            }
+        }
+    }
+}
+
+/// What stands for lines that were lost.
+fn lost(lines: u64) -> Vec<u8> {
+    format!("\nvirsh-hpc: {lines} lines could not be written here\n").into_bytes()
 }
 
 impl<W: Write> Console<W> {

@@ -1,7 +1,6 @@
 //! Whoever listens to the loop in a session: the recorder, and the progress line.
 
 use std::error::Error;
-use std::fs::File;
 use std::time::Duration;
 
 use libvirt_hpc_control::event::{Event, Publisher};
@@ -11,17 +10,18 @@ use libvirt_hpc_control::time::Timestamp;
 
 use super::console::Console;
 use super::progress::{self, Percent};
+use crate::backlog::Backlog;
 use crate::drive::Observer;
 use crate::migration::lease::Tenure;
 use crate::migration::recorder::{Outlook, Recorder, Voice};
 use crate::migration::settings::Set;
 use crate::migration::tally::Tally;
-use crate::trace::{Record, Writer};
+use crate::trace::{Record, Trace};
 
 /// How often virsh prints its progress (`virshWatchJob`, `tools/virsh-domain.c`).
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
-impl Voice for Console {
+impl Voice for Console<Backlog> {
     fn warn(&mut self, text: &str) {
         Self::warn(self, text);
     }
@@ -38,7 +38,7 @@ impl Voice for Console {
 
 /// Listens.
 pub struct Listener {
-    recorder: Recorder<Console>,
+    recorder: Recorder<Console<Backlog>>,
     percent: Option<Percent>,
     printed_at: Option<Timestamp>,
 }
@@ -47,9 +47,9 @@ impl Listener {
     /// Says what it hears on `console`; `percent` if progress is wanted.
     #[must_use]
     pub fn new(
-        console: Console,
+        console: Console<Backlog>,
         percent: Option<Percent>,
-        trace: Option<Writer<File>>,
+        trace: Option<Trace>,
         tally: Tally,
     ) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Listener {
     }
 
     /// Where to say more.
-    pub fn console(&mut self) -> &mut Console {
+    pub fn console(&mut self) -> &mut Console<Backlog> {
         self.recorder.voice()
     }
 

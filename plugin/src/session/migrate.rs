@@ -1,6 +1,5 @@
 //! A migration of ours, from its beginning to what is said of it.
 
-use std::fs::File;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -27,11 +26,12 @@ use super::resolve::{Inputs, Resolved, bandwidth, resolve};
 use super::signals::{self, Requests};
 use super::standing::Standing;
 use super::takeover::Takeover;
+use crate::backlog::Backlog;
 use crate::clock;
 use crate::drive::{Orders, drive};
 use crate::flags::{Migrate, Virsh};
 use crate::migration::tally::Tally;
-use crate::trace::{End, Record, Writer};
+use crate::trace::{End, Record, Trace};
 
 /// How long the statistics of the end may take to arrive after the end itself.
 const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
@@ -83,8 +83,7 @@ pub(super) fn run(
         parting::leave(signal, &mut takeover, listener, resolved, has_lease);
         return Ok(signals::end_by(signal));
     }
-    let status = finish(attempt.ended, &mut takeover, migrate, listener);
-    listener.end_tenure();
+    let status = finish(attempt.ended, &mut takeover, migrate, listener, &requests);
     // A migration that ended well although its client was to end is told as such.
     match requests.end() {
         Some(signal) if status != ExitCode::SUCCESS => Ok(signals::end_by(signal)),
@@ -101,7 +100,7 @@ fn attempt(
     started: Instant,
 ) -> anyhow::Result<Attempt> {
     takeover.watcher.watch_anew();
-    let mut listener = listener(takeover, migrate, &resolved);
+    let mut listener = listener(takeover, migrate, &resolved)?;
     let mut parameters = resolved.parameters.clone();
     parameters.extend(takeover.documents.iter().cloned());
     let plan = Plan {
@@ -211,6 +210,7 @@ fn finish(
     takeover: &mut Takeover,
     migrate: &Migrate,
     listener: &mut Listener,
+    requests: &Requests,
 ) -> ExitCode {
     let time_ms = migrate
         .globals
@@ -226,7 +226,10 @@ fn finish(
         if let Some(stats) = final_statistics(&mut takeover.watcher) {
             listener.tally().completed(&stats);
         }
+        // Whoever waits for a terminal now holds nothing any more.
+        listener.end_tenure();
         listener.finish_progress();
+        listener.console().settle(|| requests.any());
         after_command(quiet, time_ms);
         let line = listener.tally().report(takeover.domain.name(), ended.total);
         listener.console().note(&line);
@@ -234,7 +237,6 @@ fn finish(
         listener
             .console()
             .error(error.as_deref().unwrap_or_default());
-        after_command(quiet, time_ms);
         outcome::tell(
             ended.outcome.as_ref(),
             ended.aborted,
@@ -243,6 +245,9 @@ fn finish(
             migrate,
             listener.console(),
         );
+        listener.end_tenure();
+        listener.console().settle(|| requests.any());
+        after_command(quiet, time_ms);
     }
     let totals = listener.tally().totals(ended.total);
     listener.record(&Record::End(End {
@@ -250,6 +255,7 @@ fn finish(
         error,
         totals,
     }));
+    listener.console().settle(|| requests.any());
     if moved {
         ExitCode::SUCCESS
     } else {
@@ -284,8 +290,13 @@ fn final_statistics(watcher: &mut Watcher) -> Option<JobStats> {
         .ok()
 }
 
-fn listener(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved) -> Listener {
-    let mut console = Console::new(migrate.globals.quiet);
+fn listener(
+    takeover: &Takeover,
+    migrate: &Migrate,
+    resolved: &Resolved,
+) -> anyhow::Result<Listener> {
+    let console = Console::unwaited(migrate.globals.quiet);
+    let mut console = console.context("cannot start the thread that writes messages")?;
     for warning in &resolved.warnings {
         console.warn(warning);
     }
@@ -299,12 +310,12 @@ fn listener(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved) -> List
     let same_link = resolved.bandwidth() == bandwidth(&migrate.request.parameters);
     let tally = Tally::new(same_link.then_some(takeover.before.downtime_ms));
     let trace = open_trace(migrate, &mut console);
-    Listener::new(console, percent, trace, tally)
+    Ok(Listener::new(console, percent, trace, tally))
 }
 
-fn open_trace(migrate: &Migrate, console: &mut Console) -> Option<Writer<File>> {
+fn open_trace(migrate: &Migrate, console: &mut Console<Backlog>) -> Option<Trace> {
     let path = migrate.hpc.trace.as_deref()?;
-    let created = Writer::create(path);
+    let created = Trace::create(path);
     created
         .map_err(|error| {
             let path = path.display();

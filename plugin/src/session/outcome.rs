@@ -7,6 +7,7 @@ use super::call::Outcome;
 use super::connect;
 use super::console::Console;
 use super::takeover::Takeover;
+use crate::backlog::Backlog;
 use crate::flags::{Migrate, Transport};
 use crate::migration::settings::Restored;
 
@@ -56,7 +57,7 @@ pub(super) fn tell(
     destination: Option<Version>,
     takeover: &Takeover,
     migrate: &Migrate,
-    console: &mut Console,
+    console: &mut Console<Backlog>,
 ) {
     if matches!(outcome, Some(Outcome::Cancelled | Outcome::Busy)) {
         return;

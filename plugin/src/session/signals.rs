@@ -66,6 +66,12 @@ impl Requests {
         self.0.abort.load(Ordering::Relaxed)
     }
 
+    /// Whether the user waits for the command's end, whatever becomes of the migration.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.abort() || self.end().is_some()
+    }
+
     /// The signal by which the command is to end, if one has come.
     #[must_use]
     pub fn end(&self) -> Option<i32> {

@@ -40,6 +40,16 @@ pub enum ReadError {
         /// The line, from 1.
         line: u64,
     },
+    /// Records are missing, so that what follows cannot be understood.
+    #[error(
+        "line {line}: {records} records are missing here, for the trace's medium did not take them"
+    )]
+    Lost {
+        /// The line, from 1.
+        line: u64,
+        /// How many.
+        records: u64,
+    },
     /// A format of another time.
     #[error("the trace has format {found}, this program reads format {FORMAT}")]
     Format {
@@ -96,6 +106,7 @@ impl<R: BufRead> Records<R> {
             }),
             Record::Begin(_) if line != 1 => Err(ReadError::NoBegin { line }),
             Record::Begin(_) => Ok(Some((line, record))),
+            &Record::Lost { records } => Err(ReadError::Lost { line, records }),
             _ if line == 1 => Err(ReadError::NoBegin { line }),
             _ => Ok(Some((line, record))),
         }

@@ -46,6 +46,11 @@ pub enum Record {
         /// What libvirt said; none if it did as told.
         error: Option<String>,
     },
+    /// The medium did not take so many records that belong here.
+    Lost {
+        /// How many.
+        records: u64,
+    },
     /// The result.
     End(End),
 }

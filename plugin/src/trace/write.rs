@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::record::Record;
+use crate::backlog::{self, Backlog};
 
 /// The longest trace: some fourteen hours of pre-copy at 5 KB a second. A guest that stays split between two
 /// hosts must not fill the disk.
@@ -17,14 +18,52 @@ pub struct Writer<W> {
     written_bytes: u64,
 }
 
-impl Writer<File> {
+/// A trace of which a thread takes care: a disk that does not answer must not hold up the migration. What still waits for it is lost
+/// with the process.
+pub type Trace = Writer<Backlog>;
+
+impl Trace {
     /// A trace in a new file at `path`; what was there is replaced.
     ///
     /// # Errors
     /// When the file cannot be created.
     pub fn create(path: &Path) -> io::Result<Self> {
-        File::create(path).map(Self::new)
+        File::create(path).and_then(Self::into_file)
     }
+
+    /// A trace into `file`.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn into_file(file: File) -> io::Result<Self> {
+        Backlog::start(file, lost).map(Self::new)
+    }
+
+    /// Whether records were lost, for there was no room for them.
+    #[must_use]
+    pub fn has_lost(&self) -> bool {
+        self.sink.as_ref().is_some_and(Backlog::has_lost)
+    }
+
+    /// Waits for a moment until all of it is written.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn end(&mut self) -> io::Result<()> {
+        let Some(sink) = &mut self.sink else {
+            return Ok(());
+        };
+        match sink.settle(backlog::PATIENCE) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(io::ErrorKind::TimedOut.into()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What stands in a trace for records that were lost.
+fn lost(records: u64) -> Vec<u8> {
+    line(&Record::Lost { records }).unwrap_or_default()
 }
 
 impl<W: Write> Writer<W> {

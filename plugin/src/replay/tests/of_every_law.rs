@@ -96,6 +96,7 @@ fn the_command_prints_a_line_for_each() {
     for record in recorded(LawName::STOCK, false) {
         writer.write(&record).expect("written");
     }
+    writer.end().expect("on the disk");
     let print = |json| {
         let mut out = Vec::new();
         command(&path, Some(ReplayLaw::All), json, &mut out).expect("printed");
