@@ -17,6 +17,7 @@ mod old;
 mod options;
 mod package;
 mod peer;
+mod postcopy;
 mod shuttle;
 mod signals;
 mod takeover;

@@ -254,7 +254,15 @@ fn where_its_owner_allows_postcopy_the_law_goes_over_to_it() -> Result<()> {
     rig.link("200mbit")?;
     let stopped = Shuttle::start(&rig, GUEST, &SATURATED)?.ours(&["--postcopy"])?;
     let allowed = [&SATURATED[..], &["<hpc:postcopy allowed=\"yes\"/>"]].concat();
-    let fetched = Shuttle::start(&rig, GUEST, &allowed)?.ours(&[])?;
+    let mut shuttle = Shuttle::start(&rig, GUEST, &allowed)?;
+    let fetched = shuttle.ours(&[])?;
+    // To fetch it would take 13 s at that rate.
+    let slow = shuttle.ours(&["--postcopy", "--postcopy-bandwidth", "5"])?;
+    ensure!(
+        !slow.stderr().contains("went over to post-copy"),
+        "{}",
+        slow.stderr()
+    );
     let pause = |moved: &Move| moved.report.pause_ms.context("no pause was seen");
     let (stopped, fetched) = (pause(&stopped)?, pause(&fetched)?);
     ensure!(
