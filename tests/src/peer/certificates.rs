@@ -1,6 +1,7 @@
 //! Certificates for QEMU's TLS: one authority, and for both hosts one certificate that is a server's and a client's.
 
 use std::fs;
+use std::net::IpAddr;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -10,10 +11,10 @@ use crate::rig::Rig;
 /// Where libvirt has QEMU look for them (`default_tls_x509_cert_dir`, `qemu.conf`).
 pub(super) const FOLDER: &str = "/etc/pki/qemu";
 
-/// Makes an authority, and with it a certificate for the hosts called `names`; puts them into both hosts.
+/// Makes an authority, and with it a certificate for the hosts of these names and addresses; puts them into both hosts.
 pub(super) fn install(rig: &Rig, names: &[&str]) -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let names: Vec<_> = names.iter().map(|name| format!("DNS:{name}")).collect();
+    let names: Vec<_> = names.iter().map(|name| subject(name)).collect();
     let extensions = format!(
         "subjectAltName={}\nkeyUsage=digitalSignature,keyEncipherment\nextendedKeyUsage=serverAuth,clientAuth\n",
         names.join(",")
@@ -45,4 +46,11 @@ pub(super) fn install(rig: &Rig, names: &[&str]) -> Result<()> {
         rig.copy(&path(wanted), FOLDER)?;
     }
     rig.copy(&folder.path().join("ca-cert.pem"), FOLDER)
+}
+
+fn subject(name: &str) -> String {
+    match name.parse::<IpAddr>() {
+        Ok(address) => format!("IP:{address}"),
+        Err(_) => format!("DNS:{name}"),
+    }
 }

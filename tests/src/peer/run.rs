@@ -66,10 +66,10 @@ fn command_line(case: &Case, program: &str) -> String {
     if case.terminal {
         let keys = "rm -f /tmp/keys; mkfifo /tmp/keys; exec";
         return format!(
-            "{keys} timeout -k 5 {patience} script -qec 'exec {program} {words}' /dev/null <>/tmp/keys"
+            "{keys} timeout -s KILL {patience} script -qec 'exec {program} {words}' /dev/null <>/tmp/keys"
         );
     }
-    format!("exec timeout -k 5 {patience} {program} {words}")
+    format!("exec timeout -s KILL {patience} {program} {words}")
 }
 
 /// Ends and forgets every domain. A broken post-copy has a job that a destroy ends; a domain goes as soon as its process has.
@@ -236,8 +236,11 @@ impl Stand {
     /// Waits for the end of a migration that goes on.
     fn settle(&self) -> Result<()> {
         let since = clock::now();
-        let busy = "virsh -q list --all --name | while read -r name; do [ -z \"$name\" ] || \
-                    virsh -q domjobinfo \"$name\"; done | grep -q 'Job type: *[UB]'";
+        // Of a broken post-copy libvirt keeps the job.
+        let busy = r#"
+for name in $(virsh -q list --all --name); do
+    virsh -q domstate --reason "$name" | grep -q 'post-copy failed' || virsh -q domjobinfo "$name"
+done | grep -q 'Job type: *[UB]'"#;
         for host in HOSTS {
             while since.elapsed() < PATIENCE / 3 && self.shell(host, busy)?.status.success() {
                 sleep(Duration::from_millis(300));
@@ -255,7 +258,7 @@ impl Stand {
             running.extend(
                 lines
                     .iter()
-                    .filter(|line| line.starts_with("g: running"))
+                    .filter(|line| line.starts_with("g: running") && !line.contains("post-copy"))
                     .map(|_| host),
             );
             *seen = match lines.is_empty() {
@@ -263,7 +266,7 @@ impl Stand {
                 false => lines.join("; "),
             };
         }
-        // Every page of it, where it runs under its name.
+        // Every page of it, where it runs under its name and has them all.
         if running.len() == 1 {
             self.rig.whole(GUEST)?;
         }
