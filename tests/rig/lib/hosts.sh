@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 rig_up() {
-    local build=() rate=1gbit init=bare tls='' host release daemon
+    local build=() with=() rate=1gbit init=bare tls='' host release daemon layers
     while [ $# -gt 0 ]; do
         case $1 in
             --old | --modular) build+=("$1") ;;
@@ -10,6 +10,10 @@ rig_up() {
             --tls) tls=yes ;;
             --rate)
                 rate=${2:?--rate needs a rate}
+                shift
+                ;;
+            --with)
+                with+=("${2:?--with needs a package}")
                 shift
                 ;;
             *) die "up: unknown argument '$1'" ;;
@@ -23,12 +27,13 @@ rig_up() {
     done
     rig_down
     rig_build "${build[@]}"
+    layers=$(build_layers "$release" "${with[@]}")
     mkdir -p "$SHARE"
     echo "$release" >"$STATE/release"
     echo "$init" >"$STATE/init"
     [ -z "$tls" ] || make_certificates
-    start_host "$release" alpha "$(address_of alpha)" 6d0f4b5e-7c1a-4f7e-9a51-00000000000a "$init"
-    start_host "$release" beta "$(address_of beta)" 6d0f4b5e-7c1a-4f7e-9a51-00000000000b "$init"
+    start_host "$release" alpha "$(address_of alpha)" 6d0f4b5e-7c1a-4f7e-9a51-00000000000a "$init" "$layers"
+    start_host "$release" beta "$(address_of beta)" 6d0f4b5e-7c1a-4f7e-9a51-00000000000b "$init" "$layers"
     make_link "$rate"
     for host in "${HOSTS[@]}"; do
         ! boots_systemd || wait_for 60 "the boot of $host (see 'rig exec $host systemctl --failed')" booted "$host"
@@ -39,12 +44,12 @@ rig_up() {
 }
 
 start_host() {
-    local release=$1 host=$2 address=$3 uuid=$4 init=$5 parent
+    local release=$1 host=$2 address=$3 uuid=$4 init=$5 layers=$6 parent
     mkdir -p "$STATE/$host.root"
     # Held as long as the host lives: its root must not be made anew meanwhile.
     setsid flock --shared --no-fork "$CACHE/$release/lock" \
         unshare --net --mount --uts --ipc --pid --fork --propagation private \
-        "$RIG_DIR/host-init" "$STATE" "$CACHE" "$release" "$host" "$address" "$uuid" "$init" \
+        "$RIG_DIR/host-init" "$STATE" "$CACHE" "$release" "$host" "$address" "$uuid" "$init" "$layers" \
         </dev/null >"$SHARE/$host.log" 2>&1 &
     parent=$!
     wait_for 10 "the first process of $host (see $SHARE/$host.log)" first_child "$parent"
