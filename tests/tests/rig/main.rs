@@ -5,6 +5,7 @@
 mod adapter;
 mod agent_faults;
 mod busy;
+mod clients;
 mod cost;
 mod documents;
 mod faults;

@@ -106,18 +106,8 @@ fn insisted(stage: &mut Stage) -> Result<()> {
 
 /// Puts `first` and a rule for the guest's name into a host's configuration.
 fn configure(stage: &Stage, host: &str, first: &str) -> Result<()> {
-    let skip = stage.logged(host)?;
     let text = format!("{first}[mark]\nnames = [\"web*\", \"?\"]\n");
-    stage.on(
-        host,
-        &format!("cat >/etc/libvirt-hpc/agent.toml <<'END'\n{text}END\n"),
-    )?;
-    stage.rig.agent(host, AgentVerb::Reload, &[])?;
-    stage.wait("the configuration is read", 3, || {
-        Ok(!stage
-            .said(host, skip, "configuration read again")?
-            .is_empty())
-    })
+    stage.configure(host, &text)
 }
 
 #[test]

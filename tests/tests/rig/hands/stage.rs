@@ -45,7 +45,12 @@ pub(crate) struct Stage {
 impl Stage {
     /// Hosts, agents on both, and a guest made with `options`.
     pub(crate) fn up(options: &[&str]) -> Result<Self> {
-        let rig = Rig::up(&[])?;
+        Self::up_on(&[], options)
+    }
+
+    /// The same, on hosts brought up with `hosts`.
+    pub(crate) fn up_on(hosts: &[&str], options: &[&str]) -> Result<Self> {
+        let rig = Rig::up(hosts)?;
         rig.install_product()?;
         rig.guest(GUEST, options)?;
         for host in HOSTS {
@@ -158,6 +163,20 @@ impl Stage {
             "virsh -q migrate-setmaxdowntime {GUEST} {downtime} && virsh -q migrate-setspeed {GUEST} {speed}"
         );
         self.on(self.here(), &script).map(drop)
+    }
+
+    /// Has a host's agent go by `text`.
+    pub(crate) fn configure(&self, host: &str, text: &str) -> Result<()> {
+        let skip = self.logged(host)?;
+        self.on(
+            host,
+            &format!("cat >/etc/libvirt-hpc/agent.toml <<'END'\n{text}END\n"),
+        )?;
+        self.rig.agent(host, AgentVerb::Reload, &[])?;
+        self.wait("the configuration is read", 3, || {
+            let read = "configuration read again";
+            Ok(!self.said(host, skip, read)?.is_empty())
+        })
     }
 
     /// Runs a script in a host, for half a minute at most.
