@@ -15,17 +15,25 @@ fn drawn(seed: u64, number: u64, beside_ms: u64) -> Case {
     case
 }
 
+/// One look of the loop.
+const LOOK_MS: u128 = 100;
+
+/// How long a guest may take: the largest need hours for a round.
+fn horizon(case: &Case) -> Duration {
+    case.first_round * 20 + Duration::from_secs(60)
+}
+
 /// Stock, if it ends.
 fn stock(case: &Case) -> Option<Outcome> {
-    let horizon = case.first_round * 20 + Duration::from_secs(60);
-    let outcome = Plant::new(&case.config).run(horizon);
+    let outcome = Plant::new(&case.config).run(horizon(case));
     (outcome.end == End::Completed).then_some(outcome)
 }
 
 fn ours_at(slowdown: Slowdown, case: &Case) -> Outcome {
     let mut plant = Plant::new(&case.config);
+    let looks = (2 * horizon(case)).as_millis() / LOOK_MS;
     steer_for(
-        100_000,
+        u32::try_from(looks).unwrap_or(u32::MAX).max(100_000),
         &mut plant,
         Adaptive::new(slowdown),
         Policy::default(),
