@@ -1,6 +1,6 @@
 //! HPC kernels: programs that really compute, on all vCPUs, and verify their own results.
 //!
-//! `stencil:MiB`, `cg:MiB`, `ft:MiB`, `mg:MiB`, `lu:MiB`, `is:MiB`, `gups:MiB`, `stream:MiB`, or
+//! `stencil:MiB`, `cg:MiB`, `ft:MiB`, `mg:MiB`, `lu:MiB`, `is:MiB`, `gups:MiB`, `stream:MiB`, `freed:MiB@WORKs`, or
 //! `phased:MiB@COMPUTEs,EXCHANGEs,CHECKPOINTs`. MiB (2^20 bytes) is the working set; `ft` and
 //! `gups` take the next size below that their powers of two allow. The names are those of the NAS
 //! Parallel Benchmarks (Bailey et al. 1991) and the HPC Challenge where there is one.
@@ -8,6 +8,7 @@
 pub mod cg;
 pub mod complex;
 pub mod draw;
+pub mod freed;
 pub mod ft;
 pub mod grid;
 pub mod gups;
@@ -46,6 +47,7 @@ enum Name {
     Is,
     Gups,
     Stream,
+    Freed(Duration),
     Phased(Lengths),
 }
 
@@ -65,7 +67,7 @@ impl KernelSpec {
     /// Whether a workload of this name is a kernel.
     #[must_use]
     pub fn knows(name: &str) -> bool {
-        name == "phased" || steady(name).is_some()
+        matches!(name, "phased" | "freed") || steady(name).is_some()
     }
 
     /// The working set.
@@ -87,6 +89,7 @@ impl KernelSpec {
             Name::Is => Box::new(is::Is::new(bytes, team)),
             Name::Gups => Box::new(gups::Gups::new(bytes)),
             Name::Stream => Box::new(stream::Stream::new(bytes, team)),
+            Name::Freed(work) => Box::new(freed::Freed::new(bytes, work, team)),
             Name::Phased(lengths) => Box::new(phased::Phased::new(bytes, lengths, team)),
         }
     }
@@ -112,7 +115,7 @@ impl FromStr for KernelSpec {
     fn from_str(spec: &str) -> Result<Self, String> {
         let bad = || {
             format!(
-                "kernel `{spec}`: expected NAME:MiB, as in stencil:128, or phased:MiB@2s,0.5s,1s"
+                "kernel `{spec}`: expected NAME:MiB, as in stencil:128, phased:MiB@2s,0.5s,1s or freed:MiB@10s"
             )
         };
         let (name, rest) = spec.split_once(':').ok_or_else(bad)?;
@@ -120,6 +123,9 @@ impl FromStr for KernelSpec {
             (Some(kind), None) => (kind, rest),
             (None, Some((size, list))) if name == "phased" => {
                 (Name::Phased(lengths(list).ok_or_else(bad)?), size)
+            }
+            (None, Some((size, length))) if name == "freed" => {
+                (Name::Freed(seconds(length).ok_or_else(bad)?), size)
             }
             _ => return Err(bad()),
         };
@@ -147,13 +153,14 @@ fn steady(name: &str) -> Option<Name> {
 }
 
 fn lengths(list: &str) -> Option<Lengths> {
-    let length = |text: &str| {
-        let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
-        let fits = seconds > 0.0 && seconds < MAX_PHASE_SECONDS;
-        fits.then(|| Duration::from_secs_f64(seconds))
-    };
-    let lengths: Vec<Duration> = list.split(',').map(length).collect::<Option<_>>()?;
+    let lengths: Vec<Duration> = list.split(',').map(seconds).collect::<Option<_>>()?;
     Some(Lengths(lengths.try_into().ok()?))
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
+    let fits = seconds > 0.0 && seconds < MAX_PHASE_SECONDS;
+    fits.then(|| Duration::from_secs_f64(seconds))
 }
 
 #[cfg(test)]

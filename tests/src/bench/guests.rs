@@ -41,7 +41,7 @@ impl Cell {
 }
 
 /// All guests. The kernels are of `tests/guest`, `hpcc` is Debian's. `bench --probe` shows what stock does on each link.
-pub(super) const GUESTS: [Guest; 6] = [
+pub(super) const GUESTS: [Guest; 7] = [
     Guest {
         name: "stencil",
         workload: "stencil:64",
@@ -80,6 +80,15 @@ pub(super) const GUESTS: [Guest; 6] = [
         vcpus: 2,
         watch: Duration::from_secs(8),
         links: ["2gbit", "100mbit"],
+    },
+    // Sets up and frees 400 MiB, and works on 40.
+    Guest {
+        name: "freed",
+        workload: "freed:440@10s",
+        memory_mib: 768,
+        watch: Duration::from_secs(12),
+        links: ["1gbit", "200mbit"],
+        ..KERNEL
     },
 ];
 

@@ -2,7 +2,7 @@ use super::*;
 use std::sync::Arc;
 
 /// All kernels, small.
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "stencil:1",
     "cg:1",
     "ft:1",
@@ -12,6 +12,7 @@ const ALL: [&str; 9] = [
     "gups:1",
     "stream:1",
     "phased:1@0.05s,0.01s,0.01s",
+    "freed:1@0.05s",
 ];
 
 pub(super) fn team(of: usize) -> Team {
@@ -70,7 +71,7 @@ fn every_kernel_holds_its_own_verification_with_one_thread_and_with_two() {
 #[test]
 fn kernels_are_told_from_page_workloads_by_name() {
     assert!(
-        ["stencil", "cg", "ft", "phased"]
+        ["stencil", "cg", "ft", "phased", "freed"]
             .into_iter()
             .all(KernelSpec::knows)
     );
@@ -109,6 +110,9 @@ fn bad_specs_are_refused() {
         "phased:160@0s,1s,1s",
         "phased:160@NaNs,1s,1s",
         "phased:160@1e9s,1s,1s",
+        "freed:160",
+        "freed:160@1",
+        "freed:160@1s,1s",
     ] {
         assert!(spec.parse::<KernelSpec>().is_err(), "{spec}");
     }
