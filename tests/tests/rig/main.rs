@@ -19,6 +19,7 @@ mod options;
 mod package;
 mod peer;
 mod postcopy;
+mod promises;
 mod shuttle;
 mod signals;
 mod takeover;
