@@ -10,9 +10,11 @@
 
 pub mod bounds;
 pub mod deadline;
+pub mod guest;
 pub mod lease;
 pub mod notice;
 pub mod owner;
+pub mod pause;
 pub mod recorder;
 pub mod settings;
 pub mod site;

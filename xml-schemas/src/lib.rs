@@ -16,6 +16,7 @@
 //! [`MAX_DOCUMENT_BYTES`] at most.
 #![forbid(unsafe_code)]
 
+mod accelerator;
 mod attributes;
 mod cursor;
 mod document;
@@ -28,6 +29,7 @@ mod report;
 mod value;
 mod write;
 
+pub use accelerator::is_emulated;
 pub use cursor::MAX_DEPTH;
 pub use document::MAX_DOCUMENT_BYTES;
 pub use memory::memory_is_bounded;

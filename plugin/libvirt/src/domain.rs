@@ -205,6 +205,17 @@ impl Domain {
         Ok(kib.saturating_mul(1024))
     }
 
+    /// How many processors it has now.
+    ///
+    /// # Errors
+    /// When libvirt cannot tell.
+    pub fn vcpus(&self) -> Result<u32, Error> {
+        let info = self.handle.info();
+        Ok(info
+            .named("virDomainGetInfo", Some(&self.name))?
+            .nr_virt_cpu)
+    }
+
     /// Whether it runs.
     ///
     /// # Errors

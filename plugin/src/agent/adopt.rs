@@ -26,7 +26,7 @@ use super::message::Verdict;
 use super::reporter::looked;
 use super::{claim, steer, watch};
 use crate::clock;
-use crate::migration::bounds::Guest;
+use crate::migration::guest::Guest;
 use crate::migration::lease;
 use crate::trace::Versions;
 
@@ -134,9 +134,11 @@ fn run(assignment: &Assignment, hand: &Arc<Hand>) -> Result<Verdict, Error> {
     ))
 }
 
-/// What post-copy would meet, where the policy has a word on it.
+/// What the domain says of itself, where the policy has a word on what that bears on.
 fn guest(watcher: &mut Watcher, policy: &xml::Policy) -> Guest {
-    if policy.bandwidth_max_mib_per_s.is_none() && policy.postcopy_allowed != Some(true) {
+    let bounds_pause = policy.downtime_max_ms.is_some();
+    let bounds_speed = policy.bandwidth_max_mib_per_s.is_some();
+    if !bounds_pause && !bounds_speed && policy.postcopy_allowed != Some(true) {
         return Guest::default();
     }
     let asked = watcher.call("virDomainGetXMLDesc", Guest::of);

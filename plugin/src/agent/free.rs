@@ -18,7 +18,8 @@ use super::control::Control;
 use super::hand::Hand;
 use super::message::Verdict;
 use super::reporter::looked;
-use crate::migration::bounds::{Bounds, Guest, ordered_limit_ms};
+use crate::migration::bounds::{Bounds, ordered_limit_ms};
+use crate::migration::guest::Guest;
 use crate::migration::lease::{self, Holding, Lease, Taken};
 use crate::migration::settings::Set;
 use crate::trace::ControllerName;
@@ -49,7 +50,7 @@ pub(super) struct Free {
     pub(super) holding: Holding,
 }
 
-/// Waits until the migration is free, or over; `guest` asks what post-copy would meet.
+/// Waits until the migration is free, or over; `guest` asks what the domain says of itself.
 pub(super) fn wait<J: Job>(
     job: &mut J,
     hand: &Hand,

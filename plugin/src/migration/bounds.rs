@@ -6,10 +6,10 @@ use libvirt_hpc_control::estimate::CACHE_DEFAULT;
 use libvirt_hpc_control::guard::DOWNTIME_LIMIT_MAX_MS;
 use libvirt_hpc_control::policy::{Deadline, Policy, Then};
 use libvirt_hpc_control::sample::Settings;
-use libvirt_hpc_libvirt::settings::Speed;
-use libvirt_hpc_libvirt::{Domain, Error};
 use libvirt_hpc_xml_schemas as xml;
 use serde::{Deserialize, Serialize};
+
+use super::guest::Guest;
 
 use crate::laws::LawName;
 use crate::trace::PolicyRecord;
@@ -52,6 +52,7 @@ impl Bounds {
                 .min(),
             postcopy_speed_found_mib_per_s: found_postcopy,
             page_bytes: guest.page_bytes,
+            pause_fixed_ms: guest.pause_fixed_ms,
             // What the domain's own limits leave room for, nobody has looked at: its cache is not enlarged.
             cache_most_bytes: (policy.compression_allowed != Some(false)).then_some(CACHE_DEFAULT),
             ..Policy::default()
@@ -116,34 +117,6 @@ pub fn ordered_limit_ms(downtime_ms: u64) -> Option<u32> {
     let longest = u64::from(DOWNTIME_LIMIT_MAX_MS);
     (downtime_ms != DOWNTIME_DEFAULT_MS)
         .then(|| u32::try_from(downtime_ms.min(longest)).unwrap_or(DOWNTIME_LIMIT_MAX_MS))
-}
-
-/// What post-copy would meet in a domain that migrates.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Guest {
-    /// The speed limit of post-copy that libvirt holds, MiB/s, if it says; zero is none.
-    pub postcopy_speed_mib_per_s: Option<u64>,
-    /// The largest huge pages that back its memory, bytes; none if it has none.
-    pub page_bytes: Option<u64>,
-}
-
-impl Guest {
-    /// Of a domain that does not say: no law has it go over.
-    pub const UNKNOWN: Self = Self {
-        postcopy_speed_mib_per_s: None,
-        page_bytes: Some(u64::MAX),
-    };
-
-    /// Asks the domain.
-    ///
-    /// # Errors
-    /// When libvirt does not give its XML.
-    pub fn of(domain: &Domain) -> Result<Self, Error> {
-        Ok(Self {
-            postcopy_speed_mib_per_s: domain.max_speed_mib_per_s(Speed::Postcopy).ok(),
-            page_bytes: xml::page_bytes(&domain.xml(0)?),
-        })
-    }
 }
 
 /// What the owner says pre-copy costs, or the default, parts per million.

@@ -62,8 +62,7 @@ pub(super) fn run(
         stored_speed_mib_per_s: Some(takeover.before.speed_mib_per_s),
         stored_downtime_ms: takeover.before.downtime_ms,
         cache_most_bytes: takeover.cache_most_bytes,
-        stored_postcopy_mib_per_s: takeover.postcopy_speed_mib_per_s,
-        page_bytes: takeover.page_bytes,
+        guest: takeover.guest,
         virsh: Virsh::new(library.major, library.minor),
         started: on_clock(&takeover.watcher, started),
     };

@@ -19,6 +19,7 @@ use crate::flags::migrate_flags as bits;
 use crate::flags::{self, HpcOptions, MigrateRequest, TimeoutAction, Virsh};
 use crate::laws::LawName;
 use crate::migration::bounds;
+use crate::migration::guest::Guest;
 use crate::text;
 
 /// The first release of virsh whose `--timeout` runs since memory flows, not since the command's start
@@ -56,10 +57,8 @@ pub struct Inputs<'a> {
     pub stored_downtime_ms: u64,
     /// The largest cache for differences, bytes; none if there is no memory for one.
     pub cache_most_bytes: Option<u64>,
-    /// The same of post-copy, MiB/s.
-    pub stored_postcopy_mib_per_s: Option<u64>,
-    /// The largest huge pages that back the domain's memory, bytes; none if it has none.
-    pub page_bytes: Option<u64>,
+    /// What else the domain says of itself.
+    pub guest: Guest,
     /// Whose meaning of `--timeout` holds.
     pub virsh: Virsh,
     /// When the command was started.
@@ -121,7 +120,8 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
             timeout: timeout(inputs),
             postcopy_after_first_round: request.postcopy_after_precopy,
             switchover_bytes_per_s: switchover(request),
-            page_bytes: inputs.page_bytes,
+            page_bytes: inputs.guest.page_bytes,
+            pause_fixed_ms: inputs.guest.pause_fixed_ms,
             observes: mode == Mode::Observe,
             ..Policy::default()
         },
@@ -279,7 +279,7 @@ fn limit_postcopy(resolved: &mut Resolved, inputs: &Inputs<'_>) {
         return;
     }
     let given = number(&resolved.parameters, POSTCOPY_BANDWIDTH)
-        .or(inputs.stored_postcopy_mib_per_s.filter(|&mib| mib > 0));
+        .or(inputs.guest.postcopy_speed_mib_per_s.filter(|&mib| mib > 0));
     let owners = inputs
         .policy
         .bandwidth_max_mib_per_s

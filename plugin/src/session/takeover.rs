@@ -10,13 +10,13 @@ use anyhow::{Context, anyhow, ensure};
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::features::Features;
 use libvirt_hpc_libvirt::parameter::Parameter;
-use libvirt_hpc_libvirt::settings::Speed;
 use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
 use libvirt_hpc_xml_schemas as xml;
 
 use super::{connect, documents, room};
 use crate::flags::{Migrate, MigrateRequest, migrate_flags as bits};
+use crate::migration::guest::Guest;
 use crate::migration::{owner, settings, site};
 
 /// A migration of ours, found and about to begin.
@@ -37,10 +37,8 @@ pub struct Takeover {
     pub memory_bytes: u64,
     /// The largest cache for differences, bytes; none if there is no memory for one.
     pub cache_most_bytes: Option<u64>,
-    /// The speed limit of post-copy, MiB/s, if libvirt says.
-    pub postcopy_speed_mib_per_s: Option<u64>,
-    /// The largest huge pages that back the domain's memory, bytes.
-    pub page_bytes: Option<u64>,
+    /// What else the domain says of itself.
+    pub guest: Guest,
     /// The documents the user names, as parameters.
     pub documents: Vec<Parameter>,
     /// What the user should know.
@@ -159,8 +157,7 @@ fn prepare(
         watcher: Watcher::new(&domain)?,
         memory_bytes: domain.memory_bytes().unwrap_or(0),
         cache_most_bytes: room::for_cache(domain.name(), &document, is_local),
-        postcopy_speed_mib_per_s: domain.max_speed_mib_per_s(Speed::Postcopy).ok(),
-        page_bytes: xml::page_bytes(&document),
+        guest: Guest::read(&domain, &document),
         documents,
         uri,
         domain,

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use super::*;
 use crate::migration::bounds::Bounds;
-use crate::migration::bounds::Guest;
+use crate::migration::guest::Guest;
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_xml_schemas as xml;
 

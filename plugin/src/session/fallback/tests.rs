@@ -7,6 +7,7 @@ use libvirt_hpc_libvirt::Error;
 use super::*;
 use crate::flags::{self, DeadlineAction, HpcOptions, MigrateRequest, Virsh};
 use crate::laws::LawName;
+use crate::migration::guest::Guest;
 
 const REFUSED: &str = "internal error: unable to execute QEMU command 'migrate-set-capabilities': Postcopy \
                        is not supported";
@@ -31,8 +32,7 @@ fn made(
         stored_speed_mib_per_s: None,
         stored_downtime_ms: 300,
         cache_most_bytes: Some(1 << 30),
-        stored_postcopy_mib_per_s: None,
-        page_bytes: None,
+        guest: Guest::default(),
         virsh: Virsh::NEWEST,
         started: Timestamp::from_nanos(7),
     };

@@ -26,8 +26,7 @@ struct Case {
     stored: Option<u64>,
     stored_downtime_ms: u64,
     cache_most_bytes: Option<u64>,
-    stored_postcopy: Option<u64>,
-    page_bytes: Option<u64>,
+    guest: Guest,
 }
 
 impl Case {
@@ -58,8 +57,7 @@ impl Case {
             stored_speed_mib_per_s: self.stored,
             stored_downtime_ms: self.stored_downtime_ms,
             cache_most_bytes: self.cache_most_bytes,
-            stored_postcopy_mib_per_s: self.stored_postcopy,
-            page_bytes: self.page_bytes,
+            guest: self.guest,
             virsh,
             started: STARTED,
         })

@@ -15,7 +15,7 @@ fn the_owners_ceiling_of_speed_holds_in_postcopy_too() {
     let begun = |given: Option<u64>, stored, flags, observe| {
         let mut case = Case::live();
         case.policy.bandwidth_max_mib_per_s = Some(20);
-        case.stored_postcopy = stored;
+        case.guest.postcopy_speed_mib_per_s = stored;
         case.options.observe = observe;
         case.request.flags |= flags;
         case.request.parameters = given.map(postcopy_bandwidth).into_iter().collect();
@@ -40,7 +40,7 @@ fn with_huge_pages_postcopy_is_nobodys_choice_but_the_users_and_the_deadlines() 
     let resolved = |page_bytes, deadline: Option<DeadlineAction>, flags| {
         let mut case = Case::live();
         case.policy.postcopy_allowed = Some(true);
-        case.page_bytes = page_bytes;
+        case.guest.page_bytes = page_bytes;
         case.request.flags |= flags;
         case.options.deadline = deadline.map(|then| flags::Deadline {
             seconds: 60,
