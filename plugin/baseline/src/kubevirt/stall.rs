@@ -91,7 +91,8 @@ impl Stall {
             return;
         }
         let mixed = |old: u64| {
-            (newest.saturating_mul(NEWEST_PERCENT) + old.saturating_mul(100 - NEWEST_PERCENT)) / 100
+            let old = old.saturating_mul(100 - NEWEST_PERCENT);
+            newest.saturating_mul(NEWEST_PERCENT).saturating_add(old) / 100
         };
         self.bytes_per_s = Some(self.bytes_per_s.map_or(newest, mixed));
     }
