@@ -134,7 +134,16 @@ fn guests_of_every_shape_arrive_whole() -> Result<()> {
         ("huge", &["--memory", "256", "--hugepages"]),
         (
             "many",
-            &["--memory", "512", "--vcpus", "8", "--devices", "16"],
+            &[
+                "--memory",
+                "512",
+                "--fill",
+                "192",
+                "--vcpus",
+                "8",
+                "--devices",
+                "16",
+            ],
         ),
     ] {
         let guest = [shape, &["--workload", "flat:64", "--marked"]].concat();
