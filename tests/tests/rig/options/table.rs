@@ -170,8 +170,14 @@ impl<'a> Table<'a> {
     }
 }
 
+/// What libvirt says of a TLS handshake that fails: the source's QEMU, or that the destination's is gone, whoever is first.
+const HANDSHAKE: [&str; 2] = ["Certificate does not match", "Not a migration stream"];
+
 /// Whether the destination has a word to add is a matter of who is first.
 fn of_the_source(error: &str) -> &str {
+    if HANDSHAKE.iter().any(|said| error.contains(said)) {
+        return HANDSHAKE[0];
+    }
     let both = error.split_once("Message from the source host: ");
     both.map_or_else(
         || error.trim_start_matches("error: "),
