@@ -125,31 +125,18 @@ fn a_phased_guest_is_moved_in_its_quiet_phase() -> Result<()> {
 fn guests_of_every_shape_arrive_whole() -> Result<()> {
     let rig = Rig::up(&[])?;
     // Memory is zero beyond what is filled: it is looked at, and costs no time on the link.
-    for (name, shape) in [
-        ("small", &["--memory", "256"][..]),
-        (
-            "big",
-            &["--memory", "2048", "--vcpus", "2", "--fill", "512"],
-        ),
-        ("huge", &["--memory", "256", "--hugepages"]),
-        (
-            "many",
-            &[
-                "--memory",
-                "512",
-                "--fill",
-                "192",
-                "--vcpus",
-                "8",
-                "--devices",
-                "16",
-            ],
-        ),
+    let many = ["--memory", "512", "--fill", "192", "--vcpus", "8"];
+    let many = [&many[..], &["--devices", "16"]].concat();
+    let big = ["--memory", "2048", "--vcpus", "2", "--fill", "512"];
+    for (name, shape, transport) in [
+        ("small", &["--memory", "256"][..], &[][..]),
+        ("huge", &["--memory", "256", "--hugepages"], &["--p2p"]),
+        ("big", &big, &["--p2p"]),
+        ("many", &many, &[]),
     ] {
         let guest = [shape, &["--workload", "flat:64", "--marked"]].concat();
         let mut shuttle = Shuttle::start(&rig, name, &guest)?;
-        shuttle.ours(&[])?;
-        shuttle.ours(&["--p2p"])?;
+        shuttle.ours(transport)?;
     }
     Ok(())
 }

@@ -68,6 +68,7 @@ fn times_out(stage: &Stage) -> Result<()> {
 }
 
 #[test]
+#[ignore = "a minute: make clients"]
 fn pacemakers_virtualdomain_moves_as_virsh_hpc_does() -> Result<()> {
     let hosts = ["--with", "resource-agents"];
     let mut stage = Stage::up_on(&hosts, &[&SATURATED[..], &["--marked"]].concat())?;
