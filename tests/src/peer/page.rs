@@ -185,7 +185,7 @@ Each case is run twice on two hosts that [tests/rig](../tests/rig/README.md) mak
 the same image: once with virsh for every `virsh` in it, once with virsh-hpc. *The same* is: exit status, stdout, stderr but
 for lines that begin with `virsh-hpc:` and the progress before its end, what every command beside it answered, and on both
 hosts each domain's state with its reason, whether it is persistent, starts with its host and has a title, its limits and
-its compression cache. Numbers of four digits and more (ports, processes) and times of day do not count. A guest that runs
+its compression cache. Numbers of four digits and more (ports, processes), UUIDs and times of day do not count. A guest that runs
 afterwards has every page checked.
 
 The peer's expectation is of the libvirt that it tests; where virsh itself does otherwise here, that is said.

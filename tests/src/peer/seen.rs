@@ -143,7 +143,7 @@ pub(super) fn said(stderr: &str) -> (Vec<String>, Vec<String>) {
     (lines, ours)
 }
 
-/// Without what differs from run to run: times of day, and numbers of four digits and more (ports, processes).
+/// Without what differs from run to run: times of day, UUIDs, and numbers of four digits and more (ports, processes).
 pub(super) fn timeless(text: &str) -> String {
     // As `2026-01-31T12:00:00.5Z` of QEMU's, `2026-01-31` and `12:00:00.5+0000:` of libvirt's.
     let is_time = |word: &str| {
@@ -151,10 +151,13 @@ pub(super) fn timeless(text: &str) -> String {
         let many = |separator| word.matches(separator).count() >= 2;
         begins && (many('-') || many(':'))
     };
+    let is_uuid = |word: &str| word.len() == 36 && word.matches('-').count() == 4;
     let mut out = String::new();
     for (at, word) in text.split(' ').enumerate() {
         let space = if at == 0 { "" } else { " " };
-        let word = if is_time(word) {
+        let word = if is_uuid(word) {
+            "UUID".to_owned()
+        } else if is_time(word) {
             "TIME".to_owned()
         } else {
             without_long_numbers(word)
@@ -194,6 +197,9 @@ mod tests {
             said("\rMigration: [12.00 %]\nerror: x 2026-11-29T02:03:04.5Z qemu: port 49152, 255\n")
                 .0;
         assert_eq!(broken, ["error: x TIME qemu: port N, 255"]);
+        let uuids = ["ba1c9f1c", "1a1c9f1c"]
+            .map(|begin| said(&format!("error: {begin}-35d5-43ec-be51-c123b021f000")).0);
+        assert_eq!(uuids[0], uuids[1]);
         assert_ne!(said(virsh).0, said("\rMigration: [99.99 %]").0);
         let logged = "2026-01-31 12:00:00.5+0000: 7: info : hostname: alpha\nTerminated\nerror: x";
         assert_eq!(said(logged).0, ["error: x"]);
