@@ -12,7 +12,7 @@ use crate::hands::stage::{DEFAULTS, GUEST, Stage};
 use crate::hook::{MARK, tiny_domain};
 
 /// How long a start takes: more than the minute after which a libvirt that says nothing is given up.
-const START: Duration = Duration::from_secs(75);
+const START: Duration = Duration::from_secs(65);
 
 /// Keeps the start of a domain whose name is `slow…` waiting, as libvirt then keeps every list of domains.
 const SLOW: &str = "#!/bin/sh

@@ -15,9 +15,13 @@ const BETA: &str = HOSTS[1];
 const GUEST: &str = "missing";
 
 /// A guest whose owner lets it go over after 5 s, at 20 MiB/s.
-const METERED: [&str; 4] = [
+const METERED: [&str; 8] = [
+    "--memory",
+    "256",
+    "--fill",
+    "100",
     "--workload",
-    "flat:128",
+    "flat:64",
     "--marked",
     "<hpc:bandwidth max='20'/><hpc:deadline seconds='5' then='postcopy'/><hpc:postcopy allowed='yes'/>",
 ];
