@@ -69,7 +69,7 @@ fn every_option_of_virsh_means_the_same() -> Result<()> {
 }
 
 #[test]
-#[ignore = "a minute: make promises"]
+#[ignore = "a minute: make thorough"]
 fn what_libvirt_9_refuses_is_refused_alike() -> Result<()> {
     let rig = Rig::up(&["--old", "--tls"])?;
     rig.guest(GUEST, &[&SMALL[..], &["--persistent"]].concat())?;

@@ -90,6 +90,7 @@ fn an_owners_ceiling_of_speed_holds_in_postcopy_whoever_begins() -> Result<()> {
 
 /// Where libvirt crashes when a broken post-copy is resumed, nobody is told to resume it.
 #[test]
+#[ignore = "a minute: make thorough"]
 fn a_broken_postcopy_has_the_advice_that_its_destination_needs() -> Result<()> {
     let rig = Rig::up(&[])?;
     rig.link("50mbit")?;

@@ -1,4 +1,4 @@
-//! What README and the policy promise, as an operator would try it. What takes minutes is run by `make promises`.
+//! What README and the policy promise, as an operator would try it. What takes minutes is run by `make thorough`.
 
 use std::process::{Child, Output};
 use std::time::Duration;
@@ -65,7 +65,7 @@ const LONGEST_MS: [(&str, &str); 4] = [
 ];
 
 #[test]
-#[ignore = "a quarter of an hour: make promises"]
+#[ignore = "a quarter of an hour: make thorough"]
 fn a_longest_pause_is_kept_as_the_guests_users_feel_it() -> Result<()> {
     let rig = Rig::up(&[])?;
     for vcpus in ["1", "4"] {
@@ -115,7 +115,7 @@ fn is_kept(moves: &[Move], longest_ms: &str, vcpus: &str) -> Result<()> {
 const SIX: [&str; 6] = ["six1", "six2", "six3", "six4", "six5", "six6"];
 
 #[test]
-#[ignore = "five minutes: make promises"]
+#[ignore = "five minutes: make thorough"]
 fn six_guests_at_once_all_arrive() -> Result<()> {
     let rig = Rig::up(&["--rate", "200mbit"])?;
     let guest = ["--memory", "256", "--workload", "flat:32", "--marked"];
