@@ -1,13 +1,13 @@
 //! The guest's workload: the only process of a test guest.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use libvirt_hpc_guest::beat::Beat;
 use libvirt_hpc_guest::config::Config;
 use libvirt_hpc_guest::fit;
 use libvirt_hpc_guest::hpcc::Hpcc;
 use libvirt_hpc_guest::kernel::KernelSpec;
 use libvirt_hpc_guest::memory::Memory;
-use libvirt_hpc_guest::pace::{self, Share};
+use libvirt_hpc_guest::pace::{NAP, Rest, Share, Worker};
 use libvirt_hpc_guest::priority;
 use libvirt_hpc_guest::program::Program;
 use libvirt_hpc_guest::progress::Progress;
@@ -28,7 +28,7 @@ const SCRUB_EVERY: Duration = Duration::from_millis(20);
 
 /// What the threads share.
 struct Guest {
-    config: Config,
+    config: Config<Program>,
     memory: OnceLock<Memory>,
     /// Set when every worker has been over its hot pages once, or the kernel has done one step;
     /// the phases count from here.
@@ -39,7 +39,8 @@ struct Guest {
 
 fn main() -> Result<()> {
     let command_line = fs::read_to_string("/proc/cmdline").context("reading /proc/cmdline")?;
-    let config = Config::parse(&command_line).context("reading the kernel command line")?;
+    let config =
+        Config::parse(&command_line).map_err(|e| anyhow!("the kernel command line: {e}"))?;
     let port = OpenOptions::new().read(true).write(true).open(PORT);
     let port = port.with_context(|| format!("opening {PORT}"))?;
     let requests = port.try_clone().context("duplicating the port")?;
@@ -75,9 +76,7 @@ fn compute(guest: &Arc<Guest>) {
 
 /// One worker per vCPU over the filled memory.
 fn start_pages<'a>(guest: &'a Arc<Guest>, workload: &Workload) -> &'a Memory {
-    let memory = guest
-        .memory
-        .get_or_init(|| Memory::filled(guest.config.fill_pages));
+    let memory = guest.memory.get_or_init(|| fill(guest.config.fill_pages));
     let of = vcpus();
     let passed = Arc::new(Barrier::new(of));
     for index in 0..of {
@@ -92,10 +91,20 @@ fn work(guest: &Guest, workload: &Workload, passed: &Barrier, share: Share) {
     let Some(memory) = guest.memory.get() else {
         return;
     };
-    pace::first_pass(memory, share, workload.hot_pages());
+    let mut worker = Worker::new(memory, workload, share);
+    worker.first_pass();
     passed.wait();
     let start = *guest.started.get_or_init(Instant::now);
-    pace::run(memory, share, workload, start)
+    loop {
+        match worker.turn(start.elapsed()) {
+            Rest::Nap => thread::sleep(NAP),
+            Rest::None | Rest::Spin => {}
+        }
+    }
+}
+
+fn fill(pages: usize) -> Memory {
+    Memory::filled(pages, || thread::sleep(Duration::from_millis(1)))
 }
 
 /// A kernel on all vCPUs; what is filled is fitted around it.
@@ -105,7 +114,7 @@ fn start_kernel(guest: &Arc<Guest>, spec: KernelSpec) -> &Memory {
     let pages = fit::fill_pages(guest.config.fill_pages, spec.bytes(), &meminfo);
     let mut kernel = spec.build(&team);
     kernel.step(&team);
-    let memory = guest.memory.get_or_init(|| Memory::filled(pages));
+    let memory = guest.memory.get_or_init(|| fill(pages));
     guest.started.get_or_init(Instant::now);
     let progress = Arc::clone(&guest.progress);
     thread::spawn(move || {
@@ -118,9 +127,7 @@ fn start_kernel(guest: &Arc<Guest>, spec: KernelSpec) -> &Memory {
 
 /// The MPI program beside the filled memory. Without its program a guest is of no use.
 fn start_mpi(guest: &Arc<Guest>, hpcc: Hpcc) -> &Memory {
-    let memory = guest
-        .memory
-        .get_or_init(|| Memory::filled(guest.config.fill_pages));
+    let memory = guest.memory.get_or_init(|| fill(guest.config.fill_pages));
     let runner = Arc::clone(guest);
     thread::spawn(move || {
         // The ranks inherit this.

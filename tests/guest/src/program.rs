@@ -1,5 +1,6 @@
 //! What a guest runs, chosen by the first word of `hpc.work`.
 
+use crate::config;
 use crate::hpcc::Hpcc;
 use crate::kernel::KernelSpec;
 use crate::workload::Workload;
@@ -16,10 +17,8 @@ pub enum Program {
     Mpi(Hpcc),
 }
 
-impl Program {
-    /// Pages that the program rewrites of those that are filled.
-    #[must_use]
-    pub fn hot_pages(&self) -> u64 {
+impl config::Program for Program {
+    fn hot_pages(&self) -> u64 {
         match self {
             Self::Pages(workload) => workload.hot_pages(),
             Self::Kernel(_) | Self::Mpi(_) => 0,
@@ -36,5 +35,19 @@ impl FromStr for Program {
             name if KernelSpec::knows(name) => spec.parse().map(Self::Kernel),
             _ => spec.parse().map(Self::Pages),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_word_chooses_the_program() -> Result<(), String> {
+        assert!(matches!("rate:8@50".parse()?, Program::Pages(_)));
+        assert!(matches!("lu:8".parse()?, Program::Kernel(_)));
+        assert!(matches!("idle".parse()?, Program::Pages(_)));
+        assert!("cg".parse::<Program>().is_err());
+        Ok(())
     }
 }

@@ -5,8 +5,8 @@
 //! memory. Each page has one writer; its version is odd while it is being written (a seqlock), so
 //! that a verifier may read at any time.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use std::time::Duration;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 const WORDS: usize = 512;
 const NUMBER: usize = 0;
@@ -24,10 +24,9 @@ const STEP: u64 = 0xbf58_476d_1ce4_e5b9;
 #[repr(C, align(4096))]
 struct Page([AtomicU64; WORDS]);
 
-/// How often, and how long apart, a page that is being written is looked at again. A writer that
+/// How often, and some ms apart, a page that is being written is looked at again. A writer that
 /// lost its processor is back long before; a page still odd after that is torn.
 const BUSY_TRIES: u32 = 500;
-const BUSY_WAIT: Duration = Duration::from_millis(1);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -43,18 +42,21 @@ pub struct Memory {
     counted: Vec<AtomicBool>,
     corrupt: AtomicU64,
     steps: AtomicU64,
+    wait: fn(),
 }
 
 impl Memory {
-    /// Allocates and fills `pages` pages, none of them zero.
+    /// Allocates and fills `pages` pages, none of them zero. `wait` lets a millisecond pass, for
+    /// who meets a page that is being written.
     #[must_use]
-    pub fn filled(pages: usize) -> Self {
+    pub fn filled(pages: usize, wait: fn()) -> Self {
         Self {
             pages: (0..pages).map(|number| Page::new(number as u64)).collect(),
             expected: (0..pages).map(|_| AtomicU64::new(FIRST_VERSION)).collect(),
             counted: (0..pages).map(|_| AtomicBool::new(false)).collect(),
             corrupt: AtomicU64::new(0),
             steps: AtomicU64::new(0),
+            wait,
         }
     }
 
@@ -80,7 +82,8 @@ impl Memory {
         self.steps.load(Ordering::Relaxed)
     }
 
-    /// Verifies the block of page `number` that its next version renews, then writes it. Only the page's owner may call this.
+    /// Verifies the block of page `number` that its next version renews, then writes it. Only the
+    /// page's owner may call this.
     pub fn rewrite(&self, number: usize) {
         let (Some(page), Some(expected)) = (self.pages.get(number), self.expected.get(number))
         else {
@@ -102,7 +105,7 @@ impl Memory {
             match self.look(number) {
                 Verdict::Intact => return,
                 Verdict::Corrupt => break,
-                Verdict::Busy => std::thread::sleep(BUSY_WAIT),
+                Verdict::Busy => (self.wait)(),
             }
         }
         self.count_corrupt(number);
@@ -214,16 +217,21 @@ fn payload(number: u64, block: usize, version: u64) -> impl Iterator<Item = u64>
         .wrapping_mul(SPREAD)
         .wrapping_add(block as u64);
     let first = (place ^ version.wrapping_mul(STEP)).rotate_left(17);
-    std::iter::successors(Some(first), |word| Some(word.wrapping_add(STEP)))
+    core::iter::successors(Some(first), |word| Some(word.wrapping_add(STEP)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+
+    fn filled(pages: usize) -> Memory {
+        Memory::filled(pages, || std::thread::sleep(Duration::from_millis(1)))
+    }
 
     #[test]
     fn rewritten_memory_stays_intact() {
-        let memory = Memory::filled(8);
+        let memory = filled(8);
         (0..24).for_each(|step| memory.rewrite(step % 8));
         memory.verify_all();
         assert_eq!((memory.corrupt(), memory.steps()), (0, 24));
@@ -232,7 +240,7 @@ mod tests {
     #[test]
     fn one_flipped_bit_is_counted_once() {
         for word in [NUMBER, VERSION, PAYLOAD, WORDS - 1] {
-            let memory = Memory::filled(4);
+            let memory = filled(4);
             memory.pages[2].0[word].fetch_xor(1 << 40, Ordering::Relaxed);
             memory.verify_all();
             memory.verify_all();
@@ -244,7 +252,7 @@ mod tests {
 
     #[test]
     fn the_writer_finds_a_flipped_bit_within_one_round_of_blocks() {
-        let memory = Memory::filled(1);
+        let memory = filled(1);
         memory.pages[0].0[WORDS / 2].fetch_xor(1, Ordering::Relaxed);
         (0..BLOCKS).for_each(|_| memory.rewrite(0));
         assert_eq!(memory.corrupt(), 1);
@@ -252,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_stale_page_and_a_zero_page_are_corrupt() {
-        let memory = Memory::filled(4);
+        let memory = filled(4);
         memory.rewrite(1);
         memory.rewrite(1);
         // As it was before the two rewrites: consistent, but old.
@@ -268,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_page_that_stays_half_written_is_corrupt() {
-        let memory = Memory::filled(1);
+        let memory = filled(1);
         memory.pages[0].0[VERSION].store(FIRST_VERSION + 1, Ordering::Relaxed);
         assert_eq!((memory.look(0), memory.corrupt()), (Verdict::Busy, 0));
         memory.verify_all();
@@ -277,7 +285,7 @@ mod tests {
 
     #[test]
     fn verifying_beside_a_writer_finds_nothing() {
-        let memory = Memory::filled(2);
+        let memory = filled(2);
         std::thread::scope(|scope| {
             scope.spawn(|| (0..20_000).for_each(|step| memory.rewrite(step % 2)));
             (0..2_000).for_each(|_| memory.verify_all());

@@ -1,11 +1,16 @@
 //! What the guest rewrites: the workload grammar of the kernel command line.
 //!
 //! `idle`, `flat:MiB`, `rate:MiB@MBps` (pages drawn at random), `sweep:MiB@MBps` (pages in turn),
-//! or `phases:3s=flat:200,3s=rate:16@50`, repeated for ever. Sizes are MiB (2^20 bytes), rates are
+//! `spin` (writes nothing and does not sleep, as an MPI rank that waits for others), or
+//! `phases:3s=flat:200,3s=rate:16@50`, repeated for ever. Sizes are MiB (2^20 bytes), rates are
 //! MB/s (10^6 bytes per second) over all workers together.
 
-use std::str::FromStr;
-use std::time::Duration;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::str::FromStr;
+use core::time::Duration;
 
 /// Bytes of a guest page.
 pub const PAGE_BYTES: u64 = 4096;
@@ -19,15 +24,26 @@ pub enum Order {
     Random,
 }
 
+/// What a worker with nothing to rewrite does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Leaves its processor idle.
+    Sleep,
+    /// Keeps its processor busy.
+    Spin,
+}
+
 /// What is rewritten during one phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
-    /// Pages of the hot set; 0 is idle.
+    /// Pages of the hot set; 0 writes nothing.
     pub hot_pages: u64,
     /// Bytes per second; `None` is as fast as the guest can.
     pub bytes_per_second: Option<u64>,
     /// Order of the rewrites.
     pub order: Order,
+    /// How the workers wait.
+    pub wait: Wait,
 }
 
 impl Work {
@@ -35,6 +51,11 @@ impl Work {
         hot_pages: 0,
         bytes_per_second: None,
         order: Order::InTurn,
+        wait: Wait::Sleep,
+    };
+    const SPIN: Self = Self {
+        wait: Wait::Spin,
+        ..Self::IDLE
     };
 }
 
@@ -100,11 +121,14 @@ fn phase(spec: &str) -> Result<(Duration, Work), String> {
 }
 
 fn work(spec: &str) -> Result<Work, String> {
-    if spec == "idle" {
-        return Ok(Work::IDLE);
+    match spec {
+        "idle" => return Ok(Work::IDLE),
+        "spin" => return Ok(Work::SPIN),
+        _ => {}
     }
-    let bad =
-        || format!("workload `{spec}`: expected idle, flat:MiB, rate:MiB@MBps or sweep:MiB@MBps");
+    let bad = || {
+        format!("workload `{spec}`: expected idle, spin, flat:MiB, rate:MiB@MBps or sweep:MiB@MBps")
+    };
     let (kind, rest) = spec.split_once(':').ok_or_else(bad)?;
     let (size, rate) = match (kind, rest.split_once('@')) {
         ("flat", None) => (rest, None),
@@ -124,6 +148,7 @@ fn work(spec: &str) -> Result<Work, String> {
         } else {
             Order::InTurn
         },
+        wait: Wait::Sleep,
     })
 }
 
@@ -150,8 +175,16 @@ mod tests {
     }
 
     #[test]
-    fn idle_has_no_hot_pages() {
-        assert_eq!(parse("idle").hot_pages(), 0);
+    fn idle_and_spinning_have_no_hot_pages() {
+        for (spec, wait) in [("idle", Wait::Sleep), ("spin", Wait::Spin)] {
+            let workload = parse(spec);
+            assert_eq!(
+                (workload.hot_pages(), workload.at(Duration::ZERO).1.wait),
+                (0, wait)
+            );
+        }
+        let quiet = parse("phases:3s=flat:200,3s=spin").at(Duration::from_secs(4));
+        assert_eq!((quiet.0, quiet.1.wait), (1, Wait::Spin));
         assert_eq!(
             parse("sweep:256@80").at(Duration::ZERO).1.order,
             Order::InTurn
@@ -163,6 +196,7 @@ mod tests {
         for spec in [
             "",
             "flat",
+            "spin:1",
             "flat:0",
             "flat:x",
             "flat:1@2",

@@ -1,6 +1,6 @@
 //! What the heartbeat tells of a program that computes.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Counters that the program raises and the heartbeat reads.
 #[derive(Debug, Default)]

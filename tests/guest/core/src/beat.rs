@@ -1,7 +1,9 @@
 //! The heartbeat: one short line per beat, sent by the guest and stamped by the host's listener.
 
-use std::fmt;
-use std::str::FromStr;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use core::fmt;
+use core::str::FromStr;
 
 /// One heartbeat. The line holds the fields in this order, separated by one space.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +79,7 @@ impl FromStr for Beat {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::string::ToString;
 
     #[test]
     fn a_line_reads_back_as_written() {

@@ -1,0 +1,16 @@
+//! What both test guests do, the one on Linux and the one without: memory that knows its content,
+//! the workloads over it, and the heartbeat line that both sides read. Needs an allocator, no
+//! operating system; time is an argument.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod beat;
+pub mod config;
+pub mod memory;
+pub mod pace;
+pub mod progress;
+pub mod workload;
