@@ -62,14 +62,15 @@ pub fn listen(path: &Path, log: &Path) -> Result<()> {
 }
 
 fn serve(stream: UnixStream, mut log: &File, guests: &Guests) -> Result<()> {
-    let mut known = false;
+    // The first line may be the end of one that was begun on another host, and name nobody.
+    let mut known = String::new();
     for line in BufReader::new(stream.try_clone()?).lines() {
         let at_ns = now_ns();
         let line = line?;
         if let Ok(beat) = line.parse::<Beat>() {
-            if !known {
+            if known != beat.guest {
                 lock(guests).insert(beat.guest.clone(), stream.try_clone()?);
-                known = true;
+                known.clone_from(&beat.guest);
             }
             log.write_all(format!("{at_ns} {beat}\n").as_bytes())?;
         } else if let Some(mut guest) = line

@@ -1,7 +1,7 @@
 # The cache: per release a root, a kernel and an initramfs; and the static programs.
-#   $CACHE/bin/              libvirt-hpc-guest, rig-listen (static)
+#   $CACHE/bin/              libvirt-hpc-guest, rig-listen (static); libvirt-hpc-guest-bare (no operating system)
 #   $CACHE/RELEASE/root      the hosts' root, never written after it is made
-#   $CACHE/RELEASE/boot      vmlinuz, initrd
+#   $CACHE/RELEASE/boot      vmlinuz, initrd; bare
 #   $CACHE/RELEASE/virtio_blk.ko    the kernel's driver of disks, for the initrd
 # shellcheck shell=bash
 
@@ -15,9 +15,11 @@ rig_build() {
     exec 9>"$CACHE/lock"
     flock 9
     build_programs
+    build_bare
     [ "$release" != modular ] || build_libvirt
     build_root "$release"
     build_initrd "$release"
+    keep "$CACHE/bin/libvirt-hpc-guest-bare" "$CACHE/$release/boot/bare"
     exec 9>&-
 }
 
@@ -38,12 +40,22 @@ build_programs() {
         --target x86_64-unknown-linux-gnu --target-dir "$CACHE/target" 9>&- >&2
     mkdir -p "$CACHE/bin"
     for program in libvirt-hpc-guest rig-listen; do
-        cmp -s "$out/$program" "$CACHE/bin/$program" || install_atomically "$out/$program" "$CACHE/bin/$program"
+        keep "$out/$program" "$CACHE/bin/$program"
     done
 }
 
-# A program that runs cannot be written, but it can be replaced.
-install_atomically() {
+# Of the same target, which every toolchain has: linked at fixed addresses, without a C library and its unwinding.
+build_bare() {
+    local out=$CACHE/target/bare/x86_64-unknown-linux-gnu/release
+    RUSTFLAGS='-C panic=abort -C relocation-model=static' cargo build -q --release -p libvirt-hpc-guest-bare \
+        --manifest-path "$RIG_DIR/../guest/bare/Cargo.toml" \
+        --target x86_64-unknown-linux-gnu --target-dir "$CACHE/target/bare" 9>&- >&2
+    keep "$out/libvirt-hpc-guest-bare" "$CACHE/bin/libvirt-hpc-guest-bare"
+}
+
+# keep NEW OLD: a program that runs cannot be written, but it can be replaced.
+keep() {
+    ! cmp -s "$1" "$2" || return 0
     install -m 755 "$1" "$2.new"
     mv "$2.new" "$2"
 }
