@@ -145,7 +145,7 @@ start64:
     subl $8, %eax
     pushq $0x23
     push %rax
-    pushq $2
+    pushq $0x202                  # interrupts on: its own timer is all there is
     pushq $0x1b
     movl $enter, %eax
     push %rax
@@ -221,13 +221,61 @@ reset:
     outb %al, $0x64
     jmp stop
 
+# Its own timer: ends a nap in kernel mode, rings in user mode.
 interrupt:
     push %rax
     movl $APIC_END, %eax
     movl $0, (%rax)
-    pop %rax
+    testb $3, 32(%rsp)
+    jz 1f
+    # Below what user mode may have under its stack pointer: where it was and its flags.
+    push %rdx
+    mov 56(%rsp), %rax
+    subq $144, %rax
+    mov 48(%rsp), %rdx
+    mov %rdx, (%rax)
+    mov 32(%rsp), %rdx
+    mov %rdx, 8(%rax)
+    mov %rax, 56(%rsp)
+    movl $ring, %eax
+    mov %rax, 32(%rsp)
+    pop %rdx
+1:  pop %rax
     addq $16, %rsp
     iretq
+
+# In user mode, as if called from where the processor was: nothing that it had is changed.
+ring:
+    push %rax
+    push %rcx
+    push %rdx
+    push %rsi
+    push %rdi
+    push %r8
+    push %r9
+    push %r10
+    push %r11
+    push %rbp
+    mov %rsp, %rbp
+    subq $512, %rsp
+    andq $-16, %rsp
+    fxsave64 (%rsp)
+    cld
+    call timer_rings
+    fxrstor64 (%rsp)
+    mov %rbp, %rsp
+    pop %rbp
+    pop %r11
+    pop %r10
+    pop %r9
+    pop %r8
+    pop %rdi
+    pop %rsi
+    pop %rdx
+    pop %rcx
+    pop %rax
+    popfq
+    retq $128
 
 # What another processor does first: in real mode, from a page below 1 MiB that this is copied to.
     .code16

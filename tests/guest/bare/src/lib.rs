@@ -8,7 +8,9 @@
 
 extern crate alloc;
 
+mod checker;
 pub mod clock;
 pub mod guest;
+mod heart;
 pub mod line;
 pub mod machine;

@@ -6,12 +6,12 @@
 
 use crate::guest;
 use crate::line::Line;
-use alloc::boxed::Box;
 use core::alloc::{GlobalAlloc, Layout};
 use core::arch::{asm, global_asm};
 use core::fmt::Write;
-use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use core::ptr::NonNull;
 use core::time::Duration;
+use spin::Mutex;
 
 global_asm!(include_str!("entry.s"), options(att_syntax));
 
@@ -40,6 +40,7 @@ const STARTUP: u32 = 0x4600;
 /// Where another processor starts; the address of its page is its startup vector.
 const TRAMPOLINE: usize = 0x8000;
 
+const PAGE: usize = 4096;
 /// End of the memory that `entry.s` maps.
 const MAPPED_END: u64 = 16 << 30;
 
@@ -85,7 +86,7 @@ pub fn command_line() -> &'static str {
     text.to_str().unwrap_or("")
 }
 
-/// Gives the largest piece of free memory, in bytes from..to, to the heap.
+/// Gives the largest piece of free memory to the heap.
 fn find_memory(heap: &Heap) {
     // SAFETY: as above; there are `region_count` regions.
     let regions = unsafe {
@@ -97,65 +98,29 @@ fn find_memory(heap: &Heap) {
     let free = free.map(|r| (r.begin.max(image), (r.begin + r.bytes).min(MAPPED_END)));
     if let Some((begin, end)) = free.max_by_key(|(begin, end)| end.saturating_sub(*begin)) {
         let address = |n| usize::try_from(n).unwrap_or(0);
-        heap.end.store(address(end), Ordering::Relaxed);
-        heap.next.store(address(begin), Ordering::Relaxed);
+        let begin = address(begin).next_multiple_of(PAGE);
+        let bytes = address(end).saturating_sub(begin);
+        let begin = core::ptr::with_exposed_provenance_mut(begin);
+        // SAFETY: nobody else has it: it is free, behind the image, mapped, and given once.
+        unsafe { heap.0.lock().init(begin, bytes) }
     }
 }
 
-/// An allocator that takes nothing back: what the guest allocates, it keeps.
-#[derive(Debug, Default)]
-struct Heap {
-    next: AtomicUsize,
-    end: AtomicUsize,
-}
+/// The heap, for all processors. What beats the heart does not allocate: it would interrupt itself.
+struct Heap(Mutex<linked_list_allocator::Heap>);
 
-impl Heap {
-    const fn new() -> Self {
-        Self {
-            next: AtomicUsize::new(0),
-            end: AtomicUsize::new(0),
-        }
-    }
-}
-
-// SAFETY: every answer is memory that nothing else has, aligned, inside what `find_memory` gave.
+// SAFETY: what the allocator inside promises, one processor at a time.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let begin = |next: usize| next.next_multiple_of(layout.align());
-        let end = self.end.load(Ordering::Relaxed);
-        let take = |next: usize| Some(begin(next) + layout.size()).filter(|after| *after <= end);
-        match (self.next).fetch_update(Ordering::Relaxed, Ordering::Relaxed, take) {
-            Ok(next) => core::ptr::with_exposed_provenance_mut(begin(next)),
-            Err(_) => core::ptr::null_mut(),
+        let answer = self.0.lock().allocate_first_fit(layout);
+        answer.map_or(core::ptr::null_mut(), NonNull::as_ptr)
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        if let Some(memory) = NonNull::new(memory) {
+            // SAFETY: the caller's promise: it is of `alloc`, with this layout.
+            unsafe { self.0.lock().deallocate(memory, layout) }
         }
-    }
-
-    unsafe fn dealloc(&self, _: *mut u8, _: Layout) {}
-}
-
-/// Something that one processor makes and all use.
-#[derive(Debug)]
-pub struct Shared<T>(AtomicPtr<T>);
-
-impl<T: Sync> Shared<T> {
-    /// Nothing yet.
-    #[must_use]
-    pub const fn none() -> Self {
-        Self(AtomicPtr::new(core::ptr::null_mut()))
-    }
-
-    /// Makes it known, for ever.
-    pub fn publish(&self, value: T) -> &'static T {
-        let value = Box::leak(Box::new(value));
-        self.0.store(value, Ordering::Release);
-        value
-    }
-
-    /// What was made known.
-    #[must_use]
-    pub fn get(&self) -> Option<&'static T> {
-        // SAFETY: null, or leaked by `publish` and shared from then on.
-        unsafe { self.0.load(Ordering::Acquire).as_ref() }
     }
 }
 
@@ -174,11 +139,26 @@ pub fn transfer(port: u16, bytes: &[u8]) -> Option<u8> {
 
 /// Leaves the processor idle for about `time`, at most 4 s.
 pub fn sleep(time: Duration) {
-    let ticks = u32::try_from(time.as_nanos()).unwrap_or(u32::MAX);
     // SAFETY: kernel mode halts the processor until its timer's interrupt, and changes rax.
     unsafe {
-        asm!("ud2", inout("rax") SLEEP => _, in("rdi") u64::from(ticks.max(1)), options(nostack));
+        asm!("ud2", inout("rax") SLEEP => _, in("rdi") u64::from(ticks(time)), options(nostack));
     }
+}
+
+/// Has this processor interrupted once, in `time`, to go through [`timer_rings`].
+pub fn set_timer(time: Duration) {
+    apic_write(APIC_COUNT, ticks(time));
+}
+
+fn ticks(time: Duration) -> u32 {
+    u32::try_from(time.as_nanos()).unwrap_or(u32::MAX).max(1)
+}
+
+/// Where a processor goes when its timer interrupts it in user mode, before it goes on. Called by
+/// `entry.s`, which keeps all registers.
+#[unsafe(no_mangle)]
+extern "C" fn timer_rings() {
+    guest::beat();
 }
 
 /// Ends the guest.
@@ -213,23 +193,23 @@ fn apic_write(register: usize, value: u32) {
     unsafe { core::ptr::with_exposed_provenance_mut::<u32>(register).write_volatile(value) }
 }
 
-/// Starts another processor: it comes to the program's `enter` with its number.
-pub fn start_processor(number: u8) {
+/// Starts another processor, which comes to `enter` with its number; `wait` lets time pass.
+pub fn start_processor(number: u8, wait: fn(Duration)) {
     let from = &raw const trampoline;
     let to = core::ptr::with_exposed_provenance_mut::<u8>(TRAMPOLINE);
     let bytes = (&raw const trampoline_end).addr() - from.addr();
     // SAFETY: the page below 1 MiB is mapped and nobody's.
     unsafe { from.copy_to_nonoverlapping(to, bytes) };
     let page = u32::try_from(TRAMPOLINE >> 12).unwrap_or(0);
-    for (command, wait) in [(INIT, 10), (STARTUP | page, 1)] {
+    for (command, ms) in [(INIT, 10), (STARTUP | page, 1)] {
         apic_write(APIC_COMMAND_TARGET, u32::from(number) << 24);
         apic_write(APIC_COMMAND, command);
-        sleep(Duration::from_millis(wait));
+        wait(Duration::from_millis(ms));
     }
 }
 
 #[cfg_attr(panic = "abort", global_allocator)]
-static HEAP: Heap = Heap::new();
+static HEAP: Heap = Heap(Mutex::new(linked_list_allocator::Heap::empty()));
 
 /// Where `entry.s` goes when a processor is in user mode: its first instruction there.
 #[unsafe(no_mangle)]

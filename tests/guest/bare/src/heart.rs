@@ -1,0 +1,74 @@
+//! The heartbeat.
+
+use crate::guest::Guest;
+use crate::line::Line;
+use crate::machine;
+use alloc::borrow::ToOwned;
+use core::fmt::Write;
+use core::sync::atomic::Ordering;
+use core::time::Duration;
+use libvirt_hpc_guest_core::beat::Beat;
+use libvirt_hpc_guest_core::memory::Memory;
+
+/// The next beat and when it is due.
+pub(crate) struct Heart {
+    beat: Beat,
+    next: Duration,
+}
+
+impl Heart {
+    /// Before the first beat of the guest `name`.
+    pub(crate) fn of(name: &str) -> Self {
+        Self {
+            beat: Beat {
+                guest: name.to_owned(),
+                seq: 0,
+                guest_us: 0,
+                steps: 0,
+                corrupt: 0,
+                phase: 0,
+                verified: 0,
+                ready: false,
+            },
+            next: Duration::ZERO,
+        }
+    }
+
+    /// When the next beat is due.
+    pub(crate) fn next(&self) -> Duration {
+        self.next
+    }
+
+    /// Sends a beat if it is due and takes what the host asks for; the time until the next.
+    pub(crate) fn beat(&mut self, guest: &Guest) -> Duration {
+        let now = guest.clock.now();
+        if now >= self.next {
+            self.look(guest, now);
+            self.send(guest);
+            self.next = (self.next + guest.config.beat).max(now);
+        }
+        self.next.saturating_sub(guest.clock.now())
+    }
+
+    fn look(&mut self, guest: &Guest, now: Duration) {
+        let (memory, started) = (guest.memory.get(), guest.started.get());
+        self.beat.guest_us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
+        self.beat.steps = memory.map_or(0, Memory::steps);
+        self.beat.corrupt = memory.map_or(0, Memory::corrupt);
+        self.beat.phase = started.map_or(0, |start| {
+            guest.config.program.at(now.saturating_sub(*start)).0
+        });
+        self.beat.verified = guest.verified.load(Ordering::Relaxed);
+        self.beat.ready = started.is_some();
+    }
+
+    fn send(&mut self, guest: &Guest) {
+        let mut line = Line::default();
+        writeln!(line, "{}", self.beat).ok();
+        self.beat.seq += 1;
+        // What is received is a line that asks to verify.
+        if machine::transfer(machine::BEAT, line.bytes()) == Some(b'\n') {
+            guest.asked.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
