@@ -1,15 +1,13 @@
 //! The two sides of a test guest: what computes inside it (`libvirt-hpc-guest`) and what listens
 //! to it on the host (`rig-listen`). They share the heartbeat line of [`beat`].
 
-pub use libvirt_hpc_guest_core::{beat, config, memory, pace, progress, workload};
+pub use libvirt_hpc_guest_core::{beat, config, kernel, memory, pace, progress, team, workload};
 
 pub mod curve;
 pub mod delay;
 pub mod fit;
 pub mod hpcc;
-pub mod kernel;
 pub mod listen;
 pub mod priority;
 pub mod program;
 pub mod report;
-pub mod team;

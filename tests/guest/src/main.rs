@@ -11,7 +11,7 @@ use libvirt_hpc_guest::pace::{NAP, Rest, Share, Worker};
 use libvirt_hpc_guest::priority;
 use libvirt_hpc_guest::program::Program;
 use libvirt_hpc_guest::progress::Progress;
-use libvirt_hpc_guest::team::Team;
+use libvirt_hpc_guest::team::{Team, Threads};
 use libvirt_hpc_guest::workload::Workload;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -109,18 +109,19 @@ fn fill(pages: usize) -> Memory {
 
 /// A kernel on all vCPUs; what is filled is fitted around it.
 fn start_kernel(guest: &Arc<Guest>, spec: KernelSpec) -> &Memory {
-    let team = Team::new(vcpus(), Arc::clone(&guest.progress));
+    let team = Team::new(vcpus(), Threads::get(), Arc::clone(&guest.progress));
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let pages = fit::fill_pages(guest.config.fill_pages, spec.bytes(), &meminfo);
     let mut kernel = spec.build(&team);
     kernel.step(&team);
     let memory = guest.memory.get_or_init(|| fill(pages));
     guest.started.get_or_init(Instant::now);
-    let progress = Arc::clone(&guest.progress);
     thread::spawn(move || {
         // What the team forks inherits this.
         priority::set(priority::YIELDING);
-        spec.run(kernel, &team, &progress)
+        loop {
+            kernel = spec.proceed(kernel, &team);
+        }
     });
     memory
 }

@@ -1,9 +1,10 @@
-//! What a guest runs, chosen by the first word of `hpc.work`.
+//! What the guest on Linux runs, chosen by the first word of `hpc.work`.
 
 use crate::config;
 use crate::hpcc::Hpcc;
 use crate::kernel::KernelSpec;
 use crate::workload::Workload;
+use libvirt_hpc_guest_core::program;
 use std::str::FromStr;
 
 /// The guest's program.
@@ -30,24 +31,12 @@ impl FromStr for Program {
     type Err = String;
 
     fn from_str(spec: &str) -> Result<Self, String> {
-        match spec.split(':').next().unwrap_or(spec) {
-            "hpcc" => spec.parse().map(Self::Mpi),
-            name if KernelSpec::knows(name) => spec.parse().map(Self::Kernel),
-            _ => spec.parse().map(Self::Pages),
+        if spec.starts_with("hpcc:") {
+            return spec.parse().map(Self::Mpi);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_word_chooses_the_program() -> Result<(), String> {
-        assert!(matches!("rate:8@50".parse()?, Program::Pages(_)));
-        assert!(matches!("lu:8".parse()?, Program::Kernel(_)));
-        assert!(matches!("idle".parse()?, Program::Pages(_)));
-        assert!("cg".parse::<Program>().is_err());
-        Ok(())
+        Ok(match spec.parse()? {
+            program::Program::Pages(workload) => Self::Pages(workload),
+            program::Program::Kernel(kernel) => Self::Kernel(kernel),
+        })
     }
 }

@@ -3,7 +3,9 @@
 
 use super::draw::float;
 use crate::team::Team;
-use std::f64::consts::PI;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::f64::consts::PI;
 
 /// Damping of the Jacobi sweeps, best for this operator: 6/7 over its diagonal 6.
 const DAMPING: f64 = 1.0 / 7.0;
@@ -108,7 +110,7 @@ impl Grid {
     /// Solves well enough on the coarsest grid: over-relaxation with its best factor, in place.
     pub fn solve(&mut self, team: &Team) {
         let (cells, side) = (self.cells, self.cells + 1);
-        let factor = 2.0 / (1.0 + (PI / float(cells)).sin()) / 6.0;
+        let factor = 2.0 / (1.0 + libm::sin(PI / float(cells))) / 6.0;
         let inner = || 1..cells;
         for _ in 0..SOLVING * cells {
             for row in inner().flat_map(|k| inner().map(move |j| k * side + j)) {

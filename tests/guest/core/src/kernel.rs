@@ -1,7 +1,7 @@
 //! HPC kernels: programs that really compute, on all vCPUs, and verify their own results.
 //!
 //! `stencil:MiB`, `cg:MiB`, `ft:MiB`, `mg:MiB`, `lu:MiB`, `is:MiB`, `gups:MiB`, `stream:MiB`, `freed:MiB@WORKs`, or
-//! `phased:MiB@COMPUTEs,EXCHANGEs,CHECKPOINTs`. MiB (2^20 bytes) is the working set; `ft` and
+//! `phased:MiB@COMPUTEs,EXCHANGEs,CHECKPOINTs`, with `,spin` behind it if it spins while it waits. MiB (2^20 bytes) is the working set; `ft` and
 //! `gups` take the next size below that their powers of two allow. The names are those of the NAS
 //! Parallel Benchmarks (Bailey et al. 1991) and the HPC Challenge where there is one.
 
@@ -20,11 +20,15 @@ pub mod sparse;
 pub mod stencil;
 pub mod stream;
 
-use crate::progress::Progress;
 use crate::team::Team;
+use crate::workload::Wait;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::str::FromStr;
+use core::time::Duration;
 use phased::Lengths;
-use std::str::FromStr;
-use std::time::Duration;
 
 /// A program that computes in steps.
 pub trait Kernel: Send {
@@ -48,7 +52,7 @@ enum Name {
     Gups,
     Stream,
     Freed(Duration),
-    Phased(Lengths),
+    Phased(Lengths, Wait),
 }
 
 /// A kernel and its size.
@@ -90,22 +94,24 @@ impl KernelSpec {
             Name::Gups => Box::new(gups::Gups::new(bytes)),
             Name::Stream => Box::new(stream::Stream::new(bytes, team)),
             Name::Freed(work) => Box::new(freed::Freed::new(bytes, work, team)),
-            Name::Phased(lengths) => Box::new(phased::Phased::new(bytes, lengths, team)),
+            Name::Phased(lengths, wait) => {
+                Box::new(phased::Phased::new(bytes, lengths, wait, team))
+            }
         }
     }
 
-    /// Runs `kernel` for ever. A verification that fails counts once: the kernel starts anew.
-    pub fn run(&self, mut kernel: Box<dyn Kernel>, team: &Team, progress: &Progress) -> ! {
-        loop {
-            kernel.step(team);
-            let intact = kernel.verify(team);
-            progress.add_check(intact);
-            if !intact {
-                // The old arrays go first: there is no room for both.
-                drop(kernel);
-                kernel = self.build(team);
-            }
+    /// One step of `kernel` and its verification. One that fails counts once: the kernel starts anew.
+    #[must_use]
+    pub fn proceed(&self, mut kernel: Box<dyn Kernel>, team: &Team) -> Box<dyn Kernel> {
+        kernel.step(team);
+        let intact = kernel.verify(team);
+        team.progress().add_check(intact);
+        if intact {
+            return kernel;
         }
+        // The old arrays go first: there is no room for both.
+        drop(kernel);
+        self.build(team)
     }
 }
 
@@ -121,9 +127,7 @@ impl FromStr for KernelSpec {
         let (name, rest) = spec.split_once(':').ok_or_else(bad)?;
         let (name, size) = match (steady(name), rest.split_once('@')) {
             (Some(kind), None) => (kind, rest),
-            (None, Some((size, list))) if name == "phased" => {
-                (Name::Phased(lengths(list).ok_or_else(bad)?), size)
-            }
+            (None, Some((size, list))) if name == "phased" => (phases(list).ok_or_else(bad)?, size),
             (None, Some((size, length))) if name == "freed" => {
                 (Name::Freed(seconds(length).ok_or_else(bad)?), size)
             }
@@ -150,6 +154,14 @@ fn steady(name: &str) -> Option<Name> {
         "stream" => Name::Stream,
         _ => return None,
     })
+}
+
+fn phases(list: &str) -> Option<Name> {
+    let (list, wait) = match list.strip_suffix(",spin") {
+        Some(list) => (list, Wait::Spin),
+        None => (list, Wait::Sleep),
+    };
+    lengths(list).map(|lengths| Name::Phased(lengths, wait))
 }
 
 fn lengths(list: &str) -> Option<Lengths> {

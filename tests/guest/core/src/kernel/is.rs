@@ -6,8 +6,10 @@
 use super::Kernel;
 use super::draw::draw;
 use crate::team::Team;
-use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::ops::Range;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// Bits of a key, and of its bucket: class A has 2^23 keys, which are 96 MiB here.
 const KEY_BITS: u32 = 19;
@@ -58,7 +60,7 @@ impl Is {
         for bucket in 0..BUCKETS {
             let begin = next;
             for counts in &mut places {
-                next += std::mem::replace(&mut counts[bucket], next);
+                next += core::mem::replace(&mut counts[bucket], next);
             }
             buckets.push(begin..next);
         }

@@ -1,11 +1,15 @@
 //! A code in phases: it computes (the stencil over its big array), exchanges (copies the halos,
 //! then waits as a rank in a barrier does) and checkpoints (writes a shortened copy with its sums
-//! into a buffer, then waits as for a file system), and repeats. Phases last by the guest's clock.
+//! into a buffer, then waits as for a file system), and repeats. Phases last by the guest's clock. It
+//! waits idle, or spins.
 
 use super::Kernel;
 use super::stencil::Stencil;
 use crate::team::Team;
-use std::time::{Duration, Instant};
+use crate::workload::Wait;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 /// Sleep of a thread that waits.
 const NAP: Duration = Duration::from_millis(4);
@@ -37,15 +41,16 @@ pub struct Phased {
     saved: Vec<u32>,
     sums: Vec<u64>,
     lengths: Lengths,
+    wait: Wait,
     phase: usize,
-    origin: Option<Instant>,
+    origin: Option<Duration>,
     intact: bool,
 }
 
 impl Phased {
     /// A kernel whose cubes, and a checkpoint a quarter of their size, have `bytes`.
     #[must_use]
-    pub fn new(bytes: usize, lengths: Lengths, team: &Team) -> Self {
+    pub fn new(bytes: usize, lengths: Lengths, wait: Wait, team: &Team) -> Self {
         let stencil = Stencil::new(bytes / 5 * 4, team);
         let (points, side) = (stencil.values().len(), stencil.side());
         let mut phased = Self {
@@ -54,6 +59,7 @@ impl Phased {
             saved: vec![0; points],
             sums: vec![0; side],
             lengths,
+            wait,
             phase: COMPUTE,
             origin: None,
             intact: true,
@@ -74,7 +80,22 @@ impl Phased {
                 self.checkpoint(team);
             }
             (COMPUTE, _) => self.stencil.step(team),
-            _ => std::thread::sleep(NAP),
+            _ => self.rest(team),
+        }
+    }
+
+    /// A short wait of all threads, idle or not.
+    fn rest(&self, team: &Team) {
+        match self.wait {
+            Wait::Sleep => team.sleep(NAP),
+            Wait::Spin => {
+                let until = team.now() + NAP;
+                team.each(0..team.threads(), |_| {
+                    while team.now() < until {
+                        core::hint::spin_loop();
+                    }
+                });
+            }
         }
     }
 
@@ -119,7 +140,8 @@ impl Phased {
 impl Kernel for Phased {
     /// One slab of the stencil, what begins a wait, or a short wait.
     fn step(&mut self, team: &Team) {
-        let elapsed = self.origin.get_or_insert_with(Instant::now).elapsed();
+        let now = team.now();
+        let elapsed = now.saturating_sub(*self.origin.get_or_insert(now));
         self.proceed(self.lengths.at(elapsed), team);
     }
 
@@ -146,7 +168,7 @@ mod tests {
 
     fn small(team: &Team) -> Phased {
         let lengths = [2000, 500, 1000].map(Duration::from_millis);
-        Phased::new(1 << 16, Lengths(lengths), team)
+        Phased::new(1 << 16, Lengths(lengths), Wait::Sleep, team)
     }
 
     #[test]

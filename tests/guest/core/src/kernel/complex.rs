@@ -1,7 +1,8 @@
 //! Complex numbers and the one-dimensional Fourier transform of [`super::ft`].
 
-use std::f64::consts::TAU;
-use std::ops::{Add, Mul, Sub};
+use alloc::vec::Vec;
+use core::f64::consts::TAU;
+use core::ops::{Add, Mul, Sub};
 
 use super::draw::float;
 
@@ -56,7 +57,7 @@ impl Mul for Complex {
 pub fn roots(n: usize) -> Vec<Complex> {
     let angle = |k| TAU * float(k) / float(n);
     let root = |(im, re)| Complex { re, im };
-    (0..n).map(|k| root(f64::sin_cos(angle(k)))).collect()
+    (0..n).map(|k| root(libm::sincos(angle(k)))).collect()
 }
 
 /// The backward transform of `row`, not normalised: `row[j] = sum of row[k] roots[j k]`, by
@@ -108,6 +109,7 @@ fn pass(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::vec;
 
     #[test]
     fn it_is_the_sum_that_defines_it() {

@@ -1,8 +1,10 @@
 use super::*;
+use crate::progress::Progress;
+use crate::team::Threads;
 use std::sync::Arc;
 
 /// All kernels, small.
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "stencil:1",
     "cg:1",
     "ft:1",
@@ -12,11 +14,12 @@ const ALL: [&str; 10] = [
     "gups:1",
     "stream:1",
     "phased:1@0.05s,0.01s,0.01s",
+    "phased:1@0.02s,0.01s,0.01s,spin",
     "freed:1@0.05s",
 ];
 
 pub(super) fn team(of: usize) -> Team {
-    Team::new(of, Arc::default())
+    Team::new(of, Threads::get(), Arc::default())
 }
 
 /// After a few good steps, `spoil` makes a verification fail before 40 more are done.
@@ -53,7 +56,7 @@ fn every_kernel_holds_its_own_verification_with_one_thread_and_with_two() {
         };
         for threads in [1, 2] {
             let progress = Arc::new(Progress::default());
-            let team = Team::new(threads, Arc::clone(&progress));
+            let team = Team::new(threads, Threads::get(), Arc::clone(&progress));
             let mut kernel = spec.build(&team);
             let before = progress.steps();
             for step in 0..40 {
@@ -88,7 +91,7 @@ fn a_spec_says_size_and_lengths() {
     let lengths = [2000, 500, 1000].map(Duration::from_millis);
     assert_eq!(
         (spec.name, spec.bytes),
-        (Name::Phased(Lengths(lengths)), 160 << 20)
+        (Name::Phased(Lengths(lengths), Wait::Sleep), 160 << 20)
     );
 }
 
@@ -107,6 +110,7 @@ fn bad_specs_are_refused() {
         "phased:160@2s,1s",
         "phased:160@2s,1s,1s,1s",
         "phased:160@2,1,1",
+        "phased:160@2s,1s,spin",
         "phased:160@0s,1s,1s",
         "phased:160@NaNs,1s,1s",
         "phased:160@1e9s,1s,1s",

@@ -6,7 +6,9 @@
 use super::Kernel;
 use super::draw::float;
 use crate::team::Team;
-use std::f64::consts::PI;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::f64::consts::PI;
 
 /// About this much is swept in one step.
 const SLAB_BYTES: usize = 2 << 20;
@@ -37,15 +39,15 @@ impl Stencil {
     pub fn new(bytes: usize, team: &Team) -> Self {
         let side = side_of(bytes / 16).max(4);
         let cells = float(side - 1);
-        let angle = PI * (ANGLE * cells / PI).round().max(1.0) / cells;
-        let mut mode: Vec<f64> = (0..side).map(|i| (angle * float(i)).sin()).collect();
+        let angle = PI * libm::round(ANGLE * cells / PI).max(1.0) / cells;
+        let mut mode: Vec<f64> = (0..side).map(|i| libm::sin(angle * float(i))).collect();
         mode[side - 1] = 0.0;
         let mut stencil = Self {
             side,
             from: vec![0.0; side.pow(3)],
             to: vec![0.0; side.pow(3)],
             mode,
-            fading: angle.cos(),
+            fading: libm::cos(angle),
             sweeps: 0,
             plane: 0,
             checked: 0,
@@ -106,7 +108,7 @@ impl Kernel for Stencil {
         self.checked = self.plane;
         self.plane = end % side;
         if self.plane == 0 {
-            std::mem::swap(&mut self.from, &mut self.to);
+            core::mem::swap(&mut self.from, &mut self.to);
             self.sweeps += 1;
         }
         if self.sweeps == SWEEPS {

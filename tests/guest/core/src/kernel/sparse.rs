@@ -3,6 +3,8 @@
 
 use super::draw::{draw, index, unit};
 use crate::team::Team;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Entries of a row: the diagonal and one for each random pairing of the rows.
 const ROW: usize = 13;
@@ -127,7 +129,7 @@ mod tests {
 
     #[test]
     fn the_matrix_is_symmetric_and_its_diagonal_outweighs_the_rest() {
-        let (n, team) = (64, Team::new(1, Default::default()));
+        let (n, team) = (64, super::super::tests::team(1));
         let matrix = Matrix::new(n, &team);
         let column = |j| {
             let mut unit = vec![0.0; n];

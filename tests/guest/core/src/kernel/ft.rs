@@ -9,6 +9,8 @@ use super::Kernel;
 use super::complex::{Complex, backward, roots};
 use super::draw::{draw, float, unit};
 use crate::team::Team;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// M of the evolution.
 const TURN: usize = 1 << 16;
@@ -87,7 +89,7 @@ impl Ft {
             }
             team.tick(1);
         });
-        std::mem::swap(&mut self.field, &mut self.spare);
+        core::mem::swap(&mut self.field, &mut self.spare);
     }
 
     fn is_intact(&self, i: usize) -> bool {

@@ -5,7 +5,9 @@ use super::Kernel;
 use super::draw::draw;
 use super::stencil::Stencil;
 use crate::team::Team;
-use std::time::{Duration, Instant};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::time::Duration;
 
 /// The array is so many times what is worked on.
 const TIMES: usize = 10;
@@ -20,7 +22,7 @@ pub struct Freed {
     array: Vec<u64>,
     stencil: Stencil,
     work_for: Duration,
-    works_since: Option<Instant>,
+    works_until: Option<Duration>,
     set_ups: u64,
     chunk: usize,
     intact: bool,
@@ -35,7 +37,7 @@ impl Freed {
             array: vec![0; small * TIMES / 8],
             stencil: Stencil::new(small, team),
             work_for,
-            works_since: None,
+            works_until: None,
             set_ups: 0,
             chunk: 0,
             intact: true,
@@ -57,19 +59,18 @@ impl Freed {
         self.intact = team.all(array.len(), |n| array[n] == draw(seed, n as u64));
         team.for_units(&mut self.array, CHUNK, |_, words| words.fill(0));
         team.enter(WORK);
-        self.works_since = Some(Instant::now());
+        self.works_until = Some(team.now() + self.work_for);
     }
 
-    fn works(&self) -> bool {
-        self.works_since
-            .is_some_and(|since| since.elapsed() < self.work_for)
+    fn works(&self, now: Duration) -> bool {
+        self.works_until.is_some_and(|until| now < until)
     }
 }
 
 impl Kernel for Freed {
     /// All of setting up, or one slab of the stencil.
     fn step(&mut self, team: &Team) {
-        if self.works() {
+        if self.works(team.now()) {
             self.stencil.step(team);
             self.chunk += 1;
         } else {

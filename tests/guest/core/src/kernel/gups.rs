@@ -4,7 +4,8 @@
 
 use super::Kernel;
 use crate::team::Team;
-use std::sync::atomic::{AtomicU64, Ordering};
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// The polynomial, and the period of its stream.
 const POLY: u64 = 7;

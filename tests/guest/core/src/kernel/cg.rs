@@ -9,6 +9,8 @@ use super::Kernel;
 use super::draw::{draw, unit};
 use super::sparse::Matrix;
 use crate::team::Team;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Bytes of matrix and vectors for one row.
 const ROW_BYTES: usize = Matrix::ROW_BYTES + 4 * 8;

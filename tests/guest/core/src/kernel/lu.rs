@@ -7,6 +7,8 @@
 use super::Kernel;
 use super::draw::{draw, float, unit};
 use crate::team::Team;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Columns of a block.
 const BLOCK: usize = 16;

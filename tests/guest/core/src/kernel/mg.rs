@@ -8,6 +8,8 @@ use super::Kernel;
 use super::draw::{draw, unit};
 use super::grid::Grid;
 use crate::team::Team;
+use alloc::vec;
+use alloc::vec::Vec;
 
 /// Bytes of three arrays on all grids, for one point of the finest.
 const POINT_BYTES: usize = 28;
@@ -75,7 +77,7 @@ impl Mg {
     fn worst(&self, team: &Team) -> f64 {
         let (finest, [x, y, z]) = (&self.grids[0], &self.factors);
         let side = finest.cells() + 1;
-        let largest = |rows: std::ops::Range<usize>| {
+        let largest = |rows: core::ops::Range<usize>| {
             rows.flat_map(|row| {
                 let (height, values) = (y[row % side] * z[row / side], finest.row(row));
                 values
