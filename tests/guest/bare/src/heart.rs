@@ -9,6 +9,7 @@ use core::sync::atomic::Ordering;
 use core::time::Duration;
 use libvirt_hpc_guest_core::beat::Beat;
 use libvirt_hpc_guest_core::memory::Memory;
+use libvirt_hpc_guest_core::program::Program;
 
 /// The next beat and when it is due.
 pub(crate) struct Heart {
@@ -53,11 +54,13 @@ impl Heart {
     fn look(&mut self, guest: &Guest, now: Duration) {
         let (memory, started) = (guest.memory.get(), guest.started.get());
         self.beat.guest_us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
-        self.beat.steps = memory.map_or(0, Memory::steps);
-        self.beat.corrupt = memory.map_or(0, Memory::corrupt);
-        self.beat.phase = started.map_or(0, |start| {
-            guest.config.program.at(now.saturating_sub(*start)).0
-        });
+        let progress = &guest.progress;
+        self.beat.steps = memory.map_or(0, Memory::steps) + progress.steps();
+        self.beat.corrupt = memory.map_or(0, Memory::corrupt) + progress.corrupt();
+        self.beat.phase = match (&guest.config.program, started) {
+            (Program::Pages(workload), Some(start)) => workload.at(now.saturating_sub(*start)).0,
+            _ => progress.phase(),
+        };
         self.beat.verified = guest.verified.load(Ordering::Relaxed);
         self.beat.ready = started.is_some();
     }

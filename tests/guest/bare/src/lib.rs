@@ -10,6 +10,7 @@ extern crate alloc;
 
 mod checker;
 pub mod clock;
+mod crew;
 pub mod guest;
 mod heart;
 pub mod line;

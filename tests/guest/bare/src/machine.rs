@@ -11,7 +11,7 @@ use core::arch::{asm, global_asm};
 use core::fmt::Write;
 use core::ptr::NonNull;
 use core::time::Duration;
-use spin::Mutex;
+use spin::{Mutex, RwLock};
 
 global_asm!(include_str!("entry.s"), options(att_syntax));
 
@@ -120,6 +120,34 @@ unsafe impl GlobalAlloc for Heap {
         if let Some(memory) = NonNull::new(memory) {
             // SAFETY: the caller's promise: it is of `alloc`, with this layout.
             unsafe { self.0.lock().deallocate(memory, layout) }
+        }
+    }
+}
+
+/// Bytes of the heap that are free.
+#[must_use]
+pub fn free_bytes() -> usize {
+    HEAP.0.lock().free()
+}
+
+/// Something to call that lives no longer than its call: lent to other processors for a while.
+#[derive(Default)]
+pub struct Job(RwLock<Option<&'static (dyn Fn(usize) + Sync)>>);
+
+impl Job {
+    /// Lends `body` to whoever calls [`Job::run`] while `during` runs.
+    pub fn lend(&self, body: &(dyn Fn(usize) + Sync), during: impl FnOnce()) {
+        // SAFETY: it is only called under the lock, and gone from there before this returns.
+        let body: &'static (dyn Fn(usize) + Sync) = unsafe { core::mem::transmute(body) };
+        *self.0.write() = Some(body);
+        during();
+        *self.0.write() = None;
+    }
+
+    /// Calls what is lent, if anything is.
+    pub fn run(&self, part: usize) {
+        if let Some(body) = *self.0.read() {
+            body(part);
         }
     }
 }
