@@ -191,9 +191,15 @@ fault:
     andq $-16, %rsp
     call fault_of_processor
 
-# Sends rcx bytes from rsi to the serial port at edx; eax is a byte received and 0x100, or 0.
+# Sends rcx bytes from rsi to the serial port at edx, then sets the timer to edi ticks if they are not 0; eax is a
+# byte received and 0x100, or 0.
 transfer:
     rep outsb
+    testl %edi, %edi
+    jz 1f
+    movl $APIC_COUNT, %eax
+    mov %edi, (%rax)
+1:
     addl $5, %edx
     inb %dx, %al
     andl $1, %eax
@@ -207,13 +213,15 @@ called:
     addq $16, %rsp
     iretq
 
-# Until edi ticks of the local APIC's timer have passed.
+# Until edi ticks of the local APIC's timer have passed; then sets it to esi ticks.
 nap:
     movl $APIC_COUNT, %eax
     mov %edi, (%rax)
     sti
     hlt
     cli
+    movl $APIC_COUNT, %eax
+    mov %esi, (%rax)
     jmp called
 
 reset:

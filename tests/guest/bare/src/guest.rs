@@ -10,7 +10,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt::Write;
 use core::hint::spin_loop;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use libvirt_hpc_guest_core::config::Config;
 use libvirt_hpc_guest_core::kernel::KernelSpec;
@@ -46,6 +46,8 @@ pub(crate) struct Guest {
     pub(crate) asked: AtomicU64,
     pub(crate) verified: AtomicU64,
     heart: Mutex<Heart>,
+    /// A beat is due that nobody sends yet.
+    missed: AtomicBool,
     crew: Crew,
     /// Processors that have been over their hot pages.
     passed: AtomicUsize,
@@ -76,6 +78,7 @@ pub fn run(number: usize) -> Result<(), String> {
         asked: AtomicU64::new(0),
         verified: AtomicU64::new(0),
         heart: Mutex::new(heart),
+        missed: AtomicBool::new(false),
         crew,
         passed: AtomicUsize::new(0),
     });
@@ -101,7 +104,7 @@ fn lead(guest: &'static Guest) -> ! {
 fn follow(guest: &'static Guest, number: usize) -> ! {
     match &guest.config.program {
         Program::Pages(workload) => work(guest, workload, number),
-        Program::Kernel(_) => guest.crew.follow(number, machine::sleep),
+        Program::Kernel(_) => guest.crew.follow(number, nap_alone),
     }
 }
 
@@ -123,30 +126,36 @@ pub fn say(what: core::fmt::Arguments<'_>) {
     let mut line = Line::default();
     line.write_fmt(what).ok();
     line.write_str("\n").ok();
-    machine::transfer(machine::CONSOLE, line.bytes());
+    machine::transfer(machine::CONSOLE, line.bytes(), None);
 }
 
-/// Sends a heartbeat if it is time, and has this called again when the next is due. The first
-/// processor's alone: its timer interrupts whatever it does.
+/// Sends a heartbeat; called again when the next is due. The first processor's alone: its timer
+/// interrupts whatever it does, this too if it takes longer than from beat to beat.
 pub(crate) fn beat() {
     let Some(guest) = GUEST.get() else { return };
-    // Never held where it could be interrupted: the timer is set last.
-    if let Some(mut heart) = guest.heart.try_lock() {
-        let silence = heart.beat(guest);
-        drop(heart);
-        machine::set_timer(silence);
+    guest.missed.store(true, Ordering::Relaxed);
+    while guest.missed.load(Ordering::Relaxed) {
+        // Who has the lock looks again when it is free.
+        let Some(mut heart) = guest.heart.try_lock() else {
+            return;
+        };
+        guest.missed.store(false, Ordering::Relaxed);
+        heart.beat(guest);
     }
 }
 
 /// The first processor sleeps `time`, or until the next heartbeat.
 fn nap(time: Duration) {
     let Some(guest) = GUEST.get() else { return };
-    let next = guest
-        .heart
-        .try_lock()
-        .map_or(Duration::ZERO, |heart| heart.next());
-    machine::sleep(time.min(next.saturating_sub(guest.clock.now())));
-    beat();
+    let next = (guest.heart.try_lock()).map_or(Duration::ZERO, |heart| heart.next());
+    let silence = next.saturating_sub(guest.clock.now());
+    let time = time.min(silence);
+    machine::sleep(time, Some(silence.saturating_sub(time)));
+}
+
+/// One of the others sleeps `time`.
+fn nap_alone(time: Duration) {
+    machine::sleep(time, None);
 }
 
 /// One worker of the page workloads.
@@ -161,7 +170,7 @@ fn work(guest: &'static Guest, workload: &Workload, index: usize) -> ! {
     }
     let start = *guest.started.call_once(|| guest.clock.now());
     let mut checker = Checker::new(VERIFY_PAGES, 0);
-    let sleep = if index == 0 { nap } else { machine::sleep };
+    let sleep = if index == 0 { nap } else { nap_alone };
     loop {
         if index == 0 {
             checker.turn(guest, memory);

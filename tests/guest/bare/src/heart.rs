@@ -40,15 +40,12 @@ impl Heart {
         self.next
     }
 
-    /// Sends a beat if it is due and takes what the host asks for; the time until the next.
-    pub(crate) fn beat(&mut self, guest: &Guest) -> Duration {
+    /// Sends a beat and takes what the host asks for; has itself called again when the next is due.
+    pub(crate) fn beat(&mut self, guest: &Guest) {
         let now = guest.clock.now();
-        if now >= self.next {
-            self.look(guest, now);
-            self.send(guest);
-            self.next = (self.next + guest.config.beat).max(now);
-        }
-        self.next.saturating_sub(guest.clock.now())
+        self.look(guest, now);
+        self.next = (self.next + guest.config.beat).max(now);
+        self.send(guest);
     }
 
     fn look(&mut self, guest: &Guest, now: Duration) {
@@ -69,8 +66,9 @@ impl Heart {
         let mut line = Line::default();
         writeln!(line, "{}", self.beat).ok();
         self.beat.seq += 1;
+        let silence = self.next.saturating_sub(guest.clock.now());
         // What is received is a line that asks to verify.
-        if machine::transfer(machine::BEAT, line.bytes()) == Some(b'\n') {
+        if machine::transfer(machine::BEAT, line.bytes(), Some(silence)) == Some(b'\n') {
             guest.asked.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -152,30 +152,28 @@ impl Job {
     }
 }
 
-/// Sends `bytes` to a serial port, and takes a byte from it if it has one. Costs an exit for each
-/// byte.
-pub fn transfer(port: u16, bytes: &[u8]) -> Option<u8> {
+/// Sends `bytes` to a serial port, and takes a byte from it if it has one; then has this processor
+/// interrupted once, `ring_in` from now, to go through [`timer_rings`]. Costs an exit for each byte.
+pub fn transfer(port: u16, bytes: &[u8], ring_in: Option<Duration>) -> Option<u8> {
     let answer: u64;
     // SAFETY: kernel mode reads the bytes and changes these registers, no memory.
     unsafe {
         asm!("ud2", inout("rax") TRANSFER => answer, inout("rsi") bytes.as_ptr() => _,
-            inout("rcx") bytes.len() => _, inout("rdx") u64::from(port) => _, options(nostack));
+            inout("rcx") bytes.len() => _, inout("rdx") u64::from(port) => _,
+            in("rdi") u64::from(ring_in.map_or(0, ticks)), options(nostack));
     }
     let [byte, there, ..] = answer.to_le_bytes();
     (there == 1).then_some(byte)
 }
 
-/// Leaves the processor idle for about `time`, at most 4 s.
-pub fn sleep(time: Duration) {
+/// Leaves the processor idle for about `time`, at most 4 s, and has it interrupted `ring_in` after
+/// that, as [`transfer`] does.
+pub fn sleep(time: Duration, ring_in: Option<Duration>) {
     // SAFETY: kernel mode halts the processor until its timer's interrupt, and changes rax.
     unsafe {
-        asm!("ud2", inout("rax") SLEEP => _, in("rdi") u64::from(ticks(time)), options(nostack));
+        asm!("ud2", inout("rax") SLEEP => _, in("rdi") u64::from(ticks(time)),
+            in("rsi") u64::from(ring_in.map_or(0, ticks)), options(nostack));
     }
-}
-
-/// Has this processor interrupted once, in `time`, to go through [`timer_rings`].
-pub fn set_timer(time: Duration) {
-    apic_write(APIC_COUNT, ticks(time));
 }
 
 fn ticks(time: Duration) -> u32 {
