@@ -22,6 +22,17 @@ pub const HOSTS: [&str; 2] = ["alpha", "beta"];
 /// Where guests go.
 pub const DESTINATION: &str = "qemu+tcp://beta/system";
 
+/// What KVM of this machine is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kvm {
+    /// There is none: guests are emulated.
+    None,
+    /// Guests without Linux, `--accel kvm`.
+    Bare,
+    /// Those, and stock Linux.
+    Linux,
+}
+
 /// Set, it makes the hosts of every test that does not ask for `--old` have libvirt's modular daemons.
 const MODULAR: &str = "LIBVIRT_HPC_RIG_MODULAR";
 
@@ -92,6 +103,19 @@ impl Rig {
     pub fn copy(&self, file: &Path, directory: &str) -> Result<()> {
         self.must([OsStr::new("copy"), file.as_os_str(), OsStr::new(directory)])
             .map(drop)
+    }
+
+    /// Which KVM this machine has.
+    ///
+    /// # Errors
+    /// When the rig cannot tell.
+    pub fn kvm(&self) -> Result<Kvm> {
+        let output = self.must(["accel"])?;
+        Ok(match String::from_utf8_lossy(&output.stdout).trim() {
+            "KVM" => Kvm::Linux,
+            "KVM, not for stock Linux" => Kvm::Bare,
+            _ => Kvm::None,
+        })
     }
 
     /// Starts a guest on the first host, or where `--host` says, and waits until its workload runs.

@@ -12,6 +12,7 @@ mod faults;
 mod hands;
 mod hook;
 mod idle;
+mod kvm;
 mod moves;
 mod mpi;
 mod old;
