@@ -28,6 +28,21 @@ pub struct Settings {
     pub speed_mib_per_s: u64,
 }
 
+/// What KVM had counted of the guest's page faults at a moment.
+///
+/// While memory is logged by write protection, the first write to a page since it was protected takes one fault: so many pages
+/// the next sync will find. Not so where the processor logs by itself (Intel's PML), and other faults count as well.
+///
+/// Source: `pf_taken` of Linux' `arch/x86/kvm/x86.c` (in kernels before 5.19 `pf_fixed` and `pf_fast`), which libvirt from 8.9
+/// on hands on as `vcpu.N.pf_taken.sum`, here of all virtual processors together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// When they were read, which is some time before the rest of the sample.
+    pub at: Timestamp,
+    /// How many so far, pages.
+    pub pages: u64,
+}
+
 /// One look at the job: `virDomainGetJobStats`, events, and now and then the settings.
 ///
 /// Source of the fields: libvirt `include/libvirt/libvirt-domain.h`, `VIR_DOMAIN_JOB_*`; their meaning:
@@ -66,6 +81,8 @@ pub struct Sample {
     /// CPU time of all virtual processors so far, nanoseconds, if it is known. How busy the guest is tells
     /// of phases between the syncs, which alone tell of its memory.
     pub vcpu_time_ns: Option<u64>,
+    /// The guest's page faults, if they were read since the sample before.
+    pub faults: Option<Faults>,
     /// The settings as read back with this sample, when they were read.
     pub settings: Option<Settings>,
 }

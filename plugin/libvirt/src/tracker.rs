@@ -136,6 +136,7 @@ pub(crate) fn sample(at: Timestamp, state: JobState, stats: &JobStats) -> Sample
         throttle_percent: stats.auto_converge_throttle_percent.unwrap_or(0),
         compression_cache_bytes: stats.compression_cache.unwrap_or(0),
         vcpu_time_ns: None,
+        faults: None,
         settings: None,
     }
 }

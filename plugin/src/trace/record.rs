@@ -1,6 +1,6 @@
 //! The records, and their likenesses of the control crate's types, which know no serde.
 
-use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::sample::{Faults, JobState, Sample, Settings};
 use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,10 @@ pub struct SampleRecord {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub compression_cache_bytes: u64,
     pub vcpu_time_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faults_at_ns: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faults_pages: Option<u64>,
     pub settings_downtime_ms: Option<u64>,
     pub settings_speed_mib_per_s: Option<u64>,
 }
@@ -117,6 +121,8 @@ impl From<&Sample> for SampleRecord {
             throttle_percent: sample.throttle_percent,
             compression_cache_bytes: sample.compression_cache_bytes,
             vcpu_time_ns: sample.vcpu_time_ns,
+            faults_at_ns: sample.faults.map(|faults| faults.at.as_nanos()),
+            faults_pages: sample.faults.map(|faults| faults.pages),
             settings_downtime_ms: sample.settings.map(|s| s.downtime_ms),
             settings_speed_mib_per_s: sample.settings.map(|s| s.speed_mib_per_s),
         }
@@ -128,6 +134,7 @@ impl From<&SampleRecord> for Sample {
         let settings = record
             .settings_downtime_ms
             .zip(record.settings_speed_mib_per_s);
+        let faults = record.faults_at_ns.zip(record.faults_pages);
         Self {
             at: Timestamp::from_nanos(record.at_ns),
             state: record.state,
@@ -143,6 +150,10 @@ impl From<&SampleRecord> for Sample {
             throttle_percent: record.throttle_percent,
             compression_cache_bytes: record.compression_cache_bytes,
             vcpu_time_ns: record.vcpu_time_ns,
+            faults: faults.map(|(at_ns, pages)| Faults {
+                at: Timestamp::from_nanos(at_ns),
+                pages,
+            }),
             settings: settings.map(|(downtime_ms, speed_mib_per_s)| Settings {
                 downtime_ms,
                 speed_mib_per_s,

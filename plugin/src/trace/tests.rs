@@ -4,7 +4,7 @@ use std::time::Duration;
 use libvirt_hpc_control::estimate::Round;
 use libvirt_hpc_control::event::{Cause, Event, Release};
 use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
-use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::sample::{Faults, JobState, Sample, Settings};
 use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 
@@ -81,6 +81,10 @@ fn sample() -> Sample {
         throttle_percent: 13,
         compression_cache_bytes: 14,
         vcpu_time_ns: Some(12),
+        faults: Some(Faults {
+            at: Timestamp::from_nanos(15),
+            pages: 16,
+        }),
         settings: Some(Settings {
             downtime_ms: 10,
             speed_mib_per_s: 11,
@@ -213,6 +217,18 @@ fn likenesses_are_exact() {
 }
 
 #[test]
+fn a_sample_of_before_there_were_counters_is_read() {
+    let without = Sample {
+        faults: None,
+        ..sample()
+    };
+    let line = serde_json::to_string(&SampleRecord::from(&without)).expect("JSON");
+    assert!(!line.contains("faults"), "{line}");
+    let read: SampleRecord = serde_json::from_str(&line).expect("a sample");
+    assert_eq!(Sample::from(&read), without);
+}
+
+#[test]
 fn every_number_says_its_unit() {
     const WITHOUT: [&str; 6] = [
         "format",
@@ -222,7 +238,8 @@ fn every_number_says_its_unit() {
         "syncs",
         "slowdown_ppm",
     ];
-    const UNITS: [&str; 7] = [
+    const UNITS: [&str; 8] = [
+        "_pages",
         "_ns",
         "_ms",
         "_bytes",

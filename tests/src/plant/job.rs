@@ -276,6 +276,7 @@ impl Job for Plant {
             throttle_percent: self.engine.throttle_percent(),
             compression_cache_bytes: 0,
             vcpu_time_ns: Some(self.vcpu_time_ns()),
+            faults: None,
             settings: settings.then_some(self.engine.settings),
         })
     }

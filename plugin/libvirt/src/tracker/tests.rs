@@ -230,6 +230,7 @@ fn absent_fields_are_zero_and_present_ones_arrive() {
         throttle_percent: 20,
         compression_cache_bytes: 30,
         vcpu_time_ns: None,
+        faults: None,
         settings: None,
     };
     assert_eq!(
