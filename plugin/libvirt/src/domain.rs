@@ -6,6 +6,7 @@ use virt_sys as sys;
 use crate::connect::Connection;
 use crate::error::{Error, Named, without_nul};
 use crate::ffi;
+use crate::stats::page_faults;
 
 /// Characters of a UUID as text: virsh looks up by UUID only what is exactly this long.
 const UUID_LENGTH: usize = sys::VIR_UUID_STRING_BUFLEN as usize - 1;
@@ -193,6 +194,14 @@ impl Domain {
     #[must_use]
     pub fn vcpu_time_ns(&self) -> Option<u64> {
         ffi::vcpu_time(&self.handle).ok()
+    }
+
+    /// The guest's page faults so far, all virtual processors together, as KVM counts them (`virDomainListGetStats`, libvirt
+    /// 8.9 and newer); none where nobody counts, and while another call holds the domain: it is a hint, for which nobody is
+    /// to wait.
+    #[must_use]
+    pub fn page_faults(&self) -> Option<u64> {
+        page_faults(&ffi::vcpu_stats(&self.handle).ok()?)
     }
 
     /// The most memory that the guest may have, bytes (`virDomainGetMaxMemory`, which counts in KiB).

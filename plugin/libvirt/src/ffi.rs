@@ -21,7 +21,7 @@ use virt::error::Error;
 use virt_sys as sys;
 
 pub(crate) use callback::{subscribe, unsubscribe, unwatch_close, watch_close};
-pub(crate) use fields::job_stats;
+pub(crate) use fields::{job_stats, vcpu_stats};
 pub(crate) use params::{Params, migrate, migrate_to_uri};
 
 /// The time of `CLOCK_MONOTONIC`.

@@ -36,6 +36,32 @@ impl FieldValue {
 /// A field by libvirt's name.
 pub type Field = (String, FieldValue);
 
+/// The page faults in the statistics of virtual processors, all of them together; none if there are no such counters.
+///
+/// `pf_taken` is there from Linux 5.19 on. Before, what was fixed, fast or not, are the same faults.
+///
+/// Source: `qemuDomainGetStatsVcpu`, `src/qemu/qemu_driver.c`: `vcpu.N.STAT.sum` for each cumulative number of QEMU's
+/// `query-stats`.
+pub(crate) fn page_faults(fields: &[Field]) -> Option<u64> {
+    let fixed =
+        || Some(sum(fields, "pf_fixed")?.saturating_add(sum(fields, "pf_fast").unwrap_or(0)));
+    sum(fields, "pf_taken").or_else(fixed)
+}
+
+/// The sum of `vcpu.N.STAT.sum` over all N; none if there is none.
+fn sum(fields: &[Field], stat: &str) -> Option<u64> {
+    let of_a_vcpu = |name: &str| {
+        let (number, rest) = name.strip_prefix("vcpu.")?.split_once('.')?;
+        number.parse::<u32>().ok()?;
+        (rest.strip_suffix(".sum")? == stat).then_some(())
+    };
+    fields
+        .iter()
+        .filter(|(name, _)| of_a_vcpu(name).is_some())
+        .filter_map(|(_, value)| value.as_count())
+        .reduce(u64::saturating_add)
+}
+
 /// `virDomainJobType`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum JobType {
@@ -190,7 +216,7 @@ impl JobStats {
 
 #[cfg(test)]
 mod tests {
-    use super::{FieldValue, JobStats, JobType};
+    use super::{Field, FieldValue, JobStats, JobType, page_faults};
 
     #[test]
     fn known_fields_are_sorted_and_unknown_ones_kept() {
@@ -231,5 +257,67 @@ mod tests {
             assert_eq!(stats.is_outgoing_migration(), running, "type {number}");
         }
         assert!(!JobStats::new(JobType::Unbounded, Vec::new()).is_outgoing_migration());
+    }
+
+    fn counters(counters: &[(&str, u64)]) -> Vec<Field> {
+        let field =
+            |&(name, value): &(&str, u64)| (name.to_owned(), FieldValue::UnsignedLong(value));
+        counters.iter().map(field).collect()
+    }
+
+    #[test]
+    fn faults_are_those_of_all_virtual_processors() {
+        let told = counters(&[
+            ("vcpu.current", 2),
+            ("vcpu.maximum", 2),
+            ("vcpu.0.time", 7),
+            ("vcpu.0.pf_taken.sum", 100),
+            ("vcpu.0.pf_fixed.sum", 90),
+            ("vcpu.0.pf_fast.sum", 9),
+            ("vcpu.10.pf_taken.sum", 1),
+        ]);
+        assert_eq!(page_faults(&told), Some(101));
+    }
+
+    #[test]
+    fn before_linux_5_19_faults_are_what_was_fixed() {
+        let told = counters(&[
+            ("vcpu.0.pf_fixed.sum", 90),
+            ("vcpu.0.pf_fast.sum", 9),
+            ("vcpu.1.pf_fixed.sum", 1),
+        ]);
+        assert_eq!(page_faults(&told), Some(100));
+        assert_eq!(
+            page_faults(&counters(&[("vcpu.0.pf_fixed.sum", 90)])),
+            Some(90)
+        );
+    }
+
+    #[test]
+    fn where_nobody_counts_there_are_no_faults() {
+        assert_eq!(page_faults(&[]), None);
+        let others = counters(&[
+            ("vcpu.0.exits.sum", 1),
+            ("vcpu.0.pf_taken.max", 2),
+            ("vcpu.x.pf_taken.sum", 3),
+            ("vcpu..pf_taken.sum", 4),
+            ("pf_taken.sum", 5),
+            ("vcpu.0.pf_fast.sum", 6),
+        ]);
+        assert_eq!(page_faults(&others), None);
+        let text = FieldValue::Text("7".to_owned());
+        assert_eq!(
+            page_faults(&[("vcpu.0.pf_taken.sum".to_owned(), text)]),
+            None
+        );
+    }
+
+    #[test]
+    fn counters_at_their_end_are_no_panic() {
+        let told = counters(&[
+            ("vcpu.0.pf_taken.sum", u64::MAX),
+            ("vcpu.1.pf_taken.sum", 1),
+        ]);
+        assert_eq!(page_faults(&told), Some(u64::MAX));
     }
 }

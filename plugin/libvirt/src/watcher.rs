@@ -11,6 +11,7 @@ use libvirt_hpc_control::time::Timestamp;
 use crate::domain::{Domain, DomainState};
 use crate::error::Error;
 use crate::event::Event;
+use crate::faults::FaultLooks;
 use crate::ffi;
 use crate::inbox::Inbox;
 use crate::session::Session;
@@ -44,6 +45,7 @@ pub struct Watcher {
     last: Sample,
     stats: JobStats,
     done: Option<Action>,
+    faults: FaultLooks,
 }
 
 impl Watcher {
@@ -62,6 +64,7 @@ impl Watcher {
             last: Sample::default(),
             stats: JobStats::default(),
             done: None,
+            faults: FaultLooks::default(),
         })
     }
 
@@ -72,6 +75,7 @@ impl Watcher {
         self.last = Sample::default();
         self.stats = JobStats::default();
         self.done = None;
+        self.faults = FaultLooks::default();
     }
 
     /// What ends this watcher's wait from elsewhere: a signal, or the end of the migrate call.
@@ -202,6 +206,13 @@ impl Watcher {
         }
     }
 
+    /// Whether the counters of faults tell something: from the begin of the job on, or what is counted up to the first look
+    /// would be missed, and up to the guest's stop.
+    fn counts_faults(&self) -> bool {
+        self.stats.is_outgoing_migration()
+            && matches!(self.last.state, JobState::Setup | JobState::Precopy)
+    }
+
     fn settings(&mut self) -> Result<Option<Settings>, Error> {
         let downtime = self.call("virDomainMigrateGetMaxDowntime", Domain::max_downtime_ms);
         let speed = downtime.and_then(|downtime_ms| {
@@ -253,6 +264,7 @@ impl Job for Watcher {
         if settings && matches!(read.state, JobState::Setup | JobState::Precopy) {
             read.settings = self.settings()?;
         }
+        read.faults = self.faults.take();
         self.last = read;
         Ok(read)
     }
@@ -291,6 +303,10 @@ impl Job for Watcher {
     }
 
     fn wait(&mut self, at_most: Duration) {
+        // Orders have been given, and none will be before the next look at the job.
+        if self.counts_faults() {
+            self.faults.begin(&mut self.worker);
+        }
         self.inbox.wait(at_most);
     }
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use libvirt_hpc_control::time::Timestamp;
@@ -107,6 +107,19 @@ impl<S: Send + 'static> Worker<S> {
         Err(self.not_answering(call, since))
     }
 
+    /// Has `run` done without waiting for it, and says where its answer will be; none while a call is outstanding. The
+    /// next call waits for its end.
+    pub(crate) fn post<T: Send + 'static>(
+        &mut self,
+        run: impl FnOnce(&mut S) -> T + Send + 'static,
+    ) -> Option<Receiver<T>> {
+        self.settle().ok()?;
+        let (reply, answer) = mpsc::sync_channel(1);
+        let order = move |state: &mut S| drop(reply.send(run(state)));
+        drop(self.work.send(Box::new(order)));
+        Some(answer)
+    }
+
     /// Forgets an outstanding call that has ended meanwhile.
     fn settle(&mut self) -> Result<(), Error> {
         match &self.outstanding {
@@ -199,6 +212,35 @@ mod tests {
             0,
             "what was refused never runs"
         );
+    }
+
+    #[test]
+    fn what_is_posted_is_not_waited_for_and_the_next_call_comes_after_it() {
+        let mut worker = Worker::start("guest", 1_u32).expect("a thread");
+        let (release, wait) = mpsc::channel::<()>();
+        let answer = worker.post(move |state| {
+            wait.recv().unwrap_or_default();
+            *state += 1;
+            *state
+        });
+        let answer = answer.expect("no call is outstanding");
+        assert!(answer.try_recv().is_err(), "under way");
+        drop(release);
+        let after = worker.call("after", LATE, |state, _| Ok(*state));
+        assert_eq!(after.expect("an answer"), 2);
+        assert_eq!(answer.recv(), Ok(2));
+    }
+
+    #[test]
+    fn nothing_is_posted_while_a_call_hangs() {
+        let mut worker = Worker::start("guest", ()).expect("a thread");
+        let (release, wait) = mpsc::channel::<()>();
+        let hung: Result<(), Error> = worker.call("hang", SOON, move |(), _| {
+            wait.recv().unwrap_or_default();
+            Ok(())
+        });
+        assert!(hung.is_err() && worker.post(|()| ()).is_none());
+        drop(release);
     }
 
     #[test]

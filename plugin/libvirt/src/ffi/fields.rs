@@ -61,6 +61,32 @@ unsafe fn value(param: &sys::virTypedParameter) -> Option<FieldValue> {
     }
 }
 
+/// `virDomainListGetStats` of one domain's virtual processors. It never waits for another call: while one holds the domain,
+/// what only QEMU knows is left out (`VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT`, `src/libvirt-domain.c`).
+pub(crate) fn vcpu_stats(domain: &Domain) -> Result<Vec<Field>, Error> {
+    let mut records = ptr::null_mut();
+    // SAFETY: the list ends with null, as libvirt wants it; it writes `records`, or nothing if it fails.
+    check(unsafe {
+        let mut domains = [domain.as_ptr(), ptr::null_mut()];
+        let (list, flags) = (
+            domains.as_mut_ptr(),
+            sys::VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
+        );
+        sys::virDomainListGetStats(list, sys::VIR_DOMAIN_STATS_VCPU, &mut records, flags)
+    })?;
+    if records.is_null() {
+        return Ok(Vec::new());
+    }
+    // SAFETY: libvirt made the list, which ends with null; its one record is copied, then freed by libvirt.
+    let fields = unsafe {
+        let first = (*records).as_ref();
+        let fields = first.map(|record| copy_fields(record.params, record.nparams));
+        sys::virDomainStatsRecordListFree(records);
+        fields
+    };
+    Ok(fields.unwrap_or_default())
+}
+
 /// `virDomainGetJobStats`; safe where there is no job, for which libvirt gives a null array.
 pub(crate) fn job_stats(domain: &Domain, flags: c_uint) -> Result<JobStats, Error> {
     let (mut job_type, mut params, mut count) = (0, ptr::null_mut(), 0);

@@ -150,3 +150,10 @@ fn state_follows_suspend() {
         "{twice}"
     );
 }
+
+#[test]
+fn where_nobody_counts_faults_there_are_none_and_that_is_no_error() {
+    let domain = guest();
+    assert_eq!(domain.page_faults(), None);
+    assert!(domain.is_active().expect("the connection is as before"));
+}
