@@ -5,6 +5,7 @@ mod bandwidth;
 mod beside;
 mod compression;
 mod round;
+mod writes;
 
 pub use activity::{Activity, Phases};
 pub use bandwidth::Bandwidth;
@@ -12,3 +13,4 @@ pub(crate) use bandwidth::per_second;
 pub use beside::Beside;
 pub use compression::{CACHE_DEFAULT, Compression};
 pub use round::{Round, Rounds, Sent};
+pub use writes::{Trust, Writes};

@@ -31,7 +31,8 @@ pub struct Settings {
 /// What KVM had counted of the guest's page faults at a moment.
 ///
 /// While memory is logged by write protection, the first write to a page since it was protected takes one fault: so many pages
-/// the next sync will find. Not so where the processor logs by itself (Intel's PML), and other faults count as well.
+/// the next sync will find. Not so where the processor logs by itself (Intel's PML), and other faults count as well:
+/// [`crate::estimate::Writes`] reckons with it, and says nothing where the syncs refute it.
 ///
 /// Source: `pf_taken` of Linux' `arch/x86/kvm/x86.c` (in kernels before 5.19 `pf_fixed` and `pf_fast`), which libvirt from 8.9
 /// on hands on as `vcpu.N.pf_taken.sum`, here of all virtual processors together.

@@ -1,0 +1,398 @@
+//! What the guest writes between two syncs, as KVM's count of its page faults tells it at any moment.
+//!
+//! While memory is logged by write protection, the first write to a page since it was protected takes one fault. So what has
+//! been counted since a sync is what the next one will find:
+//!
+//! ```text
+//!   sync               now        sync
+//!    |      ___---------o- - - - - -|   4096 x faults since the sync: C
+//!    |   _-'                        |   found there: C, and what of the last sync was not sent, U, each page once
+//!    |_-'                           |
+//!     W(x): the same, x after a sync; where it no longer rises all that is hot has been written
+//! ```
+//! Sources: KVM counts `pf_taken` (`arch/x86/kvm/mmu/mmu.c`, `kvm_mmu_page_fault`), protects memory as QEMU clears its log
+//! (`KVM_CLEAR_DIRTY_LOG`, `Documentation/virt/kvm/api.rst`), which QEMU does chunk by chunk as it sends from them
+//! (`clear_bmap_test_and_clear`, `migration/ram.c`; `x-clear-bitmap-shift`, 1 GiB by default).
+//!
+//! What it cannot tell, and what comes of it:
+//! * A page is counted once a sync: a guest that has rewritten all of its set looks idle until the next one. Rates are of
+//!   first writes.
+//! * In chunks from which nothing has been sent since the sync, what waits to be sent takes no fault: it is sent anyway. In a
+//!   guest of many chunks W(x) and rates are then lower bounds, at the pace of the sender.
+//! * Intel's PML logs without faults: nothing is counted and much is found. Memory that is touched for the first time, the
+//!   host's NUMA balancing, KSM and swap take faults that are no writes. Pages of other sizes than 4 KiB count alike. So each
+//!   sync confirms or refutes the counter ([`Trust`]), and one that is refuted says nothing.
+
+mod curve;
+mod readings;
+mod trust;
+
+use core::time::Duration;
+
+use super::bandwidth::per_second;
+use super::round::Round;
+use crate::sample::{Faults, JobState, Sample};
+use crate::time::Timestamp;
+use curve::Curve;
+use readings::Readings;
+pub use trust::Trust;
+use trust::{Confirmation, Found};
+
+/// Bytes of the pages that are counted: huge ones are split while memory is logged.
+const PAGE_BYTES: u64 = 4096;
+
+/// What QEMU protects in one go: of what waits to be sent, no more than this can have been written and counted.
+const PROTECTED_BYTES: u64 = 1 << 30;
+
+/// The counter is read no later than this after the last time, ...
+const FRESH: Duration = Duration::from_secs(2);
+/// ... or so many times as late as it was read before that: it costs more in larger guests.
+const FRESH_TIMES: u32 = 4;
+
+/// The least span over which a rate is one.
+const RATE_SPAN: Duration = Duration::from_millis(40);
+
+/// Before a sync has confirmed the counter, one that has counted less than this may as well be deaf.
+const HEARD_BYTES: u64 = 1 << 20;
+
+/// A sync, and the counter at that moment.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    at: Timestamp,
+    pages: u64,
+    /// Whether that is known well enough to judge by.
+    exact: bool,
+}
+
+/// A sync that was seen, and after which the counter has not been read yet.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Timestamp,
+    /// Whether it begins the first round, before which nothing is logged.
+    first: bool,
+    /// None where it cannot be told apart from others, and for the first.
+    found: Option<Found>,
+}
+
+/// What waits to be sent in the present round.
+#[derive(Clone, Copy, Debug, Default)]
+struct Unsent {
+    at: Timestamp,
+    bytes: u64,
+    iteration: u64,
+    per_s: u64,
+}
+
+/// Follows what the guest writes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Writes {
+    now: Timestamp,
+    total_bytes: u64,
+    readings: Readings,
+    begun: bool,
+    sync: Option<Mark>,
+    due: Option<Due>,
+    unsent: Unsent,
+    /// How much of what was both written and unsent was the same, thousandths; none if no sync has shown it.
+    common: Option<u64>,
+    curve: Curve,
+    /// The highest rate of the present round and of the one before, bytes per second.
+    peaks: (u64, u64),
+    /// What the last whole round has written, bytes.
+    last_bytes: u64,
+    confirmation: Confirmation,
+}
+
+impl Writes {
+    /// Takes one sample in, and the round that has ended before it, if one has.
+    pub fn update(&mut self, sample: &Sample, round: Option<&Round>) {
+        if !matches!(sample.state, JobState::Setup | JobState::Precopy) {
+            return;
+        }
+        self.now = sample.at;
+        self.total_bytes = sample.total_bytes;
+        self.begin(sample);
+        if let Some(round) = round {
+            self.synced(round);
+        }
+        self.unsent.follow(sample);
+        if let Some(faults) = sample.faults {
+            self.read(faults);
+        }
+    }
+
+    /// How fast pages are written now that were not since the last sync, bytes per second: no more than the guest writes, and
+    /// zero once all that it works on has been written. None while that is not known.
+    #[must_use]
+    pub fn bytes_per_s(&self) -> Option<u64> {
+        self.is_usable().then(|| self.rate_now())
+    }
+
+    /// The highest such rate of the present round and the one before: nearest to what the guest writes, for right after a
+    /// sync each page counts.
+    #[must_use]
+    pub fn peak_bytes_per_s(&self) -> Option<u64> {
+        self.is_usable().then(|| self.peaks.0.max(self.peaks.1))
+    }
+
+    /// What the guest works on, as far as the present round and the one before show it, bytes.
+    #[must_use]
+    pub fn hot_bytes(&self) -> Option<u64> {
+        let so_far = self.so_far_bytes().unwrap_or(0);
+        self.is_usable().then(|| self.last_bytes.max(so_far))
+    }
+
+    /// W: what is written within `span` of a sync, bytes, by the newest round that took so long. None if none did.
+    #[must_use]
+    pub fn written_within_bytes(&self, span: Duration) -> Option<u64> {
+        let bytes = self.curve.at(span).filter(|_| self.is_usable())?;
+        Some(bytes.min(self.total_bytes))
+    }
+
+    /// What has been written at `at`, which is now or soon, since the last sync, bytes. None while that is not known.
+    #[must_use]
+    pub fn written_bytes(&self, at: Timestamp) -> Option<u64> {
+        if !self.is_usable() || self.due.is_some() {
+            return None;
+        }
+        let so_far = self.so_far_bytes()?;
+        let growth = self.growth_bytes(so_far, at)?;
+        Some(so_far.saturating_add(growth).min(self.total_bytes))
+    }
+
+    /// What a sync at `at`, which is now or soon, will find left, bytes: what was written, and what then waits to be sent of the
+    /// last sync, each page once. None while that is not known.
+    #[must_use]
+    pub fn next_sync_bytes(&self, at: Timestamp) -> Option<u64> {
+        let written_bytes = self.written_bytes(at)?;
+        let unsent_bytes = self.unsent.bytes_at(at);
+        let both_bytes = written_bytes.min(unsent_bytes).min(PROTECTED_BYTES);
+        let common_bytes = mul_div(both_bytes, self.common_share(written_bytes), 1000);
+        let left_bytes = written_bytes
+            .saturating_add(unsent_bytes)
+            .saturating_sub(common_bytes);
+        Some(left_bytes.min(self.total_bytes))
+    }
+
+    /// What the syncs have made of the counter.
+    #[must_use]
+    pub const fn trust(&self) -> Trust {
+        self.confirmation.trust()
+    }
+
+    /// What the last sync that could judge found, over what was counted, per cent. None before.
+    #[must_use]
+    pub const fn found_over_counted_percent(&self) -> Option<u64> {
+        self.confirmation.ratio_percent()
+    }
+
+    /// Memory begins to flow: nothing has been written since, if that was seen.
+    fn begin(&mut self, sample: &Sample) {
+        if self.begun || sample.state != JobState::Precopy || sample.iteration == 0 {
+            return;
+        }
+        self.begun = true;
+        if sample.iteration == 1 {
+            self.due = Some(Due {
+                at: sample.sync_at.unwrap_or(sample.at),
+                first: true,
+                found: None,
+            });
+        }
+    }
+
+    fn synced(&mut self, round: &Round) {
+        let found = Found {
+            bytes: round.remaining_bytes,
+            unsent_bytes: self.unsent.bytes_at(round.at),
+            first_round: round.iteration == 2,
+        };
+        // A second sync since the counter was last read: what each of them found cannot be told apart.
+        let apart = self.due.is_none() && round.syncs == 1;
+        if !apart {
+            self.sync = None;
+        }
+        self.due = Some(Due {
+            at: round.at,
+            first: false,
+            found: Some(found).filter(|_| apart),
+        });
+    }
+
+    fn read(&mut self, faults: Faults) {
+        match self.readings.push(faults) {
+            readings::Pushed::Backwards => self.forget(faults),
+            readings::Pushed::Old => return,
+            readings::Pushed::Newer => {}
+        }
+        if let Some(due) = self.due.filter(|due| due.at < faults.at) {
+            self.due = None;
+            self.settle(due);
+        }
+        self.follow(faults.at, faults.pages);
+    }
+
+    /// The counter has begun anew: nothing of before holds.
+    fn forget(&mut self, faults: Faults) {
+        let (now, total_bytes, unsent) = (self.now, self.total_bytes, self.unsent);
+        *self = Self {
+            now,
+            total_bytes,
+            unsent,
+            begun: true,
+            ..Self::default()
+        };
+        self.readings.push(faults);
+    }
+
+    /// The counter is known on both sides of a sync.
+    fn settle(&mut self, due: Due) {
+        let since = self.sync.map(|sync| sync.at);
+        let Some((pages, exact)) = self.readings.at(due.at, since) else {
+            self.sync = None;
+            return;
+        };
+        if let Some(sync) = self.sync {
+            let counted_bytes = bytes(pages.saturating_sub(sync.pages));
+            self.curve.record(due.at.since(sync.at), counted_bytes);
+            self.last_bytes = counted_bytes;
+            self.peaks = (0, self.peaks.0);
+            if let Some(found) = due.found.filter(|_| exact && sync.exact) {
+                self.common = found.common(counted_bytes, PROTECTED_BYTES).or(self.common);
+                self.confirmation.judge(&found, counted_bytes);
+            }
+        }
+        self.curve.begin_round();
+        self.sync = Some(Mark {
+            at: due.at,
+            pages,
+            exact: due.first || exact && due.found.is_some(),
+        });
+    }
+
+    /// The counter stood at `pages` at `at`, in the round that began with the last sync known.
+    fn follow(&mut self, at: Timestamp, pages: u64) {
+        let Some(sync) = self.sync else {
+            return;
+        };
+        let written_bytes = bytes(pages.saturating_sub(sync.pages));
+        self.curve.record(at.since(sync.at), written_bytes);
+        self.peaks.0 = self.peaks.0.max(self.rate_now());
+    }
+
+    /// What is counted is neither refuted, nor old, nor nothing that anybody has confirmed.
+    fn is_usable(&self) -> bool {
+        let Some(newest) = self.readings.newest() else {
+            return false;
+        };
+        let fresh = FRESH.max(self.readings.apart().saturating_mul(FRESH_TIMES));
+        let heard = match self.trust() {
+            Trust::Refuted => false,
+            Trust::Confirmed => true,
+            Trust::Unconfirmed => self
+                .so_far_bytes()
+                .is_some_and(|so_far| so_far >= HEARD_BYTES),
+        };
+        heard && self.now.since(newest.at) <= fresh
+    }
+
+    /// What has been counted since the last sync, bytes.
+    fn so_far_bytes(&self) -> Option<u64> {
+        let (sync, newest) = (self.sync?, self.readings.newest()?);
+        Some(bytes(newest.pages.saturating_sub(sync.pages)))
+    }
+
+    /// Bytes per second since the reading before, or since a sync between the two.
+    fn rate_now(&self) -> u64 {
+        let (Some(newest), Some(before)) = (self.readings.newest(), self.readings.before_newest())
+        else {
+            return 0;
+        };
+        let sync = self
+            .sync
+            .filter(|sync| sync.at > before.at && newest.at.since(sync.at) >= RATE_SPAN);
+        let (at, pages) = sync.map_or((before.at, before.pages), |sync| (sync.at, sync.pages));
+        per_second(
+            bytes(newest.pages.saturating_sub(pages)),
+            newest.at.since(at),
+        )
+    }
+
+    /// What will be written from the last reading until `at`: as fast as now, but where a round before tells how much it was by
+    /// then, no more than that.
+    fn growth_bytes(&self, so_far_bytes: u64, at: Timestamp) -> Option<u64> {
+        let (sync, newest) = (self.sync?, self.readings.newest()?);
+        let at_this_rate = per_span(self.rate_now(), at.since(newest.at));
+        let (now, then) = (
+            self.curve.before(newest.at.since(sync.at)),
+            self.curve.before(at.since(sync.at)),
+        );
+        let as_before = now.zip(then).filter(|(now, _)| {
+            // Another phase of the guest tells nothing of this one.
+            now.abs_diff(so_far_bytes) <= so_far_bytes / 8
+        });
+        Some(as_before.map_or(at_this_rate, |(now, then)| {
+            at_this_rate.min(then.saturating_sub(now))
+        }))
+    }
+
+    /// How much of what is both written and unsent is the same, thousandths. What the first round has not sent has nothing to
+    /// do with what is written; later it was written not long ago.
+    fn common_share(&self, written_bytes: u64) -> u64 {
+        if self.unsent.iteration < 2 {
+            return mul_div(1000, written_bytes, self.total_bytes.max(1)).min(1000);
+        }
+        let settled = || {
+            let age = self.now.since(self.sync.map_or(self.now, |sync| sync.at));
+            let on_the_whole = per_second(written_bytes, age);
+            self.rate_now() < on_the_whole / 8
+        };
+        self.common
+            .unwrap_or_else(|| if settled() { 1000 } else { 0 })
+    }
+}
+
+impl Unsent {
+    fn follow(&mut self, sample: &Sample) {
+        let span = sample.at.since(self.at);
+        let same = self.iteration == sample.iteration;
+        if same && span < RATE_SPAN {
+            return;
+        }
+        let gone_bytes = self.bytes.saturating_sub(sample.remaining_bytes);
+        *self = Self {
+            at: sample.at,
+            bytes: sample.remaining_bytes,
+            iteration: sample.iteration,
+            per_s: if same {
+                per_second(gone_bytes, span)
+            } else {
+                self.per_s
+            },
+        };
+    }
+
+    fn bytes_at(&self, at: Timestamp) -> u64 {
+        self.bytes
+            .saturating_sub(per_span(self.per_s, at.since(self.at)))
+    }
+}
+
+const fn bytes(pages: u64) -> u64 {
+    pages.saturating_mul(PAGE_BYTES)
+}
+
+/// What a rate is in `span`.
+fn per_span(bytes_per_s: u64, span: Duration) -> u64 {
+    let bytes = u128::from(bytes_per_s).saturating_mul(span.as_nanos()) / 1_000_000_000;
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// `value * numerator / denominator`, which is not zero.
+fn mul_div(value: u64, numerator: u64, denominator: u64) -> u64 {
+    let product = u128::from(value) * u128::from(numerator) / u128::from(denominator);
+    u64::try_from(product).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! W(x): how much is written within x of a sync.
+
+use core::time::Duration;
+
+/// Ages at which it is kept: two an octave from 32 ms on, up to seven hours.
+const AGES: usize = 40;
+
+/// The age of that index, ms.
+const fn age_ms(index: usize) -> u64 {
+    (if index.is_multiple_of(2) { 32 } else { 48 }) << (index / 2)
+}
+
+fn age(index: usize) -> Duration {
+    Duration::from_millis(age_ms(index))
+}
+
+/// The curve, each age of it as the newest round that grew so old has shown it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Curve {
+    bytes: [u64; AGES],
+    /// How many of them are known.
+    known: usize,
+    /// What the rounds before the present one have shown.
+    before: [u64; AGES],
+    before_known: usize,
+    /// The last point of the present round.
+    last: (Duration, u64),
+}
+
+impl Default for Curve {
+    fn default() -> Self {
+        Self {
+            bytes: [0; AGES],
+            known: 0,
+            before: [0; AGES],
+            before_known: 0,
+            last: (Duration::ZERO, 0),
+        }
+    }
+}
+
+impl Curve {
+    /// A sync: from now on it is drawn anew, over what is known.
+    pub(super) fn begin_round(&mut self) {
+        self.last = (Duration::ZERO, 0);
+        self.before = self.bytes;
+        self.before_known = self.known;
+    }
+
+    /// So much had been written so long after the sync.
+    pub(super) fn record(&mut self, at: Duration, bytes: u64) {
+        let (from, from_bytes) = self.last;
+        if at <= from {
+            return;
+        }
+        for index in 0..AGES {
+            let age = age(index);
+            if age > at {
+                break;
+            }
+            if age > from {
+                self.bytes[index] = between((from, from_bytes), (at, bytes), age);
+                self.known = self.known.max(index + 1);
+            }
+        }
+        self.last = (at, bytes);
+    }
+
+    /// W at `span`; none if no round took so long.
+    pub(super) fn at(&self, span: Duration) -> Option<u64> {
+        read(&self.bytes[..self.known], span)
+    }
+
+    /// The same as the rounds before the present one have shown it.
+    pub(super) fn before(&self, span: Duration) -> Option<u64> {
+        read(&self.before[..self.before_known], span)
+    }
+}
+
+/// The curve through `points` at `span`. It never falls: where an older round showed less, it is as high as the newer one.
+fn read(points: &[u64], span: Duration) -> Option<u64> {
+    let mut low = (Duration::ZERO, 0);
+    for (index, &bytes) in points.iter().enumerate() {
+        let high = (age(index), bytes.max(low.1));
+        if span <= high.0 {
+            return Some(between(low, high, span));
+        }
+        low = high;
+    }
+    None
+}
+
+/// The straight line from one point to a later one, at `at`, which lies between.
+fn between(from: (Duration, u64), to: (Duration, u64), at: Duration) -> u64 {
+    let span = (to.0 - from.0).as_nanos().max(1);
+    let part = at.saturating_sub(from.0).as_nanos();
+    let rise = u128::from(to.1.saturating_sub(from.1)) * part / span;
+    from.1
+        .saturating_add(u64::try_from(rise).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn ages_are_two_an_octave() {
+        let ages: [u64; 6] = core::array::from_fn(age_ms);
+        assert_eq!(ages, [32, 48, 64, 96, 128, 192]);
+        assert!(age_ms(AGES - 1) > 6 * 3_600_000);
+    }
+
+    #[test]
+    fn a_straight_line_comes_back_as_far_as_it_was_drawn() {
+        let mut curve = Curve::default();
+        (1..=10).for_each(|step| curve.record(ms(step * 100), step * 1000));
+        assert_eq!(curve.at(ms(0)), Some(0));
+        assert_eq!(curve.at(ms(16)), Some(160));
+        assert_eq!(curve.at(ms(500)), Some(5000));
+        assert_eq!(curve.at(ms(768)), Some(7680));
+        assert_eq!(curve.at(ms(800)), None, "no age between that and the end");
+        assert_eq!(curve.before(ms(16)), None, "it is the first");
+    }
+
+    #[test]
+    fn the_newest_round_counts_where_it_was_and_the_older_one_beyond() {
+        let mut curve = Curve::default();
+        (1..=10).for_each(|step| curve.record(ms(step * 100), step * 1000));
+        curve.begin_round();
+        (1..=2).for_each(|step| curve.record(ms(step * 100), step * 10));
+        assert_eq!(curve.at(ms(192)), Some(19));
+        assert_eq!(curve.at(ms(768)), Some(7680));
+        assert_eq!(curve.before(ms(192)), Some(1920));
+    }
+
+    #[test]
+    fn it_never_falls() {
+        let mut curve = Curve::default();
+        curve.record(ms(1000), 10);
+        curve.begin_round();
+        curve.record(ms(100), 500);
+        let read: std::vec::Vec<_> = (0..768).filter_map(|x| curve.at(ms(x))).collect();
+        assert!(read.is_sorted(), "{read:?}");
+    }
+}

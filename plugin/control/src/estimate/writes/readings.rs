@@ -1,0 +1,146 @@
+//! The last readings of the counter.
+
+use core::time::Duration;
+
+use crate::sample::Faults;
+use crate::time::Timestamp;
+
+/// So many tell what the counter was at a sync, and how fast it rose.
+const KEPT: usize = 4;
+
+/// What a reading is beside those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pushed {
+    /// The newest.
+    Newer,
+    /// No news.
+    Old,
+    /// Less than before: the counter has begun anew, or a processor was taken away.
+    Backwards,
+}
+
+/// The newest reading first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Readings([Option<Faults>; KEPT]);
+
+impl Readings {
+    /// Takes one in.
+    pub(super) fn push(&mut self, faults: Faults) -> Pushed {
+        if let Some(newest) = self.newest() {
+            if faults.at <= newest.at {
+                return Pushed::Old;
+            }
+            if faults.pages < newest.pages {
+                return Pushed::Backwards;
+            }
+        }
+        self.0.rotate_right(1);
+        self.0[0] = Some(faults);
+        Pushed::Newer
+    }
+
+    pub(super) const fn newest(&self) -> Option<Faults> {
+        self.0[0]
+    }
+
+    pub(super) const fn before_newest(&self) -> Option<Faults> {
+        self.0[1]
+    }
+
+    /// How long the last two are apart.
+    pub(super) fn apart(&self) -> Duration {
+        let both = self.newest().zip(self.before_newest());
+        both.map_or(Duration::ZERO, |(newest, before)| {
+            newest.at.since(before.at)
+        })
+    }
+
+    /// What the counter was at the sync `at`, and whether that is known well; none if it was not read before and after it.
+    ///
+    /// Right after a sync it rises as it did not before: up to it the rise of the last two readings before goes on. Where
+    /// the round, which began at `since`, is too short for two, it rises in a straight line to the reading after.
+    pub(super) fn at(&self, at: Timestamp, since: Option<Timestamp>) -> Option<(u64, bool)> {
+        let index = self
+            .0
+            .iter()
+            .flatten()
+            .position(|reading| reading.at <= at)?;
+        let before = self.0[index]?;
+        let after = self.0[index.checked_sub(1)?]?;
+        let earlier = self.0.get(index + 1).copied().flatten();
+        let earlier = earlier.filter(|earlier| since.is_none_or(|since| earlier.at >= since));
+        let (from, to) = earlier.map_or((before, after), |earlier| (earlier, before));
+        let rise = rise(from, to, at.since(before.at));
+        let pages = before.pages.saturating_add(rise).min(after.pages);
+        Some((pages, earlier.is_some()))
+    }
+}
+
+/// How much the counter rises in `span`, as it does from one reading to another.
+fn rise(from: Faults, to: Faults, span: Duration) -> u64 {
+    let pages = u128::from(to.pages.saturating_sub(from.pages));
+    let pages = pages.saturating_mul(span.as_nanos()) / to.at.since(from.at).as_nanos().max(1);
+    u64::try_from(pages).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reading(at_ms: u64, pages: u64) -> Faults {
+        Faults {
+            at: at(at_ms),
+            pages,
+        }
+    }
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_nanos(ms * 1_000_000)
+    }
+
+    fn readings(of: &[(u64, u64)]) -> Readings {
+        let mut readings = Readings::default();
+        for &(at_ms, pages) in of {
+            assert_eq!(readings.push(reading(at_ms, pages)), Pushed::Newer);
+        }
+        readings
+    }
+
+    #[test]
+    fn up_to_a_sync_it_goes_on_as_before() {
+        let swept = readings(&[(0, 0), (100, 10), (200, 20), (300, 90)]);
+        assert_eq!(swept.at(at(250), None), Some((25, true)));
+        let flat = readings(&[(0, 0), (100, 50), (200, 50), (300, 100)]);
+        assert_eq!(flat.at(at(290), None), Some((50, true)));
+        let stopped = readings(&[(0, 0), (100, 10), (200, 20), (300, 21)]);
+        assert_eq!(
+            stopped.at(at(290), None),
+            Some((21, true)),
+            "no more than was read"
+        );
+    }
+
+    #[test]
+    fn a_round_too_short_for_two_readings_is_a_straight_line() {
+        let short = readings(&[(0, 0), (100, 90), (200, 110)]);
+        assert_eq!(short.at(at(150), Some(at(50))), Some((100, false)));
+    }
+
+    #[test]
+    fn what_is_not_read_on_both_sides_is_not_known() {
+        let readings = readings(&[(100, 1), (200, 2)]);
+        assert_eq!(readings.at(at(50), None), None);
+        assert_eq!(readings.at(at(250), None), None);
+        assert_eq!(Readings::default().at(at(0), None), None);
+    }
+
+    #[test]
+    fn a_counter_goes_forward() {
+        let mut readings = readings(&[(100, 5)]);
+        assert_eq!(readings.push(reading(100, 7)), Pushed::Old);
+        assert_eq!(readings.push(reading(200, 4)), Pushed::Backwards);
+        assert_eq!(readings.newest(), Some(reading(100, 5)));
+        assert_eq!(readings.push(reading(200, 5)), Pushed::Newer);
+        assert_eq!(readings.apart(), Duration::from_millis(100));
+    }
+}

@@ -1,0 +1,199 @@
+//! Whether syncs find what was counted.
+
+/// Found over counted may be off by a third either way (3/4 to 4/3): a counter that is 20 % off is still better than none, and
+/// one that misses half of the writes, or counts as much again, is not.
+const NEAR: (u64, u64) = (3, 4);
+
+/// A counter is confirmed only by what it has counted at least this part of, per cent of what was found.
+const EXPLAINS_PERCENT: u64 = 25;
+
+/// Less than this, counted and found, tells nothing.
+const TELLING_BYTES: u64 = 4 << 20;
+
+/// So many syncs in a row must agree again with a counter that was refuted.
+const AGREEING: u32 = 2;
+
+/// What syncs have made of the counter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// No sync has judged it yet.
+    #[default]
+    Unconfirmed,
+    /// The last sync found what was counted.
+    Confirmed,
+    /// A sync has found something else: what is counted says nothing.
+    Refuted,
+}
+
+/// What a sync found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Found {
+    /// Left right after it, bytes.
+    pub(super) bytes: u64,
+    /// What of the sync before was not sent by then, bytes.
+    pub(super) unsent_bytes: u64,
+    /// Whether it ended the first round, whose unsent memory nobody need have written.
+    pub(super) first_round: bool,
+}
+
+impl Found {
+    /// How much of what was both written and unsent was the same, thousandths; none if too little was unsent to tell.
+    pub(super) fn common(&self, counted_bytes: u64, protected_bytes: u64) -> Option<u64> {
+        let both = self.unsent_bytes.min(counted_bytes).min(protected_bytes);
+        if self.first_round || both < self.bytes / 32 || both == 0 {
+            return None;
+        }
+        let twice = counted_bytes
+            .saturating_add(self.unsent_bytes)
+            .saturating_sub(self.bytes);
+        Some(super::mul_div(twice, 1000, both).min(1000))
+    }
+
+    /// What the counter lets expect that is nearest to what was found: what was written and what was unsent may be the same
+    /// pages, or different ones.
+    fn expected_bytes(&self, counted_bytes: u64) -> u64 {
+        let least = counted_bytes.max(self.unsent_bytes);
+        let most = counted_bytes.saturating_add(self.unsent_bytes);
+        self.bytes.clamp(least, most)
+    }
+}
+
+/// Follows the syncs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Confirmation {
+    trust: Trust,
+    /// Syncs in a row that agree.
+    agreeing: u32,
+    ratio_percent: Option<u64>,
+}
+
+impl Confirmation {
+    pub(super) const fn trust(&self) -> Trust {
+        self.trust
+    }
+
+    pub(super) const fn ratio_percent(&self) -> Option<u64> {
+        self.ratio_percent
+    }
+
+    /// A sync has found that, and so much was counted before it.
+    pub(super) fn judge(&mut self, found: &Found, counted_bytes: u64) {
+        let expected_bytes = found.expected_bytes(counted_bytes);
+        if found.bytes.max(expected_bytes) < TELLING_BYTES {
+            return;
+        }
+        let near = is_near(found.bytes, expected_bytes);
+        let explains = found.bytes / 100 * EXPLAINS_PERCENT <= counted_bytes;
+        if near && !explains {
+            // What was unsent would have been found by a deaf counter as well.
+            return;
+        }
+        let ratio = super::mul_div(found.bytes, 100, expected_bytes.max(1));
+        self.ratio_percent = Some(ratio);
+        self.agreeing = if near {
+            self.agreeing.saturating_add(1)
+        } else {
+            0
+        };
+        self.trust = match self.trust {
+            _ if !near => Trust::Refuted,
+            Trust::Refuted if self.agreeing < AGREEING => Trust::Refuted,
+            _ => Trust::Confirmed,
+        };
+    }
+}
+
+/// Whether two numbers are the same within [`NEAR`].
+fn is_near(a: u64, b: u64) -> bool {
+    let (part, whole) = NEAR;
+    u128::from(a.min(b)) * u128::from(whole) >= u128::from(a.max(b)) * u128::from(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn found(mib: u64, unsent_mib: u64) -> Found {
+        Found {
+            bytes: mib * MIB,
+            unsent_bytes: unsent_mib * MIB,
+            first_round: false,
+        }
+    }
+
+    /// After syncs that found so much, with so much unsent and counted, MiB.
+    fn judged(syncs: &[(u64, u64, u64)]) -> Trust {
+        let mut confirmation = Confirmation::default();
+        for &(mib, unsent, counted) in syncs {
+            confirmation.judge(&found(mib, unsent), counted * MIB);
+        }
+        confirmation.trust()
+    }
+
+    #[test]
+    fn a_counter_within_a_third_is_confirmed() {
+        for counted in [80, 100, 120] {
+            assert_eq!(judged(&[(100, 0, counted)]), Trust::Confirmed, "{counted}");
+        }
+        for counted in [0, 50, 74, 134, 200] {
+            assert_eq!(judged(&[(100, 0, counted)]), Trust::Refuted, "{counted}");
+        }
+    }
+
+    #[test]
+    fn what_was_unsent_may_or_may_not_have_been_written_again() {
+        for mib in [100, 120, 140] {
+            assert_eq!(judged(&[(mib, 40, 100)]), Trust::Confirmed, "{mib}");
+        }
+        assert_eq!(judged(&[(40, 40, 0)]), Trust::Unconfirmed, "deaf or idle");
+        assert_eq!(judged(&[(100, 40, 0)]), Trust::Refuted, "deaf");
+    }
+
+    #[test]
+    fn next_to_nothing_tells_nothing() {
+        assert_eq!(
+            judged(&[(3, 0, 0), (0, 0, 3), (0, 0, 0)]),
+            Trust::Unconfirmed
+        );
+        assert_eq!(judged(&[(0, 0, 100)]), Trust::Refuted);
+        assert_eq!(judged(&[(100, 0, 100), (1, 0, 0)]), Trust::Confirmed);
+    }
+
+    #[test]
+    fn trust_is_lost_at_once_and_won_back_by_two() {
+        let (good, bad) = ((100, 0, 100), (100, 0, 10));
+        assert_eq!(judged(&[good, bad]), Trust::Refuted);
+        assert_eq!(judged(&[bad, good]), Trust::Refuted);
+        assert_eq!(judged(&[bad, good, good]), Trust::Confirmed);
+        assert_eq!(judged(&[bad, good, bad, good]), Trust::Refuted);
+    }
+
+    #[test]
+    fn how_much_is_the_same_shows_where_something_was_unsent() {
+        let common = |mib, unsent| found(mib, unsent).common(100 * MIB, u64::MAX);
+        assert_eq!(common(100, 40), Some(1000));
+        assert_eq!(common(140, 40), Some(0));
+        assert_eq!(common(120, 40), Some(500));
+        assert_eq!(common(100, 1), None);
+        let first = Found {
+            first_round: true,
+            ..found(140, 40)
+        };
+        assert_eq!(first.common(100 * MIB, u64::MAX), None);
+    }
+
+    #[test]
+    fn any_number_is_judged() {
+        let mut confirmation = Confirmation::default();
+        let all = Found {
+            bytes: u64::MAX,
+            unsent_bytes: u64::MAX,
+            first_round: false,
+        };
+        confirmation.judge(&all, u64::MAX);
+        assert_eq!(all.common(u64::MAX, u64::MAX), Some(0));
+        assert_eq!(confirmation.trust(), Trust::Confirmed);
+    }
+}
