@@ -49,8 +49,14 @@ const FRESH: Duration = Duration::from_secs(2);
 /// ... or so many times as late as it was read before that: it costs more in larger guests.
 const FRESH_TIMES: u32 = 4;
 
+/// How long QEMU sends before it looks at what is left (`MAX_WAIT`, `migration/ram.c`).
+const TICK: Duration = Duration::from_millis(50);
+
 /// The least span over which a rate is one.
 const RATE_SPAN: Duration = Duration::from_millis(40);
+
+/// A sync judges the counter where no more than one in so many of the pages counted was reckoned.
+const RECKONED_PART: u64 = 8;
 
 /// Before a sync has confirmed the counter, one that has counted less than this may as well be deaf.
 const HEARD_BYTES: u64 = 1 << 20;
@@ -60,8 +66,8 @@ const HEARD_BYTES: u64 = 1 << 20;
 struct Mark {
     at: Timestamp,
     pages: u64,
-    /// Whether that is known well enough to judge by.
-    exact: bool,
+    /// How much of that was reckoned, pages.
+    reckoned: u64,
 }
 
 /// A sync that was seen, and after which the counter has not been read yet.
@@ -81,6 +87,15 @@ struct Unsent {
     bytes: u64,
     iteration: u64,
     per_s: u64,
+    /// What QEMU has unsent when it syncs; none if its limit is not known.
+    at_sync_bytes: Option<u64>,
+}
+
+/// What the last whole round has written, and how long it took.
+#[derive(Clone, Copy, Debug, Default)]
+struct Whole {
+    bytes: u64,
+    span: Duration,
 }
 
 /// Follows what the guest writes.
@@ -98,8 +113,7 @@ pub struct Writes {
     curve: Curve,
     /// The highest rate of the present round and of the one before, bytes per second.
     peaks: (u64, u64),
-    /// What the last whole round has written, bytes.
-    last_bytes: u64,
+    last: Whole,
     confirmation: Confirmation,
 }
 
@@ -112,6 +126,8 @@ impl Writes {
         self.now = sample.at;
         self.total_bytes = sample.total_bytes;
         self.begin(sample);
+        // The limit that is read now was in force at a sync since the sample before.
+        self.unsent.limit(sample);
         if let Some(round) = round {
             self.synced(round);
         }
@@ -139,7 +155,7 @@ impl Writes {
     #[must_use]
     pub fn hot_bytes(&self) -> Option<u64> {
         let so_far = self.so_far_bytes().unwrap_or(0);
-        self.is_usable().then(|| self.last_bytes.max(so_far))
+        self.is_usable().then(|| self.last.bytes.max(so_far))
     }
 
     /// W: what is written within `span` of a sync, bytes, by the newest round that took so long. None if none did.
@@ -165,7 +181,7 @@ impl Writes {
     #[must_use]
     pub fn next_sync_bytes(&self, at: Timestamp) -> Option<u64> {
         let written_bytes = self.written_bytes(at)?;
-        let unsent_bytes = self.unsent.bytes_at(at);
+        let unsent_bytes = self.unsent.bytes_at_sync(at);
         let both_bytes = written_bytes.min(unsent_bytes).min(PROTECTED_BYTES);
         let common_bytes = mul_div(both_bytes, self.common_share(written_bytes), 1000);
         let left_bytes = written_bytes
@@ -204,7 +220,7 @@ impl Writes {
     fn synced(&mut self, round: &Round) {
         let found = Found {
             bytes: round.remaining_bytes,
-            unsent_bytes: self.unsent.bytes_at(round.at),
+            unsent_bytes: self.unsent.bytes_at_sync(round.at),
             first_round: round.iteration == 2,
         };
         // A second sync since the counter was last read: what each of them found cannot be told apart.
@@ -248,16 +264,28 @@ impl Writes {
     /// The counter is known on both sides of a sync.
     fn settle(&mut self, due: Due) {
         let since = self.sync.map(|sync| sync.at);
-        let Some((pages, exact)) = self.readings.at(due.at, since) else {
+        let counter = if due.first {
+            self.readings.at_begin(due.at).map(|pages| (pages, 0))
+        } else {
+            self.readings.at(due.at, since)
+        };
+        let Some((pages, reckoned)) = counter else {
             self.sync = None;
             return;
         };
         if let Some(sync) = self.sync {
-            let counted_bytes = bytes(pages.saturating_sub(sync.pages));
-            self.curve.record(due.at.since(sync.at), counted_bytes);
-            self.last_bytes = counted_bytes;
+            let counted = pages.saturating_sub(sync.pages);
+            let counted_bytes = bytes(counted);
+            let span = due.at.since(sync.at);
+            self.curve.record(span, counted_bytes);
+            self.last = Whole {
+                bytes: counted_bytes,
+                span,
+            };
             self.peaks = (0, self.peaks.0);
-            if let Some(found) = due.found.filter(|_| exact && sync.exact) {
+            let reckoned = sync.reckoned.saturating_add(reckoned);
+            let well = reckoned.saturating_mul(RECKONED_PART) <= counted;
+            if let Some(found) = due.found.filter(|_| well) {
                 self.common = found.common(counted_bytes, PROTECTED_BYTES).or(self.common);
                 self.confirmation.judge(&found, counted_bytes);
             }
@@ -266,7 +294,11 @@ impl Writes {
         self.sync = Some(Mark {
             at: due.at,
             pages,
-            exact: due.first || exact && due.found.is_some(),
+            reckoned: if due.first || due.found.is_some() {
+                reckoned
+            } else {
+                u64::MAX
+            },
         });
     }
 
@@ -318,22 +350,25 @@ impl Writes {
         )
     }
 
-    /// What will be written from the last reading until `at`: as fast as now, but where a round before tells how much it was by
-    /// then, no more than that.
+    /// What will be written from the last reading until `at`: as fast as now, but no more than the rounds before show.
     fn growth_bytes(&self, so_far_bytes: u64, at: Timestamp) -> Option<u64> {
-        let (sync, newest) = (self.sync?, self.readings.newest()?);
+        let newest = self.readings.newest()?;
         let at_this_rate = per_span(self.rate_now(), at.since(newest.at));
-        let (now, then) = (
-            self.curve.before(newest.at.since(sync.at)),
-            self.curve.before(at.since(sync.at)),
-        );
-        let as_before = now.zip(then).filter(|(now, _)| {
-            // Another phase of the guest tells nothing of this one.
-            now.abs_diff(so_far_bytes) <= so_far_bytes / 8
-        });
-        Some(as_before.map_or(at_this_rate, |(now, then)| {
-            at_this_rate.min(then.saturating_sub(now))
-        }))
+        let ceiling = self.ceiling_bytes(so_far_bytes, at);
+        Some(at_this_rate.min(ceiling.saturating_sub(so_far_bytes)))
+    }
+
+    /// How much will have been written by `at`, at most: what rounds before had by then, or what the last one had in all. Neither
+    /// if this round has outdone them already, for the guest is in another phase.
+    fn ceiling_bytes(&self, so_far_bytes: u64, at: Timestamp) -> u64 {
+        let age = at.since(self.sync.map_or(at, |sync| sync.at));
+        let shown = [
+            self.curve.before(age),
+            Some(self.last.bytes).filter(|_| age <= self.last.span),
+        ];
+        let outdone = |bytes: &u64| so_far_bytes > bytes.saturating_add(bytes / 8);
+        let ceiling = shown.into_iter().flatten().find(|bytes| !outdone(bytes));
+        ceiling.unwrap_or(u64::MAX)
     }
 
     /// How much of what is both written and unsent is the same, thousandths. What the first round has not sent has nothing to
@@ -353,29 +388,56 @@ impl Writes {
 }
 
 impl Unsent {
+    fn limit(&mut self, sample: &Sample) {
+        self.at_sync_bytes = at_sync_bytes(sample).or(self.at_sync_bytes);
+    }
+
     fn follow(&mut self, sample: &Sample) {
         let span = sample.at.since(self.at);
         let same = self.iteration == sample.iteration;
         if same && span < RATE_SPAN {
             return;
         }
-        let gone_bytes = self.bytes.saturating_sub(sample.remaining_bytes);
-        *self = Self {
-            at: sample.at,
-            bytes: sample.remaining_bytes,
-            iteration: sample.iteration,
-            per_s: if same {
-                per_second(gone_bytes, span)
-            } else {
-                self.per_s
-            },
-        };
+        if same {
+            let gone_bytes = self.bytes.saturating_sub(sample.remaining_bytes);
+            self.per_s = per_second(gone_bytes, span);
+        }
+        self.at = sample.at;
+        self.bytes = sample.remaining_bytes;
+        self.iteration = sample.iteration;
     }
 
+    /// What is left of it at `at`, as fast as it goes now.
     fn bytes_at(&self, at: Timestamp) -> u64 {
         self.bytes
             .saturating_sub(per_span(self.per_s, at.since(self.at)))
     }
+
+    /// The same if that is when QEMU syncs.
+    fn bytes_at_sync(&self, at: Timestamp) -> u64 {
+        self.bytes_at(at)
+            .min(self.at_sync_bytes.unwrap_or(u64::MAX))
+    }
+}
+
+/// What is unsent when QEMU syncs to see whether it can stop the guest, in the mean: less than its limit lets go at the rate of its
+/// last window. It looks each time it has sent for [`TICK`], so that it may be as much less (`migration_iteration_run`,
+/// `migration/migration.c`).
+fn at_sync_bytes(sample: &Sample) -> Option<u64> {
+    let limit = Duration::from_millis(sample.settings?.downtime_ms);
+    let bytes_per_s = sample.window_bytes_per_s;
+    if bytes_per_s == 0 {
+        return None;
+    }
+    let (most, tick) = (
+        per_span(bytes_per_s, limit),
+        per_span(bytes_per_s, TICK).max(1),
+    );
+    Some(if most < tick {
+        mul_div(most, most, tick) / 2
+    } else {
+        most - tick / 2
+    })
 }
 
 const fn bytes(pages: u64) -> u64 {

@@ -55,11 +55,19 @@ impl Readings {
         })
     }
 
-    /// What the counter was at the sync `at`, and whether that is known well; none if it was not read before and after it.
+    /// What the counter was when memory began to flow at `at`; none if it was not read before. Up to then nothing is logged, and
+    /// nothing written is counted.
+    pub(super) fn at_begin(&self, at: Timestamp) -> Option<u64> {
+        let before = self.0.iter().flatten().find(|reading| reading.at <= at)?;
+        Some(before.pages)
+    }
+
+    /// What the counter was at the sync `at`, and how much of that was reckoned, pages; none if it was not read before and
+    /// after it.
     ///
     /// Right after a sync it rises as it did not before: up to it the rise of the last two readings before goes on. Where
     /// the round, which began at `since`, is too short for two, it rises in a straight line to the reading after.
-    pub(super) fn at(&self, at: Timestamp, since: Option<Timestamp>) -> Option<(u64, bool)> {
+    pub(super) fn at(&self, at: Timestamp, since: Option<Timestamp>) -> Option<(u64, u64)> {
         let index = self
             .0
             .iter()
@@ -70,9 +78,10 @@ impl Readings {
         let earlier = self.0.get(index + 1).copied().flatten();
         let earlier = earlier.filter(|earlier| since.is_none_or(|since| earlier.at >= since));
         let (from, to) = earlier.map_or((before, after), |earlier| (earlier, before));
-        let rise = rise(from, to, at.since(before.at));
-        let pages = before.pages.saturating_add(rise).min(after.pages);
-        Some((pages, earlier.is_some()))
+        let most = after.pages.saturating_sub(before.pages);
+        let rise = rise(from, to, at.since(before.at)).min(most);
+        let reckoned = if earlier.is_some() { rise } else { most };
+        Some((before.pages.saturating_add(rise), reckoned))
     }
 }
 
@@ -109,13 +118,13 @@ mod tests {
     #[test]
     fn up_to_a_sync_it_goes_on_as_before() {
         let swept = readings(&[(0, 0), (100, 10), (200, 20), (300, 90)]);
-        assert_eq!(swept.at(at(250), None), Some((25, true)));
+        assert_eq!(swept.at(at(250), None), Some((25, 5)));
         let flat = readings(&[(0, 0), (100, 50), (200, 50), (300, 100)]);
-        assert_eq!(flat.at(at(290), None), Some((50, true)));
+        assert_eq!(flat.at(at(290), None), Some((50, 0)));
         let stopped = readings(&[(0, 0), (100, 10), (200, 20), (300, 21)]);
         assert_eq!(
             stopped.at(at(290), None),
-            Some((21, true)),
+            Some((21, 1)),
             "no more than was read"
         );
     }
@@ -123,7 +132,14 @@ mod tests {
     #[test]
     fn a_round_too_short_for_two_readings_is_a_straight_line() {
         let short = readings(&[(0, 0), (100, 90), (200, 110)]);
-        assert_eq!(short.at(at(150), Some(at(50))), Some((100, false)));
+        assert_eq!(short.at(at(150), Some(at(50))), Some((100, 20)));
+    }
+
+    #[test]
+    fn before_memory_flows_nothing_is_counted() {
+        let readings = readings(&[(100, 5), (200, 90)]);
+        assert_eq!(readings.at_begin(at(190)), Some(5));
+        assert_eq!(readings.at_begin(at(90)), None);
     }
 
     #[test]
