@@ -25,7 +25,7 @@ const MIB: u64 = 1 << 20;
 const RUNS: u32 = 10;
 
 /// The goal: of nine runs in ten the pause within 15 %, the total within 10 %, of guests of which it is known what
-/// they write. One that was learnt from another run knows nothing of what that run did not see (docs/plant.md 5):
+/// they write. One that was learnt from another run knows nothing of what that run did not see (docs/plant.md 6):
 /// seven pauses and eight totals in ten.
 #[test]
 fn nine_runs_in_ten_are_predicted() {

@@ -45,8 +45,14 @@ impl Bitmap {
         }
     }
 
-    pub(super) fn set_range(&mut self, start: usize, end: usize) {
-        self.each_word(start, end, |word, mask, _| *word |= mask);
+    /// Sets the bits of the range; the number of those that were clear before.
+    pub(super) fn set_range(&mut self, start: usize, end: usize) -> u64 {
+        let mut added = 0;
+        self.each_word(start, end, |word, mask, _| {
+            added += u64::from((mask & !*word).count_ones());
+            *word |= mask;
+        });
+        added
     }
 
     pub(super) fn clear_range(&mut self, start: usize, end: usize) {
@@ -126,8 +132,9 @@ mod tests {
         #[test]
         fn behaves_as_a_set(size in 1_usize..300, a in 0_usize..320, b in 0_usize..320, from in 0_usize..320) {
             let mut bitmap = Bitmap::clear(size);
-            bitmap.set_range(a, b);
             let model: Vec<usize> = (a..b).filter(|bit| *bit < size).collect();
+            prop_assert_eq!(bitmap.set_range(a, b), model.len() as u64);
+            prop_assert_eq!(bitmap.set_range(a, b), 0);
             let mut low = Bitmap::clear(size);
             low.set_range(0, from);
             prop_assert_eq!(bitmap.count_common(&low), model.iter().filter(|bit| **bit < from).count());

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use libvirt_hpc_control::sample::{JobState, Settings};
 
+use super::guest::PAGE_BYTES;
 use super::outcome::{End, Outcome, Sync};
 use super::qemu::Qemu;
 use super::ram::{Ram, Stop};
@@ -240,6 +241,12 @@ impl Engine {
     pub(super) fn work_ns(&self, now_ns: u64) -> u64 {
         let guest_ns = self.guest_ns(now_ns);
         guest_ns.saturating_sub(self.throttle.lost_ns(guest_ns))
+    }
+
+    /// Pages that it has written there for the first time since they were protected.
+    pub(super) fn first_writes_pages(&mut self, now_ns: u64) -> u64 {
+        let work_ns = self.work_ns(now_ns);
+        self.ram.first_writes_bytes(work_ns) / PAGE_BYTES
     }
 
     /// How much of its processors' time is taken away from the guest, percent.

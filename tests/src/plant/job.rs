@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use libvirt_hpc_control::port::Job;
-use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::sample::{self, JobState, Sample, Settings};
 use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 
+use super::counter::FaultCounter;
 use super::engine::Engine;
 use super::error::PlantError;
 use super::guest::Writer;
@@ -30,6 +31,7 @@ pub struct Applied {
 pub struct Plant {
     engine: Engine,
     programs: Arc<[Writer]>,
+    counter: FaultCounter,
     now_ns: u64,
     script: Script,
     faults: Faults,
@@ -46,6 +48,7 @@ impl Plant {
         Self {
             engine: Engine::new(config),
             programs: config.guest.writers.clone().into(),
+            counter: FaultCounter::new(config.counter, config.seed),
             now_ns: 0,
             script: Script::default(),
             faults: Faults::default(),
@@ -63,6 +66,15 @@ impl Plant {
             .iter()
             .map(|program| nanos(program.busy(ran)))
             .sum()
+    }
+
+    /// The counter of page faults, if somebody reads it now.
+    fn count(&mut self) -> Option<sample::Faults> {
+        if !self.counter.is_due(self.now_ns) {
+            return None;
+        }
+        let pages = self.engine.first_writes_pages(self.now_ns);
+        Some(self.counter.read(self.now_ns, pages))
     }
 
     /// `change` will happen at `when`; at once if that is past.
@@ -257,6 +269,7 @@ impl Job for Plant {
             return Err(PlantError::Silent);
         }
         let iteration = self.engine.syncs.len() as u64;
+        let faults = self.count();
         let window = &self.engine.window;
         Ok(Sample {
             at: self.now(),
@@ -276,7 +289,7 @@ impl Job for Plant {
             throttle_percent: self.engine.throttle_percent(),
             compression_cache_bytes: 0,
             vcpu_time_ns: Some(self.vcpu_time_ns()),
-            faults: None,
+            faults,
             settings: settings.then_some(self.engine.settings),
         })
     }

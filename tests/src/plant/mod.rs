@@ -23,6 +23,7 @@
 
 mod bitmap;
 mod capacity;
+mod counter;
 mod engine;
 mod error;
 mod guest;
@@ -41,6 +42,7 @@ mod throttle;
 mod window;
 mod writers;
 
+pub use counter::Counter;
 pub use error::PlantError;
 pub use guest::{Access, Guest, Order, Writer};
 pub use job::{Applied, Plant};
@@ -66,10 +68,12 @@ pub struct PlantConfig {
     pub qemu: Qemu,
     /// For the link's jitter and the random writers.
     pub seed: u64,
+    /// Who counts what the guest writes.
+    pub counter: Counter,
 }
 
 impl PlantConfig {
-    /// This guest over this link, with QEMU's defaults and seed 0.
+    /// This guest over this link, with QEMU's defaults, seed 0 and no counter of faults.
     #[must_use]
     pub fn new(guest: Guest, link: Link) -> Self {
         Self {
@@ -77,6 +81,7 @@ impl PlantConfig {
             link,
             qemu: Qemu::default(),
             seed: 0,
+            counter: Counter::None,
         }
     }
 
@@ -84,6 +89,12 @@ impl PlantConfig {
     #[must_use]
     pub fn with_qemu(self, qemu: Qemu) -> Self {
         Self { qemu, ..self }
+    }
+
+    /// The same with a counter of what the guest writes.
+    #[must_use]
+    pub fn with_counter(self, counter: Counter) -> Self {
+        Self { counter, ..self }
     }
 
     /// The same with another seed.

@@ -41,10 +41,23 @@ pub(super) struct Sent {
     pub(super) stop: Stop,
 }
 
+/// The writers as they are between two looks at the log, for somebody who looks at the count of faults: what they write here is
+/// written again when the log is looked at.
+#[derive(Clone, Debug)]
+struct Shadow {
+    writers: Writers,
+    log: Bitmap,
+    data: Bitmap,
+}
+
 /// Guest memory and its writers.
 #[derive(Clone, Debug)]
 pub(super) struct Ram {
     writers: Writers,
+    /// None while nobody looks at the count of faults.
+    shadow: Option<Shadow>,
+    /// The most that count has shown, chunks.
+    counted_chunks: u64,
     chunk_bytes: u64,
     chunks: usize,
     region_chunks: usize,
@@ -71,6 +84,8 @@ impl Ram {
         data.set_range(0, count(data_bytes));
         Self {
             writers: Writers::new(guest, chunks, seed),
+            shadow: None,
+            counted_chunks: 0,
             chunk_bytes: guest.chunk_bytes,
             chunks,
             data,
@@ -106,9 +121,30 @@ impl Ram {
         self.writers.pace_flat(bytes_per_s);
     }
 
+    /// What has been written for the first time since it was protected, the guest having worked until `work_ns`, bytes. To look
+    /// changes nothing.
+    pub(super) fn first_writes_bytes(&mut self, work_ns: u64) -> u64 {
+        let shadow = self.shadow.get_or_insert_with(|| Shadow {
+            writers: self.writers.clone(),
+            log: self.log.clone(),
+            data: self.data.clone(),
+        });
+        shadow
+            .writers
+            .run(work_ns, &mut shadow.log, &mut shadow.data);
+        let chunks = shadow.writers.first_writes();
+        self.counted_chunks = self.counted_chunks.max(chunks);
+        self.counted_chunks * self.chunk_bytes
+    }
+
+    fn run_writers(&mut self, work_ns: u64) {
+        self.writers.run(work_ns, &mut self.log, &mut self.data);
+        self.shadow = None;
+    }
+
     /// `migration_bitmap_sync`, the guest having worked until `work_ns`: bytes newly dirty.
     pub(super) fn sync(&mut self, work_ns: u64) -> u64 {
-        self.writers.run(work_ns, &mut self.log, &mut self.data);
+        self.run_writers(work_ns);
         let before = self.pending_bytes();
         if self.log.contains(self.cursor) {
             // The part that was sent is to be sent again.
@@ -239,7 +275,7 @@ impl Ram {
         if self.cleared.contains(region) {
             return;
         }
-        self.writers.run(work_ns, &mut self.log, &mut self.data);
+        self.run_writers(work_ns);
         let start = region * self.region_chunks;
         self.log.subtract_range(
             &self.synced,

@@ -16,6 +16,8 @@ pub(super) struct Writers {
     at_ns: u64,
     /// How fast who writes flat out does so; none: all at once.
     flat_bytes_per_s: Option<u64>,
+    /// Chunks that were clean in the log when they were written.
+    first_writes: u64,
 }
 
 impl Writers {
@@ -39,7 +41,13 @@ impl Writers {
             random: SplitMix64::new(seed),
             at_ns: 0,
             flat_bytes_per_s: None,
+            first_writes: 0,
         }
+    }
+
+    /// Chunks that were clean in the log when they were written: each such page takes a fault.
+    pub(super) const fn first_writes(&self) -> u64 {
+        self.first_writes
     }
 
     /// From now on, who writes flat out does so at this rate.
@@ -55,8 +63,10 @@ impl Writers {
                 data,
                 random: &mut self.random,
                 flat_bytes_per_s: self.flat_bytes_per_s,
+                first_writes: 0,
             };
             cycle.run(self.at_ns, to_ns, &mut pen);
+            self.first_writes += pen.first_writes;
         }
         self.at_ns = self.at_ns.max(to_ns);
     }
@@ -68,16 +78,17 @@ struct Pen<'a> {
     data: &'a mut Bitmap,
     random: &'a mut SplitMix64,
     flat_bytes_per_s: Option<u64>,
+    first_writes: u64,
 }
 
 impl Pen<'_> {
     fn write(&mut self, start: usize, end: usize) {
-        self.log.set_range(start, end);
+        self.first_writes += self.log.set_range(start, end);
         self.data.set_range(start, end);
     }
 
     fn fill_with_zeros(&mut self, start: usize, end: usize) {
-        self.log.set_range(start, end);
+        self.first_writes += self.log.set_range(start, end);
         self.data.clear_range(start, end);
     }
 }

@@ -3,6 +3,7 @@
 
 mod beside;
 mod ceilings;
+mod counters;
 mod never_worse;
 mod scenarios;
 mod stalls;
