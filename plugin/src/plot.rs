@@ -1,4 +1,7 @@
-//! One migration as a picture: what was left, what would have been accepted, and the pause.
+//! One migration as a picture: what was left, what would have been accepted, and the pause; below it how fast the guest
+//! wrote, where that was counted.
+
+mod rates;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -12,6 +15,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::text::{self, cause as in_words};
 use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
+use rates::Rates;
 
 const SIZE: (u32, u32) = (860, 420);
 const LEFT: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
@@ -35,6 +39,7 @@ struct Story {
     left: Vec<Point>,
     accepted: Vec<Point>,
     syncs: Vec<(Point, Option<Cause>)>,
+    rates: Rates,
     /// Seconds; none if it is not known.
     pause: Option<f64>,
 }
@@ -56,8 +61,36 @@ pub fn command(path: &Path, picture: &Path) -> Result<()> {
 pub fn plot(reader: impl BufRead, path: &Path) -> Result<()> {
     let story = Story::read(reader)?;
     let (last, most) = story.extent();
-    let area = SVGBackend::new(path, SIZE).into_drawing_area();
-    draw(&story, &area, last, most).with_context(|| format!("cannot draw {}", path.display()))
+    let (width, height) = SIZE;
+    let below = if story.rates.is_empty() {
+        0
+    } else {
+        rates::HEIGHT
+    };
+    let area = SVGBackend::new(path, (width, height + below)).into_drawing_area();
+    draw_all(&story, &area, last, most).with_context(|| format!("cannot draw {}", path.display()))
+}
+
+fn draw_all<B>(
+    story: &Story,
+    area: &DrawingArea<B, plotters::coord::Shift>,
+    last: f64,
+    most: f64,
+) -> Result<()>
+where
+    B: DrawingBackend,
+    B::ErrorType: 'static,
+{
+    area.fill(&WHITE)?;
+    if story.rates.is_empty() {
+        draw(story, area, last, most)?;
+    } else {
+        let (upper, lower) = area.split_vertically(SIZE.1);
+        draw(story, &upper, last, most)?;
+        story.rates.draw(&lower, last * 1.08)?;
+    }
+    area.present()?;
+    Ok(())
 }
 
 fn draw<B>(
@@ -70,7 +103,6 @@ where
     B: DrawingBackend,
     B::ErrorType: 'static,
 {
-    area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(area)
         .margin(14)
         .caption(&story.title, ("sans-serif", 15))
@@ -132,7 +164,6 @@ where
         .border_style(BLACK.mix(0.3))
         .position(SeriesLabelPosition::UpperRight)
         .draw()?;
-    area.present()?;
     Ok(())
 }
 
@@ -144,6 +175,7 @@ impl Story {
             left: vec![],
             accepted: vec![],
             syncs: vec![],
+            rates: Rates::default(),
             pause: None,
         };
         for record in crate::trace::read(reader) {
@@ -174,6 +206,7 @@ impl Story {
     fn sample(&mut self, sample: &SampleRecord, from_ns: u64) {
         self.left
             .push((since(sample.at_ns, from_ns), mib(sample.remaining_bytes)));
+        self.rates.sample(sample, from_ns);
     }
 
     fn event(&mut self, at_ns: u64, event: &EventRecord, from_ns: u64) {
@@ -268,7 +301,12 @@ fn mib(bytes: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use libvirt_hpc_control::sample::{Faults, Sample};
+    use libvirt_hpc_control::time::Timestamp;
+
     use super::*;
+    use crate::trace::Writer;
+    use crate::trace::tests::begin;
 
     const TRACE: &str = r#"{"type":"sample","data":{}}"#;
 
@@ -279,5 +317,40 @@ mod tests {
         assert!(plot(TRACE.as_bytes(), &path).is_err());
         assert!(plot(&b""[..], &path).is_err());
         assert!(!path.exists());
+    }
+
+    /// A migration of one round and three looks, its page faults counted or not.
+    fn drawn(counted: bool) -> String {
+        let sample = |at_ns: u64| {
+            let faults = Faults {
+                at: Timestamp::from_nanos(at_ns),
+                pages: at_ns / 10_000,
+            };
+            let sample = Sample {
+                at: Timestamp::from_nanos(at_ns),
+                state: JobState::Precopy,
+                remaining_bytes: 1 << 30,
+                faults: Some(faults).filter(|_| counted),
+                ..Sample::default()
+            };
+            Record::Sample((&sample).into())
+        };
+        let mut writer = Writer::new(Vec::new());
+        let begin = Record::Begin(Box::new(begin()));
+        for record in [begin, sample(1_000_000_000), sample(2_000_000_000)] {
+            writer.write(&record).expect("memory takes everything");
+        }
+        let trace = writer.into_inner().expect("nothing failed");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.svg");
+        plot(&trace[..], &path).expect("a picture");
+        std::fs::read_to_string(&path).expect("a picture")
+    }
+
+    #[test]
+    fn what_the_guest_writes_is_a_curve_of_its_own_where_it_was_counted() {
+        let (with, without) = (drawn(true), drawn(false));
+        assert!(with.contains("written, MiB/s") && with.contains("height=\"590\""));
+        assert!(!without.contains("written, MiB/s") && without.contains("height=\"420\""));
     }
 }

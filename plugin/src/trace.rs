@@ -35,4 +35,4 @@ pub use write::{Trace, Writer};
 pub const FORMAT: u32 = 1;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

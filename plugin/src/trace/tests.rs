@@ -39,7 +39,8 @@ fn policy() -> Policy {
     }
 }
 
-fn begin() -> Begin {
+/// What any migration may begin with.
+pub(crate) fn begin() -> Begin {
     Begin {
         format: FORMAT,
         versions: Versions {
