@@ -20,6 +20,12 @@ pub fn mib(bytes: u64) -> String {
     format!("{}.{} MiB", tenths / 10, tenths % 10)
 }
 
+/// What a guest writes, and works on.
+#[must_use]
+pub fn writing(bytes_per_s: u64, hot_bytes: u64) -> String {
+    format!("writes {}/s, {} hot", mib(bytes_per_s), mib(hot_bytes))
+}
+
 /// Nanoseconds in seconds, with three digits.
 #[must_use]
 pub fn seconds(nanoseconds: u64) -> String {

@@ -128,6 +128,12 @@ pub struct MigrationStatus {
     pub remaining_bytes: Option<u64>,
     /// The link's bandwidth as reckoned, bytes per second; zero while unknown.
     pub bytes_per_s: u64,
+    /// How fast the guest writes, bytes per second; none while nobody counts it, or a sync has not confirmed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes_bytes_per_s: Option<u64>,
+    /// What it works on, bytes; known with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hot_bytes: Option<u64>,
     /// The limits as the agent set them last; none before that.
     pub target: Option<SettingsRecord>,
     /// Why, in words.

@@ -42,6 +42,8 @@ impl Hand {
                 iteration: 0,
                 remaining_bytes: None,
                 bytes_per_s: 0,
+                writes_bytes_per_s: None,
+                hot_bytes: None,
                 target: None,
                 cause: None,
                 trace: None,

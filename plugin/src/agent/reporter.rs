@@ -94,8 +94,11 @@ impl Observer for Reporter {
     fn sampled(&mut self, sample: &Sample) {
         self.recorder.sampled(sample);
         let window = sample.window_bytes_per_s;
+        let writing = self.recorder.outlook().writing;
         self.hand.update(|status| {
             looked(status, sample);
+            status.writes_bytes_per_s = writing.map(|writing| writing.bytes_per_s);
+            status.hot_bytes = writing.map(|writing| writing.hot_bytes);
             if status.bytes_per_s == 0 {
                 status.bytes_per_s = window;
             }

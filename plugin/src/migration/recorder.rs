@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use libvirt_hpc_control::estimate::{Rounds, Trust, Writes};
 use libvirt_hpc_control::event::{Cause, Event, Publisher, Release};
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::target::{Action, Target};
@@ -39,6 +40,25 @@ pub trait Voice {
     fn how_to_end_sooner(&self) -> &'static str;
 }
 
+/// What the guest writes, by counters that a sync has confirmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Writing {
+    /// How fast, bytes per second: the highest rate of the present round and the one before.
+    pub bytes_per_s: u64,
+    /// What it works on, bytes.
+    pub hot_bytes: u64,
+}
+
+impl Writing {
+    fn of(writes: &Writes) -> Option<Self> {
+        Some(Self {
+            bytes_per_s: writes.peak_bytes_per_s()?,
+            hot_bytes: writes.hot_bytes()?,
+        })
+        .filter(|_| writes.trust() == Trust::Confirmed)
+    }
+}
+
 /// What the last sync and the last decision say of a migration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
@@ -48,6 +68,8 @@ pub struct Outlook {
     pub bytes_per_s: u64,
     /// The pause if the guest stopped now, milliseconds, if it is known.
     pub pause_ms: Option<u64>,
+    /// What the guest writes; none while that is not known.
+    pub writing: Option<Writing>,
     /// Why what is done is done.
     pub cause: Option<Cause>,
 }
@@ -60,6 +82,8 @@ pub struct Recorder<V> {
     tenure: Option<Tenure>,
     set: Set,
     outlook: Outlook,
+    rounds: Rounds,
+    writes: Writes,
     steers: bool,
     last: Sample,
     /// The first look at what was sent last, until it has been said that it is the last.
@@ -84,6 +108,8 @@ impl<V: Voice> Recorder<V> {
             tenure: None,
             set: Set::default(),
             outlook: Outlook::default(),
+            rounds: Rounds::default(),
+            writes: Writes::default(),
             steers: false,
             last: Sample::default(),
             moved_at: None,
@@ -258,6 +284,16 @@ impl<V: Voice> Recorder<V> {
         }
     }
 
+    fn follow_writes(&mut self, sample: &Sample) {
+        if sample.state == JobState::Setup && self.last.state != JobState::Setup {
+            // Another migration, after one that failed.
+            (self.rounds, self.writes) = (Rounds::default(), Writes::default());
+        }
+        let round = self.rounds.update(sample);
+        self.writes.update(sample, round.as_ref());
+        self.outlook.writing = Writing::of(&self.writes);
+    }
+
     fn watch_stall(&mut self, sample: &Sample) {
         if sample.state != JobState::Precopy || sample.processed_bytes != self.last.processed_bytes
         {
@@ -310,6 +346,7 @@ impl<V: Voice> Observer for Recorder<V> {
     fn sampled(&mut self, sample: &Sample) {
         self.failed_looks = 0;
         self.watch_stall(sample);
+        self.follow_writes(sample);
         self.last = *sample;
         self.tally.sampled(sample);
         if sample.state == JobState::Postcopy {

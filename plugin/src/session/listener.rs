@@ -121,12 +121,7 @@ impl Listener {
             return;
         }
         if let Some(line) = percent.line(sample) {
-            let outlook = self.recorder.outlook();
-            let bytes_per_s = match outlook.bytes_per_s {
-                0 => sample.window_bytes_per_s,
-                measured => measured,
-            };
-            let more = progress::details(sample, bytes_per_s, outlook.pause_ms, outlook.cause);
+            let more = progress::details(sample, &self.recorder.outlook());
             self.console().progress(&line, &more);
             self.printed_at = Some(sample.at);
         }

@@ -1,9 +1,9 @@
 //! virsh's progress line, and what we can say beyond it.
 
-use libvirt_hpc_control::event::Cause;
 use libvirt_hpc_control::sample::{JobState, Sample};
 
 use crate::flags::Virsh;
+use crate::migration::recorder::Outlook;
 use crate::text;
 
 /// The first release of virsh that shows hundredths of a per cent.
@@ -72,15 +72,10 @@ impl Percent {
     }
 }
 
-/// What stands behind virsh's line on a terminal: round, what is left, speed, the pause to expect, and
-/// what the controller waits for.
+/// What stands behind virsh's line on a terminal: round, what is left, speed, the pause to expect, what the guest writes
+/// if that is known, and what the controller waits for.
 #[must_use]
-pub fn details(
-    sample: &Sample,
-    bytes_per_s: u64,
-    pause_ms: Option<u64>,
-    cause: Option<Cause>,
-) -> String {
+pub fn details(sample: &Sample, outlook: &Outlook) -> String {
     match sample.state {
         JobState::Setup if sample.disk_remaining_bytes > 0 => {
             return format!("  storage: {} left", text::mib(sample.disk_remaining_bytes));
@@ -93,16 +88,24 @@ pub fn details(
     }
     let (round, left) = (sample.iteration, text::mib(sample.remaining_bytes));
     let mut line = format!("  round {round}, {left}");
+    let bytes_per_s = match outlook.bytes_per_s {
+        0 => sample.window_bytes_per_s,
+        measured => measured,
+    };
     if bytes_per_s > 0 {
         line.push_str(&format!(", {}/s", text::mib(bytes_per_s)));
     }
-    if let Some(ms) = pause_ms {
+    if let Some(ms) = outlook.pause_ms {
         line.push_str(&format!(
             ", pause {}",
             text::seconds(ms.saturating_mul(1_000_000))
         ));
     }
-    if let Some(cause) = cause {
+    if let Some(writing) = outlook.writing {
+        let writing = text::writing(writing.bytes_per_s, writing.hot_bytes);
+        line.push_str(&format!("; {writing}"));
+    }
+    if let Some(cause) = outlook.cause {
         line.push_str(&format!("; {}", text::cause_in_short(cause)));
     }
     line
@@ -110,7 +113,10 @@ pub fn details(
 
 #[cfg(test)]
 mod tests {
+    use libvirt_hpc_control::event::Cause;
+
     use super::*;
+    use crate::migration::recorder::Writing;
 
     fn left(remaining_bytes: u64, total_bytes: u64) -> Sample {
         Sample {
@@ -227,12 +233,31 @@ mod tests {
             iteration: 3,
             ..left(128 << 20, 512 << 20)
         };
-        let line = details(&sample, 113 << 20, Some(1165), Some(Cause::Waiting));
+        let outlook = Outlook {
+            bytes_per_s: 113 << 20,
+            pause_ms: Some(1165),
+            cause: Some(Cause::Waiting),
+            ..Outlook::default()
+        };
+        let line = details(&sample, &outlook);
         assert_eq!(line, "  round 3, 128 MiB, 113 MiB/s, pause 1.16 s; waiting");
+        let writing = Writing {
+            bytes_per_s: 393 << 20,
+            hot_bytes: 128 << 20,
+        };
+        let known = Outlook {
+            writing: Some(writing),
+            ..outlook
+        };
+        let line = details(&sample, &known);
+        assert_eq!(
+            line,
+            "  round 3, 128 MiB, 113 MiB/s, pause 1.16 s; writes 393 MiB/s, 128 MiB hot; waiting"
+        );
         let sample = Sample {
             state: JobState::Switchover,
             ..sample
         };
-        assert_eq!(details(&sample, 0, None, None), "  switching over");
+        assert_eq!(details(&sample, &known), "  switching over");
     }
 }

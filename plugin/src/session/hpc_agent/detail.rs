@@ -66,6 +66,10 @@ fn body(migration: &MigrationStatus) -> Vec<(&'static str, String)> {
         ("Left", words::left(migration)),
         ("Bandwidth", words::bandwidth(migration)),
         ("Pause now", words::pause(migration)),
+        (
+            "Guest",
+            words::guest(migration).unwrap_or(words::NONE.into()),
+        ),
         ("Downtime limit", words::downtime(migration)),
         ("Speed limit", words::speed(migration)),
         ("Trace", or_none(&migration.trace)),

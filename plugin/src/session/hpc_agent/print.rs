@@ -107,6 +107,9 @@ fn notes(domain: &DomainStatus, out: &mut dyn Write) -> io::Result<()> {
         Some(cause) => writeln!(out, "  control: {control}; {}", printable(cause))?,
         None => writeln!(out, "  control: {control}")?,
     }
+    if let Some(guest) = words::guest(migration) {
+        writeln!(out, "  guest:   {guest}")?;
+    }
     if migration.target.is_some() {
         let (downtime, speed) = (words::downtime(migration), words::speed(migration));
         writeln!(

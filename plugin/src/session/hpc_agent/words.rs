@@ -73,6 +73,12 @@ pub(super) fn bandwidth(migration: &MigrationStatus) -> String {
     }
 }
 
+/// What the guest writes, and works on; none while that is not known.
+pub(super) fn guest(migration: &MigrationStatus) -> Option<String> {
+    let known = migration.writes_bytes_per_s.zip(migration.hot_bytes);
+    known.map(|(bytes_per_s, hot_bytes)| text::writing(bytes_per_s, hot_bytes))
+}
+
 /// The pause it would make, had the guest stopped at the last sync; it means something only in pre-copy.
 pub(super) fn pause(migration: &MigrationStatus) -> String {
     let left = migration

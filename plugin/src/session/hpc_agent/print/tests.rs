@@ -26,6 +26,8 @@ fn steered() -> MigrationStatus {
         iteration: 5,
         remaining_bytes: Some(256 * MIB),
         bytes_per_s: 112 * MIB,
+        writes_bytes_per_s: Some(393 * MIB),
+        hot_bytes: Some(1946 * MIB),
         target: Some(SettingsRecord {
             downtime_ms: 2310,
             speed_mib_per_s: 1000,
@@ -69,12 +71,15 @@ fn busy_host() -> Status {
         iteration: 0,
         remaining_bytes: None,
         bytes_per_s: 0,
+        writes_bytes_per_s: None,
+        hot_bytes: None,
         target: None,
         cause: None,
         trace: None,
     };
     let other = MigrationStatus {
         control: Control::Other("virsh-hpc (process 977)".to_owned()),
+        hot_bytes: None,
         target: None,
         cause: None,
         trace: None,
@@ -83,6 +88,7 @@ fn busy_host() -> Status {
     let why = "its settings were changed by hand to 300 ms".to_owned();
     let released = MigrationStatus {
         control: Control::Released(why),
+        hot_bytes: None,
         state: JobState::Switchover,
         target: Some(SettingsRecord {
             downtime_ms: 300,
@@ -219,6 +225,8 @@ fn any_number_can_be_shown() {
         iteration: u64::MAX,
         remaining_bytes: Some(u64::MAX),
         bytes_per_s: u64::MAX,
+        writes_bytes_per_s: Some(u64::MAX),
+        hot_bytes: Some(u64::MAX),
         target: Some(SettingsRecord {
             downtime_ms: u64::MAX,
             speed_mib_per_s: u64::MAX,
