@@ -15,13 +15,9 @@ const BETA: &str = HOSTS[1];
 const GUEST: &str = "missing";
 
 /// A guest whose owner lets it go over after 5 s, at 20 MiB/s.
-const METERED: [&str; 8] = [
-    "--memory",
-    "256",
-    "--fill",
-    "100",
+const METERED: [&str; 4] = [
     "--workload",
-    "flat:64",
+    "flat:128",
     "--marked",
     "<hpc:bandwidth max='20'/><hpc:deadline seconds='5' then='postcopy'/><hpc:postcopy allowed='yes'/>",
 ];
