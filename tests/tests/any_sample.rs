@@ -64,6 +64,7 @@ fn sample() -> impl Strategy<Value = (u64, Sample)> {
             compression_cache_bytes: processors.2,
             vcpu_time_ns: rest.0,
             settings,
+            faults: None,
         };
         (later_ns, sample)
     })
