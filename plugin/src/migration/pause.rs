@@ -1,16 +1,16 @@
 //! What every pause takes, however little is left to send: stopping and starting the processors, the devices' state, the
 //! switchover between the hosts.
 
-/// With one processor: measured between the heartbeats of emulated guests of the rig (`docs/plant.md`). Guests under KVM have
-/// not been measured; they take less, not more.
-const ONE_VCPU_MS: u32 = 75;
+use libvirt_hpc_control::guard::PAUSE_FIXED_MS;
+
 /// For each processor more of an emulated domain (TCG): idle guests of 1, 2 and 4 on a host of two cores, busy with other work,
 /// paused for 200, 250 and 330 ms.
 const EMULATED_VCPU_MS: u32 = 45;
-/// The same under KVM: 254 of them took 254 ms to stop (cloud-hypervisor, PR 7290).
+/// The same under KVM: 254 of them took 254 ms to stop (cloud-hypervisor, PR 7290); not measured by us.
 const KVM_VCPU_MS: u32 = 1;
 
-/// What the pause of a domain with so many processors takes with nothing left to send, ms.
+/// What the pause of a domain with so many processors takes with nothing left to send, ms. That of one is of an emulated guest,
+/// under KVM as well until one there has been measured.
 #[must_use]
 pub const fn fixed_ms(is_emulated: bool, vcpus: u32) -> u32 {
     let each = if is_emulated {
@@ -19,7 +19,7 @@ pub const fn fixed_ms(is_emulated: bool, vcpus: u32) -> u32 {
         KVM_VCPU_MS
     };
     let more = vcpus.saturating_sub(1).saturating_mul(each);
-    ONE_VCPU_MS.saturating_add(more)
+    PAUSE_FIXED_MS.saturating_add(more)
 }
 
 #[cfg(test)]
