@@ -80,6 +80,8 @@ pub(super) fn run(
     if let Some(signal) = attempt.leaves {
         let (resolved, has_lease) = (&attempt.resolved, attempt.has_lease);
         parting::leave(signal, &mut takeover, listener, resolved, has_lease);
+        // Its end waits for what is still to be written, of messages and of the trace: a signal would not.
+        drop(attempt);
         return Ok(signals::end_by(signal));
     }
     let status = finish(attempt.ended, &mut takeover, migrate, listener, &requests);
