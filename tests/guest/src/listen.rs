@@ -62,14 +62,15 @@ pub fn listen(path: &Path, log: &Path) -> Result<()> {
 }
 
 fn serve(stream: UnixStream, mut log: &File, guests: &Guests) -> Result<()> {
-    let mut known = false;
+    // The first line may be the end of one that was begun on another host, and name nobody.
+    let mut known = String::new();
     for line in BufReader::new(stream.try_clone()?).lines() {
         let at_ns = now_ns();
         let line = line?;
         if let Ok(beat) = line.parse::<Beat>() {
-            if !known {
+            if known != beat.guest {
                 lock(guests).insert(beat.guest.clone(), stream.try_clone()?);
-                known = true;
+                known.clone_from(&beat.guest);
             }
             log.write_all(format!("{at_ns} {beat}\n").as_bytes())?;
         } else if let Some(mut guest) = line
@@ -123,4 +124,29 @@ fn parse(line: &str) -> Option<Heard> {
         at_ns: at_ns.parse().ok()?,
         beat: beat.parse().ok()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beat(guest: &str) -> String {
+        format!("{guest} 17 1000 20 0 0 3 1\n")
+    }
+
+    #[test]
+    fn a_line_that_was_torn_by_a_move_does_not_name_the_guest() {
+        let log = File::options()
+            .write(true)
+            .open("/dev/null")
+            .expect("a log");
+        let guests = Guests::default();
+        let (mut guest, host) = UnixStream::pair().expect("a connection");
+        let torn = beat("solver");
+        let lines = format!("{}{}", &torn[4..], beat("solver"));
+        guest.write_all(lines.as_bytes()).expect("sent");
+        guest.shutdown(std::net::Shutdown::Write).expect("ended");
+        serve(host, &log, &guests).expect("served");
+        assert!(lock(&guests).contains_key("solver"));
+    }
 }
