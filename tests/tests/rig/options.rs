@@ -205,7 +205,7 @@ fn progress_never_runs_backwards_and_ends_at_a_hundred(shuttle: &mut Shuttle<'_>
 }
 
 fn our_own_options_hold(rig: &Rig, shuttle: &mut Shuttle<'_>) -> Result<()> {
-    let aborts = ["--hpc-max-downtime", "50", "--hpc-deadline", "4,abort"];
+    let aborts = ["--hpc-max-downtime", "200", "--hpc-deadline", "4,abort"];
     let aborted = shuttle.go("virsh-hpc", &aborts, |_| Ok(()))?;
     println!("{}", aborted.stderr().trim());
     ensure!(
