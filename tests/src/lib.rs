@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod calibrate;
 pub mod draw;
+pub mod patience;
 pub mod peer;
 pub mod plant;
 pub mod rig;

@@ -1,7 +1,6 @@
 //! Media that take nothing, a trace's and a terminal's: the loop that ships steers on.
 #![expect(clippy::expect_used, reason = "a test ends at what it does not expect")]
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{PipeReader, PipeWriter, Read, Write as _, pipe};
 use std::os::fd::OwnedFd;
@@ -13,7 +12,7 @@ use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::law::{Adaptive, Slowdown};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_plugin::backlog::Backlog;
-use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
+use libvirt_hpc_plugin::drive::{Mode, Observer, drive};
 use libvirt_hpc_plugin::flags::Virsh;
 use libvirt_hpc_plugin::migration::recorder::{Recorder, Voice};
 use libvirt_hpc_plugin::migration::tally::Tally;
@@ -21,23 +20,11 @@ use libvirt_hpc_plugin::session::console::Console;
 use libvirt_hpc_plugin::session::listener::Listener;
 use libvirt_hpc_plugin::session::progress::Percent;
 use libvirt_hpc_plugin::trace::{Record, Trace};
+use libvirt_hpc_tests::patience::Patience;
 use libvirt_hpc_tests::plant::{End, Guest, Link, Outcome, Plant, PlantConfig, Writer};
 
 /// Longer than any run in virtual time takes on any machine.
 const LONG: Duration = Duration::from_secs(120);
-
-struct Patience(Cell<u32>);
-
-impl Orders for Patience {
-    fn over(&self) -> bool {
-        self.0.set(self.0.get().saturating_sub(1));
-        self.0.get() == 0
-    }
-
-    fn abort(&self) -> bool {
-        false
-    }
-}
 
 #[derive(Default)]
 struct Quiet(Vec<String>);
@@ -72,7 +59,7 @@ fn steer(observer: &mut dyn Observer) -> Outcome {
         .with(Writer::flat(128 << 20));
     let mut plant = Plant::new(&PlantConfig::new(guest, Link::gigabit()));
     let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), Policy::default());
-    let patience = Patience(Cell::new(3000));
+    let patience = Patience::of(3000);
     drive(&mut plant, &mut control, observer, Mode::Steer, &patience);
     plant.outcome()
 }

@@ -10,6 +10,7 @@ use libvirt_hpc_libvirt::stats::JobStats;
 use super::control::MarkedBy;
 use super::reporter::LogVoice;
 use crate::migration::lease::Holding;
+use crate::migration::pause;
 use crate::migration::recorder::Recorder;
 use crate::migration::settings::Restored;
 use crate::text;
@@ -38,6 +39,9 @@ pub(super) fn announce(id: &DomainId, holding: &Holding, marked_by: MarkedBy, ob
     }
     let policy = Policy::from(&holding.bounds.policy);
     let goes_over = policy.deadline.is_some_and(|d| d.then == Then::Postcopy);
+    if let Some(why) = pause::out_of_reach(&policy).filter(|_| holding.released.is_none()) {
+        log::warn!("{name}: {why}");
+    }
     if goes_over && holding.released.is_none() && Fetch::of(&policy).has_huge_pages() {
         log::warn!("{name}: {}", text::POSTCOPY_WITH_HUGE_PAGES);
     }

@@ -18,18 +18,12 @@ pub fn of_pause(cause: Cause, pause_ms: Option<u64>) -> Option<String> {
     let ms = pause_ms.filter(|&ms| goes && ms > SHORT_MS)?;
     let pause = text::span(Duration::from_millis(ms));
     let (when, instead) = match cause {
-        Cause::Deadline => (
-            "at its deadline",
-            "a deadline that aborts leaves it where it is",
-        ),
-        _ => (
-            "now",
-            "<downtime max> in its policy or the site's, or --hpc-max-downtime, sets a longest pause",
-        ),
+        Cause::Deadline => ("at the deadline", "a deadline that aborts"),
+        _ => ("now", "<downtime max> or --hpc-max-downtime"),
     };
     Some(format!(
-        "the guest goes over {when}, which pauses it for about {pause}: a cluster that it is a member of, MPI ranks and clients \
-         hear nothing of it meanwhile, and may give it up. Another time {instead}"
+        "switchover {when}: the guest pauses for about {pause}, and what waits for it (cluster, MPI, clients) may time out; {instead} \
+         prevents that"
     ))
 }
 
@@ -43,13 +37,13 @@ mod tests {
             (
                 Cause::Patience,
                 Some(2_310),
-                Some("over now, which pauses it for about 2.31 s"),
+                Some("switchover now: the guest pauses for about 2.31 s"),
             ),
             (Cause::Reservation, Some(1_001), Some("about 1.00 s")),
             (
                 Cause::Deadline,
                 Some(60_000),
-                Some("over at its deadline, which pauses it for about 60.0 s"),
+                Some("switchover at the deadline: the guest pauses for about 60.0 s"),
             ),
             (Cause::Patience, Some(1_000), None),
             (Cause::Patience, None, None),

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::time::Timestamp;
@@ -28,8 +28,9 @@ use super::standing::Standing;
 use super::takeover::Takeover;
 use crate::backlog::Backlog;
 use crate::clock;
-use crate::drive::{Orders, drive};
+use crate::drive::{Mode, Orders, drive};
 use crate::flags::{Migrate, Virsh};
+use crate::migration::pause;
 use crate::migration::tally::Tally;
 use crate::trace::{End, Record, Trace};
 
@@ -68,6 +69,7 @@ pub(super) fn run(
     };
     let mut resolved = resolve(&inputs);
     resolved.warnings.splice(0..0, takeover.warnings.drain(..));
+    refuse_out_of_reach(takeover.domain.name(), &mut resolved)?;
     let requests = Requests::catch(takeover.watcher.waker()).context("cannot catch signals")?;
     let mut attempt = fallback::attempts(
         &inputs,
@@ -80,6 +82,8 @@ pub(super) fn run(
     if let Some(signal) = attempt.leaves {
         let (resolved, has_lease) = (&attempt.resolved, attempt.has_lease);
         parting::leave(signal, &mut takeover, listener, resolved, has_lease);
+        // Its end waits for what is still to be written, of messages and of the trace: a signal would not.
+        drop(attempt);
         return Ok(signals::end_by(signal));
     }
     let status = finish(attempt.ended, &mut takeover, migrate, listener, &requests);
@@ -88,6 +92,20 @@ pub(super) fn run(
         Some(signal) if status != ExitCode::SUCCESS => Ok(signals::end_by(signal)),
         _ => Ok(status),
     }
+}
+
+/// A longest pause that no pause of the guest can be within is refused before anything begins, unless another order of the
+/// policy's outranks it: then it is only told.
+fn refuse_out_of_reach(name: &str, resolved: &mut Resolved) -> anyhow::Result<()> {
+    let Some(why) = pause::out_of_reach(&resolved.policy) else {
+        return Ok(());
+    };
+    ensure!(
+        resolved.mode != Mode::Steer || pause::is_outranked(&resolved.policy),
+        "{name} stays here: {why}, or set a deadline that switches over, which outranks it"
+    );
+    resolved.warnings.push(why);
+    Ok(())
 }
 
 /// Makes the migrate call and steers what comes of it.

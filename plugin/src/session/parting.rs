@@ -68,7 +68,6 @@ pub(super) fn leave(
     listener.console().warn(&format!(
         "{signal}: the migration of {name} goes on without this command, {then}, virsh domjobabort {name} ends it"
     ));
-    listener.console().settle(|| true);
 }
 
 /// Whether the agent that listens on `socket` has the domain in its eye.

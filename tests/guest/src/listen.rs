@@ -125,3 +125,28 @@ fn parse(line: &str) -> Option<Heard> {
         beat: beat.parse().ok()?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn beat(guest: &str) -> String {
+        format!("{guest} 17 1000 20 0 0 3 1\n")
+    }
+
+    #[test]
+    fn a_line_that_was_torn_by_a_move_does_not_name_the_guest() {
+        let log = File::options()
+            .write(true)
+            .open("/dev/null")
+            .expect("a log");
+        let guests = Guests::default();
+        let (mut guest, host) = UnixStream::pair().expect("a connection");
+        let torn = beat("solver");
+        let lines = format!("{}{}", &torn[4..], beat("solver"));
+        guest.write_all(lines.as_bytes()).expect("sent");
+        guest.shutdown(std::net::Shutdown::Write).expect("ended");
+        serve(host, &log, &guests).expect("served");
+        assert!(lock(&guests).contains_key("solver"));
+    }
+}

@@ -1,6 +1,5 @@
 //! The same law on the same guest, in the plant.
 
-use std::cell::Cell;
 use std::error::Error;
 use std::time::Duration;
 
@@ -11,10 +10,11 @@ use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::Sample;
 use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
-use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
+use libvirt_hpc_plugin::drive::{Mode, Observer, drive};
 
 use super::profile::{FINISH, Rate, rig_link, rig_qemu};
 use super::run::Recording;
+use crate::patience::Patience;
 use crate::plant::{Guest, Plant, PlantConfig, RecordedGuest};
 
 /// Looks after which a run counts as endless: an hour of them.
@@ -112,27 +112,13 @@ pub fn predict(recording: &Recording, guest: Guest) -> Result<Prediction> {
     } else {
         Mode::Steer
     };
-    let patience = Patience(Cell::new(LOOKS_MAX));
+    let patience = Patience::of(LOOKS_MAX);
     drive(&mut plant, &mut controller, &mut Silent, mode, &patience);
     let outcome = plant.outcome();
     Ok(Prediction {
         pause_ms: outcome.pause.as_secs_f64() * 1e3,
         total_ms: (outcome.total + FINISH).as_secs_f64() * 1e3,
     })
-}
-
-/// Nobody orders anything, until it has lasted too long.
-struct Patience(Cell<u32>);
-
-impl Orders for Patience {
-    fn over(&self) -> bool {
-        self.0.set(self.0.get().saturating_sub(1));
-        self.0.get() == 0
-    }
-
-    fn abort(&self) -> bool {
-        false
-    }
 }
 
 struct Silent;

@@ -9,7 +9,6 @@ mod scenarios;
 mod stalls;
 mod zeroed;
 
-use std::cell::Cell;
 use std::error::Error;
 use std::time::Duration;
 
@@ -20,7 +19,8 @@ use libvirt_hpc_control::policy::{Deadline, Policy, Then};
 use libvirt_hpc_control::sample::Sample;
 use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
-use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
+use libvirt_hpc_plugin::drive::{Mode, Observer, drive};
+use libvirt_hpc_tests::patience::Patience;
 use libvirt_hpc_tests::plant::{
     Access, Change, End, Fault, Guest, Link, Order, Outcome, Plant, PlantConfig, Qemu, Writer,
     forced_stop, oracle,
@@ -88,26 +88,8 @@ impl Seen {
     }
 }
 
-/// Nobody orders anything; after so many looks the patience of the test is over.
-struct Patience(Cell<u32>);
-
-impl Orders for Patience {
-    fn over(&self) -> bool {
-        self.0.set(self.0.get().saturating_sub(1));
-        self.0.get() == 0
-    }
-
-    fn abort(&self) -> bool {
-        false
-    }
-}
-
 /// Five minutes of looks and some.
 const LOOKS: u32 = 3000;
-
-fn patience(looks: u32) -> Patience {
-    Patience(Cell::new(looks))
-}
 
 fn steer(plant: &mut Plant, law: impl Law, policy: Policy) -> (Outcome, Seen) {
     steer_for(LOOKS, plant, law, policy)
@@ -121,7 +103,7 @@ fn steer_for(looks: u32, plant: &mut Plant, law: impl Law, policy: Policy) -> (O
         &mut control,
         &mut seen,
         Mode::Steer,
-        &patience(looks),
+        &Patience::of(looks),
     );
     (plant.outcome(), seen)
 }

@@ -292,7 +292,7 @@ fn the_law_of_doing_nothing_does_nothing() {
         &mut control,
         &mut Seen::default(),
         Mode::Steer,
-        &patience(LOOKS),
+        &Patience::of(LOOKS),
     );
     assert!(plant.applied().is_empty());
     assert_eq!(

@@ -79,7 +79,7 @@ fn control_takes_two_percent_of_a_core_and_twenty_mebibytes() -> Result<()> {
         "busy",
         DESTINATION,
         "--hpc-max-downtime",
-        "100",
+        "200",
     ];
     let mut used = String::new();
     rig.migrate("busy", &command, |rig| {

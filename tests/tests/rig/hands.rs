@@ -22,7 +22,7 @@ const LET_IT_END: &str = "virsh -q migrate-setmaxdowntime g 20000";
 const STEERS: &str = r#""kind":"round","iteration":4"#;
 
 /// The owner's limit: a migration under it goes on until somebody sets another.
-const FOREVER: &str = "<hpc:downtime max='100' unit='ms'/>";
+const FOREVER: &str = "<hpc:downtime max='200' unit='ms'/>";
 
 fn is_released(control: &Control) -> bool {
     matches!(control, Control::Released(_))

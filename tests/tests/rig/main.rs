@@ -30,6 +30,17 @@ use std::time::Duration;
 use anyhow::Result;
 use libvirt_hpc_tests::rig::Move;
 
+/// A small guest that plain pre-copy does not end for.
+const SMALL_SATURATED: [&str; 7] = [
+    "--memory",
+    "256",
+    "--fill",
+    "64",
+    "--workload",
+    "flat:64",
+    "--marked",
+];
+
 /// The middle value; of an even number, the upper of the two.
 fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {
     values.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));

@@ -6,6 +6,7 @@ use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
 mod rows;
 mod table;
 
+use crate::SMALL_SATURATED;
 use crate::shuttle::Shuttle;
 use rows::{GRANTED, REFUSED, SINCE_9_0, WITH_STORAGE};
 use table::Table;
@@ -21,17 +22,6 @@ const SMALL: [&str; 7] = [
     "64",
     "--workload",
     "rate:8@8",
-    "--marked",
-];
-
-/// A small guest that plain pre-copy does not end for.
-const SATURATED: [&str; 7] = [
-    "--memory",
-    "256",
-    "--fill",
-    "64",
-    "--workload",
-    "flat:64",
     "--marked",
 ];
 
@@ -177,7 +167,7 @@ fn a_host_without_differences_takes_the_guest_all_the_same() -> Result<()> {
 #[test]
 fn a_guest_that_does_not_converge_obeys_virshs_options_and_ours() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let mut shuttle = Shuttle::start(&rig, GUEST, &SATURATED)?;
+    let mut shuttle = Shuttle::start(&rig, GUEST, &SMALL_SATURATED)?;
     our_own_options_hold(&rig, &mut shuttle)?;
     the_timer_suspends_or_goes_over_as_virshs(&mut shuttle)?;
     progress_never_runs_backwards_and_ends_at_a_hundred(&mut shuttle)
@@ -215,7 +205,7 @@ fn progress_never_runs_backwards_and_ends_at_a_hundred(shuttle: &mut Shuttle<'_>
 }
 
 fn our_own_options_hold(rig: &Rig, shuttle: &mut Shuttle<'_>) -> Result<()> {
-    let aborts = ["--hpc-max-downtime", "50", "--hpc-deadline", "4,abort"];
+    let aborts = ["--hpc-max-downtime", "200", "--hpc-deadline", "4,abort"];
     let aborted = shuttle.go("virsh-hpc", &aborts, |_| Ok(()))?;
     println!("{}", aborted.stderr().trim());
     ensure!(
@@ -253,8 +243,8 @@ fn our_own_options_hold(rig: &Rig, shuttle: &mut Shuttle<'_>) -> Result<()> {
 fn where_its_owner_allows_postcopy_the_law_goes_over_to_it() -> Result<()> {
     let rig = Rig::up(&[])?;
     rig.link("200mbit")?;
-    let stopped = Shuttle::start(&rig, GUEST, &SATURATED)?.ours(&["--postcopy"])?;
-    let allowed = [&SATURATED[..], &["<hpc:postcopy allowed=\"yes\"/>"]].concat();
+    let stopped = Shuttle::start(&rig, GUEST, &SMALL_SATURATED)?.ours(&["--postcopy"])?;
+    let allowed = [&SMALL_SATURATED[..], &["<hpc:postcopy allowed=\"yes\"/>"]].concat();
     let mut shuttle = Shuttle::start(&rig, GUEST, &allowed)?;
     let fetched = shuttle.ours(&[])?;
     // To fetch it would take 13 s at that rate.

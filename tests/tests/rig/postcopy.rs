@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_tests::rig::{AgentVerb, DESTINATION, HOSTS, Rig};
 
+use crate::SMALL_SATURATED;
 use crate::shuttle::Shuttle;
 
 const ALPHA: &str = HOSTS[0];
@@ -94,16 +95,7 @@ fn a_broken_postcopy_has_the_advice_that_its_destination_needs() -> Result<()> {
         // The kernel gives a dead peer up within seconds, not a quarter of an hour.
         rig.run(host, &["sysctl", "-q", "net.ipv4.tcp_retries2=4"])?;
     }
-    let small = [
-        "--memory",
-        "256",
-        "--fill",
-        "64",
-        "--workload",
-        "flat:64",
-        "--marked",
-    ];
-    rig.guest(GUEST, &small)?;
+    rig.guest(GUEST, &SMALL_SATURATED)?;
     let options = ["--postcopy", "--postcopy-after-precopy"];
     let begin = ["virsh-hpc", "migrate", "--live", GUEST, DESTINATION];
     let broken = rig.migrate(GUEST, &[&begin[..], &options[..]].concat(), |rig| {

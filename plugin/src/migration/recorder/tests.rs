@@ -50,7 +50,7 @@ fn a_long_pause_is_said_once_and_before_it_is_taken() {
         (250, Cause::Patience),
     ]);
     assert!(
-        long.len() == 1 && long[0].contains("pauses it for about 2.31 s"),
+        long.len() == 1 && long[0].contains("pauses for about 2.31 s"),
         "{long:?}"
     );
     assert!(said(&[(231, Cause::Falling), (90, Cause::Reservation)]).is_empty());

@@ -8,7 +8,7 @@ use super::{INSIST, as_quick_as_ours, install, last_line};
 use crate::hands::stage::{SATURATED, Stage};
 
 /// A limit that the guest never gets below: what is under way goes on until nova does something.
-const FOREVER: &str = "<hpc:downtime max='100' unit='ms'/><hpc:postcopy allowed='no'/>";
+const FOREVER: &str = "<hpc:downtime max='200' unit='ms'/><hpc:postcopy allowed='no'/>";
 
 /// What `tests/rig/clients/nova-move` tells of a move.
 #[derive(Debug, Deserialize)]

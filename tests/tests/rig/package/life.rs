@@ -119,7 +119,7 @@ impl Life {
         self.is_upgraded()?;
         let mut said = journal(&self.rig, from, "warning")?;
         // A pause of a second is as long as the guest needs.
-        said.retain(|line| !line.contains("the guest goes over now"));
+        said.retain(|line| !line.contains("switchover now"));
         ensure!(said.is_empty(), "{from} has warned: {said:?}");
         Ok(())
     }
