@@ -5,12 +5,14 @@ mod bandwidth;
 mod beside;
 mod compression;
 mod round;
+mod spells;
 mod writes;
 
-pub use activity::{Activity, Phases};
+pub use activity::Activity;
 pub use bandwidth::Bandwidth;
 pub(crate) use bandwidth::per_second;
 pub use beside::Beside;
 pub use compression::{CACHE_DEFAULT, Compression};
 pub use round::{Round, Rounds, Sent};
+pub use spells::Phases;
 pub use writes::{Trust, Writes};

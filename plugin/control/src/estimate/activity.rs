@@ -6,11 +6,11 @@
 //!
 //! ```text
 //!   busy  ####----####----##        range: the least and the most busy half second
-//!             ^--- ^  idle for      spells: how long the last whole busy and idle ones lasted
 //! ```
 
 use core::time::Duration;
 
+use super::spells::{Phases, Spells};
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
@@ -32,48 +32,17 @@ struct Mark {
     vcpu_time_ns: u64,
 }
 
-/// What the processors show of the guest's phases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Phases {
-    /// Whether the guest idles now.
-    pub idle: bool,
-    /// For how long it has been so, at least.
-    pub age: Duration,
-    /// How long the last busy spell was; none if none has ended.
-    pub busy_span: Option<Duration>,
-    /// How long the last idle spell was; none if none has ended.
-    pub idle_span: Option<Duration>,
-    /// Whether that one was seen from begin to end.
-    pub idle_whole: bool,
-    /// For how long it was busy in the present round.
-    pub busy_in_round: Duration,
-}
-
-/// Being busy or idle, without a break.
-#[derive(Clone, Copy, Debug)]
-struct Spell {
-    idle: bool,
-    since: Timestamp,
-    /// Whether its begin was seen.
-    whole: bool,
-    /// Since when the looks say otherwise; one look is no end.
-    doubted: Option<Timestamp>,
-}
-
 /// Follows how busy the guest is.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Activity {
-    first: Option<Timestamp>,
     from: Option<Mark>,
     now: Option<Mark>,
     /// The busiest look of the present round, thousandths of a processor.
     peak: u64,
     range: Option<(u64, u64)>,
-    spell: Option<Spell>,
-    busy_span: Option<Duration>,
-    idle_span: Option<Duration>,
-    idle_whole: bool,
-    busy_in_round: Duration,
+    spells: Spells,
+    /// Since when the looks say otherwise than the present spell; one look is no end.
+    doubted: Option<Timestamp>,
 }
 
 impl Activity {
@@ -86,7 +55,7 @@ impl Activity {
             at: sample.at,
             vcpu_time_ns,
         };
-        self.first.get_or_insert(mark.at);
+        self.spells.begin(mark.at);
         self.widen(&mark);
         let Some(before) = self.now else {
             self.now = Some(mark);
@@ -104,21 +73,13 @@ impl Activity {
     /// What there is to know of the guest's phases; none while it shows none.
     #[must_use]
     pub fn phases(&self) -> Option<Phases> {
-        let (spell, now) = (self.spell?, self.now?);
-        Some(Phases {
-            idle: spell.idle,
-            age: now.at.since(spell.since),
-            busy_span: self.busy_span,
-            idle_span: self.idle_span,
-            idle_whole: self.idle_whole,
-            busy_in_round: self.busy_in_round,
-        })
+        self.spells.phases()
     }
 
     /// Ends a round; whether the guest idled throughout it, each look within a quarter of its range. On
     /// the whole would not do: a tenth of a second is enough to rewrite all. None if that is not known.
     pub fn end_round(&mut self) -> Option<bool> {
-        self.busy_in_round = Duration::ZERO;
+        self.spells.end_round();
         let (low, high) = self.range?;
         let peak = core::mem::take(&mut self.peak);
         Some(peak <= low.saturating_add((high - low) / 4))
@@ -143,65 +104,30 @@ impl Activity {
 
     /// Takes in that the guest was so busy between two looks.
     fn follow(&mut self, from: Timestamp, to: Timestamp, busy: u64) {
+        self.spells.go_on(to);
         let Some((low, high)) = self.range.filter(|_| self.has_phases()) else {
-            self.busy_in_round += to.since(from);
+            self.spells.busy(from, to);
             return;
         };
         let idle = busy < low.midpoint(high);
         if !idle {
-            self.busy_in_round += to.since(from);
+            self.spells.busy(from, to);
         }
-        let Some(spell) = &mut self.spell else {
-            self.begin(idle, from);
+        let Some(was_idle) = self.spells.idle() else {
+            // Half a second after the first spell that is known for one began.
+            self.spells.turn(idle, from.before(SPAN));
+            if idle {
+                self.spells.not_busy(SPAN);
+            }
             return;
         };
-        if spell.idle == idle {
-            spell.doubted = None;
-        } else if let Some(since) = spell.doubted {
-            self.turn(since);
+        if was_idle == idle {
+            self.doubted = None;
+        } else if let Some(since) = self.doubted.take() {
+            self.spells.turn(idle, since);
         } else {
-            spell.doubted = Some(from);
+            self.doubted = Some(from);
         }
-    }
-
-    /// The first spell that is known for one, half a second after it began; what was before was the other.
-    fn begin(&mut self, idle: bool, at: Timestamp) {
-        let first = self.first.unwrap_or(at);
-        self.spell = Some(Spell {
-            idle: !idle,
-            since: first,
-            whole: false,
-            doubted: None,
-        });
-        self.turn(at.before(SPAN).max(first));
-        if idle {
-            self.busy_in_round = self.busy_in_round.saturating_sub(SPAN);
-        }
-    }
-
-    fn turn(&mut self, at: Timestamp) {
-        let Some(old) = self.spell else {
-            return;
-        };
-        let span = at.since(old.since);
-        let known = if old.idle {
-            &mut self.idle_span
-        } else {
-            &mut self.busy_span
-        };
-        if old.whole {
-            *known = Some(span);
-            self.idle_whole |= old.idle;
-        } else {
-            // Of one whose begin was not seen, half has been seen in the median.
-            known.get_or_insert(span.saturating_mul(2));
-        }
-        self.spell = Some(Spell {
-            idle: !old.idle,
-            since: at,
-            whole: true,
-            doubted: None,
-        });
     }
 }
 
