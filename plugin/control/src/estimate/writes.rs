@@ -25,16 +25,19 @@
 
 mod curve;
 mod readings;
+mod rhythm;
 mod trust;
 
 use core::time::Duration;
 
 use super::bandwidth::per_second;
 use super::round::Round;
+use super::spells::Phases;
 use crate::sample::{Faults, JobState, Sample};
 use crate::time::Timestamp;
 use curve::Curve;
 use readings::Readings;
+use rhythm::Rhythm;
 pub use trust::Trust;
 use trust::{Confirmation, Found};
 
@@ -111,6 +114,11 @@ pub struct Writes {
     /// How much of what was both written and unsent was the same, thousandths; none if no sync has shown it.
     common: Option<u64>,
     curve: Curve,
+    rhythm: Rhythm,
+    /// Whether all that is written in the present round is counted: what waits to be sent fits into one chunk.
+    all_counted: bool,
+    /// The most that a round has written.
+    most_bytes: u64,
     /// The highest rate of the present round and of the one before, bytes per second.
     peaks: (u64, u64),
     last: Whole,
@@ -176,18 +184,52 @@ impl Writes {
         Some(so_far.saturating_add(growth).min(self.total_bytes))
     }
 
-    /// What a sync at `at`, which is now or soon, will find left, bytes: what was written, and what then waits to be sent of the
-    /// last sync, each page once. None while that is not known.
+    /// What QEMU's next sync will find left, if that is at `at`, which is now or soon, bytes: what was written, and what it has not
+    /// sent of the last sync when it syncs, each page once. None while that is not known.
     #[must_use]
     pub fn next_sync_bytes(&self, at: Timestamp) -> Option<u64> {
+        self.left_bytes(at, self.unsent.bytes_at_sync(at))
+    }
+
+    /// What a sync would find left that QEMU were made to do at `at`, which is now or soon, bytes. None while that is not known.
+    #[must_use]
+    pub fn sync_on_demand_bytes(&self, at: Timestamp) -> Option<u64> {
+        self.left_bytes(at, self.unsent.bytes_at(at))
+    }
+
+    /// What was written by `at`, and what is unsent then, each page once.
+    fn left_bytes(&self, at: Timestamp, unsent_bytes: u64) -> Option<u64> {
         let written_bytes = self.written_bytes(at)?;
-        let unsent_bytes = self.unsent.bytes_at_sync(at);
         let both_bytes = written_bytes.min(unsent_bytes).min(PROTECTED_BYTES);
         let common_bytes = mul_div(both_bytes, self.common_share(written_bytes), 1000);
         let left_bytes = written_bytes
             .saturating_add(unsent_bytes)
             .saturating_sub(common_bytes);
         Some(left_bytes.min(self.total_bytes))
+    }
+
+    /// The guest's phases, if what it writes shows any.
+    #[must_use]
+    pub fn phases(&self) -> Option<Phases> {
+        let tells = self.is_usable() && self.all_counted;
+        self.rhythm.phases().filter(|_| tells)
+    }
+
+    /// Whether the guest has been quiet since the last sync, once that shows by what its busiest rounds had
+    /// written at that age. None in rounds of more than a chunk, in which not all is counted at once.
+    #[must_use]
+    pub fn quiet(&self) -> Option<bool> {
+        if self.due.is_some() {
+            return None;
+        }
+        self.rhythm.quiet().filter(|_| self.all_counted)
+    }
+
+    /// Whether all that is written in the present round is counted, at once: then whether the guest is quiet shows in a look or
+    /// two.
+    #[must_use]
+    pub fn counts_all(&self) -> bool {
+        self.is_usable() && self.all_counted
     }
 
     /// What the syncs have made of the counter.
@@ -223,6 +265,7 @@ impl Writes {
             unsent_bytes: self.unsent.bytes_at_sync(round.at),
             first_round: round.iteration == 2,
         };
+        self.all_counted = round.remaining_bytes <= PROTECTED_BYTES;
         // A second sync since the counter was last read: what each of them found cannot be told apart.
         let apart = self.due.is_none() && round.syncs == 1;
         if !apart {
@@ -291,6 +334,7 @@ impl Writes {
             }
         }
         self.curve.begin_round();
+        self.rhythm.begin_round(due.at);
         self.sync = Some(Mark {
             at: due.at,
             pages,
@@ -308,7 +352,14 @@ impl Writes {
             return;
         };
         let written_bytes = bytes(pages.saturating_sub(sync.pages));
-        self.curve.record(at.since(sync.at), written_bytes);
+        let age = at.since(sync.at);
+        self.curve.record(age, written_bytes);
+        self.most_bytes = self.most_bytes.max(written_bytes);
+        if self.all_counted {
+            let expected_bytes = self.curve.most_at(age);
+            self.rhythm
+                .follow(at, written_bytes, expected_bytes, self.most_bytes);
+        }
         self.peaks.0 = self.peaks.0.max(self.rate_now());
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Curve {
     /// What the rounds before the present one have shown.
     before: [u64; AGES],
     before_known: usize,
+    /// The most that any of them has shown.
+    most: [u64; AGES],
     /// The last point of the present round.
     last: (Duration, u64),
 }
@@ -34,6 +36,7 @@ impl Default for Curve {
             known: 0,
             before: [0; AGES],
             before_known: 0,
+            most: [0; AGES],
             last: (Duration::ZERO, 0),
         }
     }
@@ -45,6 +48,9 @@ impl Curve {
         self.last = (Duration::ZERO, 0);
         self.before = self.bytes;
         self.before_known = self.known;
+        for (most, bytes) in self.most.iter_mut().zip(self.bytes) {
+            *most = bytes.max(*most);
+        }
     }
 
     /// So much had been written so long after the sync.
@@ -74,6 +80,13 @@ impl Curve {
     /// The same as the rounds before the present one have shown it.
     pub(super) fn before(&self, span: Duration) -> Option<u64> {
         read(&self.before[..self.before_known], span)
+    }
+
+    /// The most that any round before the present one had written at `span`; beyond the longest, the most of all.
+    pub(super) fn most_at(&self, span: Duration) -> u64 {
+        let points = &self.most[..self.before_known];
+        let all = points.iter().copied().max().unwrap_or(0);
+        read(points, span).unwrap_or(all)
     }
 }
 

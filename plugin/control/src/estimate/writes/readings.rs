@@ -8,6 +8,9 @@ use crate::time::Timestamp;
 /// So many tell what the counter was at a sync, and how fast it rose.
 const KEPT: usize = 4;
 
+/// So soon after memory began to flow little has been counted.
+const SOON: Duration = Duration::from_millis(100);
+
 /// What a reading is beside those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pushed {
@@ -55,11 +58,13 @@ impl Readings {
         })
     }
 
-    /// What the counter was when memory began to flow at `at`; none if it was not read before. Up to then nothing is logged, and
-    /// nothing written is counted.
+    /// What the counter was when memory began to flow at `at`; none if it was read neither before nor soon after. Up to then
+    /// nothing is logged, and nothing written is counted; and in the first moments little, for QEMU protects memory as it sends.
     pub(super) fn at_begin(&self, at: Timestamp) -> Option<u64> {
-        let before = self.0.iter().flatten().find(|reading| reading.at <= at)?;
-        Some(before.pages)
+        let mut readings = self.0.iter().flatten();
+        let before = readings.clone().find(|reading| reading.at <= at);
+        let soon = || readings.rfind(|reading| reading.at <= at.after(SOON));
+        Some(before.or_else(soon)?.pages)
     }
 
     /// What the counter was at the sync `at`, and how much of that was reckoned, pages; none if it was not read before and
@@ -139,7 +144,9 @@ mod tests {
     fn before_memory_flows_nothing_is_counted() {
         let readings = readings(&[(100, 5), (200, 90)]);
         assert_eq!(readings.at_begin(at(190)), Some(5));
-        assert_eq!(readings.at_begin(at(90)), None);
+        assert_eq!(readings.at_begin(at(90)), Some(5), "soon after");
+        assert_eq!(readings.at_begin(at(0)), Some(5));
+        assert_eq!(Readings::default().at_begin(at(90)), None);
     }
 
     #[test]
