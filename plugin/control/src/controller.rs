@@ -12,7 +12,7 @@ mod postcopy_speed;
 
 use core::time::Duration;
 
-use crate::estimate::{Activity, Bandwidth, Beside, Compression, Round, Rounds};
+use crate::estimate::{Activity, Bandwidth, Beside, Compression, Round, Rounds, Writes};
 use crate::event::{Event, Publisher, Release};
 use crate::guard::{Guard, Measured, Order};
 use crate::law::{Decision, Law, Limit, View};
@@ -53,6 +53,7 @@ pub struct Controller<L> {
     bandwidth: Bandwidth,
     beside: Beside,
     activity: Activity,
+    writes: Writes,
     /// The bandwidth that QEMU was told to reckon with, bytes per second.
     told_bytes_per_s: Option<u64>,
     /// None if that is not ours to say.
@@ -81,6 +82,7 @@ impl<L: Law> Controller<L> {
             beside: Beside::default(),
             told_bytes_per_s: policy.switchover_bytes_per_s,
             activity: Activity::default(),
+            writes: Writes::default(),
             compression: policy.cache_most_bytes.map(Compression::new),
             postcopy_speed: PostcopySpeed::new(&policy),
             phase: Phase::Waiting,
@@ -143,6 +145,7 @@ impl<L: Law> Controller<L> {
         if sample.state == JobState::Setup {
             // The guest's phases are as they will be.
             self.activity.update(sample);
+            self.writes.update(sample, None);
             return self.before_memory(sample, publisher);
         }
         if sample.state == JobState::Switchover {
@@ -214,13 +217,15 @@ impl<L: Law> Controller<L> {
         if let Some(round) = round {
             publisher.publish(sample.at, Event::Round(round));
         }
+        self.writes.update(sample, round.as_ref());
         self.follow_beside(sample, round.as_ref(), publisher);
         let decision = self.law.decide(&View {
             round,
             bytes_per_s: self.bandwidth.smooth(),
             in_round: self.rounds.so_far(sample),
             sample: *sample,
-            phases: self.activity.phases(),
+            phases: self.activity.phases().or_else(|| self.writes.phases()),
+            writes: self.writes,
             idle_round: round.and_then(|_| self.activity.end_round()),
             postcopy_ruled_out: self.guard.rules_out_postcopy(),
             fetch: self.guard.fetch(),

@@ -2,6 +2,7 @@
 //! stops.
 
 mod adaptive;
+mod course;
 mod differences;
 mod foresight;
 mod look;
@@ -17,13 +18,13 @@ pub use postcopy::{FETCH_PPM, Fetch};
 pub use slowdown::Slowdown;
 pub use stock::Stock;
 
-use crate::estimate::{Phases, Round, Sent};
+use crate::estimate::{Phases, Round, Sent, Writes};
 use crate::event::Cause;
 use crate::sample::Sample;
 use crate::target::Action;
 
 /// What a law may know at one look.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct View {
     /// The round that has just ended, if this look is the first after a sync.
     pub round: Option<Round>,
@@ -40,6 +41,8 @@ pub struct View {
     pub sample: Sample,
     /// What the guest's processors show of its phases, if they have been busy and idle by turns so far.
     pub phases: Option<Phases>,
+    /// What the guest writes, as KVM counts it; nothing where it does not.
+    pub writes: Writes,
     /// With a round: whether the guest was idle throughout, where that is known.
     pub idle_round: Option<bool>,
     /// Whether going over to post-copy is out of the question: libvirt refused it, or the policy rules it out.

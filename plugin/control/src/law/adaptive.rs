@@ -22,10 +22,13 @@
 //! Rationale, with what was tried: `docs/control-law.md`.
 
 mod foreseen;
+mod second_look;
 mod spells;
 
+use second_look::Held;
 use spells::Spells;
 
+use super::course::Course;
 use super::look::{Look, WHOLE_PPM, scale, with_margin};
 use super::reservation::{HOPE, ROUND, Seen};
 use super::slowdown::Slowdown;
@@ -70,6 +73,8 @@ pub struct Adaptive {
     /// How long the last quiet was that broke before all was sent.
     lull: Option<u64>,
     decision: Decision,
+    /// What was decided at the last sync, if it waits for a look at what the guest writes now.
+    second_look: Option<Held>,
     margin_percent: u64,
     postcopy: bool,
 }
@@ -94,6 +99,7 @@ impl Adaptive {
             // In milliseconds, for the bandwidth is not known: at the end of its first window, QEMU's default of
             // 300 ms lets a small guest go in the midst of its first round.
             decision: Decision::limit(slowdown.floor_limit(), Cause::FirstRound),
+            second_look: None,
             margin_percent: MARGIN_PERCENT,
             postcopy: false,
         }
@@ -126,18 +132,17 @@ impl Adaptive {
         let cause = self.judge(&look, view);
         self.widen_if_refused(cause, look.remaining);
         self.busiest = self.busiest.max(look.remaining);
-        self.before = Some(*round);
         let floor = self.slowdown.of(look.shortest);
         let accept = match cause {
             _ if cause.goes() => with_margin(look.remaining, self.margin_percent),
             Cause::Waiting if self.outlook(view).is_none() => self.probe_bytes(),
             _ => floor,
         };
-        self.or_over(
-            Decision::accept(accept.max(floor), cause),
-            look.remaining,
-            view,
-        )
+        let decision = Decision::accept(accept.max(floor), cause);
+        let decision = self.or_over(decision, look.remaining, view);
+        let decision = self.look_again(decision, &look, view);
+        self.before = Some(*round);
+        decision
     }
 
     /// What was left so far is no measure any more, now that a share of it is sent; only the most that can be is.
@@ -171,9 +176,7 @@ impl Adaptive {
             return Cause::Reservation;
         }
         if self.plateau.is_empty() {
-            if self.falls(look)
-                && look.remaining - self.best_next(look, view) > self.price_bytes(look)
-            {
+            if self.falls(look) && self.worth_of_going_on(look, view) < look.remaining {
                 return Cause::Falling;
             }
             if let Some(before) = self.before {
@@ -208,6 +211,19 @@ impl Adaptive {
         let promised = before.filter(|_| self.decision.cause == Cause::Falling);
         promised
             .is_none_or(|before| look.remaining.saturating_add(self.price_bytes(look)) <= before)
+    }
+
+    /// What going on costs at best, in bytes of pause: as W(x) tells it, or else one more round that leaves the least it may. W
+    /// tells of a guest that goes on as it did; only where whether it does shows in a look is that the whole answer.
+    fn worth_of_going_on(&self, look: &Look, view: &View) -> u64 {
+        let least = self
+            .price_bytes(look)
+            .saturating_add(self.best_next(look, view));
+        match Course::from(look, view, self.slowdown) {
+            Some(course) if Self::can_look_again(look, view) => course.best,
+            Some(course) => course.best.min(least),
+            None => least,
+        }
     }
 
     /// The least that the next round may leave. One sync is no plateau: what it finds may be zero pages, which are sent in no
@@ -255,7 +271,10 @@ impl Adaptive {
             0
         };
         let weight = scale(ROUND, look.span, high);
-        self.waited = self.waited.saturating_add(weight);
+        // The first round sends what must be sent: nobody has waited in it.
+        if self.before.is_some() {
+            self.waited = self.waited.saturating_add(weight);
+        }
         self.plateau.push(look.remaining, weight.min(ROUND));
         quiet
     }
@@ -330,9 +349,14 @@ impl Law for Adaptive {
             self.decision = self.at_sync(round, view);
             return self.decision;
         }
+        if let Some(held) = self.second_look {
+            self.decision = self.at_second_look(&held, view);
+            return self.decision;
+        }
         let turned = match self.decision.cause {
             Cause::Waiting => self.turned_idle(view).or_else(|| self.spell_ends(view)),
-            Cause::Quiet | Cause::Falling => self.spell_ends(view),
+            Cause::Quiet => self.spell_ends(view).or_else(|| self.turned_busy(view)),
+            Cause::Falling => self.spell_ends(view),
             _ => None,
         };
         self.decision = turned.unwrap_or(self.decision);

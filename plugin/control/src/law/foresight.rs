@@ -114,6 +114,11 @@ impl Outlook {
         self.last_moment && some_left && left.remaining <= self.wait(left, of)
     }
 
+    /// Whether what is left is less than waiting for the next idle spell costs.
+    pub(super) fn is_worth(&self, left: &Left, of: impl Fn(u64) -> u64) -> bool {
+        left.remaining <= self.wait(left, of)
+    }
+
     /// What it costs to send what is `pending` in this idle spell before what was `dirtied` meanwhile is found, and to stop
     /// with what the rest of the spell has no time for; none if it has time for both.
     pub(super) fn late(&self, pending: u64, dirtied: u64, of: impl Fn(u64) -> u64) -> Option<u64> {

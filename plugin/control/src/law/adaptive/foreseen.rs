@@ -1,7 +1,7 @@
 //! What the law makes of phases that the guest's processors show: at a sync, and between two.
 
 use super::super::foresight::{Best, Left, Outlook};
-use super::super::look::{Look, in_span, with_margin};
+use super::super::look::{Look, ROUND_MIN, in_span, with_margin};
 use super::{Adaptive, MARGIN_PERCENT};
 use crate::event::Cause;
 use crate::law::{Decision, View};
@@ -74,6 +74,27 @@ impl Adaptive {
         let worth = late.is_some_and(|late| accept <= late);
         ((sure || worth) && outlook.now() >= accept)
             .then_some(Decision::accept(accept, Cause::Quiet))
+    }
+
+    /// The guest has turned busy with something left: it is stopped with that and what it has written meanwhile, unless the next
+    /// idle spell is worth waiting for.
+    pub(super) fn turned_busy(&self, view: &View) -> Option<Decision> {
+        let phases = view.phases.filter(|phases| !phases.idle)?;
+        let found = view
+            .writes
+            .sync_on_demand_bytes(view.sample.at.after(ROUND_MIN))?;
+        let left = Left {
+            remaining: found,
+            busy: self.busiest,
+            spell: self.spells.leave(),
+            dirtied: 0,
+            shortest: 0,
+        };
+        let outlook = Outlook::new(&phases, view.bytes_per_s);
+        let go = Decision::accept(with_margin(found, MARGIN_PERCENT), Cause::Reservation);
+        outlook
+            .is_worth(&left, |bytes| self.slowdown.of(bytes))
+            .then(|| self.or_over(go, found, view))
     }
 
     /// The idle spell is about to end with something left: that is as good as it gets, unless the next one is
