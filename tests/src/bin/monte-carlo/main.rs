@@ -18,12 +18,20 @@ mod run;
 mod table;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Parser;
 
 use contest::{Bounds, judge, judge_all};
 use entrant::Entrant;
 use libvirt_hpc_tests::draw::Case;
+use libvirt_hpc_tests::plant::Counter;
+
+/// As the rig takes to begin: looks before memory flows, as a real migration has them.
+const SETUP: Duration = Duration::from_millis(520);
+
+/// Faults a second of a host that balances its memory's places: 160 MB/s of writes, as it looks.
+const EXTRA_PER_S: u64 = 40_000;
 
 /// Laws over drawn guests, against the best stop of each.
 #[derive(Parser)]
@@ -44,6 +52,9 @@ struct Args {
     /// As if no guest span while it waits, so that processors show all phases: what seeing them is worth
     #[arg(long)]
     no_spinning: bool,
+    /// Who counts what the guests write: none, exact, noisy (80 to 120 %), extra (faults that are no writes), half, deaf
+    #[arg(long, value_name = "COUNTER", default_value = "none", value_parser = counter)]
+    counter: Counter,
     /// After so many first rounds, and ten minutes, a law has not completed
     #[arg(long, value_name = "ROUNDS", default_value_t = 50)]
     horizon: u32,
@@ -69,7 +80,9 @@ fn main() -> anyhow::Result<()> {
         horizon_rounds: args.horizon,
     };
     let draw = |number| {
-        let case = Case::draw(args.seed, number);
+        let mut case = Case::draw(args.seed, number);
+        case.config = case.config.with_counter(args.counter);
+        case.config.qemu.setup = SETUP;
         if args.no_spinning {
             case.without_spinning()
         } else {
@@ -91,4 +104,21 @@ fn main() -> anyhow::Result<()> {
         export::csv(path, &laws, &judged)?;
     }
     Ok(())
+}
+
+/// The counter of that name.
+fn counter(name: &str) -> Result<Counter, String> {
+    Ok(match name {
+        "none" => Counter::None,
+        "exact" => Counter::Exact,
+        "noisy" => Counter::Noisy,
+        "extra" => Counter::Extra { per_s: EXTRA_PER_S },
+        "half" => Counter::Half,
+        "deaf" => Counter::Deaf,
+        _ => {
+            return Err(format!(
+                "no counter {name}: none, exact, noisy, extra, half, deaf"
+            ));
+        }
+    })
 }
