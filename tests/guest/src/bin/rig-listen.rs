@@ -19,7 +19,9 @@ const USAGE: &str = "usage: rig-listen now
        rig-listen report [--delay BASELINE_MS AFTER_MS] GUEST SINCE_NS RUNNING_COPIES HOST=LOG...
        rig-listen curve GUEST SINCE_NS BEFORE_MS AFTER_MS EVERY_MS HOST=LOG...";
 const POLL: Duration = Duration::from_millis(100);
-/// How far back a guest that still lives must have been heard.
+/// A guest that lives is heard within so many seconds.
+const HEARD_S: u64 = 5;
+/// What is added to a baseline, for the beat before it.
 const RECENT_NS: u64 = 2_000_000_000;
 
 fn main() -> ExitCode {
@@ -117,12 +119,9 @@ impl Log<'_> {
 }
 
 fn verify(log: &Log<'_>, socket: &Path, seconds: u64) -> Result<()> {
+    // Heard from now on: a guest that was restored a moment ago counts from where it was saved, and who is asked is who beats.
+    let before = log.wait(now_ns(), HEARD_S, "at all", |_| true)?.verified;
     let asked = now_ns();
-    let recent_ns = asked.saturating_sub(RECENT_NS);
-    let first = log.wait(recent_ns, 1, "at all", |_| true)?;
-    // The last one: a guest that was restored meanwhile counts from where it was saved.
-    let last = heard(log.path, log.guest, recent_ns)?.pop();
-    let before = last.map_or(first, |last| last.beat).verified;
     ask_to_verify(socket, log.guest)?;
     let after = log.wait(asked, seconds, "done with verifying", |beat| {
         beat.verified > before
