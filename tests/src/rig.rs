@@ -118,6 +118,17 @@ impl Rig {
         })
     }
 
+    /// What a guest is started with for its workload to run at native speed, where this machine lets it; else nothing.
+    ///
+    /// # Errors
+    /// When the rig cannot tell.
+    pub fn native(&self) -> Result<&'static [&'static str]> {
+        Ok(match self.kvm()? {
+            Kvm::None => &[],
+            Kvm::Bare | Kvm::Linux => &["--accel", "kvm"],
+        })
+    }
+
     /// Starts a guest on the first host, or where `--host` says, and waits until its workload runs.
     ///
     /// # Errors

@@ -17,8 +17,16 @@ const TRACE: &str = "/tmp/demo.trace";
 fn main() -> Result<()> {
     println!("Bringing up two libvirt hosts, joined by 1 Gbit/s ...");
     let rig = Rig::up(&[])?;
-    println!("A guest of 512 MiB that rewrites 128 MiB flat out, marked <hpc:migration/>:\n");
-    rig.guest(GUEST, &WORKLOAD)?;
+    let native = rig.native()?;
+    let by = if native.is_empty() {
+        "emulated, for there is no KVM"
+    } else {
+        "under KVM"
+    };
+    println!(
+        "A guest of 512 MiB, {by}, that rewrites 128 MiB flat out, marked <hpc:migration/>:\n"
+    );
+    rig.guest(GUEST, &[&WORKLOAD, native].concat())?;
 
     let command = ["virsh", "migrate", "--live", GUEST, DESTINATION];
     println!("  alpha# {}", command.join(" "));

@@ -43,7 +43,8 @@ const GUEST: &str = "rank0";
 #[test]
 fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let mut shuttle = Shuttle::start(&rig, GUEST, &SATURATED)?;
+    let guest = [&SATURATED, rig.native()?].concat();
+    let mut shuttle = Shuttle::start(&rig, GUEST, &guest)?;
     never_ends(&mut shuttle)?;
     let (mut grid, mut runs) = (Vec::new(), Vec::new());
     // Ours among them, so that both go both ways.

@@ -69,6 +69,7 @@ fn look(line: &str) -> Result<(f64, f64)> {
 const CARRIED_MOST: f64 = 30.0;
 
 #[test]
+#[ignore = "a minute: make thorough"]
 fn an_owners_ceiling_of_speed_holds_in_postcopy_whoever_begins() -> Result<()> {
     let rig = Rig::up(&[])?;
     rig.install_product()?;
