@@ -2,6 +2,8 @@
 //! stops.
 
 mod adaptive;
+#[cfg(test)]
+mod counted;
 mod course;
 mod differences;
 mod foresight;

@@ -120,3 +120,95 @@ impl Spells {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_nanos(ms * 1_000_000)
+    }
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// Looked at from 1 s on, with these turns to idle or busy, ms.
+    fn turned(turns: &[(bool, u64)]) -> Spells {
+        let mut spells = Spells::default();
+        spells.begin(at(1000));
+        for &(idle, at_ms) in turns {
+            spells.begin(at(at_ms));
+            spells.turn(idle, at(at_ms));
+        }
+        spells
+    }
+
+    /// How long the last busy and idle ones were, and whether the idle one was seen whole.
+    fn spans(turns: &[(bool, u64)]) -> (Option<Duration>, Option<Duration>, bool) {
+        let phases = turned(turns).phases().expect("a turn");
+        (phases.busy_span, phases.idle_span, phases.idle_whole)
+    }
+
+    #[test]
+    fn a_guest_that_has_not_turned_has_no_phases() {
+        let mut spells = turned(&[]);
+        spells.busy(at(1000), at(2000));
+        spells.go_on(at(2000));
+        assert_eq!((spells.idle(), spells.phases()), (None, None));
+    }
+
+    #[test]
+    fn a_spell_is_as_old_as_its_turn() {
+        let mut spells = turned(&[(true, 3000)]);
+        spells.go_on(at(3700));
+        let phases = spells.phases().expect("a turn");
+        assert_eq!((phases.idle, phases.age), (true, ms(700)));
+    }
+
+    #[test]
+    fn of_the_first_spell_half_was_seen() {
+        assert_eq!(spans(&[(true, 3000)]), (Some(ms(4000)), None, false));
+        assert_eq!(spans(&[(false, 3000)]), (None, Some(ms(4000)), false));
+    }
+
+    #[test]
+    fn one_that_was_seen_from_its_begin_is_as_long_as_it_was() {
+        let turns = [(true, 3000), (false, 5000), (true, 5500)];
+        assert_eq!(spans(&turns[..2]), (Some(ms(4000)), Some(ms(2000)), true));
+        assert_eq!(spans(&turns), (Some(ms(500)), Some(ms(2000)), true));
+    }
+
+    #[test]
+    fn only_an_idle_spell_is_whole_by_being_seen_idle() {
+        let turns = [(false, 3000), (true, 4000), (false, 4700)];
+        assert_eq!(spans(&turns[..2]), (Some(ms(1000)), Some(ms(4000)), false));
+        assert_eq!(spans(&turns), (Some(ms(1000)), Some(ms(700)), true));
+    }
+
+    #[test]
+    fn nothing_turned_before_the_first_look() {
+        let mut spells = turned(&[(true, 400)]);
+        spells.go_on(at(1600));
+        let phases = spells.phases().expect("a turn");
+        assert_eq!(
+            (phases.age, phases.busy_span),
+            (ms(600), Some(Duration::ZERO))
+        );
+    }
+
+    #[test]
+    fn being_busy_counts_up_to_the_next_sync() {
+        let mut spells = turned(&[(true, 3000)]);
+        let mut busy_in_round = |change: fn(&mut Spells)| {
+            change(&mut spells);
+            spells.phases().expect("a turn").busy_in_round
+        };
+        assert_eq!(busy_in_round(|s| s.busy(at(1000), at(1600))), ms(600));
+        assert_eq!(busy_in_round(|s| s.busy(at(1700), at(1800))), ms(700));
+        assert_eq!(busy_in_round(|s| s.not_busy(ms(500))), ms(200));
+        assert_eq!(busy_in_round(|s| s.not_busy(ms(500))), ms(0), "no less");
+        assert_eq!(busy_in_round(|s| s.busy(at(1900), at(2000))), ms(100));
+        assert_eq!(busy_in_round(Spells::end_round), ms(0));
+    }
+}

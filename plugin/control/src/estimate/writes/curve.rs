@@ -151,6 +151,39 @@ mod tests {
     }
 
     #[test]
+    fn the_most_is_that_of_the_busiest_round_before_the_present_one() {
+        let mut curve = Curve::default();
+        let line = |curve: &mut Curve, bytes: u64| {
+            (1..=10).for_each(|step| curve.record(ms(step * 100), step * bytes));
+        };
+        line(&mut curve, 1000);
+        assert_eq!(curve.most_at(ms(192)), 0, "it is the present one");
+        for bytes in [10, 0, 500] {
+            curve.begin_round();
+            line(&mut curve, bytes);
+            assert_eq!(curve.most_at(ms(192)), 1920, "{bytes}");
+        }
+        curve.begin_round();
+        line(&mut curve, 3000);
+        assert_eq!(curve.most_at(ms(192)), 1920, "the present one");
+        curve.begin_round();
+        assert_eq!(curve.most_at(ms(192)), 5760);
+    }
+
+    /// Of a short round too: what was hot then is no less later.
+    #[test]
+    fn beyond_the_longest_round_the_most_is_that_of_all() {
+        let mut curve = Curve::default();
+        curve.record(ms(1000), 50);
+        curve.begin_round();
+        curve.record(ms(100), 500);
+        curve.begin_round();
+        assert_eq!(curve.most_at(ms(100_000)), 480);
+        assert_eq!(curve.most_at(ms(700)), 480);
+        assert_eq!(Curve::default().most_at(ms(0)), 0);
+    }
+
+    #[test]
     fn it_never_falls() {
         let mut curve = Curve::default();
         curve.record(ms(1000), 10);

@@ -145,7 +145,9 @@ mod tests {
         let readings = readings(&[(100, 5), (200, 90)]);
         assert_eq!(readings.at_begin(at(190)), Some(5));
         assert_eq!(readings.at_begin(at(90)), Some(5), "soon after");
-        assert_eq!(readings.at_begin(at(0)), Some(5));
+        assert_eq!(readings.at_begin(at(0)), Some(5), "no later than that");
+        let late = self::readings(&[(101, 5), (200, 90)]);
+        assert_eq!(late.at_begin(at(0)), None);
         assert_eq!(Readings::default().at_begin(at(90)), None);
     }
 

@@ -25,7 +25,7 @@ const TELLING_BYTES: u64 = 1 << 20;
 struct Mark {
     at: Timestamp,
     bytes: u64,
-    /// What the busiest rounds had written at that age.
+    /// What the busiest rounds had written at that age; or as much as this one, of which what is ahead is not expected again.
     expected_bytes: u64,
 }
 
@@ -75,7 +75,7 @@ impl Rhythm {
         self.from = Mark {
             at,
             bytes,
-            expected_bytes,
+            expected_bytes: expected_bytes.max(bytes),
         };
         self.told = true;
         self.turn(quiet, since, at);
@@ -101,5 +101,213 @@ impl Rhythm {
     /// The phases it has, if it has any.
     pub(super) fn phases(&self) -> Option<Phases> {
         self.spells.phases()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::vec::Vec;
+
+    use super::super::curve::Curve;
+    use super::*;
+
+    const MB: u64 = 1_000_000;
+
+    /// What a guest has written so long after a sync, ms, of what it had not: bytes.
+    type Written = fn(u64) -> u64;
+
+    /// 128 MB at once.
+    fn flat(age_ms: u64) -> u64 {
+        if age_ms == 0 { 0 } else { 128 * MB }
+    }
+
+    /// All of a large memory, at 60 MB/s.
+    fn swept(age_ms: u64) -> u64 {
+        age_ms * 60 * MB / 1000
+    }
+
+    /// At 200 MB/s at random within 100 MB.
+    fn random(age_ms: u64) -> u64 {
+        let rest = (0..age_ms).fold(100 * MB, |rest, _| rest - rest / 500);
+        100 * MB - rest
+    }
+
+    fn quiet(_: u64) -> u64 {
+        0
+    }
+
+    /// Quiet for 600 ms, then 400 MB/s within 128 MB.
+    fn wakes(age_ms: u64) -> u64 {
+        (age_ms.saturating_sub(600) * 400 * MB / 1000).min(128 * MB)
+    }
+
+    fn at(ms: u64) -> Timestamp {
+        Timestamp::from_nanos(ms * 1_000_000)
+    }
+
+    /// Rounds of a guest, looked at as `Writes` does.
+    #[derive(Default)]
+    struct Looks {
+        rhythm: Rhythm,
+        curve: Curve,
+        most_bytes: u64,
+        sync_ms: u64,
+    }
+
+    impl Looks {
+        /// What the looks of a round say, the first `offset_ms` after its sync and then every 100 ms.
+        fn round_from(
+            &mut self,
+            offset_ms: u64,
+            round_ms: u64,
+            written: Written,
+        ) -> Vec<Option<bool>> {
+            self.curve.begin_round();
+            self.rhythm.begin_round(at(self.sync_ms));
+            let looks = (offset_ms..round_ms).step_by(100);
+            let told = looks.map(|age_ms| self.look(age_ms, written(age_ms)));
+            let told = told.collect();
+            self.sync_ms += round_ms;
+            told
+        }
+
+        fn round(&mut self, round_ms: u64, written: Written) -> Vec<Option<bool>> {
+            self.round_from(100, round_ms, written)
+        }
+
+        fn look(&mut self, age_ms: u64, bytes: u64) -> Option<bool> {
+            let age = Duration::from_millis(age_ms);
+            self.curve.record(age, bytes);
+            self.most_bytes = self.most_bytes.max(bytes);
+            let (expected_bytes, now) = (self.curve.most_at(age), at(self.sync_ms + age_ms));
+            self.rhythm
+                .follow(now, bytes, expected_bytes, self.most_bytes);
+            self.rhythm.quiet()
+        }
+
+        fn phases(&self) -> Phases {
+            self.rhythm.phases().expect("the guest was quiet")
+        }
+    }
+
+    /// However long the rounds are, and wherever in them the looks fall.
+    #[test]
+    fn a_steady_writer_is_never_quiet() {
+        for (name, written) in [
+            ("flat", flat as Written),
+            ("swept", swept),
+            ("random", random),
+        ] {
+            let mut looks = Looks::default();
+            for (offset_ms, round_ms) in
+                [(100, 4000), (30, 1300), (70, 900), (10, 5000), (90, 2000)]
+            {
+                let told = looks.round_from(offset_ms, round_ms, written);
+                assert!(!told.contains(&Some(true)), "{name}: {told:?}");
+                assert!(told.contains(&Some(false)), "{name}: {told:?}");
+            }
+            assert_eq!(looks.rhythm.phases(), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn one_that_wrote_all_in_the_busiest_round_and_nothing_now_is_quiet_in_one_look() {
+        for written in [flat as Written, random] {
+            let mut looks = Looks::default();
+            looks.round(4000, written);
+            assert_eq!(looks.round(200, quiet), [Some(true)]);
+            let phases = looks.phases();
+            assert_eq!(
+                (phases.idle, phases.age),
+                (true, Duration::from_millis(100)),
+                "since the sync"
+            );
+        }
+    }
+
+    /// 240 MB are hot: a sixteenth is expected after 250 ms.
+    #[test]
+    fn one_that_wrote_slowly_is_quiet_since_the_sync_too() {
+        let mut looks = Looks::default();
+        looks.round(4100, swept);
+        assert_eq!(looks.round(400, quiet), [None, None, Some(true)]);
+        assert_eq!(looks.phases().age, Duration::from_millis(300));
+    }
+
+    /// A third is busy, and less is quiet.
+    #[test]
+    fn less_than_a_third_of_what_the_busiest_wrote_is_quiet() {
+        let parts: [(Written, bool); 2] = [(|age| flat(age) / 3 + 1, false), (|_| 40 * MB, true)];
+        for (written, is_quiet) in parts {
+            let mut looks = Looks::default();
+            looks.round(4000, flat);
+            assert_eq!(looks.round(200, written), [Some(is_quiet)]);
+        }
+    }
+
+    /// The busiest round is remembered, whatever came after.
+    #[test]
+    fn what_is_quiet_in_one_round_is_quiet_in_the_next() {
+        let mut looks = Looks::default();
+        looks.round(4000, flat);
+        for _ in 0..5 {
+            let told = looks.round(900, quiet);
+            assert_eq!(told[0], Some(true), "{told:?}");
+        }
+        assert_eq!(looks.phases().age, Duration::from_millis(4 * 900 + 800));
+        assert_eq!(looks.round(200, flat), [Some(false)]);
+    }
+
+    #[test]
+    fn one_that_turns_busy_within_the_round_is_seen_at_once() {
+        let mut looks = Looks::default();
+        looks.round(4000, flat);
+        let told = looks.round(800, wakes);
+        let (still, woken) = told.split_at(6);
+        assert_eq!((still, woken), (&[Some(true); 6][..], &[Some(false)][..]));
+        let phases = looks.phases();
+        let ms = Duration::from_millis;
+        assert_eq!((phases.idle, phases.age), (false, ms(100)));
+        assert_eq!((phases.idle_span, phases.idle_whole), (Some(ms(600)), true));
+        assert_eq!(phases.busy_in_round, ms(100), "since the look before");
+    }
+
+    /// That no more is written then is what any guest does.
+    #[test]
+    fn once_all_that_is_hot_has_been_written_nothing_is_told() {
+        let mut looks = Looks::default();
+        looks.round(4000, flat);
+        looks.round(1000, quiet);
+        let told = looks.round(5000, flat);
+        assert_eq!(told[..], [Some(false); 49]);
+        assert_eq!(looks.phases().busy_in_round, Duration::from_millis(100));
+    }
+
+    #[test]
+    fn little_tells_nothing() {
+        let mut looks = Looks::default();
+        let little: Written = |_| TELLING_BYTES - 1;
+        assert_eq!(looks.round(300, little), [None; 2]);
+        assert_eq!(looks.round(300, quiet), [None; 2]);
+        looks.round(1000, flat);
+        let part: Written = |_| 128 * MB / TELLING_PART - 1;
+        looks.curve = Curve::default();
+        assert_eq!(looks.round(200, part), [None], "of so much");
+    }
+
+    #[test]
+    fn nothing_overflows() {
+        let mut rhythm = Rhythm::default();
+        let last = Timestamp::from_nanos(u64::MAX);
+        rhythm.begin_round(at(0));
+        rhythm.follow(last, u64::MAX, u64::MAX, u64::MAX);
+        assert_eq!(rhythm.quiet(), Some(false));
+        rhythm.begin_round(last);
+        rhythm.follow(last, u64::MAX / 2, u64::MAX, u64::MAX);
+        assert_eq!(rhythm.quiet(), Some(false), "half");
+        rhythm.begin_round(last);
+        rhythm.follow(last, 0, u64::MAX, u64::MAX);
+        assert_eq!(rhythm.quiet(), Some(true));
     }
 }

@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 mod phases;
 mod postcopies;
 mod quiets;
+mod second_looks;
 
 const MB: u64 = 1_000_000;
 const LINK: u64 = 117 * MB;

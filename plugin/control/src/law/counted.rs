@@ -1,0 +1,79 @@
+//! For tests: a guest whose writes are counted.
+
+use crate::estimate::{Round, Writes};
+use crate::sample::{Faults, JobState, Sample};
+use crate::time::Timestamp;
+
+/// Bytes that are counted at once.
+const PAGE_BYTES: u64 = 4096;
+
+/// What a law is shown of it.
+pub(super) struct Counted {
+    writes: Writes,
+    iteration: u64,
+    sync_ms: u64,
+    /// Counted up to the last sync.
+    pages: u64,
+}
+
+impl Counted {
+    /// Memory begins to flow.
+    pub(super) fn new() -> Self {
+        let mut counted = Self {
+            writes: Writes::default(),
+            iteration: 1,
+            sync_ms: 100,
+            pages: 0,
+        };
+        counted.look(0, Some(0), None);
+        counted
+    }
+
+    /// What is known `age_ms` after the last sync, when so much had been written, if that was read.
+    pub(super) fn at(&mut self, age_ms: u64, written_bytes: Option<u64>) -> Writes {
+        self.look(age_ms, written_bytes, None);
+        self.writes
+    }
+
+    /// After a round of a guest that has written so much so long after its begin, ms; and what the sync finds.
+    pub(super) fn round(&mut self, round_ms: u64, written: impl Fn(u64) -> u64) -> Writes {
+        (100..round_ms).step_by(100).for_each(|age_ms| {
+            self.look(age_ms, Some(written(age_ms)), None);
+        });
+        let found_bytes = written(round_ms);
+        self.iteration += 1;
+        self.sync_ms += round_ms;
+        self.pages += found_bytes / PAGE_BYTES;
+        let round = Round {
+            iteration: self.iteration,
+            syncs: 1,
+            at: self.now(0),
+            remaining_bytes: found_bytes,
+            ..Round::default()
+        };
+        self.look(0, None, Some(&round));
+        self.writes
+    }
+
+    /// So long after the last sync.
+    pub(super) fn now(&self, age_ms: u64) -> Timestamp {
+        Timestamp::from_nanos((self.sync_ms + age_ms) * 1_000_000)
+    }
+
+    fn look(&mut self, age_ms: u64, written_bytes: Option<u64>, round: Option<&Round>) {
+        let at = self.now(age_ms);
+        let sample = Sample {
+            at,
+            state: JobState::Precopy,
+            iteration: self.iteration,
+            sync_at: Some(self.now(0)),
+            total_bytes: 1 << 40,
+            faults: written_bytes.map(|bytes| Faults {
+                at,
+                pages: self.pages + bytes / PAGE_BYTES,
+            }),
+            ..Sample::default()
+        };
+        self.writes.update(&sample, round);
+    }
+}
