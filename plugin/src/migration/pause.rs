@@ -4,8 +4,9 @@
 use libvirt_hpc_control::guard::PAUSE_FIXED_MS;
 use libvirt_hpc_control::policy::{Policy, Then};
 
-/// With one processor under KVM. Published: 20 to 50 ms (cloud-hypervisor, PR 7033); not measured by us.
-const KVM_MS: u32 = 50;
+/// With one processor under KVM: between the heartbeats of idle guests of 1 and 2 on the rig 41 to 71 ms in 20 moves, QEMU's
+/// downtime 35 to 59 of them. Published of another VMM: 20 to 50 (cloud-hypervisor, PR 7033).
+const KVM_MS: u32 = 70;
 /// For each processor more: 254 of them took 254 ms to stop (cloud-hypervisor, PR 7290); not measured by us.
 const KVM_VCPU_MS: u32 = 1;
 /// For each processor more of an emulated domain (TCG): idle guests of 1, 2 and 4 on a host of two cores, busy with other work,
@@ -47,8 +48,8 @@ mod tests {
 
     #[test]
     fn processors_add_to_it_and_emulated_ones_more() {
-        assert_eq!((fixed_ms(true, 1), fixed_ms(false, 1)), (100, 50));
-        assert_eq!((fixed_ms(true, 4), fixed_ms(false, 4)), (235, 53));
+        assert_eq!((fixed_ms(true, 1), fixed_ms(false, 1)), (100, 70));
+        assert_eq!((fixed_ms(true, 4), fixed_ms(false, 4)), (235, 73));
         assert_eq!(fixed_ms(true, u32::MAX), u32::MAX);
     }
 
