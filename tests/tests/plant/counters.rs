@@ -1,6 +1,7 @@
 //! What KVM's counters foretell of a sync, over guests whose counters are right, wrong or not there.
 
 use libvirt_hpc_control::estimate::{Rounds, Trust, Writes};
+use libvirt_hpc_control::law::{Decision, View};
 use libvirt_hpc_tests::draw::Case;
 use libvirt_hpc_tests::plant::Counter;
 
@@ -32,12 +33,29 @@ impl Foretold {
     }
 }
 
+/// The law as it is without a counter: which rounds there are to foretell does not hang on what is foretold.
+struct Blind(Adaptive);
+
+impl Law for Blind {
+    fn name(&self) -> &'static str {
+        "blind"
+    }
+
+    fn decide(&mut self, view: &View) -> Decision {
+        let counted = view.writes.phases();
+        self.0.decide(&View {
+            writes: Writes::default(),
+            phases: view.phases.filter(|phases| Some(*phases) != counted),
+            ..*view
+        })
+    }
+}
+
 /// Steers `config` under `counter`: each sync that had at least two looks before it, and the trust at the end.
 fn foretold(config: &PlantConfig, counter: Counter) -> (Vec<Foretold>, Trust) {
-    let mut config = config.clone().with_counter(counter);
-    config.qemu.setup = SETUP;
-    let mut plant = Plant::new(&config);
-    let (_, seen) = run(&mut plant, Policy::default());
+    let mut plant = Plant::new(&counted(config, counter));
+    let law = Blind(Adaptive::new(Slowdown::DEFAULT));
+    let (_, seen) = steer(&mut plant, law, Policy::default());
     let syncs: Vec<(Timestamp, u64)> = plant
         .syncs()
         .iter()
@@ -159,10 +177,77 @@ fn without_a_counter_nothing_is_foretold() {
     }
 }
 
+/// As the rig begins: the counter is read before memory flows.
+fn counted(config: &PlantConfig, counter: Counter) -> PlantConfig {
+    let mut config = config.clone().with_counter(counter);
+    config.qemu.setup = SETUP;
+    config
+}
+
+/// Busy for 3 s and idle for 3 s, in rounds of 1.1 s, and its processors tell nothing.
+fn spinning(into: Duration) -> PlantConfig {
+    let phases = [
+        (Duration::from_secs(3), Access::Flat { bytes: 120 * MIB }),
+        (Duration::from_secs(3), Access::Idle),
+    ];
+    config(Writer::phases(phases).starting_into(into).spinning())
+}
+
+/// That, begun every 100 ms of its cycle.
+fn all_spinning() -> impl Iterator<Item = PlantConfig> {
+    (0..60).map(|n| spinning(Duration::from_millis(100 * n)))
+}
+
+/// With its first writes after the first round it has shown all that a second round would.
 #[test]
-fn to_count_changes_nothing() {
-    for (name, config) in guests().take(60) {
-        let counted = ours(&config.clone().with_counter(Counter::Exact));
-        assert_eq!(counted, ours(&config), "{name}");
+fn a_saturated_guest_goes_within_half_a_second_of_the_first_round() {
+    let config = counted(&saturated(), Counter::Exact);
+    let mut plant = Plant::new(&config);
+    let (got, seen) = run(&mut plant, Policy::default());
+    let first_round_ends = Timestamp::default().after(plant.syncs()[1].at);
+    let went = seen
+        .events
+        .iter()
+        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.goes()));
+    let (at, _) = went.expect("it goes");
+    assert!(at.since(first_round_ends) <= Duration::from_millis(300));
+    let spent = got.precopy.saturating_sub(plant.syncs()[1].at);
+    assert!(spent <= Duration::from_millis(500), "{got:?}");
+    let best = oracle(&config, DELTA);
+    assert!(
+        got.j(DELTA) <= 1.03 * best.j(DELTA),
+        "{got:?} against {best:?}"
+    );
+    let without = ours(&counted(&saturated(), Counter::None));
+    assert!(got.j(DELTA) < 0.95 * without.j(DELTA), "{without:?}");
+}
+
+/// The others are busy after the first round, and go: nobody has seen that they have phases.
+#[test]
+fn half_of_the_phases_of_a_spinning_guest_end_in_its_quiet() {
+    let fifth = Duration::from_millis(120 * 1049 / 117 / 5);
+    let outcomes = |counter| -> Vec<Outcome> {
+        all_spinning()
+            .map(|config| ours(&counted(&config, counter)))
+            .collect()
+    };
+    let in_quiet = |outcomes: &[Outcome]| outcomes.iter().filter(|got| got.pause < fifth).count();
+    let j = |outcomes: &[Outcome]| outcomes.iter().map(|got| got.j(DELTA)).sum::<f64>();
+    let (with, without) = (outcomes(Counter::Exact), outcomes(Counter::None));
+    assert!(in_quiet(&with) >= 30, "{with:?}");
+    assert!(in_quiet(&without) <= 20, "{without:?}");
+    assert!(j(&with) < 0.9 * j(&without), "{with:?} against {without:?}");
+}
+
+/// It is refuted by the first sync, before anything was done for it.
+#[test]
+fn a_counter_that_is_wrong_changes_nothing() {
+    let guests = guests().map(|(_, config)| config).take(60);
+    for config in guests.chain(all_spinning()) {
+        let without = ours(&counted(&config, Counter::None));
+        for counter in [Counter::Half, Counter::Deaf] {
+            let got = ours(&counted(&config, counter));
+            assert_eq!(got, without, "{counter:?}: {config:?}");
+        }
     }
 }

@@ -358,7 +358,9 @@ impl Writes {
         if self.all_counted {
             let expected_bytes = self.curve.most_at(age);
             self.rhythm
-                .follow(at, written_bytes, expected_bytes, self.most_bytes);
+                .follow(at, written_bytes, expected_bytes, self.most_bytes, |span| {
+                    self.curve.most_at(span)
+                });
         }
         self.peaks.0 = self.peaks.0.max(self.rate_now());
     }

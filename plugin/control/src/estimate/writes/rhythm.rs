@@ -8,6 +8,8 @@
 //! ```
 //! Once all of its hot set has been written no more is expected, and nothing is told until the next sync.
 
+use core::time::Duration;
+
 use super::super::spells::{Phases, Spells};
 use crate::time::Timestamp;
 
@@ -34,7 +36,8 @@ struct Mark {
 pub(super) struct Rhythm {
     spells: Spells,
     from: Mark,
-    last: Timestamp,
+    /// The last look, and what had been written by then.
+    last: (Timestamp, u64),
     /// Whether something was told since the last sync.
     told: bool,
     /// Whether it was ever told to be quiet.
@@ -50,27 +53,34 @@ impl Rhythm {
             at,
             ..Mark::default()
         };
-        self.last = at;
+        self.last = (at, 0);
         self.told = false;
     }
 
-    /// So much had been written `at`, where the busiest rounds had written `expected_bytes` and have `hot_bytes` in all.
+    /// So much had been written `at`, where the busiest rounds had written `expected_bytes` and have `hot_bytes` in all. Of those,
+    /// `most_within` tells how much within a span of a sync.
     pub(super) fn follow(
         &mut self,
         at: Timestamp,
         bytes: u64,
         expected_bytes: u64,
         hot_bytes: u64,
+        most_within: impl Fn(Duration) -> u64,
     ) {
         self.spells.go_on(at);
-        let last = core::mem::replace(&mut self.last, at);
+        let (last, last_bytes) = core::mem::replace(&mut self.last, (at, bytes));
         let seen = bytes.saturating_sub(self.from.bytes);
         let expected = expected_bytes.saturating_sub(self.from.expected_bytes);
         let telling = (hot_bytes / TELLING_PART).max(TELLING_BYTES);
         if seen.max(expected) < telling {
             return;
         }
-        let quiet = seen.saturating_mul(QUIET_PART) < expected;
+        let is_little = |seen: u64, of: u64| seen.saturating_mul(QUIET_PART) < of;
+        // One that wakes writes as after a sync, of what is left to write; one that is quiet may write a little for long.
+        let waking = most_within(at.since(last)).min(hot_bytes.saturating_sub(last_bytes));
+        let was_quiet = self.spells.idle() == Some(true);
+        let quiet = is_little(seen, expected)
+            || (was_quiet && is_little(bytes.saturating_sub(last_bytes), waking));
         let since = if quiet { self.from.at } else { last };
         self.from = Mark {
             at,
@@ -106,7 +116,6 @@ impl Rhythm {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
     use std::vec::Vec;
 
     use super::super::curve::Curve;
@@ -137,9 +146,24 @@ mod tests {
         0
     }
 
-    /// Quiet for 600 ms, then 400 MB/s within 128 MB.
+    /// 200 MB/s within 128 MB.
+    fn paced(age_ms: u64) -> u64 {
+        (age_ms * 200 * MB / 1000).min(128 * MB)
+    }
+
+    /// Quiet for 1200 ms, and then as that.
     fn wakes(age_ms: u64) -> u64 {
-        (age_ms.saturating_sub(600) * 400 * MB / 1000).min(128 * MB)
+        paced(age_ms.saturating_sub(1200))
+    }
+
+    /// Quiet for all but 40 ms of 700.
+    fn wakes_late(age_ms: u64) -> u64 {
+        (age_ms.saturating_sub(660) * 1280 * MB / 1000).min(128 * MB)
+    }
+
+    /// Quiet, but for 30 MB/s within 60 MB.
+    fn little(age_ms: u64) -> u64 {
+        (age_ms * 30 * MB / 1000).min(60 * MB)
     }
 
     fn at(ms: u64) -> Timestamp {
@@ -182,7 +206,9 @@ mod tests {
             self.most_bytes = self.most_bytes.max(bytes);
             let (expected_bytes, now) = (self.curve.most_at(age), at(self.sync_ms + age_ms));
             self.rhythm
-                .follow(now, bytes, expected_bytes, self.most_bytes);
+                .follow(now, bytes, expected_bytes, self.most_bytes, |span| {
+                    self.curve.most_at(span)
+                });
             self.rhythm.quiet()
         }
 
@@ -262,15 +288,51 @@ mod tests {
     #[test]
     fn one_that_turns_busy_within_the_round_is_seen_at_once() {
         let mut looks = Looks::default();
-        looks.round(4000, flat);
-        let told = looks.round(800, wakes);
-        let (still, woken) = told.split_at(6);
-        assert_eq!((still, woken), (&[Some(true); 6][..], &[Some(false)][..]));
+        looks.round(4000, paced);
+        let told = looks.round(1400, wakes);
+        let (still, woken) = told.split_at(12);
+        assert_eq!((still, woken), (&[Some(true); 12][..], &[Some(false)][..]));
         let phases = looks.phases();
         let ms = Duration::from_millis;
         assert_eq!((phases.idle, phases.age), (false, ms(100)));
-        assert_eq!((phases.idle_span, phases.idle_whole), (Some(ms(600)), true));
+        assert_eq!(
+            (phases.idle_span, phases.idle_whole),
+            (Some(ms(1200)), true)
+        );
         assert_eq!(phases.busy_in_round, ms(100), "since the look before");
+    }
+
+    /// It adds up to what tells something, where no more is expected.
+    #[test]
+    fn a_little_that_is_written_for_long_is_quiet() {
+        for written in [flat as Written, paced] {
+            let mut looks = Looks::default();
+            looks.round(4000, written);
+            let told = looks.round(3000, little);
+            assert_eq!(told[..], [Some(true); 29]);
+            assert_eq!(looks.phases().age, Duration::from_millis(2900));
+        }
+    }
+
+    /// The rest may be less than it writes after a sync.
+    #[test]
+    fn one_that_turns_busy_writes_no_more_than_is_left() {
+        let most: Written = |age_ms| match age_ms {
+            0..700 => (age_ms / 100 - 1) * 18 * MB,
+            _ => 128 * MB,
+        };
+        let mut looks = Looks::default();
+        looks.round(4000, flat);
+        let told = looks.round(800, most);
+        assert_eq!(told[5..], [Some(true), Some(false)]);
+    }
+
+    #[test]
+    fn one_that_turned_busy_in_part_of_a_look_is_seen() {
+        let mut looks = Looks::default();
+        looks.round(4000, flat);
+        let told = looks.round(800, wakes_late);
+        assert_eq!(told[5..], [Some(true), Some(false)]);
     }
 
     /// That no more is written then is what any guest does.
@@ -287,8 +349,8 @@ mod tests {
     #[test]
     fn little_tells_nothing() {
         let mut looks = Looks::default();
-        let little: Written = |_| TELLING_BYTES - 1;
-        assert_eq!(looks.round(300, little), [None; 2]);
+        let next_to_nothing: Written = |_| TELLING_BYTES - 1;
+        assert_eq!(looks.round(300, next_to_nothing), [None; 2]);
         assert_eq!(looks.round(300, quiet), [None; 2]);
         looks.round(1000, flat);
         let part: Written = |_| 128 * MB / TELLING_PART - 1;
@@ -301,13 +363,13 @@ mod tests {
         let mut rhythm = Rhythm::default();
         let last = Timestamp::from_nanos(u64::MAX);
         rhythm.begin_round(at(0));
-        rhythm.follow(last, u64::MAX, u64::MAX, u64::MAX);
+        rhythm.follow(last, u64::MAX, u64::MAX, u64::MAX, |_| u64::MAX);
         assert_eq!(rhythm.quiet(), Some(false));
         rhythm.begin_round(last);
-        rhythm.follow(last, u64::MAX / 2, u64::MAX, u64::MAX);
+        rhythm.follow(last, u64::MAX / 2, u64::MAX, u64::MAX, |_| u64::MAX);
         assert_eq!(rhythm.quiet(), Some(false), "half");
         rhythm.begin_round(last);
-        rhythm.follow(last, 0, u64::MAX, u64::MAX);
+        rhythm.follow(last, 0, u64::MAX, u64::MAX, |_| u64::MAX);
         assert_eq!(rhythm.quiet(), Some(true));
     }
 }
