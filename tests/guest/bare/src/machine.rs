@@ -153,7 +153,7 @@ impl Job {
 }
 
 /// Sends `bytes` to a serial port, and takes a byte from it if it has one; then has this processor
-/// interrupted once, `ring_in` from now, to go through [`timer_rings`]. Costs an exit for each byte.
+/// interrupted once, `ring_in` from now, to go through `timer_rings`. Costs an exit for each byte.
 pub fn transfer(port: u16, bytes: &[u8], ring_in: Option<Duration>) -> Option<u8> {
     let answer: u64;
     // SAFETY: kernel mode reads the bytes and changes these registers, no memory.

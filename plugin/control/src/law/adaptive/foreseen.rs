@@ -91,7 +91,9 @@ impl Adaptive {
             shortest: 0,
         };
         let outlook = Outlook::new(&phases, view.bytes_per_s);
-        let go = Decision::accept(with_margin(found, MARGIN_PERCENT), Cause::Reservation);
+        let floor = self.slowdown.of(in_span(view.bytes_per_s, ROUND_MIN));
+        let accept = with_margin(found, MARGIN_PERCENT).max(floor);
+        let go = Decision::accept(accept, Cause::Reservation);
         outlook
             .is_worth(&left, |bytes| self.slowdown.of(bytes))
             .then(|| self.or_over(go, found, view))
