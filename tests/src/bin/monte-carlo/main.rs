@@ -27,7 +27,7 @@ use entrant::Entrant;
 use libvirt_hpc_tests::draw::Case;
 use libvirt_hpc_tests::plant::Counter;
 
-/// As the rig takes to begin: looks before memory flows, as a real migration has them.
+/// As the rig takes to begin: a counter is looked at before memory flows, as in a real migration.
 const SETUP: Duration = Duration::from_millis(520);
 
 /// Faults a second of a host that balances its memory's places: 160 MB/s of writes, as it looks.
@@ -81,8 +81,10 @@ fn main() -> anyhow::Result<()> {
     };
     let draw = |number| {
         let mut case = Case::draw(args.seed, number);
-        case.config = case.config.with_counter(args.counter);
-        case.config.qemu.setup = SETUP;
+        if args.counter != Counter::None {
+            case.config = case.config.with_counter(args.counter);
+            case.config.qemu.setup = SETUP;
+        }
         if args.no_spinning {
             case.without_spinning()
         } else {
