@@ -13,7 +13,7 @@ use super::View;
 use super::look::{Look, WHOLE_PPM, scale};
 use super::slowdown::Slowdown;
 
-/// How many rounds are looked ahead: each that pays leaves a tenth less, and one in so many a tenth of a tenth of nothing.
+/// How many rounds are looked ahead: one that leaves half as much each time has by then nothing left to fall.
 const AHEAD: usize = 16;
 
 /// What one further round leaves, and what going on costs at best.
