@@ -29,31 +29,38 @@ pub(super) fn paths(rig: &Rig, host: &str, domain: &str) -> Result<Vec<String>> 
 /// The one trace that the agent of a host has written of a domain's migration to its end, after the `before`
 /// that were there.
 pub(super) fn of_agent(rig: &Rig, host: &str, domain: &str, before: usize) -> Result<Trace> {
+    let mut unread = None;
     for _ in 0..50 {
         let paths = paths(rig, host, domain)?;
         ensure!(
             paths.len() <= before + 1,
             "one migration of {domain}, and several traces on {host}: {paths:?}"
         );
-        if let Some(path) = paths.get(before) {
-            let trace = at(rig, host, path)?;
-            if trace.end.is_some() {
+        // One that is being begun has nothing to read yet.
+        match paths.get(before).map(|path| at(rig, host, path)) {
+            Some(Ok(trace)) if trace.end.is_some() => {
                 ensure!(
                     trace.begin.controller == ControllerName::LibvirtHpcd,
-                    "{path}: {:?}",
+                    "{:?}",
                     trace.begin
                 );
                 return Ok(trace);
             }
+            Some(Err(error)) => unread = Some(error),
+            Some(Ok(_)) | None => {}
         }
         sleep(Duration::from_millis(200));
     }
-    bail!("the agent of {host} has not traced the migration of {domain} to its end");
+    bail!(
+        "the agent of {host} has not traced the migration of {domain} to its end; unread: {unread:?}"
+    );
 }
 
 /// The trace in a file of a host.
 pub(super) fn at(rig: &Rig, host: &str, path: &str) -> Result<Trace> {
-    let text = rig.run(host, &["cat", path])?.stdout;
+    let output = rig.run(host, &["cat", path])?;
+    ensure!(output.status.success(), "cat {path} on {host}: {output:?}");
+    let text = output.stdout;
     let (mut begin, mut end, mut looks, mut downtimes_ms) = (None, None, Vec::new(), Vec::new());
     for record in read(text.as_slice()) {
         match record.with_context(|| format!("reading {path}"))?.1 {
