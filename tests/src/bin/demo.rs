@@ -12,6 +12,7 @@ use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
 const GUEST: &str = "solver";
 const WORKLOAD: [&str; 3] = ["--workload", "flat:128", "--marked"];
 const PATIENCE: Duration = Duration::from_secs(30);
+const UNDISTURBED: Duration = Duration::from_secs(4);
 const TRACE: &str = "/tmp/demo.trace";
 
 fn main() -> Result<()> {
@@ -43,6 +44,8 @@ fn main() -> Result<()> {
         "plain virsh moved the guest: not a saturated one"
     );
 
+    // Work lost is against the speed in the last 3 s before, which is to be that of a guest nobody copies.
+    sleep(UNDISTURBED);
     let command = [
         "virsh-hpc",
         "migrate",
