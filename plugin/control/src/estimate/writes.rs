@@ -20,7 +20,7 @@
 //! * In chunks from which nothing has been sent since the sync, what waits to be sent takes no fault: it is sent anyway. In a
 //!   guest of many chunks W(x) and rates are then lower bounds, at the pace of the sender.
 //! * Intel's PML logs without faults: nothing is counted and much is found. Memory that is touched for the first time, the
-//!   host's NUMA balancing, KSM and swap take faults that are no writes. Pages of other sizes than 4 KiB count alike. So each
+//!   host's NUMA balancing, KSM and swap take faults that are no writes, and a dirty ring that is emptied protects its pages again. Pages of other sizes than 4 KiB count alike. So each
 //!   sync confirms or refutes the counter ([`Trust`]), and one that is refuted says nothing.
 
 mod curve;
@@ -39,7 +39,7 @@ use curve::Curve;
 use readings::Readings;
 use rhythm::Rhythm;
 pub use trust::Trust;
-use trust::{Confirmation, Found};
+use trust::{Confirmation, Found, is_near};
 
 /// Bytes of the pages that are counted: huge ones are split while memory is logged.
 const PAGE_BYTES: u64 = 4096;
@@ -123,6 +123,8 @@ pub struct Writes {
     peaks: (u64, u64),
     last: Whole,
     confirmation: Confirmation,
+    /// The last sync has found something else than was expected: a counter that none has confirmed yet is not believed.
+    doubted: bool,
 }
 
 impl Writes {
@@ -265,6 +267,9 @@ impl Writes {
             unsent_bytes: self.unsent.bytes_at_sync(round.at),
             first_round: round.iteration == 2,
         };
+        let expected_bytes = self.left_bytes(round.at, found.unsent_bytes);
+        self.doubted =
+            expected_bytes.is_some_and(|expected| !is_near(round.remaining_bytes, expected));
         self.all_counted = round.remaining_bytes <= PROTECTED_BYTES;
         // A second sync since the counter was last read: what each of them found cannot be told apart.
         let apart = self.due.is_none() && round.syncs == 1;
@@ -374,9 +379,10 @@ impl Writes {
         let heard = match self.trust() {
             Trust::Refuted => false,
             Trust::Confirmed => true,
-            Trust::Unconfirmed => self
-                .so_far_bytes()
-                .is_some_and(|so_far| so_far >= HEARD_BYTES),
+            Trust::Unconfirmed => {
+                let so_far = self.so_far_bytes();
+                !self.doubted && so_far.is_some_and(|so_far| so_far >= HEARD_BYTES)
+            }
         };
         heard && self.now.since(newest.at) <= fresh
     }

@@ -243,6 +243,26 @@ fn a_counter_that_sees_half_is_refuted_by_the_first_sync() {
     }
 }
 
+/// As under a dirty ring, whose pages are protected again whenever it is emptied.
+#[test]
+fn at_the_first_sync_a_counter_that_foresaw_something_else_is_not_believed() {
+    for (times, believed) in [(1, true), (8, false)] {
+        let counter = move |pages: u64, _| Some(7_000_000 + (pages - 7_000_000) * times);
+        let mut run = Run::of(swept).counted_by(counter);
+        (0..BEGIN_MS)
+            .step_by(100)
+            .for_each(|now_ms| run.look(now_ms, 0, None));
+        let round = run.round(ROUNDS[0], None);
+        // It is not read again before the law decides.
+        run.counter = Box::new(|_, _| None);
+        run.iteration += 1;
+        run.look(run.sync_ms, ROUNDS[1], Some(&round));
+        let known = run.writes.written_within_bytes(Duration::from_secs(1));
+        assert_eq!(known.is_some(), believed, "{times} times as many");
+        assert_eq!(run.writes.trust(), Trust::Unconfirmed);
+    }
+}
+
 #[test]
 fn faults_that_are_no_writes_are_borne_while_they_are_few() {
     // 20,000 and 4,000 a second: 82 and 16 MB/s.
