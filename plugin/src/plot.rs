@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use libvirt_hpc_control::event::Cause;
 use libvirt_hpc_control::sample::JobState;
+use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -71,16 +72,9 @@ pub fn plot(reader: impl BufRead, path: &Path) -> Result<()> {
     draw_all(&story, &area, last, most).with_context(|| format!("cannot draw {}", path.display()))
 }
 
-fn draw_all<B>(
-    story: &Story,
-    area: &DrawingArea<B, plotters::coord::Shift>,
-    last: f64,
-    most: f64,
-) -> Result<()>
-where
-    B: DrawingBackend,
-    B::ErrorType: 'static,
-{
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+
+fn draw_all(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
     area.fill(&WHITE)?;
     if story.rates.is_empty() {
         draw(story, area, last, most)?;
@@ -93,16 +87,7 @@ where
     Ok(())
 }
 
-fn draw<B>(
-    story: &Story,
-    area: &DrawingArea<B, plotters::coord::Shift>,
-    last: f64,
-    most: f64,
-) -> Result<()>
-where
-    B: DrawingBackend,
-    B::ErrorType: 'static,
-{
+fn draw(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
     let mut chart = ChartBuilder::on(area)
         .margin(14)
         .caption(&story.title, ("sans-serif", 15))

@@ -10,7 +10,6 @@ mod writes;
 
 pub use activity::Activity;
 pub use bandwidth::Bandwidth;
-pub(crate) use bandwidth::per_second;
 pub use beside::Beside;
 pub use compression::{CACHE_DEFAULT, Compression};
 pub use round::{Round, Rounds, Sent};

@@ -4,12 +4,12 @@
 mod adaptive;
 #[cfg(test)]
 mod counted;
-mod course;
 mod differences;
 mod foresight;
 mod look;
 mod postcopy;
 mod reservation;
+mod rounds_ahead;
 mod slowdown;
 mod stock;
 

@@ -16,6 +16,7 @@ pub mod guard;
 pub mod law;
 pub mod policy;
 pub mod port;
+mod rate;
 pub mod sample;
 pub mod target;
 pub mod time;

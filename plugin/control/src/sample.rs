@@ -44,6 +44,11 @@ pub struct Faults {
     pub pages: u64,
 }
 
+impl Faults {
+    /// Bytes of the pages that are counted: huge ones are split while memory is logged.
+    pub const PAGE_BYTES: u64 = 4096;
+}
+
 /// One look at the job: `virDomainGetJobStats`, events, and now and then the settings.
 ///
 /// Source of the fields: libvirt `include/libvirt/libvirt-domain.h`, `VIR_DOMAIN_JOB_*`; their meaning:

@@ -1,14 +1,11 @@
 //! How fast the guest writes, as the count of its page faults tells it: a curve below what is left.
 
 use anyhow::Result;
-use plotters::coord::Shift;
+use libvirt_hpc_control::sample::Faults;
 use plotters::prelude::*;
 
-use super::{Point, mib, since};
+use super::{Area, Point, mib, since};
 use crate::trace::SampleRecord;
-
-/// Bytes of a page that is counted.
-const PAGE_BYTES: u64 = 4096;
 
 const WRITES: RGBColor = RGBColor(0x55, 0xa8, 0x68);
 
@@ -34,7 +31,7 @@ impl Rates {
         };
         // A counter that has fallen has begun anew, and tells of no time before.
         if let Some(more) = pages.checked_sub(last_pages).filter(|_| at_ns > last_ns) {
-            let written = mib(more.saturating_mul(PAGE_BYTES));
+            let written = mib(more.saturating_mul(Faults::PAGE_BYTES));
             self.points
                 .push((since(at_ns, from_ns), written / since(at_ns, last_ns)));
         }
@@ -46,11 +43,7 @@ impl Rates {
     }
 
     /// Draws them up to `last`, a second beyond the end of the picture's time.
-    pub(super) fn draw<B>(&self, area: &DrawingArea<B, Shift>, last: f64) -> Result<()>
-    where
-        B: DrawingBackend,
-        B::ErrorType: 'static,
-    {
+    pub(super) fn draw(&self, area: &Area<'_>, last: f64) -> Result<()> {
         let most = self.points.iter().map(|point| point.1).fold(1.0, f64::max);
         let mut chart = ChartBuilder::on(area)
             .margin(14)
@@ -72,7 +65,7 @@ impl Rates {
 
 #[cfg(test)]
 mod tests {
-    use libvirt_hpc_control::sample::{Faults, Sample};
+    use libvirt_hpc_control::sample::Sample;
     use libvirt_hpc_control::time::Timestamp;
 
     use super::*;

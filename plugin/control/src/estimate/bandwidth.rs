@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use crate::rate::per_second;
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
@@ -146,15 +147,6 @@ fn sink(held: u64, smooth: u64, sent: u64) -> u64 {
     let above = u128::from(held - smooth);
     let by = (above * u128::from(sent) / u128::from(held)).min(above);
     held - u64::try_from(by).unwrap_or(u64::MAX)
-}
-
-/// `bytes` in `span` as bytes per second; zero for no span.
-pub(crate) fn per_second(bytes: u64, span: Duration) -> u64 {
-    let nanos = span.as_nanos();
-    if nanos == 0 {
-        return 0;
-    }
-    u64::try_from(u128::from(bytes) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
 }
 
 /// Moves `old` towards `new` by the share of [`SMOOTHING`] that `span` is.

@@ -3,8 +3,8 @@
 
 use core::time::Duration;
 
-use super::bandwidth::per_second;
 use super::compression::memory_sent;
+use crate::rate::per_second;
 use crate::sample::{JobState, Sample};
 use crate::time::Timestamp;
 

@@ -24,25 +24,24 @@
 //!   sync confirms or refutes the counter ([`Trust`]), and one that is refuted says nothing.
 
 mod curve;
+mod phases;
 mod readings;
-mod rhythm;
 mod trust;
+mod unsent;
 
 use core::time::Duration;
 
-use super::bandwidth::per_second;
 use super::round::Round;
 use super::spells::Phases;
+use crate::rate::{in_span, per_second, scale};
 use crate::sample::{Faults, JobState, Sample};
 use crate::time::Timestamp;
 use curve::Curve;
+use phases::WritePhases;
 use readings::Readings;
-use rhythm::Rhythm;
 pub use trust::Trust;
 use trust::{Confirmation, Found, is_near};
-
-/// Bytes of the pages that are counted: huge ones are split while memory is logged.
-const PAGE_BYTES: u64 = 4096;
+use unsent::Unsent;
 
 /// What QEMU protects in one go: of what waits to be sent, no more than this can have been written and counted.
 const PROTECTED_BYTES: u64 = 1 << 30;
@@ -51,9 +50,6 @@ const PROTECTED_BYTES: u64 = 1 << 30;
 const FRESH: Duration = Duration::from_secs(2);
 /// ... or so many times as late as it was read before that: it costs more in larger guests.
 const FRESH_TIMES: u32 = 4;
-
-/// How long QEMU sends before it looks at what is left (`MAX_WAIT`, `migration/ram.c`).
-const TICK: Duration = Duration::from_millis(50);
 
 /// The least span over which a rate is one.
 const RATE_SPAN: Duration = Duration::from_millis(40);
@@ -83,17 +79,6 @@ struct Due {
     found: Option<Found>,
 }
 
-/// What waits to be sent in the present round.
-#[derive(Clone, Copy, Debug, Default)]
-struct Unsent {
-    at: Timestamp,
-    bytes: u64,
-    iteration: u64,
-    per_s: u64,
-    /// What QEMU has unsent when it syncs; none if its limit is not known.
-    at_sync_bytes: Option<u64>,
-}
-
 /// What the last whole round has written, and how long it took.
 #[derive(Clone, Copy, Debug, Default)]
 struct Whole {
@@ -114,7 +99,7 @@ pub struct Writes {
     /// How much of what was both written and unsent was the same, thousandths; none if no sync has shown it.
     common: Option<u64>,
     curve: Curve,
-    rhythm: Rhythm,
+    phases: WritePhases,
     /// Whether all that is written in the present round is counted: what waits to be sent fits into one chunk.
     all_counted: bool,
     /// The most that a round has written.
@@ -147,15 +132,8 @@ impl Writes {
         }
     }
 
-    /// How fast pages are written now that were not since the last sync, bytes per second: no more than the guest writes, and
-    /// zero once all that it works on has been written. None while that is not known.
-    #[must_use]
-    pub fn bytes_per_s(&self) -> Option<u64> {
-        self.is_usable().then(|| self.rate_now())
-    }
-
-    /// The highest such rate of the present round and the one before: nearest to what the guest writes, for right after a
-    /// sync each page counts.
+    /// The highest rate of first writes, of the present round and the one before, bytes per second: nearest to what the guest
+    /// writes, for right after a sync each page counts.
     #[must_use]
     pub fn peak_bytes_per_s(&self) -> Option<u64> {
         self.is_usable().then(|| self.peaks.0.max(self.peaks.1))
@@ -203,7 +181,7 @@ impl Writes {
     fn left_bytes(&self, at: Timestamp, unsent_bytes: u64) -> Option<u64> {
         let written_bytes = self.written_bytes(at)?;
         let both_bytes = written_bytes.min(unsent_bytes).min(PROTECTED_BYTES);
-        let common_bytes = mul_div(both_bytes, self.common_share(written_bytes), 1000);
+        let common_bytes = scale(both_bytes, self.common_share(written_bytes), 1000);
         let left_bytes = written_bytes
             .saturating_add(unsent_bytes)
             .saturating_sub(common_bytes);
@@ -214,7 +192,7 @@ impl Writes {
     #[must_use]
     pub fn phases(&self) -> Option<Phases> {
         let tells = self.is_usable() && self.all_counted;
-        self.rhythm.phases().filter(|_| tells)
+        self.phases.phases().filter(|_| tells)
     }
 
     /// Whether the guest has been quiet since the last sync, once that shows by what its busiest rounds had
@@ -224,7 +202,7 @@ impl Writes {
         if self.due.is_some() {
             return None;
         }
-        self.rhythm.quiet().filter(|_| self.all_counted)
+        self.phases.quiet().filter(|_| self.all_counted)
     }
 
     /// Whether all that is written in the present round is counted, at once: then whether the guest is quiet shows in a look or
@@ -238,12 +216,6 @@ impl Writes {
     #[must_use]
     pub const fn trust(&self) -> Trust {
         self.confirmation.trust()
-    }
-
-    /// What the last sync that could judge found, over what was counted, per cent. None before.
-    #[must_use]
-    pub const fn found_over_counted_percent(&self) -> Option<u64> {
-        self.confirmation.ratio_percent()
     }
 
     /// Memory begins to flow: nothing has been written since, if that was seen.
@@ -267,7 +239,7 @@ impl Writes {
             unsent_bytes: self.unsent.bytes_at_sync(round.at),
             first_round: round.iteration == 2,
         };
-        let expected_bytes = self.left_bytes(round.at, found.unsent_bytes);
+        let expected_bytes = self.next_sync_bytes(round.at);
         self.doubted =
             expected_bytes.is_some_and(|expected| !is_near(round.remaining_bytes, expected));
         self.all_counted = round.remaining_bytes <= PROTECTED_BYTES;
@@ -339,7 +311,7 @@ impl Writes {
             }
         }
         self.curve.begin_round();
-        self.rhythm.begin_round(due.at);
+        self.phases.begin_round(due.at);
         self.sync = Some(Mark {
             at: due.at,
             pages,
@@ -362,7 +334,7 @@ impl Writes {
         self.most_bytes = self.most_bytes.max(written_bytes);
         if self.all_counted {
             let expected_bytes = self.curve.most_at(age);
-            self.rhythm
+            self.phases
                 .follow(at, written_bytes, expected_bytes, self.most_bytes, |span| {
                     self.curve.most_at(span)
                 });
@@ -412,7 +384,7 @@ impl Writes {
     /// What will be written from the last reading until `at`: as fast as now, but no more than the rounds before show.
     fn growth_bytes(&self, so_far_bytes: u64, at: Timestamp) -> Option<u64> {
         let newest = self.readings.newest()?;
-        let at_this_rate = per_span(self.rate_now(), at.since(newest.at));
+        let at_this_rate = in_span(self.rate_now(), at.since(newest.at));
         let ceiling = self.ceiling_bytes(so_far_bytes, at);
         Some(at_this_rate.min(ceiling.saturating_sub(so_far_bytes)))
     }
@@ -434,7 +406,7 @@ impl Writes {
     /// do with what is written; later it was written not long ago.
     fn common_share(&self, written_bytes: u64) -> u64 {
         if self.unsent.iteration < 2 {
-            return mul_div(1000, written_bytes, self.total_bytes.max(1)).min(1000);
+            return scale(1000, written_bytes, self.total_bytes.max(1)).min(1000);
         }
         let settled = || {
             let age = self.now.since(self.sync.map_or(self.now, |sync| sync.at));
@@ -446,73 +418,8 @@ impl Writes {
     }
 }
 
-impl Unsent {
-    fn limit(&mut self, sample: &Sample) {
-        self.at_sync_bytes = at_sync_bytes(sample).or(self.at_sync_bytes);
-    }
-
-    fn follow(&mut self, sample: &Sample) {
-        let span = sample.at.since(self.at);
-        let same = self.iteration == sample.iteration;
-        if same && span < RATE_SPAN {
-            return;
-        }
-        if same {
-            let gone_bytes = self.bytes.saturating_sub(sample.remaining_bytes);
-            self.per_s = per_second(gone_bytes, span);
-        }
-        self.at = sample.at;
-        self.bytes = sample.remaining_bytes;
-        self.iteration = sample.iteration;
-    }
-
-    /// What is left of it at `at`, as fast as it goes now.
-    fn bytes_at(&self, at: Timestamp) -> u64 {
-        self.bytes
-            .saturating_sub(per_span(self.per_s, at.since(self.at)))
-    }
-
-    /// The same if that is when QEMU syncs.
-    fn bytes_at_sync(&self, at: Timestamp) -> u64 {
-        self.bytes_at(at)
-            .min(self.at_sync_bytes.unwrap_or(u64::MAX))
-    }
-}
-
-/// What is unsent when QEMU syncs to see whether it can stop the guest, in the mean: less than its limit lets go at the rate of its
-/// last window. It looks each time it has sent for [`TICK`], so that it may be as much less (`migration_iteration_run`,
-/// `migration/migration.c`).
-fn at_sync_bytes(sample: &Sample) -> Option<u64> {
-    let limit = Duration::from_millis(sample.settings?.downtime_ms);
-    let bytes_per_s = sample.window_bytes_per_s;
-    if bytes_per_s == 0 {
-        return None;
-    }
-    let (most, tick) = (
-        per_span(bytes_per_s, limit),
-        per_span(bytes_per_s, TICK).max(1),
-    );
-    Some(if most < tick {
-        mul_div(most, most, tick) / 2
-    } else {
-        most - tick / 2
-    })
-}
-
 const fn bytes(pages: u64) -> u64 {
-    pages.saturating_mul(PAGE_BYTES)
-}
-
-/// What a rate is in `span`.
-fn per_span(bytes_per_s: u64, span: Duration) -> u64 {
-    let bytes = u128::from(bytes_per_s).saturating_mul(span.as_nanos()) / 1_000_000_000;
-    u64::try_from(bytes).unwrap_or(u64::MAX)
-}
-
-/// `value * numerator / denominator`, which is not zero.
-fn mul_div(value: u64, numerator: u64, denominator: u64) -> u64 {
-    let product = u128::from(value) * u128::from(numerator) / u128::from(denominator);
-    u64::try_from(product).unwrap_or(u64::MAX)
+    pages.saturating_mul(Faults::PAGE_BYTES)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 
 use core::time::Duration;
 
-use crate::estimate::per_second;
+use crate::rate::per_second;
 use crate::sample::Sample;
 use crate::time::Timestamp;
 

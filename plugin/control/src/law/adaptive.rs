@@ -28,9 +28,9 @@ mod spells;
 use second_look::Held;
 use spells::Spells;
 
-use super::course::Course;
 use super::look::{Look, WHOLE_PPM, scale, with_margin};
 use super::reservation::{HOPE, ROUND, Seen};
+use super::rounds_ahead;
 use super::slowdown::Slowdown;
 use super::{Decision, Law, View};
 use crate::estimate::Round;
@@ -219,9 +219,9 @@ impl Adaptive {
         let least = self
             .price_bytes(look)
             .saturating_add(self.best_next(look, view));
-        match Course::from(look, view, self.slowdown) {
-            Some(course) if Self::can_look_again(look, view) => course.best,
-            Some(course) => course.best.min(least),
+        match rounds_ahead::going_on(look, view, self.slowdown) {
+            Some(best) if Self::can_look_again(look, view) => best,
+            Some(best) => best.min(least),
             None => least,
         }
     }

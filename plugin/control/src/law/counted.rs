@@ -4,9 +4,6 @@ use crate::estimate::{Round, Writes};
 use crate::sample::{Faults, JobState, Sample};
 use crate::time::Timestamp;
 
-/// Bytes that are counted at once.
-const PAGE_BYTES: u64 = 4096;
-
 /// What a law is shown of it.
 pub(super) struct Counted {
     writes: Writes,
@@ -43,7 +40,7 @@ impl Counted {
         let found_bytes = written(round_ms);
         self.iteration += 1;
         self.sync_ms += round_ms;
-        self.pages += found_bytes / PAGE_BYTES;
+        self.pages += found_bytes / Faults::PAGE_BYTES;
         let round = Round {
             iteration: self.iteration,
             syncs: 1,
@@ -70,7 +67,7 @@ impl Counted {
             total_bytes: 1 << 40,
             faults: written_bytes.map(|bytes| Faults {
                 at,
-                pages: self.pages + bytes / PAGE_BYTES,
+                pages: self.pages + bytes / Faults::PAGE_BYTES,
             }),
             ..Sample::default()
         };

@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use crate::estimate::Round;
+pub(super) use crate::rate::{in_span, scale};
 
 /// The shortest round: QEMU reckons its threshold anew every 100 ms (`BUFFER_DELAY`,
 /// `migration/migration.c`), so that a round costs at least that.
@@ -53,15 +54,4 @@ pub(super) const WHOLE_PPM: u64 = 1_000_000;
 /// `bytes`, and so much per cent more.
 pub(super) fn with_margin(bytes: u64, percent: u64) -> u64 {
     scale(bytes, 100 + percent, 100)
-}
-
-/// What the link carries in a span, bytes.
-pub(super) fn in_span(bytes_per_s: u64, span: Duration) -> u64 {
-    let bytes = u128::from(bytes_per_s).saturating_mul(span.as_nanos()) / 1_000_000_000;
-    u64::try_from(bytes).unwrap_or(u64::MAX)
-}
-
-/// `bytes * by / of`, saturating; a zero `of` counts as one.
-pub(super) fn scale(bytes: u64, by: u64, of: u64) -> u64 {
-    u64::try_from(u128::from(bytes) * u128::from(by) / u128::from(of.max(1))).unwrap_or(u64::MAX)
 }

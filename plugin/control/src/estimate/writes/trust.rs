@@ -1,5 +1,7 @@
 //! Whether syncs find what was counted.
 
+use crate::rate::scale;
+
 /// Found over counted may be off by a third either way (3/4 to 4/3): a counter that is 20 % off is still better than none, and
 /// one that misses half of the writes, or counts as much again, is not.
 const NEAR: (u64, u64) = (3, 4);
@@ -43,7 +45,7 @@ impl Found {
         let twice = counted_bytes
             .saturating_add(self.unsent_bytes)
             .saturating_sub(self.bytes);
-        Some(super::mul_div(twice, 1000, both).min(1000))
+        Some(scale(twice, 1000, both).min(1000))
     }
 
     /// What the counter lets expect that is nearest to what was found: what was unsent may be of what was written, or beside
@@ -60,16 +62,11 @@ pub(super) struct Confirmation {
     trust: Trust,
     /// Syncs in a row that agree.
     agreeing: u32,
-    ratio_percent: Option<u64>,
 }
 
 impl Confirmation {
     pub(super) const fn trust(&self) -> Trust {
         self.trust
-    }
-
-    pub(super) const fn ratio_percent(&self) -> Option<u64> {
-        self.ratio_percent
     }
 
     /// A sync has found that, and so much was counted before it.
@@ -83,8 +80,6 @@ impl Confirmation {
             // What was unsent would have been found by a deaf counter as well.
             return;
         }
-        let ratio = super::mul_div(found.bytes, 100, expected_bytes.max(1));
-        self.ratio_percent = Some(ratio);
         self.agreeing = if near {
             self.agreeing.saturating_add(1)
         } else {

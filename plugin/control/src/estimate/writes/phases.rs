@@ -33,7 +33,7 @@ struct Mark {
 
 /// Follows it from look to look.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Rhythm {
+pub(super) struct WritePhases {
     spells: Spells,
     from: Mark,
     /// The last look, and what had been written by then.
@@ -44,7 +44,7 @@ pub(super) struct Rhythm {
     quiet: bool,
 }
 
-impl Rhythm {
+impl WritePhases {
     /// A sync: all is to be written anew.
     pub(super) fn begin_round(&mut self, at: Timestamp) {
         self.spells.begin(at);
@@ -173,7 +173,7 @@ mod tests {
     /// Rounds of a guest, looked at as `Writes` does.
     #[derive(Default)]
     struct Looks {
-        rhythm: Rhythm,
+        phases: WritePhases,
         curve: Curve,
         most_bytes: u64,
         sync_ms: u64,
@@ -188,7 +188,7 @@ mod tests {
             written: Written,
         ) -> Vec<Option<bool>> {
             self.curve.begin_round();
-            self.rhythm.begin_round(at(self.sync_ms));
+            self.phases.begin_round(at(self.sync_ms));
             let looks = (offset_ms..round_ms).step_by(100);
             let told = looks.map(|age_ms| self.look(age_ms, written(age_ms)));
             let told = told.collect();
@@ -205,15 +205,15 @@ mod tests {
             self.curve.record(age, bytes);
             self.most_bytes = self.most_bytes.max(bytes);
             let (expected_bytes, now) = (self.curve.most_at(age), at(self.sync_ms + age_ms));
-            self.rhythm
+            self.phases
                 .follow(now, bytes, expected_bytes, self.most_bytes, |span| {
                     self.curve.most_at(span)
                 });
-            self.rhythm.quiet()
+            self.phases.quiet()
         }
 
         fn phases(&self) -> Phases {
-            self.rhythm.phases().expect("the guest was quiet")
+            self.phases.phases().expect("the guest was quiet")
         }
     }
 
@@ -233,7 +233,7 @@ mod tests {
                 assert!(!told.contains(&Some(true)), "{name}: {told:?}");
                 assert!(told.contains(&Some(false)), "{name}: {told:?}");
             }
-            assert_eq!(looks.rhythm.phases(), None, "{name}");
+            assert_eq!(looks.phases.phases(), None, "{name}");
         }
     }
 
@@ -360,16 +360,16 @@ mod tests {
 
     #[test]
     fn nothing_overflows() {
-        let mut rhythm = Rhythm::default();
+        let mut phases = WritePhases::default();
         let last = Timestamp::from_nanos(u64::MAX);
-        rhythm.begin_round(at(0));
-        rhythm.follow(last, u64::MAX, u64::MAX, u64::MAX, |_| u64::MAX);
-        assert_eq!(rhythm.quiet(), Some(false));
-        rhythm.begin_round(last);
-        rhythm.follow(last, u64::MAX / 2, u64::MAX, u64::MAX, |_| u64::MAX);
-        assert_eq!(rhythm.quiet(), Some(false), "half");
-        rhythm.begin_round(last);
-        rhythm.follow(last, 0, u64::MAX, u64::MAX, |_| u64::MAX);
-        assert_eq!(rhythm.quiet(), Some(true));
+        phases.begin_round(at(0));
+        phases.follow(last, u64::MAX, u64::MAX, u64::MAX, |_| u64::MAX);
+        assert_eq!(phases.quiet(), Some(false));
+        phases.begin_round(last);
+        phases.follow(last, u64::MAX / 2, u64::MAX, u64::MAX, |_| u64::MAX);
+        assert_eq!(phases.quiet(), Some(false), "half");
+        phases.begin_round(last);
+        phases.follow(last, 0, u64::MAX, u64::MAX, |_| u64::MAX);
+        assert_eq!(phases.quiet(), Some(true));
     }
 }

@@ -7,50 +7,34 @@
 //! The least of these sums is what going on is worth: a guest that falls is followed to its knee, and one that is flat not at
 //! all. All in bytes of pause.
 
-use core::time::Duration;
-
 use super::View;
 use super::look::{Look, WHOLE_PPM, scale};
 use super::slowdown::Slowdown;
+use crate::rate::span_of;
 
 /// How many rounds are looked ahead: one that leaves half as much each time has by then nothing left to fall.
 const AHEAD: usize = 16;
 
-/// What one further round leaves, and what going on costs at best.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Course {
-    /// Left after one more round.
-    pub(super) next: u64,
-    /// What the best of the rounds to come costs, all before it included.
-    pub(super) best: u64,
-}
-
-impl Course {
-    /// From what `look` finds left on; none where W is not known.
-    pub(super) fn from(look: &Look, view: &View, slowdown: Slowdown) -> Option<Self> {
-        let mut course: Option<Self> = None;
-        let (mut left, mut spent) = (look.remaining, 0_u64);
-        for _ in 0..AHEAD {
-            let round = left.max(look.shortest);
-            let Some(next) = written_within(round, view) else {
-                break;
-            };
-            spent = spent.saturating_add(slowdown.of(round));
-            let cost = spent.saturating_add(next);
-            course = Some(course.map_or(Self { next, best: cost }, |course| Self {
-                best: course.best.min(cost),
-                ..course
-            }));
-            left = next;
-        }
-        course
+/// What the best of the rounds to come costs from what `look` finds left on, all before it included; none where W is not known.
+pub(super) fn going_on(look: &Look, view: &View, slowdown: Slowdown) -> Option<u64> {
+    let mut best: Option<u64> = None;
+    let (mut left, mut spent) = (look.remaining, 0_u64);
+    for _ in 0..AHEAD {
+        let round = left.max(look.shortest);
+        let Some(next) = written_within(round, view) else {
+            break;
+        };
+        spent = spent.saturating_add(slowdown.of(round));
+        let cost = spent.saturating_add(next);
+        best = Some(best.map_or(cost, |best| best.min(cost)));
+        left = next;
     }
+    best
 }
 
 /// W of the time in which `bytes` are sent, as what is sent of it.
 fn written_within(bytes: u64, view: &View) -> Option<u64> {
-    let nanos = u128::from(bytes) * 1_000_000_000 / u128::from(view.bytes_per_s.max(1));
-    let span = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+    let span = span_of(bytes, view.bytes_per_s);
     let written = view.writes.written_within_bytes(span)?;
     Some(match view.sent_ppm {
         0 => written,
@@ -85,10 +69,10 @@ mod tests {
         }
     }
 
-    /// MB that one more round leaves, and that going on costs at best.
-    fn course(view: &View, remaining_mb: u64) -> Option<(u64, u64)> {
-        let course = Course::from(&look(remaining_mb * MB), view, Slowdown::DEFAULT)?;
-        Some(((course.next + MB / 2) / MB, (course.best + MB / 2) / MB))
+    /// What going on costs at best, MB.
+    fn best(view: &View, remaining_mb: u64) -> Option<u64> {
+        let best = going_on(&look(remaining_mb * MB), view, Slowdown::DEFAULT)?;
+        Some((best + MB / 2) / MB)
     }
 
     /// 130 MB within 100 ms.
@@ -98,31 +82,31 @@ mod tests {
 
     #[test]
     fn going_on_with_a_flat_guest_costs_more_than_going() {
-        assert_eq!(course(&view(flat), 130), Some((130, 130 + 13)));
+        assert_eq!(best(&view(flat), 130), Some(130 + 13));
     }
 
     /// 200, 100, 50, 25, 12.5 and 6.3 MB; 5 are left of the shortest round, which costs 1.
     #[test]
     fn a_guest_that_falls_is_worth_the_way_to_the_floor() {
         let swept = |age_ms| age_ms * 50 * MB / 1000;
-        assert_eq!(course(&view(swept), 200), Some((100, 39 + 1 + 5)));
+        assert_eq!(best(&view(swept), 200), Some(39 + 1 + 5));
     }
 
     /// 20 MB are hot, and 10 MB/s are written beside: 200, 40, 24 and 22.4 MB, each for a tenth of the one before.
     #[test]
     fn one_that_falls_to_a_knee_is_worth_the_way_to_that() {
         let kneed = |age_ms: u64| (age_ms * 400 * MB / 1000).min(20 * MB) + age_ms * 10 * MB / 1000;
-        assert_eq!(course(&view(kneed), 200), Some((40, 20 + 4 + 24)));
-        assert_eq!(course(&view(kneed), 40), Some((24, 4 + 24)));
-        assert_eq!(course(&view(kneed), 24), Some((22, 25)), "no less");
+        assert_eq!(best(&view(kneed), 200), Some(20 + 4 + 24));
+        assert_eq!(best(&view(kneed), 40), Some(4 + 24));
+        assert_eq!(best(&view(kneed), 24), Some(25), "no less");
     }
 
     /// What is sent in no time still takes a round.
     #[test]
     fn a_round_is_never_shorter_than_the_shortest() {
-        let shortest = course(&view(flat), 10);
+        let shortest = best(&view(flat), 10);
         assert!(shortest.is_some());
-        assert_eq!(course(&view(flat), 0), shortest);
+        assert_eq!(best(&view(flat), 0), shortest);
     }
 
     #[test]
@@ -131,15 +115,15 @@ mod tests {
             writes: Counted::new().at(100, None),
             ..view(flat)
         };
-        assert_eq!(course(&unknown, 130), None);
-        assert_eq!(course(&view(flat), 1300), None, "no round was so long");
+        assert_eq!(best(&unknown, 130), None);
+        assert_eq!(best(&view(flat), 1300), None, "no round was so long");
     }
 
     /// Only the rounds up to that count: of 950 MB 5.7 s are known, and of the 1.1 GB that they leave nothing.
     #[test]
     fn a_guest_that_outgrows_what_is_known_is_known_so_far() {
         let rising = |age_ms| age_ms * 200 * MB / 1000;
-        assert_eq!(course(&view(rising), 500), Some((1000, 1050)));
+        assert_eq!(best(&view(rising), 500), Some(1050));
     }
 
     #[test]
@@ -148,7 +132,7 @@ mod tests {
             sent_ppm: 500_000,
             ..view(flat)
         };
-        assert_eq!(course(&half, 130), Some((65, 13 + 65)));
+        assert_eq!(best(&half, 130), Some(13 + 65));
     }
 
     #[test]
@@ -160,7 +144,7 @@ mod tests {
                 sent_ppm: u64::MAX,
                 ..view(flat)
             };
-            let best = |remaining| Some(Course::from(&look(remaining), &view, whole)?.best);
+            let best = |remaining| going_on(&look(remaining), &view, whole);
             let fast = bytes_per_s == u64::MAX;
             for remaining in [1 << 63, u64::MAX] {
                 assert_eq!(best(remaining), fast.then_some(u64::MAX));
