@@ -54,6 +54,11 @@ impl Tracker {
         self.suspended = true;
     }
 
+    /// Whether we have suspended the guest.
+    pub(crate) fn is_suspended(&self) -> bool {
+        self.suspended
+    }
+
     /// The job began then, as somebody knows who has seen it earlier.
     pub(crate) fn began(&mut self, at: Timestamp) {
         self.began = Some(at);

@@ -36,6 +36,57 @@ impl Waker {
     }
 }
 
+/// What one look asks libvirt for, all in one order to the thread that calls: an order costs two switches of threads, as
+/// dear as a call.
+struct Answers {
+    at: Timestamp,
+    stats: JobStats,
+    vcpu_time_ns: Option<u64>,
+    state: DomainState,
+    settings: Option<Settings>,
+}
+
+impl Answers {
+    /// Asks; for the settings only where `with_settings` says so of the domain's state.
+    fn of(
+        domain: &Domain,
+        with_settings: impl FnOnce(DomainState) -> bool,
+    ) -> Result<Self, Error> {
+        let stats = domain.job_stats()?;
+        let at = ffi::now();
+        let vcpu_time_ns = domain.vcpu_time_ns();
+        let state = domain.state()?;
+        let settings = if with_settings(state) {
+            settings(domain)?
+        } else {
+            None
+        };
+        Ok(Self {
+            at,
+            stats,
+            vcpu_time_ns,
+            state,
+            settings,
+        })
+    }
+}
+
+/// Downtime and speed as they stand; none if the job ended between two questions, as the next look will tell.
+fn settings(domain: &Domain) -> Result<Option<Settings>, Error> {
+    let downtime = domain.max_downtime_ms();
+    let both = downtime.and_then(|downtime_ms| {
+        let speed_mib_per_s = domain.max_speed_mib_per_s(Speed::Precopy)?;
+        Ok(Settings {
+            downtime_ms,
+            speed_mib_per_s,
+        })
+    });
+    match both {
+        Err(error) if error.is_gone() => Ok(None),
+        both => both.map(Some),
+    }
+}
+
 /// The adapter's [`Job`]. Calls are made on a thread of its own, under a deadline; a lost connection is
 /// opened again, with growing pauses, and the domain found by its UUID.
 pub struct Watcher {
@@ -134,20 +185,20 @@ impl Watcher {
             })
     }
 
-    fn read(&mut self) -> Result<Sample, Error> {
-        let stats = self.call("virDomainGetJobStats", |domain| {
-            let stats = domain.job_stats()?;
-            Ok((ffi::now(), stats, domain.vcpu_time_ns()))
+    fn read(&mut self, settings: bool) -> Result<Sample, Error> {
+        let suspended = self.tracker.is_suspended();
+        let asked = settings && matches!(self.last.state, JobState::Setup | JobState::Precopy);
+        let answers = self.call("virDomainGetJobStats", move |domain| {
+            Answers::of(domain, |state| {
+                asked && (suspended || !state.is_paused_for_migration()) && !state.is_postcopy()
+            })
         });
-        let answer = stats.and_then(|(at, stats, vcpu_time_ns)| {
-            let state = self.call("virDomainGetState", Domain::state)?;
-            Ok((at, stats, vcpu_time_ns, state))
-        });
-        match answer {
-            Ok((at, stats, vcpu_time_ns, state)) => {
-                let seen = self.present(at, stats, state);
+        match answers {
+            Ok(answers) => {
+                let seen = self.present(answers.at, answers.stats, answers.state);
                 Ok(Sample {
-                    vcpu_time_ns,
+                    vcpu_time_ns: answers.vcpu_time_ns,
+                    settings: answers.settings.filter(|_| seen.state != JobState::Ended),
                     ..seen
                 })
             }
@@ -213,23 +264,6 @@ impl Watcher {
             && matches!(self.last.state, JobState::Setup | JobState::Precopy)
     }
 
-    fn settings(&mut self) -> Result<Option<Settings>, Error> {
-        let downtime = self.call("virDomainMigrateGetMaxDowntime", Domain::max_downtime_ms);
-        let speed = downtime.and_then(|downtime_ms| {
-            let read = |domain: &Domain| domain.max_speed_mib_per_s(Speed::Precopy);
-            let speed_mib_per_s = self.call("virDomainMigrateGetMaxSpeed", read)?;
-            Ok(Settings {
-                downtime_ms,
-                speed_mib_per_s,
-            })
-        });
-        match speed {
-            // It ended between the two questions: the next sample says so.
-            Err(error) if error.is_gone() => Ok(None),
-            settings => settings.map(Some),
-        }
-    }
-
     fn act(&mut self, action: Action) -> Result<(), Error> {
         match action {
             Action::Abort => self.call("virDomainAbortJob", Domain::abort_job),
@@ -260,10 +294,7 @@ impl Job for Watcher {
     }
 
     fn sample(&mut self, settings: bool) -> Result<Sample, Error> {
-        let mut read = self.read()?;
-        if settings && matches!(read.state, JobState::Setup | JobState::Precopy) {
-            read.settings = self.settings()?;
-        }
+        let mut read = self.read(settings)?;
         read.faults = self.faults.take();
         self.last = read;
         Ok(read)
