@@ -18,7 +18,7 @@ const CACHE: &str = "Compression cache: 64.000 MiB";
 
 /// A marked guest on alpha, with settings of its own.
 fn guest(rig: &Rig, name: &str, workload: &str) -> Result<()> {
-    guest_of(rig, name, &["--workload", workload])
+    guest_of(rig, name, &["--fill", "160", "--workload", workload])
 }
 
 fn guest_of(rig: &Rig, name: &str, options: &[&str]) -> Result<()> {

@@ -9,7 +9,7 @@ use libvirt_hpc_tests::rig::{Kvm, Move, Rig};
 use crate::shuttle::Shuttle;
 
 /// Saturated, in rounds of half a second over the rig's link.
-const SMALL: [&str; 4] = ["--memory", "256", "--workload", "flat:64"];
+const SMALL: [&str; 6] = ["--memory", "256", "--fill", "96", "--workload", "flat:64"];
 
 /// How often that one moves, there or back.
 const MOVES: usize = 20;
@@ -77,7 +77,7 @@ fn guests_of_every_kind_arrive_whole_under_kvm() -> Result<()> {
         ("ring", &["--workload", "flat:64", "--dirty-ring"], &[]),
         ("fetched", &["--workload", "flat:64"], &postcopy),
     ] {
-        let guest = [guest, &["--memory", "384"]].concat();
+        let guest = [guest, &["--memory", "384", "--fill", "160"]].concat();
         let mut shuttle = start(&rig, name, &guest)?;
         arrives(&mut shuttle, options)?;
         arrives(&mut shuttle, options)?;

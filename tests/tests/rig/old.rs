@@ -5,8 +5,8 @@ use libvirt_hpc_tests::rig::Rig;
 
 use crate::shuttle::Shuttle;
 
-const SATURATED: [&str; 3] = ["--workload", "flat:128", "--marked"];
-const CONVERGING: [&str; 3] = ["--workload", "rate:64@50", "--marked"];
+const SATURATED: [&str; 5] = ["--fill", "160", "--workload", "flat:128", "--marked"];
+const CONVERGING: [&str; 5] = ["--fill", "160", "--workload", "rate:64@50", "--marked"];
 
 #[test]
 fn libvirt_9_moves_a_saturated_and_a_converging_guest() -> Result<()> {

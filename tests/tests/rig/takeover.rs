@@ -17,7 +17,7 @@ mod ways;
 use traces::Trace;
 use ways::Way;
 
-const SATURATED: [&str; 3] = ["--workload", "flat:128", "--marked"];
+const SATURATED: [&str; 5] = ["--fill", "160", "--workload", "flat:128", "--marked"];
 const THERE: (&str, &str) = (HOSTS[0], HOSTS[1]);
 const BACK: (&str, &str) = (HOSTS[1], HOSTS[0]);
 
@@ -111,7 +111,7 @@ fn the_first_target_comes_within_250_ms_of_memory_flowing() -> Result<()> {
 fn an_unmarked_guest_is_left_alone_beside_a_marked_one() -> Result<()> {
     let (rig, marked, unmarked) = (installed()?, "marked", "unmarked");
     rig.guest(marked, &SATURATED)?;
-    rig.guest(unmarked, &["--workload", "rate:16@20"])?;
+    rig.guest(unmarked, &["--fill", "160", "--workload", "rate:16@20"])?;
     watch(&rig)?;
     let beside = Way::Direct.attempt(&rig, marked, THERE, |rig| {
         Way::Direct.go(rig, unmarked, THERE).map(drop)

@@ -37,7 +37,7 @@ impl Walk {
             package.display()
         );
         rig.copy(&package, FOLDER)?;
-        rig.guest(GUEST, &["--persistent", "--memory", "256"])?;
+        rig.guest(GUEST, &["--persistent", "--memory", "256", "--fill", "64"])?;
         Ok(Self { rig })
     }
 

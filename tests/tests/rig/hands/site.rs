@@ -112,7 +112,7 @@ fn configure(stage: &Stage, host: &str, first: &str) -> Result<()> {
 
 #[test]
 fn a_sites_rule_marks_and_a_ceiling_binds_and_an_observer_touches_nothing() -> Result<()> {
-    let mut stage = Stage::up(&["--memory", "256", "--workload", "flat:32"])?;
+    let mut stage = Stage::up(&["--memory", "256", "--fill", "64", "--workload", "flat:32"])?;
     for host in HOSTS {
         configure(&stage, host, "")?;
     }

@@ -12,7 +12,7 @@ use libvirt_hpc_tests::rig::{AgentVerb, HOSTS, Move, Rig};
 pub(crate) const GUEST: &str = "g";
 
 /// Plain pre-copy never ends for it.
-pub(crate) const SATURATED: [&str; 2] = ["--workload", "flat:128"];
+pub(crate) const SATURATED: [&str; 4] = ["--fill", "160", "--workload", "flat:128"];
 
 /// What libvirt has for a domain that has just come: downtime in ms, speed in MiB/s.
 pub(crate) const DEFAULTS: [&str; 2] = ["300", "8796093022207"];

@@ -11,7 +11,7 @@ use crate::hook::{HOOK, wait_until};
 
 /// The guest. Plain pre-copy never ends for it.
 pub(super) const GUEST: &str = "solver";
-const SATURATED: [&str; 5] = ["--memory", "384", "--workload", "flat:128", "--marked"];
+const SATURATED: [&str; 5] = ["--fill", "160", "--workload", "flat:128", "--marked"];
 
 /// The first round takes two minutes and more, and apt less; then the link is as it was.
 const SLOW: &str = "20mbit";
