@@ -217,7 +217,7 @@ impl<L: Law> Controller<L> {
         if let Some(round) = round {
             publisher.publish(sample.at, Event::Round(round));
         }
-        self.writes.update(sample, round.as_ref());
+        self.follow_writes(sample, round.as_ref(), publisher);
         self.follow_beside(sample, round.as_ref(), publisher);
         let decision = self.law.decide(&View {
             round,
@@ -255,6 +255,21 @@ impl<L: Law> Controller<L> {
             );
         }
         target
+    }
+
+    /// Learns what the guest writes, and tells when a sync changes what the counter behind it is worth.
+    fn follow_writes(
+        &mut self,
+        sample: &Sample,
+        round: Option<&Round>,
+        publisher: &mut dyn Publisher,
+    ) {
+        let known = self.writes.trust();
+        self.writes.update(sample, round);
+        let trust = self.writes.trust();
+        if trust != known {
+            publisher.publish(sample.at, Event::Counter(trust));
+        }
     }
 
     /// Learns what is pending beside memory, and tells of it when more shows.

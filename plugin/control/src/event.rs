@@ -3,7 +3,7 @@
 
 use core::time::Duration;
 
-use crate::estimate::Round;
+use crate::estimate::{Round, Trust};
 use crate::target::{Action, Target};
 use crate::time::Timestamp;
 
@@ -74,6 +74,8 @@ pub enum Event {
         /// What is allowed for from now on, bytes.
         bytes: u64,
     },
+    /// A sync has judged the counter of page faults, and it is trusted otherwise than before.
+    Counter(Trust),
     /// The law chose how much may be left when the guest stops.
     Decided {
         /// Accept a switchover that leaves no more than this, bytes.

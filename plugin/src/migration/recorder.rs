@@ -272,7 +272,7 @@ impl<V: Voice> Recorder<V> {
                     .map(|tenure| tenure.order_speed(*speed_mib_per_s));
                 self.complain(written);
             }
-            Event::Begun | Event::Refused(_) | Event::Released(_) => {}
+            Event::Begun | Event::Counter(_) | Event::Refused(_) | Event::Released(_) => {}
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use libvirt_hpc_control::estimate::Trust;
 use serde::Serialize;
 
 use super::run::{Replay, Verdict};
@@ -92,6 +93,12 @@ fn describe(event: &EventRecord) -> String {
         EventRecord::Beside { pending_bytes } => {
             format!("beside memory: up to {}", mib(*pending_bytes))
         }
+        EventRecord::Counter { trust } => match trust {
+            Trust::Unconfirmed => "page faults: no sync has confirmed the count",
+            Trust::Confirmed => "page faults: the sync found what was counted",
+            Trust::Refuted => "page faults: the sync found something else, the count is left out",
+        }
+        .to_owned(),
         EventRecord::Decided {
             accept_bytes,
             cause: why,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use libvirt_hpc_control::estimate::Trust;
 use libvirt_hpc_control::event::{Cause, Event, Release};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,11 @@ pub enum EventRecord {
     },
     /// [`Event::Beside`].
     Beside { pending_bytes: u64 },
+    /// [`Event::Counter`].
+    Counter {
+        #[serde(with = "TrustDef")]
+        trust: Trust,
+    },
     /// [`Event::Decided`].
     Decided {
         accept_bytes: u64,
@@ -60,6 +66,15 @@ pub enum EventRecord {
     },
     /// [`Release::Acted`].
     ReleasedActed { action: ActionRecord },
+}
+
+/// [`Trust`].
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", remote = "Trust")]
+enum TrustDef {
+    Unconfirmed,
+    Confirmed,
+    Refuted,
 }
 
 /// [`Cause`].
@@ -95,6 +110,7 @@ impl From<Event> for EventRecord {
             Event::Beside { bytes } => Self::Beside {
                 pending_bytes: bytes,
             },
+            Event::Counter(trust) => Self::Counter { trust },
             Event::Decided {
                 accept_bytes,
                 cause,

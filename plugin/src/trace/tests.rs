@@ -1,7 +1,7 @@
 use std::io;
 use std::time::Duration;
 
-use libvirt_hpc_control::estimate::Round;
+use libvirt_hpc_control::estimate::{Round, Trust};
 use libvirt_hpc_control::event::{Cause, Event, Release};
 use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
 use libvirt_hpc_control::sample::{Faults, JobState, Sample, Settings};
@@ -119,6 +119,9 @@ fn events() -> Vec<Event> {
         },
         Event::Refused(target),
         Event::Beside { bytes: 7 },
+        Event::Counter(Trust::Unconfirmed),
+        Event::Counter(Trust::Confirmed),
+        Event::Counter(Trust::Refuted),
         Event::Unreachable { pause, ceiling },
         Event::SpeedOrdered { speed_mib_per_s: 0 },
         Event::Released(Release::Terminal),

@@ -251,3 +251,21 @@ fn a_counter_that_is_wrong_changes_nothing() {
         }
     }
 }
+
+#[test]
+fn the_trace_tells_when_a_sync_confirms_or_refutes_the_counter() {
+    for (counter, told) in [
+        (Counter::Exact, vec![Trust::Confirmed]),
+        (Counter::Deaf, vec![Trust::Refuted]),
+        (Counter::None, vec![]),
+    ] {
+        let mut plant = Plant::new(&counted(&spinning(Duration::ZERO), counter));
+        let law = Blind(Adaptive::new(Slowdown::DEFAULT));
+        let (_, seen) = steer(&mut plant, law, Policy::default());
+        let trusts = seen.events.iter().filter_map(|(_, event)| match event {
+            Event::Counter(trust) => Some(*trust),
+            _ => None,
+        });
+        assert_eq!(trusts.collect::<Vec<_>>(), told, "{counter:?}");
+    }
+}
