@@ -48,10 +48,7 @@ struct Answers {
 
 impl Answers {
     /// Asks; for the settings only where `with_settings` says so of the domain's state.
-    fn of(
-        domain: &Domain,
-        with_settings: impl FnOnce(DomainState) -> bool,
-    ) -> Result<Self, Error> {
+    fn of(domain: &Domain, with_settings: impl FnOnce(DomainState) -> bool) -> Result<Self, Error> {
         let stats = domain.job_stats()?;
         let at = ffi::now();
         let vcpu_time_ns = domain.vcpu_time_ns();

@@ -142,7 +142,15 @@ fn stored(stage: &mut Stage) -> Result<()> {
 #[test]
 #[ignore = "a minute and a half: make thorough"]
 fn a_host_whose_domains_start_slowly_is_watched_and_orders_count() -> Result<()> {
-    let mut stage = Stage::up(&["--memory", "256", "--fill", "96", "--workload", "flat:64", "--marked"])?;
+    let mut stage = Stage::up(&[
+        "--memory",
+        "256",
+        "--fill",
+        "96",
+        "--workload",
+        "flat:64",
+        "--marked",
+    ])?;
     let host = stage.here();
     let skip = stage.logged(host)?;
     let begun = stage.rig.now()?;

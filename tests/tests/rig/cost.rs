@@ -119,7 +119,16 @@ fn control_costs_less_than_a_virsh_that_asks_the_same() -> Result<()> {
         .split_whitespace()
         .filter_map(|word| word.parse().ok())
         .collect();
-    let [ours, polls, theirs, ours_then, polls_then, theirs_then, peak_kib] = numbers[..] else {
+    let [
+        ours,
+        polls,
+        theirs,
+        ours_then,
+        polls_then,
+        theirs_then,
+        peak_kib,
+    ] = numbers[..]
+    else {
         anyhow::bail!("the controller was not there: '{seen}'");
     };
     let ours_ms = (ours_then - ours) / 1e6 / (polls_then - polls);

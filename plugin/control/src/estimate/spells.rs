@@ -26,6 +26,9 @@ pub struct Phases {
     pub busy_in_round: Duration,
 }
 
+/// How long a spell was is known where its begin is, within such a part of it.
+const UNSURE_PART: u32 = 4;
+
 /// Being busy or idle, without a break.
 #[derive(Clone, Copy, Debug)]
 struct Spell {
@@ -33,6 +36,8 @@ struct Spell {
     since: Timestamp,
     /// Whether its begin was seen.
     whole: bool,
+    /// Between which moments that was: so far apart.
+    unsure: Duration,
 }
 
 /// Follows them. Until the guest has been told to be busy and idle both, there are none.
@@ -80,12 +85,20 @@ impl Spells {
 
     /// It has turned idle or busy `at`: the first spell that is known for one, and what was before was the other.
     pub(super) fn turn(&mut self, idle: bool, at: Timestamp) {
-        let first = self.first.unwrap_or(at);
-        let at = at.max(first);
+        self.turn_between(idle, at, at);
+    }
+
+    /// The same, at a moment between these two.
+    pub(super) fn turn_between(&mut self, idle: bool, from: Timestamp, to: Timestamp) {
+        let first = self.first.unwrap_or(to);
+        let (from, to) = (from.max(first), to.max(first));
+        let unsure = to.since(from);
+        let at = from.after(unsure / 2);
         let old = self.spell.unwrap_or(Spell {
             idle: !idle,
             since: first,
             whole: false,
+            unsure: Duration::ZERO,
         });
         let span = at.since(old.since);
         let known = if old.idle {
@@ -93,9 +106,11 @@ impl Spells {
         } else {
             &mut self.busy_span
         };
-        if old.whole {
+        if old.whole && old.unsure.saturating_mul(UNSURE_PART) <= span {
             *known = Some(span);
             self.idle_whole |= old.idle;
+        } else if old.whole {
+            known.get_or_insert(span);
         } else {
             // Of one whose begin was not seen, half has been seen in the median.
             known.get_or_insert(span.saturating_mul(2));
@@ -104,6 +119,7 @@ impl Spells {
             idle,
             since: at,
             whole: true,
+            unsure,
         });
     }
 

@@ -26,6 +26,7 @@
 mod curve;
 mod phases;
 mod readings;
+mod rewrites;
 mod trust;
 mod unsent;
 
@@ -39,6 +40,7 @@ use crate::time::Timestamp;
 use curve::Curve;
 use phases::WritePhases;
 use readings::Readings;
+use rewrites::Rewrites;
 pub use trust::Trust;
 use trust::{Confirmation, Found, is_near};
 use unsent::Unsent;
@@ -100,6 +102,7 @@ pub struct Writes {
     common: Option<u64>,
     curve: Curve,
     phases: WritePhases,
+    rewrites: Rewrites,
     /// Whether all that is written in the present round is counted: what waits to be sent fits into one chunk.
     all_counted: bool,
     /// The most that a round has written.
@@ -127,6 +130,7 @@ impl Writes {
             self.synced(round);
         }
         self.unsent.follow(sample);
+        self.rewrites.send(sample);
         if let Some(faults) = sample.faults {
             self.read(faults);
         }
@@ -191,8 +195,7 @@ impl Writes {
     /// The guest's phases, if what it writes shows any.
     #[must_use]
     pub fn phases(&self) -> Option<Phases> {
-        let tells = self.is_usable() && self.all_counted;
-        self.phases.phases().filter(|_| tells)
+        self.phases.phases().filter(|_| self.shows_quiet())
     }
 
     /// Whether the guest has been quiet since the last sync, once that shows by what its busiest rounds had
@@ -202,7 +205,9 @@ impl Writes {
         if self.due.is_some() {
             return None;
         }
-        self.phases.quiet().filter(|_| self.all_counted)
+        self.phases
+            .quiet()
+            .filter(|_| self.all_counted || self.rewrites.is_steady())
     }
 
     /// Whether all that is written in the present round is counted, at once: then whether the guest is quiet shows in a look or
@@ -210,6 +215,12 @@ impl Writes {
     #[must_use]
     pub fn counts_all(&self) -> bool {
         self.is_usable() && self.all_counted
+    }
+
+    /// Whether it shows soon after a sync if the guest is quiet.
+    #[must_use]
+    pub fn shows_quiet(&self) -> bool {
+        self.is_usable() && (self.all_counted || self.rewrites.is_steady())
     }
 
     /// What the syncs have made of the counter.
@@ -312,6 +323,7 @@ impl Writes {
         }
         self.curve.begin_round();
         self.phases.begin_round(due.at);
+        self.rewrites.begin_round(due.at, bytes(pages));
         self.sync = Some(Mark {
             at: due.at,
             pages,
@@ -338,6 +350,9 @@ impl Writes {
                 .follow(at, written_bytes, expected_bytes, self.most_bytes, |span| {
                     self.curve.most_at(span)
                 });
+        } else if self.unsent.iteration > 1 {
+            let told = self.rewrites.judge(at, bytes(pages), self.most_bytes);
+            self.phases.tell(told, at);
         }
         self.peaks.0 = self.peaks.0.max(self.rate_now());
     }

@@ -11,6 +11,7 @@
 use core::time::Duration;
 
 use super::super::spells::{Phases, Spells};
+use super::rewrites::Told;
 use crate::time::Timestamp;
 
 /// A guest is quiet where it writes less than a part of what its busiest rounds had written at that age: a third, as for its
@@ -38,6 +39,8 @@ pub(super) struct WritePhases {
     from: Mark,
     /// The last look, and what had been written by then.
     last: (Timestamp, u64),
+    /// Up to when it was told to be busy.
+    busy_until: Timestamp,
     /// Whether something was told since the last sync.
     told: bool,
     /// Whether it was ever told to be quiet.
@@ -91,15 +94,34 @@ impl WritePhases {
         self.turn(quiet, since, at);
     }
 
+    /// It is `at` now, and something else has told that the guest is quiet, or busy, since then.
+    pub(super) fn tell(&mut self, told: Option<Told>, at: Timestamp) {
+        self.spells.go_on(at);
+        self.told |= told.is_some();
+        match told {
+            None => {}
+            Some(Told::Busy(since)) => self.turn(false, since, at),
+            Some(Told::Quiet(since)) => self.turn(true, since, at),
+        }
+    }
+
     /// The guest was so from `since` on.
     fn turn(&mut self, quiet: bool, since: Timestamp, now: Timestamp) {
         if !quiet {
             self.spells.busy(since, now);
         }
+        let turned_from = if quiet {
+            self.busy_until.min(since)
+        } else {
+            since
+        };
         // A guest that was never quiet has no phases.
         self.quiet |= quiet;
         if self.quiet && self.spells.idle() != Some(quiet) {
-            self.spells.turn(quiet, since);
+            self.spells.turn_between(quiet, turned_from, since);
+        }
+        if !quiet {
+            self.busy_until = now;
         }
     }
 

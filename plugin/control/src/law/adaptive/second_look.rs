@@ -37,7 +37,8 @@ impl Adaptive {
     pub(super) fn look_again(&mut self, decision: Decision, look: &Look, view: &View) -> Decision {
         self.second_look = None;
         let goes = decision.cause == Cause::Reservation;
-        if !goes || view.phases.is_some() || !Self::can_look_again(look, view) {
+        let shows = view.writes.shows_quiet() && look.remaining > WORTH * look.shortest;
+        if !goes || view.phases.is_some() || !shows {
             return decision;
         }
         let floor = self.slowdown.of(look.shortest);
