@@ -26,7 +26,7 @@ pub struct Phases {
     pub busy_in_round: Duration,
 }
 
-/// How long a spell was is known where its begin is, within such a part of it.
+/// How long a spell was is known where its begin is, to such a part of it.
 const UNSURE_PART: u32 = 4;
 
 /// Being busy or idle, without a break.
@@ -36,7 +36,7 @@ struct Spell {
     since: Timestamp,
     /// Whether its begin was seen.
     whole: bool,
-    /// Between which moments that was: so far apart.
+    /// How much earlier that may have been.
     unsure: Duration,
 }
 
@@ -88,12 +88,10 @@ impl Spells {
         self.turn_between(idle, at, at);
     }
 
-    /// The same, at a moment between these two.
-    pub(super) fn turn_between(&mut self, idle: bool, from: Timestamp, to: Timestamp) {
-        let first = self.first.unwrap_or(to);
-        let (from, to) = (from.max(first), to.max(first));
-        let unsure = to.since(from);
-        let at = from.after(unsure / 2);
+    /// The same, `at` that time at the latest and `from` then at the earliest.
+    pub(super) fn turn_between(&mut self, idle: bool, from: Timestamp, at: Timestamp) {
+        let first = self.first.unwrap_or(at);
+        let at = at.max(first);
         let old = self.spell.unwrap_or(Spell {
             idle: !idle,
             since: first,
@@ -119,7 +117,7 @@ impl Spells {
             idle,
             since: at,
             whole: true,
-            unsure,
+            unsure: at.since(from.max(first)),
         });
     }
 
@@ -200,6 +198,21 @@ mod tests {
         let turns = [(false, 3000), (true, 4000), (false, 4700)];
         assert_eq!(spans(&turns[..2]), (Some(ms(1000)), Some(ms(4000)), false));
         assert_eq!(spans(&turns), (Some(ms(1000)), Some(ms(700)), true));
+    }
+
+    #[test]
+    fn one_whose_begin_is_not_known_is_as_long_at_least_and_no_measure() {
+        for (from_ms, whole) in [(2500, true), (2499, false)] {
+            let mut spells = turned(&[]);
+            spells.turn_between(true, at(from_ms), at(3000));
+            spells.turn(false, at(5000));
+            let phases = spells.phases().expect("turns");
+            assert_eq!(
+                (phases.idle_span, phases.idle_whole),
+                (Some(ms(2000)), whole),
+                "{from_ms}"
+            );
+        }
     }
 
     #[test]

@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn of_one_that_writes_little_or_by_turns_nothing_is_told() {
         let slow: fn(u64) -> u64 = |look| look * 4;
-        let sweep: fn(u64) -> u64 = |look| look.min(25) * 20 + look.saturating_sub(60) * 20;
+        let sweep: fn(u64) -> u64 = |look| look / 50 * 150 + (look % 50).min(15) * 10;
         for written in [slow, sweep, nothing] {
             assert_eq!(told(&[(160, written)]), []);
         }
