@@ -269,3 +269,51 @@ fn the_trace_tells_when_a_sync_confirms_or_refutes_the_counter() {
         assert_eq!(trusts.collect::<Vec<_>>(), told, "{counter:?}");
     }
 }
+
+/// Of 64 GiB over 10 Gbit/s, of which it writes 20 flat out until so long after the begin, and then nothing for two minutes, while
+/// its processors spin: rounds of 56 and 18 s.
+fn large_spinning(busy: Duration) -> PlantConfig {
+    let cycle = Duration::from_secs(120);
+    let phases = [
+        (cycle, Access::Flat { bytes: 20 << 30 }),
+        (cycle, Access::Idle),
+    ];
+    let writer = Writer::phases(phases)
+        .starting_into(cycle.saturating_sub(busy))
+        .spinning();
+    let guest = Guest::new(64 << 30).non_zero(60 << 30).with(writer);
+    PlantConfig::new(guest, Link::new(1_170 * MB))
+}
+
+/// It has rewritten nearly all by the sync at 75 s, and nothing after it: that shows in what is sent next, of many chunks.
+#[test]
+fn a_large_guest_that_has_just_turned_quiet_is_not_stopped_for_all_it_wrote_before() {
+    for busy_s in [73, 74] {
+        let config = large_spinning(Duration::from_secs(busy_s));
+        let with = ours(&counted(&config, Counter::Exact));
+        let without = ours(&counted(&config, Counter::None));
+        assert!(without.pause > Duration::from_secs(15), "{without:?}");
+        assert!(with.pause < Duration::from_secs(1), "{with:?}");
+    }
+}
+
+/// One more look tells what a guest of many chunks does after the second sync: it is said at once.
+#[test]
+fn a_large_saturated_guest_goes_at_the_next_look_after_its_second_round() {
+    let config = counted(&large_spinning(Duration::from_secs(120)), Counter::Exact);
+    let (_, seen) = run(&mut Plant::new(&config), Policy::default());
+    let sync = seen
+        .events
+        .iter()
+        .find(|(_, event)| matches!(event, Event::Round(r) if r.iteration == 3));
+    let went = seen
+        .events
+        .iter()
+        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.goes()));
+    let ((sync, _), (went, _)) = (sync.expect("a sync"), went.expect("it goes"));
+    assert!(
+        went.since(*sync) <= Duration::from_millis(400),
+        "{:?}",
+        went.since(*sync)
+    );
+}
