@@ -109,6 +109,7 @@ fn a_converging_guest_pauses_a_third_as_long_as_under_virsh() -> Result<()> {
 }
 
 #[test]
+#[ignore = "three quarters of a minute: make thorough"]
 fn a_phased_guest_is_moved_in_its_quiet_phase() -> Result<()> {
     let rig = Rig::up(&[])?;
     let mut shuttle = Shuttle::start(&rig, GUEST, &PHASED)?;
@@ -126,12 +127,16 @@ fn a_phased_guest_is_moved_in_its_quiet_phase() -> Result<()> {
 fn guests_of_every_shape_arrive_whole() -> Result<()> {
     let rig = Rig::up(&[])?;
     // Memory is zero beyond what is filled: it is looked at, and costs no time on the link.
-    let many = ["--memory", "512", "--fill", "192", "--vcpus", "8"];
+    let many = ["--memory", "512", "--fill", "96", "--vcpus", "8"];
     let many = [&many[..], &["--devices", "16"]].concat();
-    let big = ["--memory", "2048", "--vcpus", "2", "--fill", "512"];
+    let big = ["--memory", "2048", "--vcpus", "2", "--fill", "256"];
     for (name, shape, transport) in [
-        ("small", &["--memory", "256"][..], &[][..]),
-        ("huge", &["--memory", "256", "--hugepages"], &["--p2p"]),
+        ("small", &["--memory", "256", "--fill", "96"][..], &[][..]),
+        (
+            "huge",
+            &["--memory", "256", "--fill", "96", "--hugepages"],
+            &["--p2p"],
+        ),
         ("big", &big, &["--p2p"]),
         ("many", &many, &[]),
     ] {

@@ -240,6 +240,7 @@ fn our_own_options_hold(rig: &Rig, shuttle: &mut Shuttle<'_>) -> Result<()> {
 
 /// What is left takes 2.7 s over this link; the owner decides whether it may follow the guest.
 #[test]
+#[ignore = "a minute: make thorough"]
 fn where_its_owner_allows_postcopy_the_law_goes_over_to_it() -> Result<()> {
     let rig = Rig::up(&[])?;
     rig.link("200mbit")?;

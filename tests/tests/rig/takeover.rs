@@ -162,6 +162,7 @@ fn left_alone(rig: &Rig, host: &str, name: &str, other: &str) -> Result<()> {
 }
 
 #[test]
+#[ignore = "half a minute: make thorough"]
 fn two_marked_guests_pass_each_other() -> Result<()> {
     let rig = installed()?;
     watch(&rig)?;
