@@ -1,5 +1,5 @@
-//! The oracle: the best moment to stop, found by trying them all (control-theory: the oracle of a given
-//! sender, `tau_s(T) = R(T)/B_s + c0`).
+//! The oracle: the best moment to stop, found by trying them all (docs/control-law.md, section 1):
+//! the pause of a stop at T is `R(T)/B + c0`.
 
 use std::time::Duration;
 

@@ -46,7 +46,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// `J = pause + delta x precopy`, seconds (control-theory: cost and the knee rule), and the work lost to
+    /// `J = pause + delta x precopy`, seconds (docs/control-law.md, section 1), and the work lost to
     /// throttling; infinite if the guest did not arrive. What post-copy costs after its pause is not in it.
     #[must_use]
     pub fn j(&self, delta: f64) -> f64 {

@@ -5,7 +5,7 @@
 //!       \-> processor time  -------> spells, and their cycle if one is seen ----+    closed loop
 //! ```
 //! A sync shows how many distinct bytes were written in the round before it: a point of the working-set
-//! curve W(x) (control-theory 2). The curve between and beyond the points is that of a set of S bytes
+//! curve W(x) (docs/control-law.md, section 1). The curve between and beyond the points is that of a set of S bytes
 //! written at a rate, at random or from end to end, whichever comes nearest to all of them.
 
 mod curve;

@@ -14,8 +14,8 @@ pub(super) const ROUND: u64 = 1_000;
 /// memory has not shown.
 ///
 /// It buys rounds: a guest that leaves the same R each time is let run until `(n + hope) delta >= hope`. At
-/// the default delta of 10 % that is at once; at 1 %, ten rounds. See `docs/control-law.md` for how it was
-/// chosen.
+/// the default delta of 10 % that is at once; at 1 %, ten rounds. `docs/control-law.md`, appendix, has what
+/// else was tried.
 pub(super) const HOPE: u64 = 100;
 
 /// How many values are remembered: more rounds than the wait can have at any delta above 1 %, where it is

@@ -10,8 +10,8 @@ pub struct Slowdown {
 }
 
 impl Slowdown {
-    /// A tenth: dirty logging, a busy core and a busy link, together (`control-theory`: a prior until it
-    /// is measured; the default of the policy).
+    /// A tenth: dirty logging, a busy core and a busy link, together. An assumption until it is measured, and the
+    /// default of the policy.
     pub const DEFAULT: Self = Self { ppm: 100_000 };
 
     /// A migration that costs nothing would never need to end: below a hundredth, a hundredth counts.

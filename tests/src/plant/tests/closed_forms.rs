@@ -1,4 +1,4 @@
-//! control-theory, section 4.
+//! Closed forms: those of docs/control-law.md, section 1, and simpler ones.
 
 use super::super::{End, forced_stop, oracle};
 use super::*;
