@@ -167,9 +167,12 @@ mod tests {
 
     const GIB: u64 = 1 << 30;
 
+    /// What a guest has written by a look, hundredths of a GiB.
+    type Written = fn(u64) -> u64;
+
     /// A round of 16 GiB, looked at each 100 ms as a link of 1 GiB/s sends it, by which time a guest has written so many
     /// hundredths of a GiB: what is told, and in which look.
-    fn told(rounds: &[(u64, fn(u64) -> u64)]) -> Vec<(u64, Told)> {
+    fn told(rounds: &[(u64, Written)]) -> Vec<(u64, Told)> {
         let mut rewrites = Rewrites::default();
         let (mut told, mut now_ms, mut counted) = (Vec::new(), 1000, 7 * GIB);
         for (iteration, (looks, written)) in (2..).zip(rounds) {
@@ -218,7 +221,7 @@ mod tests {
     /// In the midst of a round only once two chunks have been sent of which nothing was written, ...
     #[test]
     fn it_has_turned_quiet_when_nothing_is_written_of_two_chunks() {
-        let quiet_from_80: fn(u64) -> u64 = |look| flat(look.min(80));
+        let quiet_from_80: Written = |look| flat(look.min(80));
         let told = told(&[(160, quiet_from_80)]);
         let first = told.iter().find(|(_, t)| matches!(t, Told::Quiet(_)));
         let &(look, what) = first.expect("it is quiet");
@@ -240,7 +243,7 @@ mod tests {
 
     #[test]
     fn one_that_wakes_is_seen_in_the_look() {
-        let wakes_at_33: fn(u64) -> u64 = |look| if look < 33 { 0 } else { flat(look) };
+        let wakes_at_33: Written = |look| if look < 33 { 0 } else { flat(look) };
         let told = told(&[(160, flat), (40, wakes_at_33)]);
         assert!(
             told.contains(&(33, Told::Busy(at(17_000 + 3200)))),
@@ -251,8 +254,8 @@ mod tests {
     /// A sweep writes elsewhere for long, a slow writer always too little: neither is told to be busy or quiet.
     #[test]
     fn of_one_that_writes_little_or_by_turns_nothing_is_told() {
-        let slow: fn(u64) -> u64 = |look| look * 4;
-        let sweep: fn(u64) -> u64 = |look| look / 50 * 150 + (look % 50).min(15) * 10;
+        let slow: Written = |look| look * 4;
+        let sweep: Written = |look| look / 50 * 150 + (look % 50).min(15) * 10;
         for written in [slow, sweep, nothing] {
             assert_eq!(told(&[(160, written)]), []);
         }
