@@ -60,7 +60,8 @@ impl<'a> Block<'a> {
             "--vcpus",
             &vcpus,
         ];
-        self.rig.guest(guest.name, &options)?;
+        let native: &[&str] = if guest.kvm { &["--accel", "kvm"] } else { &[] };
+        self.rig.guest(guest.name, &[&options, native].concat())?;
         (self.at, self.fresh) = (0, true);
         self.place().undisturbed();
         Ok(())

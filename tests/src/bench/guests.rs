@@ -13,6 +13,8 @@ pub(super) struct Guest {
     pub(super) name: &'static str,
     /// What it computes: `hpc.work` of its kernel command line.
     pub(super) workload: &'static str,
+    /// Whether it runs under KVM, without Linux; else emulated.
+    pub(super) kvm: bool,
     /// Its memory, MiB.
     pub(super) memory_mib: u32,
     /// Its processors.
@@ -77,6 +79,7 @@ pub(super) const GUESTS: [Guest; 7] = [
         name: "hpcc",
         workload: "hpcc:64",
         memory_mib: 320,
+        kvm: false,
         vcpus: 2,
         watch: Duration::from_secs(8),
         links: ["2gbit", "100mbit"],
@@ -92,10 +95,49 @@ pub(super) const GUESTS: [Guest; 7] = [
     },
 ];
 
+/// Guests of native speed: the same kernels, larger, over links of 1 and 2 Gbit/s.
+pub(super) const KVM_GUESTS: [Guest; 5] = [
+    Guest {
+        name: "stencil",
+        workload: "stencil:128",
+        ..NATIVE
+    },
+    // Its processors spin while it exchanges, as MPI ranks' do.
+    Guest {
+        name: "phased",
+        workload: "phased:128@3s,3s,1s,spin",
+        watch: Duration::from_secs(7),
+        ..NATIVE
+    },
+    Guest {
+        name: "ft",
+        workload: "ft:128",
+        ..NATIVE
+    },
+    Guest {
+        name: "mg",
+        workload: "mg:128",
+        ..NATIVE
+    },
+    Guest {
+        name: "gups",
+        workload: "gups:128",
+        ..NATIVE
+    },
+];
+
+const NATIVE: Guest = Guest {
+    kvm: true,
+    memory_mib: 512,
+    links: ["1gbit", "2gbit"],
+    ..KERNEL
+};
+
 /// What the guests with a kernel have in common: small, so that a first round is short on a slow link.
 const KERNEL: Guest = Guest {
     name: "",
     workload: "",
+    kvm: false,
     memory_mib: 256,
     vcpus: 1,
     watch: STEADY,

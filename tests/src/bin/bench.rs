@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p libvirt-hpc-tests --bin bench                       20 minutes into target/bench
 //! cargo run --release -p libvirt-hpc-tests --bin bench -- --set full --results docs/benchmark
+//! cargo run --release -p libvirt-hpc-tests --bin bench -- --set kvm --results docs/benchmark-kvm
 //! cargo run --release -p libvirt-hpc-tests --bin bench -- --report-only --results docs/benchmark
 //! ```
 //! It may be interrupted at any moment: begun again, it makes what is missing.
@@ -62,7 +63,7 @@ fn main() -> Result<()> {
     if !args.report_only {
         let default = match args.set {
             Set::Default => DEFAULT_MINUTES,
-            Set::Full => 0,
+            Set::Full | Set::Kvm => 0,
         };
         let minutes = args.minutes.unwrap_or(default);
         let mut bench = Bench {

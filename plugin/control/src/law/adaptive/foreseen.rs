@@ -90,6 +90,7 @@ impl Adaptive {
             dirtied: 0,
             shortest: 0,
         };
+        // Also of phases that a round has refuted: that it writes now is counted.
         let outlook = Outlook::new(&phases, view.bytes_per_s);
         let floor = self.slowdown.of(in_span(view.bytes_per_s, ROUND_MIN));
         let accept = with_margin(found, MARGIN_PERCENT).max(floor);
