@@ -15,8 +15,8 @@ pub(super) struct Toll {
     pub(super) runs: usize,
     /// What a second of pre-copy takes, seconds.
     pub(super) precopy: Fitted,
-    /// What a second takes in which memory is missing.
-    pub(super) missing: Fitted,
+    /// What a second takes in which memory is missing; none where that was so in no run.
+    pub(super) missing: Option<Fitted>,
 }
 
 /// A value of the fit.
@@ -25,6 +25,9 @@ pub(super) struct Fitted {
     pub(super) value: f64,
     pub(super) error: f64,
 }
+
+/// Less missing memory than this is rounding, ms.
+const MISSING_LEAST_MS: f64 = 1.0;
 
 /// A run, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -35,10 +38,13 @@ struct Point {
 }
 
 impl Toll {
-    /// Of the runs whose program has no phases, which would drown it, and was not throttled; none if they do not tell both.
+    /// Of the runs whose program has no phases, which would drown it, and was not throttled; none if they are too few.
     #[must_use]
     pub(super) fn of<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<Self> {
         let points: Vec<_> = runs.filter_map(point).collect();
+        if points.iter().all(|p| p.missing < MISSING_LEAST_MS) {
+            return Self::of_precopy(&points);
+        }
         let sum = |of: fn(&Point) -> f64| points.iter().map(of).sum::<f64>();
         let (pp, pm) = (
             sum(|p| p.precopy * p.precopy),
@@ -65,7 +71,27 @@ impl Toll {
         Some(Self {
             runs: points.len(),
             precopy: fitted(precopy, mm),
-            missing: fitted(missing, pp),
+            missing: Some(fitted(missing, pp)),
+        })
+    }
+
+    /// Of runs under pre-copy alone.
+    fn of_precopy(points: &[Point]) -> Option<Self> {
+        let sum = |of: fn(&Point) -> f64| points.iter().map(of).sum::<f64>();
+        let pp = sum(|p| p.precopy * p.precopy);
+        let free = points.len().checked_sub(1).filter(|free| *free > 0)?;
+        if pp <= 0.0 {
+            return None;
+        }
+        let value = sum(|p| p.precopy * p.lost) / pp;
+        let squares = points.iter().map(|p| (p.lost - value * p.precopy).powi(2));
+        #[expect(clippy::cast_precision_loss, reason = "hundreds of runs")]
+        let variance = squares.sum::<f64>() / free as f64;
+        let error = (variance / pp).sqrt();
+        Some(Self {
+            runs: points.len(),
+            precopy: Fitted { value, error },
+            missing: None,
         })
     }
 }

@@ -47,7 +47,14 @@ pub(super) fn text(content: &Content<'_>) -> String {
     );
     page += &picture("J of each law over the best forced stop's", "regret.svg");
     page += &picture("Pause against total time", "pause-and-total.svg");
-    page += &format!("## Post-copy\n\n{}\n", postcopy(content.cells));
+    page += &format!("## What pre-copy takes\n\n{}", toll(content.cells));
+    let is_postcopy = |cell: &Cell<'_>| {
+        let mut entries = cell.entries.iter();
+        entries.any(|entry| entry.law.class == Class::Postcopy)
+    };
+    if content.cells.iter().any(is_postcopy) {
+        page += &format!("## Post-copy\n\n{}\n", postcopy(content.cells));
+    }
     if let Some(who) = content.story {
         page += &format!(
             "## One run: {who}\n\n{}",
@@ -268,11 +275,7 @@ fn postcopy(cells: &[Cell<'_>]) -> String {
             ]);
         }
     }
-    format!(
-        "{NO_PAUSE_OF_POSTCOPY}: {POSTCOPY}\n{}{}",
-        toll(cells),
-        table.text()
-    )
+    format!("{NO_PAUSE_OF_POSTCOPY}: {POSTCOPY}\n{}", table.text())
 }
 
 /// What pre-copy and post-copy took of the programs' work.
@@ -281,16 +284,25 @@ fn toll(cells: &[Cell<'_>]) -> String {
     let Some(toll) = Toll::of(runs(cells)) else {
         return String::new();
     };
+    let precopy = format!(
+        "a delta of {:.3} ± {:.3}",
+        toll.precopy.value, toll.precopy.error
+    );
+    let (equation, found, reckons) = match toll.missing {
+        None => ("", precopy, String::new()),
+        Some(missing) => (
+            " + sigma x post-copy",
+            format!(
+                "{precopy}, and for the time in which memory is missing a sigma of {:.2} ± {:.2}",
+                missing.value, missing.error
+            ),
+            format!(", and with a sigma of {:.2}", FETCH_PPM as f64 / 1e6),
+        ),
+    };
     format!(
-        "By {} runs of programs without phases that were not throttled, delay = pause + delta x pre-copy + sigma x post-copy \
-         has a delta of {:.3} ± {:.3}, and for the time in which memory is missing a sigma of {:.2} ± {:.2} (least squares, \
-         standard errors). The law reckons with the policy's delta, 0.10 here, and with a sigma of {:.2}.\n\n",
-        toll.runs,
-        toll.precopy.value,
-        toll.precopy.error,
-        toll.missing.value,
-        toll.missing.error,
-        FETCH_PPM as f64 / 1e6
+        "By {} runs of programs without phases that were not throttled, delay = pause + delta x pre-copy{equation} has \
+         {found} (least squares, standard errors). The law reckons with the policy's delta, 0.10 here{reckons}.\n\n",
+        toll.runs
     )
 }
 

@@ -47,12 +47,32 @@ fn what_precopy_and_missing_memory_take_is_fitted() {
     let toll = Toll::of(runs.iter()).expect("a fit");
     assert_eq!(toll.runs, 8);
     assert!((toll.precopy.value - 0.1).abs() < 2.0 * toll.precopy.error);
-    assert!((toll.missing.value - 0.8).abs() < 2.0 * toll.missing.error);
-    assert!(toll.precopy.error < 0.01 && toll.missing.error < 0.02);
+    let missing = toll.missing.expect("some had memory missing");
+    assert!((missing.value - 0.8).abs() < 2.0 * missing.error);
+    assert!(toll.precopy.error < 0.01 && missing.error < 0.02);
     for run in &mut runs {
         run.options = vec!["--auto-converge".to_owned()];
     }
     assert_eq!(Toll::of(runs.iter()), None, "throttled");
+}
+
+/// Runs under pre-copy alone tell nothing of missing memory, but for rounding.
+#[test]
+fn without_postcopy_only_precopy_is_fitted() {
+    let runs: Vec<_> = (1..=8_u32)
+        .map(|repeat| {
+            let precopy = f64::from(repeat) * 1000.0;
+            let mut run = run("stock", "stock", repeat, precopy + 300.0 + 1e-9, 300.0);
+            run.measured.precopy_ms = precopy;
+            let noise = if repeat % 2 == 0 { 10.0 } else { -10.0 };
+            run.measured.delay_ms = Some(300.0 + 0.4 * precopy + noise);
+            run
+        })
+        .collect();
+    let toll = Toll::of(runs.iter()).expect("a fit");
+    assert_eq!(toll.missing, None);
+    assert!((toll.precopy.value - 0.4).abs() < 2.0 * toll.precopy.error);
+    assert!(toll.precopy.error < 0.01);
 }
 
 #[test]
