@@ -254,6 +254,7 @@ impl Writes {
         self.doubted =
             expected_bytes.is_some_and(|expected| !is_near(round.remaining_bytes, expected));
         self.all_counted = round.remaining_bytes <= PROTECTED_BYTES;
+        self.rewrites.find(round.remaining_bytes);
         // A second sync since the counter was last read: what each of them found cannot be told apart.
         let apart = self.due.is_none() && round.syncs == 1;
         if !apart {

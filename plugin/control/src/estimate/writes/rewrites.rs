@@ -14,6 +14,7 @@
 use core::time::Duration;
 
 use super::PROTECTED_BYTES;
+use crate::rate::scale;
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
@@ -26,7 +27,7 @@ const JUDGED_SPAN: Duration = Duration::from_millis(400);
 
 /// What is sent after a sync, and how long that takes at least, until it shows whether the guest writes: a busy one has then
 /// written much of the first chunk.
-const FIRST_BYTES: u64 = 32 << 20;
+const FIRST_BYTES: u64 = 8 << 20;
 const FIRST_SPAN: Duration = Duration::from_millis(200);
 
 /// A guest is busy where half as much is counted as is sent, or more, ...
@@ -35,6 +36,9 @@ const BUSY_PART: u64 = 2;
 const QUIET_PART: u64 = 3;
 /// ... one that has been busy at so many judgements in a row, for the others show nothing.
 const STEADY: u32 = 2;
+
+/// Most of what was found.
+const MOST_PERCENT: u64 = 85;
 
 /// A quiet guest has woken that writes so great a part of all that is hot between two looks: what was protected meanwhile.
 const WAKING_PART: u64 = 16;
@@ -67,6 +71,8 @@ pub(super) struct Rewrites {
     /// The last sync, until something has been told since.
     sync: Option<Mark>,
     last: Mark,
+    /// What the last sync found.
+    found_bytes: Option<u64>,
     /// Judgements in a row at which it was busy.
     steady: u32,
     quiet: bool,
@@ -84,6 +90,15 @@ impl Rewrites {
         };
         let gone_bytes = remaining_bytes.saturating_sub(still_bytes);
         self.sent_bytes = self.sent_bytes.saturating_add(gone_bytes);
+    }
+
+    /// A sync that found so much. Where that is most of what the one before had found, it was written again in between: that
+    /// tells as much as judgements do.
+    pub(super) fn find(&mut self, found_bytes: u64) {
+        let before_bytes = self.found_bytes.replace(found_bytes);
+        if before_bytes.is_some_and(|before| found_bytes >= scale(before, MOST_PERCENT, 100)) {
+            self.steady = self.steady.max(STEADY);
+        }
     }
 
     /// A sync, by which `counted_bytes` had been counted.
@@ -258,6 +273,18 @@ mod tests {
         let sweep: Written = |look| look / 50 * 150 + (look % 50).min(15) * 10;
         for written in [slow, sweep, nothing] {
             assert_eq!(told(&[(160, written)]), []);
+        }
+    }
+
+    /// Too small for judgements within it.
+    #[test]
+    fn a_round_that_left_most_of_what_it_sent_shows_as_much() {
+        for (found, shows) in [(85, true), (84, false)] {
+            let mut rewrites = Rewrites::default();
+            rewrites.find(100 * GIB);
+            assert!(!rewrites.is_steady());
+            rewrites.find(GIB * found);
+            assert_eq!(rewrites.is_steady(), shows, "{found}");
         }
     }
 

@@ -206,11 +206,14 @@ fn what_takes_four_of_the_shortest_rounds_is_not_looked_at_again() {
     assert_ne!(counted, without);
 }
 
-/// Of more than 1 GiB, which QEMU protects at once, not all is counted at once.
+/// Of more than 1 GiB, which QEMU protects at once, not all is counted at once: it shows soon after a sync only for a guest that
+/// writes again most of what is sent.
 #[test]
-fn what_is_more_than_a_chunk_is_not_looked_at_again() {
-    let [counted, without] = both(&[1074, 1074]);
-    assert_eq!(counted, without);
-    let [counted, without] = both(&[1073, 1073]);
-    assert_ne!(counted, without);
+fn what_is_more_than_a_chunk_is_looked_at_again_where_most_was_written_again() {
+    for hot_mb in [1073, 1074] {
+        let [counted, without] = both(&[hot_mb, hot_mb]);
+        assert_ne!(counted, without, "{hot_mb}");
+    }
+    let [counted, without] = both(&[2000, 1600, 1300, 1200]);
+    assert_eq!(counted[..3], without[..3], "it falls");
 }
