@@ -199,15 +199,14 @@ impl Writes {
     }
 
     /// Whether the guest has been quiet since the last sync, once that shows by what its busiest rounds had
-    /// written at that age. None in rounds of more than a chunk, in which not all is counted at once.
+    /// written at that age. In rounds of more than a chunk, in which not all is counted at once, it shows of a guest that
+    /// writes again what is sent.
     #[must_use]
     pub fn quiet(&self) -> Option<bool> {
         if self.due.is_some() {
             return None;
         }
-        self.phases
-            .quiet()
-            .filter(|_| self.all_counted || self.rewrites.is_steady())
+        self.phases.quiet().filter(|_| self.is_followed())
     }
 
     /// Whether all that is written in the present round is counted, at once: then whether the guest is quiet shows in a look or
@@ -220,7 +219,12 @@ impl Writes {
     /// Whether it shows soon after a sync if the guest is quiet.
     #[must_use]
     pub fn shows_quiet(&self) -> bool {
-        self.is_usable() && (self.all_counted || self.rewrites.is_steady())
+        self.is_usable() && self.is_followed()
+    }
+
+    /// Whether being busy and quiet is told apart: by all that is written, or by what is written again of what is sent.
+    fn is_followed(&self) -> bool {
+        self.all_counted || self.rewrites.is_steady()
     }
 
     /// What the syncs have made of the counter.
