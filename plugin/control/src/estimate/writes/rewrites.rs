@@ -70,6 +70,7 @@ pub(super) struct Rewrites {
     from: Option<Mark>,
     /// The last sync, until something has been told since.
     sync: Option<Mark>,
+    /// The last look of this round, or its sync.
     last: Mark,
     /// What the last sync found.
     found_bytes: Option<u64>,
@@ -103,7 +104,9 @@ impl Rewrites {
 
     /// A sync, by which `counted_bytes` had been counted.
     pub(super) fn begin_round(&mut self, at: Timestamp, counted_bytes: u64) {
-        self.sync = Some(self.mark(at, counted_bytes));
+        let now = self.mark(at, counted_bytes);
+        self.sync = Some(now);
+        self.last = now;
     }
 
     /// `counted_bytes` have been counted by `at`, and `hot_bytes` are the most that a round has written: whether the guest is
@@ -264,6 +267,23 @@ mod tests {
             told.contains(&(33, Told::Busy(at(17_000 + 3200)))),
             "{told:?}"
         );
+    }
+
+    /// Rounds of less than a chunk in between are not judged here: what was counted in them is not of the next look.
+    #[test]
+    fn one_that_wakes_woke_no_earlier_than_the_sync() {
+        let mut rewrites = Rewrites {
+            steady: STEADY,
+            quiet: true,
+            ..Rewrites::default()
+        };
+        rewrites.begin_round(at(1000), 0);
+        rewrites.judge(at(1100), 0, 16 * GIB);
+        rewrites.begin_round(at(60_000), 40 * GIB);
+        assert_eq!(rewrites.judge(at(60_100), 40 * GIB, 16 * GIB), None);
+        rewrites.begin_round(at(90_000), 40 * GIB);
+        let told = rewrites.judge(at(90_100), 42 * GIB, 16 * GIB);
+        assert_eq!(told, Some(Told::Busy(at(90_000))));
     }
 
     /// A sweep writes elsewhere for long, a slow writer always too little: neither is told to be busy or quiet.

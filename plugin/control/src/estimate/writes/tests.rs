@@ -352,6 +352,13 @@ fn syncs_that_were_missed_judge_nothing() {
 }
 
 #[test]
+fn a_round_of_which_too_much_is_reckoned_judges_nothing() {
+    let trust = |lengths: &[u64]| Run::of(swept).rounds(lengths).writes.trust();
+    assert_eq!(trust(&[663, 600]), Trust::Unconfirmed);
+    assert_eq!(trust(&[800, 600]), Trust::Confirmed);
+}
+
+#[test]
 fn looks_that_are_far_apart_still_tell_of_long_rounds() {
     // As 64 virtual processors cost: a look in two seconds.
     let seldom = |pages, now_ms: u64| now_ms.is_multiple_of(2000).then_some(pages);
@@ -368,8 +375,10 @@ fn looks_that_are_far_apart_still_tell_of_long_rounds() {
     }
 }
 
+/// Rounds of which the first is long enough to be judged however it lies to the looks: what one look leaves to reckoning is no
+/// more than an eighth of it.
 fn lengths() -> impl Strategy<Value = Vec<u64>> {
-    proptest::collection::vec(600_u64..6_000, 2..8)
+    proptest::collection::vec(8 * LOOK_MS..6_000, 2..8)
 }
 
 /// A number from 80 to 120 that hangs on `seed` alone.
