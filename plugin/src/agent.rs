@@ -1,36 +1,26 @@
-//! `libvirt-hpcd`, the source-side agent: takes over migrations of marked domains that anybody began.
+//! `libvirt-hpcd`, the source-side agent: takes over migrations of marked domains that any other client began.
 //!
 //! ```text
-//!   libvirt's events, a slow poll -> watch --+
-//!   the hook's datagrams ---------> notices -+--> main loop --> one thread for each migration
-//!   hpc-status, -release, -adopt -> control -+       |             look, claim, lease, drive, put back
-//!   signals ----------------------> service -+       +--> log, service manager
+//!   libvirt's events, a poll ------> domains --+
+//!   the hook's datagrams ----------------------+--> main loop --> one thread for each migration: takeover
+//!   hpc-status, -release, -adopt --> api ------+    supervisor
+//!   signals -----------------------> process --+
 //! ```
+//! | question | wing |
+//! |---|---|
+//! | How does the process run: options, `agent.toml`, log, signals, sockets, service manager? | [`process`] |
+//! | What do users ask of it, and what is answered? | [`api`] |
+//! | Which domains are on this host, and which of them are marked? | `domains` |
+//! | Whose migration is it, from when, and how is it steered? | `takeover` |
+//!
+//! A wing uses those above it in this table, never one below.
 
-mod account;
-mod adopt;
-mod adopted;
-pub mod args;
-mod claim;
-pub mod config;
-pub mod control;
-mod free;
-mod hand;
-pub mod log;
+pub mod api;
+mod domains;
+mod main_loop;
 mod message;
-mod reporter;
-mod requests;
-mod roster;
-mod run;
-#[cfg(test)]
-mod script;
-pub mod service;
-pub mod signals;
-mod socket;
-mod status;
-mod steer;
+pub mod process;
 mod supervisor;
-pub mod traces;
-mod watch;
+mod takeover;
 
-pub use run::main;
+pub use main_loop::main;

@@ -14,7 +14,7 @@ use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_plugin::backlog::Backlog;
 use libvirt_hpc_plugin::drive::{Mode, Observer, drive};
 use libvirt_hpc_plugin::flags::Virsh;
-use libvirt_hpc_plugin::migration::recorder::{Recorder, Voice};
+use libvirt_hpc_plugin::migration::recorder::{Messages, Recorder};
 use libvirt_hpc_plugin::migration::tally::Tally;
 use libvirt_hpc_plugin::session::console::Console;
 use libvirt_hpc_plugin::session::listener::Listener;
@@ -29,7 +29,7 @@ const LONG: Duration = Duration::from_secs(120);
 #[derive(Default)]
 struct Quiet(Vec<String>);
 
-impl Voice for Quiet {
+impl Messages for Quiet {
     fn warn(&mut self, text: &str) {
         self.0.push(text.to_owned());
     }
@@ -83,7 +83,7 @@ fn a_trace_whose_medium_takes_nothing_holds_up_nothing_and_says_what_it_lacks() 
             recorder.record(&Record::Abort { at_ns, error: None });
         }
         let warned = recorder
-            .voice()
+            .messages()
             .0
             .iter()
             .any(|said| said.contains("lacks records"));

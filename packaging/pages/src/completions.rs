@@ -4,7 +4,7 @@
 use anyhow::Context;
 use clap::CommandFactory;
 use clap_complete::{Shell, generate};
-use libvirt_hpc_plugin::agent::args::Args;
+use libvirt_hpc_plugin::agent::process::args::Args;
 
 use crate::Page;
 

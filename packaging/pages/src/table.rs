@@ -3,7 +3,7 @@
 use anyhow::Context;
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use clap_mangen::Man;
-use libvirt_hpc_plugin::agent::args::Args;
+use libvirt_hpc_plugin::agent::process::args::Args;
 use libvirt_hpc_plugin::flags::{MIGRATE_OPTIONS, Opt, own};
 
 /// What clap_mangen writes in front of the options; the template has the heading.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use clap::CommandFactory;
-use libvirt_hpc_plugin::agent::args::Args;
+use libvirt_hpc_plugin::agent::process::args::Args;
 use libvirt_hpc_plugin::flags::{MIGRATE_OPTIONS, own};
 use libvirt_hpc_plugin::laws;
 use tempfile::TempDir;

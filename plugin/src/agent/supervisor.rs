@@ -1,4 +1,4 @@
-//! The main loop's mind: what each message means, and which migrations are in hand.
+//! What the main loop makes of each message, and which migrations have a thread.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,38 +8,43 @@ use std::time::{Duration, Instant};
 
 use libvirt_hpc_libvirt::event::{DomainId, Event, EventKind};
 
-use super::adopt::{self, Assignment};
-use super::config::Config;
-use super::hand::{Hand, LetGo};
-use super::message::{Job, Message, Seen, Verdict};
-use super::roster::Roster;
-use super::watch::Watch;
-use super::{adopted, traces};
+use super::domains::active::{ActiveDomain, Job};
+use super::domains::adopted;
+use super::domains::roster::Roster;
+use super::domains::watch::{Finding, Watch};
+use super::message::Message;
+use super::process::config::Config;
+use super::takeover::assignment::{Assignment, Verdict};
+use super::takeover::handle::{MigrationHandle, ReleaseCause};
+use super::takeover::{migration_thread, traces};
 use crate::clock;
 use crate::migration::lease;
 use crate::text;
 use crate::trace::Versions;
 use crate::version;
 
-/// How long libvirt may say nothing, not even an event: six looks.
+mod requests;
+mod status;
+
+/// How long libvirt may say nothing, not even an event: six polls.
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// Lifecycle events that leave a domain what it was: `VIR_DOMAIN_EVENT_SUSPENDED` and `_RESUMED`.
 const PAUSES: [u32; 2] = [3, 4];
 
-/// A migration in hand.
-pub(super) struct InHand {
+/// A migration that has a thread.
+pub(super) struct TakenMigration {
     pub(super) id: DomainId,
-    pub(super) hand: Arc<Hand>,
+    pub(super) handle: Arc<MigrationHandle>,
 }
 
 /// The agent's state.
 pub(super) struct Supervisor {
     pub(super) config: Arc<Config>,
     pub(super) roster: Roster,
-    pub(super) in_hand: HashMap<String, InHand>,
+    pub(super) migrations: HashMap<String, TakenMigration>,
     pub(super) lost: Option<String>,
-    pub(super) looked_at: Option<Instant>,
+    pub(super) polled_at: Option<Instant>,
     /// The last sign of life of libvirt's, or the beginning.
     heard_at: Instant,
     versions: Versions,
@@ -55,9 +60,9 @@ impl Supervisor {
         let agent = Self {
             config: Arc::new(config),
             roster: Roster::new(adopted::read()),
-            in_hand: HashMap::new(),
+            migrations: HashMap::new(),
             lost: None,
-            looked_at: None,
+            polled_at: None,
             heard_at: clock::now(),
             versions: Versions {
                 libvirt_hpc: version::OURS.to_owned(),
@@ -82,35 +87,31 @@ impl Supervisor {
         &self.config.uri
     }
 
-    /// Another configuration; migrations in hand keep the one they began with.
+    /// Another configuration; migrations that have a thread keep the one they began with.
     pub(super) fn configure(&mut self, config: Config) {
         self.config = Arc::new(config);
         self.tell_interest();
-        self.watch.look();
+        self.watch.poll();
     }
 
-    /// Lets go of every migration.
+    /// Releases every migration.
     pub(super) fn leave(&mut self) {
         self.leaving = true;
-        for InHand { hand, .. } in self.in_hand.values() {
-            hand.let_go(LetGo::Leaving);
+        for TakenMigration { handle, .. } in self.migrations.values() {
+            handle.release(ReleaseCause::Leaving);
         }
     }
 
-    /// Whether nothing is in hand.
+    /// Whether no migration has a thread.
     #[must_use]
     pub(super) fn is_idle(&self) -> bool {
-        self.in_hand.is_empty()
+        self.migrations.is_empty()
     }
 
     /// Takes a message; signals are the caller's.
     pub(super) fn hear(&mut self, message: Message) {
         match message {
-            Message::Event(event) => self.event(&event),
-            Message::Looked(seen) => self.looked(seen),
-            Message::Heard(seen) => self.heard(&seen),
-            Message::Features(features) => self.versions = Versions::of(&features),
-            Message::Lost(error) => self.lost(error.to_string()),
+            Message::Watch(finding) => self.find(finding),
             Message::Notice(notice) => {
                 log::debug!(
                     "the hook tells of {}: {} {}",
@@ -118,11 +119,23 @@ impl Supervisor {
                     notice.operation,
                     notice.sub_operation
                 );
-                self.watch.look();
+                self.watch.poll();
             }
             Message::Request(request, reply) => self.answer(&request, &reply),
             Message::Ended { uuid, verdict } => self.ended(&uuid, verdict),
-            Message::Signal(_) | Message::Broken(_) => {}
+            Message::Signal(_) => {}
+        }
+    }
+
+    fn find(&mut self, finding: Finding) {
+        match finding {
+            Finding::Event(event) => self.event(&event),
+            Finding::Active(domains) => self.active(domains),
+            Finding::Known(domains) => self.known(&domains),
+            Finding::Features(features) => self.versions = Versions::of(&features),
+            Finding::Lost(error) => self.lost(error.to_string()),
+            // The main loop's, as signals are.
+            Finding::Died => {}
         }
     }
 
@@ -141,7 +154,7 @@ impl Supervisor {
                 if !PAUSES.contains(&event) {
                     self.forget(id);
                 }
-                self.watch.look();
+                self.watch.poll();
             }
             EventKind::JobCompleted(_) => {}
         }
@@ -152,28 +165,28 @@ impl Supervisor {
         self.watch.forget(&id.uuid);
     }
 
-    fn looked(&mut self, seen: Vec<Seen>) {
+    fn active(&mut self, domains: Vec<ActiveDomain>) {
         let now = clock::now();
-        let is_first = self.looked_at.replace(now).is_none();
-        self.is_back(now, is_first, seen.len());
+        let is_first = self.polled_at.replace(now).is_none();
+        self.is_back(now, is_first, domains.len());
         let may_migrate = |uuid: &str| {
-            let seen = seen.iter().find(|seen| seen.id.uuid == uuid);
+            let seen = domains.iter().find(|seen| seen.id.uuid == uuid);
             seen.is_some_and(|seen| seen.job != Job::Idle)
         };
         let swept = lease::sweep(lease::DIRECTORY.as_ref(), |uuid| {
-            self.in_hand.contains_key(uuid) || may_migrate(uuid)
+            self.migrations.contains_key(uuid) || may_migrate(uuid)
         });
         if let Err(error) = swept {
             log::debug!("leases cannot be swept: {error}");
         }
-        self.roster.looked(seen.clone());
-        self.consider_all(&seen);
+        self.roster.polled(domains.clone());
+        self.consider_all(&domains);
     }
 
     /// A libvirt that answers is not lost, whichever of its domains does not.
-    fn heard(&mut self, seen: &[Seen]) {
-        self.is_back(clock::now(), false, seen.len());
-        self.consider_all(seen);
+    fn known(&mut self, domains: &[ActiveDomain]) {
+        self.is_back(clock::now(), false, domains.len());
+        self.consider_all(domains);
     }
 
     fn is_back(&mut self, now: Instant, is_first: bool, active: usize) {
@@ -183,8 +196,8 @@ impl Supervisor {
         }
     }
 
-    fn consider_all(&mut self, seen: &[Seen]) {
-        for Seen { id, .. } in seen.iter().filter(|seen| seen.job == Job::MigrationOut) {
+    fn consider_all(&mut self, domains: &[ActiveDomain]) {
+        for ActiveDomain { id, .. } in domains.iter().filter(|seen| seen.job == Job::MigrationOut) {
             if self.roster.is_of_interest(id, &self.config) {
                 self.consider(id, false);
             }
@@ -209,16 +222,16 @@ impl Supervisor {
     /// Sends a thread to a domain that seems to migrate, unless one is there; `early` if its memory begins
     /// to flow just now.
     pub(super) fn consider(&mut self, id: &DomainId, early: bool) {
-        if let Some(InHand { hand, .. }) = self.in_hand.get(&id.uuid) {
+        if let Some(TakenMigration { handle, .. }) = self.migrations.get(&id.uuid) {
             if early {
-                hand.first_iteration();
+                handle.first_iteration();
             }
             return;
         }
         if self.leaving {
             return;
         }
-        let hand = Arc::new(Hand::new());
+        let handle = Arc::new(MigrationHandle::new());
         let assignment = Assignment {
             id: id.clone(),
             config: Arc::clone(&self.config),
@@ -228,29 +241,33 @@ impl Supervisor {
         };
         let (send, uuid) = (self.send.clone(), id.uuid.clone());
         let done = move |verdict| drop(send.send(Message::Ended { uuid, verdict }));
-        match adopt::start(assignment, Arc::clone(&hand), done) {
+        match migration_thread::start(assignment, Arc::clone(&handle), done) {
             Ok(()) => {
-                self.watch.in_hand(&id.uuid, true);
+                self.watch.set_taken(&id.uuid, true);
                 let id = id.clone();
-                self.in_hand.insert(id.uuid.clone(), InHand { id, hand });
+                self.migrations
+                    .insert(id.uuid.clone(), TakenMigration { id, handle });
             }
             Err(error) => log::error!("{}: no thread for its migration: {error}", id.name),
         }
     }
 
     fn ended(&mut self, uuid: &str, verdict: Verdict) {
-        self.watch.in_hand(uuid, false);
-        let Some(InHand { id, hand }) = self.in_hand.remove(uuid) else {
+        self.watch.set_taken(uuid, false);
+        let Some(TakenMigration { id, handle }) = self.migrations.remove(uuid) else {
             return;
         };
-        // What fails is tried again at the next look, not at once and for ever.
+        // What fails is tried again at the next poll, not at once and for ever.
         let failed = matches!(verdict, Verdict::Failed(_));
         match verdict {
             Verdict::Failed(error) if error.is_gone() => {
-                log::debug!("{}: gone before it was looked at: {error}", id.name);
+                log::debug!("{}: gone before libvirt could say more: {error}", id.name);
             }
             Verdict::Failed(error) => {
-                log::warn!("{}: its migration cannot be looked at: {error}", id.name);
+                log::warn!(
+                    "{}: libvirt says nothing of its migration: {error}",
+                    id.name
+                );
             }
             Verdict::Died => log::error!(
                 "{}: the thread of its migration has died; another takes it",
@@ -261,11 +278,11 @@ impl Supervisor {
             }
         }
         self.prune();
-        if hand.take_first_iteration() && !failed {
+        if handle.take_first_iteration() && !failed {
             self.consider(&id, true);
         } else if !failed {
             // The next migration may have begun meanwhile.
-            self.watch.look();
+            self.watch.poll();
         }
     }
 
@@ -274,7 +291,10 @@ impl Supervisor {
         let Some(traces) = self.config.traces.clone() else {
             return;
         };
-        let open = self.in_hand.values().filter_map(|i| i.hand.status().trace);
+        let open = self
+            .migrations
+            .values()
+            .filter_map(|i| i.handle.status().trace);
         let open = open.map(Into::into).collect();
         let prune = move || {
             if let Err(error) = traces::prune(&traces, &open, clock::wall()) {

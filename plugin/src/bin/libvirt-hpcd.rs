@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use libvirt_hpc_plugin::agent::{self, args::Args};
+use libvirt_hpc_plugin::agent::{self, process::args::Args};
 
 fn main() -> ExitCode {
     agent::main(&Args::parse())

@@ -53,7 +53,7 @@ impl Bounds {
             postcopy_speed_found_mib_per_s: found_postcopy,
             page_bytes: guest.page_bytes,
             pause_fixed_ms: guest.pause_fixed_ms,
-            // What the domain's own limits leave room for, nobody has looked at: its cache is not enlarged.
+            // How much memory the domain's own limits leave is not known: its cache is not enlarged.
             cache_most_bytes: (policy.compression_allowed != Some(false)).then_some(CACHE_DEFAULT),
             ..Policy::default()
         };

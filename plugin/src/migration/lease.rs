@@ -25,7 +25,7 @@ mod identity;
 /// Where the leases are, for root alone.
 pub const DIRECTORY: &str = "/run/libvirt-hpc/leases";
 
-/// The longest lease that is read, bytes; ours have some hundred.
+/// The longest lease that is read, bytes; a record has some hundred.
 const MAX_BYTES: u64 = 64 * 1024;
 
 /// How often a file that was removed between opening and locking is opened again.
@@ -33,7 +33,7 @@ const TRIES: u32 = 8;
 
 /// What is written in a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holding {
+pub struct LeaseRecord {
     /// Who steers, or did.
     pub controller: ControllerName,
     /// Its process.
@@ -66,10 +66,10 @@ pub struct Lease {
 /// The answer to [`take`].
 #[derive(Debug)]
 pub enum Taken {
-    /// It is ours, and this is what its last holder left, if it did not end well.
-    Ours(Lease, Option<Box<Holding>>),
+    /// It is taken, and this is what its last holder left, if it did not end well.
+    Ours(Lease, Option<Box<LeaseRecord>>),
     /// Somebody holds it, who has written this, if it could be read.
-    Held(Option<Box<Holding>>),
+    Held(Option<Box<LeaseRecord>>),
 }
 
 /// Takes the lease of the domain with `uuid`, if nobody holds it; waits for nobody.
@@ -98,7 +98,9 @@ pub fn take(directory: &Path, uuid: &str) -> io::Result<Taken> {
             Err(TryLockError::Error(error)) => return Err(error),
         }
     }
-    Err(io::Error::other("the lease changes hands all the time"))
+    Err(io::Error::other(
+        "others take and end the lease all the time",
+    ))
 }
 
 impl Lease {
@@ -106,8 +108,8 @@ impl Lease {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&mut self, holding: &Holding) -> io::Result<()> {
-        let text = serde_json::to_vec(holding)?;
+    pub fn write(&mut self, lease_record: &LeaseRecord) -> io::Result<()> {
+        let text = serde_json::to_vec(lease_record)?;
         self.file.rewind()?;
         self.file.write_all(&text)?;
         // Whoever reads before this passes over the rest of the one before.
@@ -123,17 +125,23 @@ impl Lease {
 
 /// A lease that is held, and what is written in it.
 #[derive(Debug)]
-pub struct Tenure {
+pub struct HeldLease {
     lease: Lease,
-    holding: Holding,
+    lease_record: LeaseRecord,
 }
 
-impl Tenure {
-    /// Begins: `holding` is written. Where it cannot be, the lease is held all the same, but a successor
+impl HeldLease {
+    /// Begins: `lease_record` is written. Where it cannot be, the lease is held all the same, but a successor
     /// will know nothing: the second part of the answer.
-    pub fn begin(mut lease: Lease, holding: Holding) -> (Self, io::Result<()>) {
-        let written = lease.write(&holding);
-        (Self { lease, holding }, written)
+    pub fn begin(mut lease: Lease, lease_record: LeaseRecord) -> (Self, io::Result<()>) {
+        let written = lease.write(&lease_record);
+        (
+            Self {
+                lease,
+                lease_record,
+            },
+            written,
+        )
     }
 
     /// A target was carried out.
@@ -141,14 +149,14 @@ impl Tenure {
     /// # Errors
     /// When that cannot be written.
     pub fn apply(&mut self, target: &Target) -> io::Result<()> {
-        self.holding.set.apply(target);
-        self.lease.write(&self.holding)
+        self.lease_record.set.apply(target);
+        self.lease.write(&self.lease_record)
     }
 
     /// What was set last.
     #[must_use]
     pub const fn set(&self) -> Set {
-        self.holding.set
+        self.lease_record.set
     }
 
     /// Somebody has set another speed limit, which is his order for a successor too.
@@ -156,8 +164,8 @@ impl Tenure {
     /// # Errors
     /// When that cannot be written.
     pub fn order_speed(&mut self, mib_per_s: u64) -> io::Result<()> {
-        self.holding.bounds = self.holding.bounds.under_speed(mib_per_s);
-        self.lease.write(&self.holding)
+        self.lease_record.bounds = self.lease_record.bounds.under_speed(mib_per_s);
+        self.lease.write(&self.lease_record)
     }
 
     /// Nobody is to steer this job any more, and why: a successor leaves it alone.
@@ -165,8 +173,8 @@ impl Tenure {
     /// # Errors
     /// When that cannot be written.
     pub fn release(&mut self, why: &str) -> io::Result<()> {
-        self.holding.released = Some(why.to_owned());
-        self.lease.write(&self.holding)
+        self.lease_record.released = Some(why.to_owned());
+        self.lease.write(&self.lease_record)
     }
 
     /// The job is over.
@@ -234,7 +242,7 @@ fn is_linked(file: &File, path: &Path) -> bool {
     matches!((opened, linked), (Ok(opened), Ok(linked)) if opened == linked)
 }
 
-fn read(file: &mut File) -> Option<Box<Holding>> {
+fn read(file: &mut File) -> Option<Box<LeaseRecord>> {
     let mut text = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut text).ok()?;
     let mut values = serde_json::Deserializer::from_slice(&text).into_iter();

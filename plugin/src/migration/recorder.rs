@@ -10,7 +10,7 @@ use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 
-use super::lease::Tenure;
+use super::lease::HeldLease;
 use super::notice;
 use super::settings::Set;
 use super::tally::{self, Tally};
@@ -22,14 +22,14 @@ use crate::trace::{Record, Trace};
 /// up; a sync of a large guest takes seconds.
 const STALL: Duration = Duration::from_secs(10);
 
-/// Looks in a row that may fail before it is said: 100 ms each, or a call's deadline.
-const SILENT_LOOKS: u32 = 3;
+/// Polls in a row that may fail before it is said: 100 ms each, or a call's deadline.
+const SILENT_POLLS: u32 = 3;
 
-/// Of more failed looks in a row, one in so many is recorded.
-const FAILED_LOOKS: u32 = 100;
+/// Of more failed polls in a row, one in so many is recorded.
+const FAILED_POLLS: u32 = 100;
 
 /// Through whom the recorder speaks: to a user, or to a log.
-pub trait Voice {
+pub trait Messages {
     /// Says what somebody should know.
     fn warn(&mut self, text: &str);
 
@@ -76,19 +76,19 @@ pub struct Outlook {
 
 /// Listens to the loop.
 pub struct Recorder<V> {
-    voice: V,
+    messages: V,
     trace: Option<Trace>,
     tally: Tally,
-    tenure: Option<Tenure>,
+    lease: Option<HeldLease>,
     set: Set,
     outlook: Outlook,
     rounds: Rounds,
     writes: Writes,
     steers: bool,
     last: Sample,
-    /// The first look at what was sent last, until it has been said that it is the last.
+    /// When the amount sent last was first sampled, until it has been said that it is the last.
     moved_at: Option<Timestamp>,
-    failed_looks: u32,
+    failed_polls: u32,
     warned_refusal: bool,
     warned_unreachable: bool,
     warned_beside: bool,
@@ -98,14 +98,14 @@ pub struct Recorder<V> {
     warned_lost: bool,
 }
 
-impl<V: Voice> Recorder<V> {
-    /// Speaks through `voice`, and writes to `trace` if there is one.
-    pub fn new(voice: V, trace: Option<Trace>, tally: Tally) -> Self {
+impl<V: Messages> Recorder<V> {
+    /// Speaks through `messages`, and writes to `trace` if there is one.
+    pub fn new(messages: V, trace: Option<Trace>, tally: Tally) -> Self {
         Self {
-            voice,
+            messages,
             trace,
             tally,
-            tenure: None,
+            lease: None,
             set: Set::default(),
             outlook: Outlook::default(),
             rounds: Rounds::default(),
@@ -113,7 +113,7 @@ impl<V: Voice> Recorder<V> {
             steers: false,
             last: Sample::default(),
             moved_at: None,
-            failed_looks: 0,
+            failed_polls: 0,
             warned_refusal: false,
             warned_unreachable: false,
             warned_beside: false,
@@ -125,8 +125,8 @@ impl<V: Voice> Recorder<V> {
     }
 
     /// Where to say more.
-    pub fn voice(&mut self) -> &mut V {
-        &mut self.voice
+    pub fn messages(&mut self) -> &mut V {
+        &mut self.messages
     }
 
     /// What was counted.
@@ -134,10 +134,10 @@ impl<V: Voice> Recorder<V> {
         &mut self.tally
     }
 
-    /// Steers under a lease: a change by hand is written there, so that no successor undoes it.
-    pub fn hold(&mut self, tenure: Tenure) {
-        self.set = tenure.set();
-        self.tenure = Some(tenure);
+    /// Steers under a lease: an external change is written there, so that no successor undoes it.
+    pub fn hold(&mut self, lease: HeldLease) {
+        self.set = lease.set();
+        self.lease = Some(lease);
     }
 
     /// What was set last, by a predecessor or since.
@@ -155,7 +155,7 @@ impl<V: Voice> Recorder<V> {
     /// A target was carried out.
     pub fn applied(&mut self, target: &Target) {
         self.set.apply(target);
-        let written = self.tenure.as_mut().map(|tenure| tenure.apply(target));
+        let written = self.lease.as_mut().map(|lease| lease.apply(target));
         self.complain(written);
     }
 
@@ -163,7 +163,7 @@ impl<V: Voice> Recorder<V> {
         if let Some(Err(error)) = written
             && !std::mem::replace(&mut self.warned_lease, true)
         {
-            self.voice.warn(&format!(
+            self.messages.warn(&format!(
                 "its lease cannot be written, a successor would not know enough: {error}"
             ));
         }
@@ -171,24 +171,24 @@ impl<V: Voice> Recorder<V> {
 
     /// Nobody is to steer any more: written into the lease, if there is one.
     pub fn release(&mut self, why: &str) {
-        let written = self.tenure.as_mut().map(|tenure| tenure.release(why));
+        let written = self.lease.as_mut().map(|lease| lease.release(why));
         self.complain(written);
     }
 
     /// The job is over, and with it the lease.
-    pub fn end_tenure(&mut self) {
-        if let Some(tenure) = self.tenure.take() {
-            tenure.end();
+    pub fn end_lease(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.end();
         }
     }
 
-    /// How it looks now.
+    /// How it stands now.
     #[must_use]
     pub const fn outlook(&self) -> Outlook {
         self.outlook
     }
 
-    /// The last look.
+    /// The last sample.
     #[must_use]
     pub const fn last(&self) -> &Sample {
         &self.last
@@ -204,11 +204,11 @@ impl<V: Voice> Recorder<V> {
         let loses = trace.has_lost();
         if let Err(error) = written {
             self.trace = None;
-            self.voice.warn(&format!(
+            self.messages.warn(&format!(
                 "the trace ends here, the migration goes on: {error}"
             ));
         } else if loses && !std::mem::replace(&mut self.warned_lost, true) {
-            self.voice.warn(
+            self.messages.warn(
                 "the trace's medium does not take it in time: it lacks records, the migration goes on",
             );
         }
@@ -242,11 +242,11 @@ impl<V: Voice> Recorder<V> {
                 speed_mib_per_s,
             }) => {
                 let speed = text::speed(*speed_mib_per_s);
-                self.voice.warn(&format!(
-                    "downtime or speed was changed by hand (now {downtime_ms} ms, speed limit {speed}): \
+                self.messages.warn(&format!(
+                    "downtime or speed was changed from outside (now {downtime_ms} ms, speed limit {speed}): \
                      those values count, and control of this migration ends here"
                 ));
-                self.release("its limits were changed by hand");
+                self.release("its limits were changed from outside");
             }
             Event::Released(Release::Acted(Action::StartPostcopy)) => {
                 self.tally.went_over(self.last.elapsed_ms);
@@ -256,20 +256,20 @@ impl<V: Voice> Recorder<V> {
                 speed_mib_per_s,
             } => {
                 let speed = text::speed(*speed_mib_per_s);
-                self.voice.warn(&format!(
+                self.messages.warn(&format!(
                     "the downtime limit was changed by another (to {downtime_ms} ms, speed limit {speed}): \
-                     the configuration says that ours counts, and it is set again"
+                     the configuration says that the controller decides, and it is set again"
                 ));
             }
             Event::SpeedOrdered { speed_mib_per_s } => {
                 let speed = text::speed(*speed_mib_per_s);
-                self.voice.warn(&format!(
+                self.messages.warn(&format!(
                     "the speed limit was changed by another (to {speed}): it counts from now on"
                 ));
                 let written = self
-                    .tenure
+                    .lease
                     .as_mut()
-                    .map(|tenure| tenure.order_speed(*speed_mib_per_s));
+                    .map(|lease| lease.order_speed(*speed_mib_per_s));
                 self.complain(written);
             }
             Event::Begun | Event::Counter(_) | Event::Refused(_) | Event::Released(_) => {}
@@ -280,7 +280,7 @@ impl<V: Voice> Recorder<V> {
         let pause_ms = self.outlook.pause_ms.filter(|_| !self.warned_pause);
         if let Some(notice) = notice::of_pause(cause, pause_ms) {
             self.warned_pause = true;
-            self.voice.warn(&notice);
+            self.messages.warn(&notice);
         }
     }
 
@@ -300,8 +300,8 @@ impl<V: Voice> Recorder<V> {
             self.moved_at = Some(sample.at);
         } else if self.moved_at.is_some_and(|at| sample.at.since(at) >= STALL) {
             self.moved_at = None;
-            let (span, abort) = (text::span(STALL), self.voice.how_to_abort());
-            self.voice.warn(&format!(
+            let (span, abort) = (text::span(STALL), self.messages.how_to_abort());
+            self.messages.warn(&format!(
                 "nothing has been sent for {span}: is the destination still there? The guest is still \
                  here; {abort}"
             ));
@@ -312,7 +312,7 @@ impl<V: Voice> Recorder<V> {
         if std::mem::replace(&mut self.warned_beside, true) {
             return;
         }
-        self.voice.warn(&format!(
+        self.messages.warn(&format!(
             "QEMU keeps the guest for something that is not memory, a device's state or the dirty bitmap of a disk, of up \
              to {}: it is allowed for, and the pause is as much longer",
             text::mib(bytes)
@@ -324,15 +324,15 @@ impl<V: Voice> Recorder<V> {
             return;
         }
         let (pause, ceiling) = (text::span(pause), text::span(ceiling));
-        let sooner = self.voice.how_to_end_sooner();
-        self.voice.warn(&format!(
+        let sooner = self.messages.how_to_end_sooner();
+        self.messages.warn(&format!(
             "what the guest's memory leaves would pause it {pause}, the policy allows {ceiling}: the \
              copy goes on until the guest is quieter. {sooner}"
         ));
     }
 }
 
-impl<V: Voice> Publisher for Recorder<V> {
+impl<V: Messages> Publisher for Recorder<V> {
     fn publish(&mut self, at: Timestamp, event: Event) {
         self.hear(&event);
         self.record(&Record::Event {
@@ -342,9 +342,9 @@ impl<V: Voice> Publisher for Recorder<V> {
     }
 }
 
-impl<V: Voice> Observer for Recorder<V> {
+impl<V: Messages> Observer for Recorder<V> {
     fn sampled(&mut self, sample: &Sample) {
-        self.failed_looks = 0;
+        self.failed_polls = 0;
         self.watch_stall(sample);
         self.follow_writes(sample);
         self.last = *sample;
@@ -356,13 +356,14 @@ impl<V: Voice> Observer for Recorder<V> {
     }
 
     fn sample_failed(&mut self, at: Timestamp, error: &dyn Error) {
-        self.failed_looks += 1;
-        if self.failed_looks == SILENT_LOOKS {
-            self.voice
-                .warn(&format!("cannot look at the migration for now: {error}"));
+        self.failed_polls += 1;
+        if self.failed_polls == SILENT_POLLS {
+            self.messages.warn(&format!(
+                "cannot read the state of the migration for now: {error}"
+            ));
         }
         // A daemon that is gone for a day must not fill the disk.
-        if self.failed_looks <= SILENT_LOOKS || self.failed_looks.is_multiple_of(FAILED_LOOKS) {
+        if self.failed_polls <= SILENT_POLLS || self.failed_polls.is_multiple_of(FAILED_POLLS) {
             self.record(&Record::SampleFailed {
                 at_ns: at.as_nanos(),
                 error: error.to_string(),
@@ -380,7 +381,7 @@ impl<V: Voice> Observer for Recorder<V> {
         if let Err(error) = result
             && !std::mem::replace(&mut self.warned_refusal, true)
         {
-            self.voice.warn(&format!(
+            self.messages.warn(&format!(
                 "libvirt did not do as told, trying again: {error}"
             ));
         }
@@ -398,7 +399,7 @@ impl<V: Voice> Observer for Recorder<V> {
             && too_late
             && !std::mem::replace(&mut self.warned_abort, true)
         {
-            self.voice.warn(&format!(
+            self.messages.warn(&format!(
                 "the guest is already going over and may not be called back ({error}): waiting for \
                  the end"
             ));

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// How often libvirt is asked whether it has put things back itself: for three seconds, where it was seen
 /// to take 0.7 s after an abort (its Confirm phase).
-const LOOKS: u32 = 30;
+const TRIES: u32 = 30;
 
 /// How often it is asked meanwhile.
 const EVERY: Duration = Duration::from_millis(100);
@@ -43,7 +43,7 @@ pub fn read(domain: &Domain) -> Result<Settings, Error> {
 /// # Errors
 /// When libvirt does not say what it holds.
 pub fn restore(domain: &Domain, before: Settings) -> Result<Restored, Error> {
-    restore_through(before, LOOKS, &mut |order| match order {
+    restore_through(before, TRIES, &mut |order| match order {
         None => read(domain),
         Some(settings) => set(domain, settings),
     })
@@ -65,8 +65,8 @@ impl Set {
         self.speed_mib_per_s = target.speed_mib_per_s.or(self.speed_mib_per_s);
     }
 
-    /// `found`, with what is still ours in it as `before`. Whatever else is there, somebody else put there:
-    /// libvirt, or a hand.
+    /// `found`, with what is still as the controller set it as `before`. Whatever else is there, somebody else put there:
+    /// libvirt, a program or a user.
     #[must_use]
     pub fn undone(&self, found: Settings, before: Settings) -> Settings {
         let mut undone = found;
@@ -80,7 +80,7 @@ impl Set {
     }
 }
 
-/// Undoes what is still ours; `ask` reads, or sets and then reads. What was there during the job need not be
+/// Undoes what is still as the controller set it; `ask` reads, or sets and then reads. What was there during the job need not be
 /// what was there before it: a bandwidth given to the migrate call counts for the job alone.
 ///
 /// At once: libvirt puts back what was changed during the job, but not what was set in its last instants, and
@@ -89,21 +89,21 @@ impl Set {
 /// # Errors
 /// When libvirt does not say what it holds.
 pub fn undo(
-    ours: Set,
+    set: Set,
     before: Settings,
     ask: &mut dyn FnMut(Option<Settings>) -> Result<Settings, Error>,
 ) -> Result<Restored, Error> {
     let found = ask(None)?;
-    Ok(replace(found, ours.undone(found, before), ask))
+    Ok(replace(found, set.undone(found, before), ask))
 }
 
 fn restore_through(
     before: Settings,
-    looks: u32,
+    tries: u32,
     ask: &mut dyn FnMut(Option<Settings>) -> Result<Settings, Error>,
 ) -> Result<Restored, Error> {
     let mut found = ask(None)?;
-    for _ in 0..looks {
+    for _ in 0..tries {
         if found == before {
             break;
         }
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn only_what_is_still_ours_is_undone() {
-        let ours = Set {
+        let set = Set {
             downtime_ms: Some(777),
             speed_mib_per_s: None,
         };
@@ -195,11 +195,11 @@ mod tests {
             downtime_ms,
             speed_mib_per_s: 1000,
         };
-        assert_eq!(ours.undone(after(777), BEFORE), after(300));
-        assert_eq!(ours.undone(after(300), BEFORE), after(300));
-        assert_eq!(ours.undone(after(50), BEFORE), after(50), "another's");
+        assert_eq!(set.undone(after(777), BEFORE), after(300));
+        assert_eq!(set.undone(after(300), BEFORE), after(300));
+        assert_eq!(set.undone(after(50), BEFORE), after(50), "another's");
         let mut orders = Vec::new();
-        let restored = undo(ours, BEFORE, &mut |order| {
+        let restored = undo(set, BEFORE, &mut |order| {
             orders.extend(order);
             Ok(after(300))
         });

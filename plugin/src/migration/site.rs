@@ -54,7 +54,7 @@ pub fn read(file: &Path) -> Site {
     }
 }
 
-/// As much of the file as the reader looks at, and one byte more.
+/// As much of the file as is read, and one byte more.
 fn bytes(file: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     File::open(file)?
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_site_writes_what_a_domain_may_hold() {
         let site = of(
-            b"<!-- ours -->\n<migration xmlns='urn:libvirt-hpc:domain:1.0'>\n\
+            b"<!-- all guests -->\n<migration xmlns='urn:libvirt-hpc:domain:1.0'>\n\
             <downtime max='800'/>\n<colour/>\n</migration>\n",
         );
         assert_eq!(site.policy.downtime_max_ms, Some(800));

@@ -31,7 +31,7 @@ pub struct Tally {
     stopped_otherwise: Option<PauseUnknown>,
     /// When it went over to post-copy, milliseconds of the job.
     postcopy_after_ms: Option<u64>,
-    /// The job's time at the last look, milliseconds.
+    /// The job's time at the last poll, milliseconds.
     seen_ms: u64,
     /// What QEMU has throttled the guest so far: per cent x milliseconds.
     throttled_percent_ms: u64,
@@ -53,7 +53,7 @@ impl Tally {
         }
     }
 
-    /// A look at the job.
+    /// A sample of the job.
     pub fn sampled(&mut self, sample: &Sample) {
         self.iterations = self.iterations.max(sample.iteration);
         self.sent_bytes = self.sent_bytes.max(sample.processed_bytes);
@@ -249,16 +249,16 @@ mod tests {
     #[test]
     fn work_that_auto_converge_took_is_said() {
         let mut tally = Tally::new(None);
-        let look = |state, elapsed_ms, throttle_percent| Sample {
+        let sample = |state, elapsed_ms, throttle_percent| Sample {
             state,
             elapsed_ms,
             throttle_percent,
             ..Sample::default()
         };
-        tally.sampled(&look(JobState::Precopy, 1000, 0));
-        tally.sampled(&look(JobState::Precopy, 3000, 20));
-        tally.sampled(&look(JobState::Precopy, 4000, 30));
-        tally.sampled(&look(JobState::Switchover, 9000, 30));
+        tally.sampled(&sample(JobState::Precopy, 1000, 0));
+        tally.sampled(&sample(JobState::Precopy, 3000, 20));
+        tally.sampled(&sample(JobState::Precopy, 4000, 30));
+        tally.sampled(&sample(JobState::Switchover, 9000, 30));
         tally.completed(&completed(37));
         assert_eq!(tally.totals(Duration::ZERO).throttled_ms, 700);
         let line = tally.report("vm", Duration::from_secs(6));

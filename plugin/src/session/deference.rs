@@ -25,7 +25,7 @@ use super::takeover::Takeover;
 use crate::clock;
 use crate::drive::Orders;
 use crate::migration::bounds::Bounds;
-use crate::migration::lease::{self, Holding, Identity, Lease, Taken, Tenure};
+use crate::migration::lease::{self, HeldLease, Identity, Lease, LeaseRecord, Taken};
 use crate::migration::settings::Set;
 use crate::trace::ControllerName;
 
@@ -44,14 +44,14 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// Takes the lease of a migration that is about to begin; none if it cannot be had here, which is no
 /// reason not to migrate.
-pub(super) fn lease(takeover: &Takeover, resolved: &Resolved) -> Option<Tenure> {
+pub(super) fn lease(takeover: &Takeover, resolved: &Resolved) -> Option<HeldLease> {
     let domain = &takeover.domain;
     let uri = domain.connection().uri().ok()?;
     if !connect::is_this_host(&uri) {
         return None;
     }
     let lease = wait(Path::new(lease::DIRECTORY), domain.uuid()).ok()??;
-    let holding = Holding {
+    let lease_record = LeaseRecord {
         controller: ControllerName::VirshHpc,
         pid: process::id(),
         taken_at_ns: takeover.watcher.now().as_nanos(),
@@ -71,7 +71,7 @@ pub(super) fn lease(takeover: &Takeover, resolved: &Resolved) -> Option<Tenure> 
         released: None,
     };
     // A lease that nothing could be written into keeps the agent away all the same.
-    Some(Tenure::begin(lease, holding).0)
+    Some(HeldLease::begin(lease, lease_record).0)
 }
 
 fn wait(directory: &Path, uuid: &str) -> io::Result<Option<Lease>> {

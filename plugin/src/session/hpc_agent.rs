@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use super::connect;
-use crate::agent::control::{Reply, Request, SOCKET, client};
+use crate::agent::api::{Reply, Request, SOCKET, client};
 use crate::flags::Globals;
 use crate::flags::own::{DomainArgs, StatusArgs};
 use crate::text::printable;

@@ -12,8 +12,8 @@ use super::console::Console;
 use super::progress::{self, Percent};
 use crate::backlog::Backlog;
 use crate::drive::Observer;
-use crate::migration::lease::Tenure;
-use crate::migration::recorder::{Outlook, Recorder, Voice};
+use crate::migration::lease::HeldLease;
+use crate::migration::recorder::{Messages, Outlook, Recorder};
 use crate::migration::settings::Set;
 use crate::migration::tally::Tally;
 use crate::trace::{Record, Trace};
@@ -21,7 +21,7 @@ use crate::trace::{Record, Trace};
 /// How often virsh prints its progress (`virshWatchJob`, `tools/virsh-domain.c`).
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
-impl Voice for Console<Backlog> {
+impl Messages for Console<Backlog> {
     fn warn(&mut self, text: &str) {
         Self::warn(self, text);
     }
@@ -61,7 +61,7 @@ impl Listener {
 
     /// Where to say more.
     pub fn console(&mut self) -> &mut Console<Backlog> {
-        self.recorder.voice()
+        self.recorder.messages()
     }
 
     /// What was counted.
@@ -88,13 +88,13 @@ impl Listener {
     }
 
     /// Steers under a lease.
-    pub fn hold(&mut self, tenure: Tenure) {
-        self.recorder.hold(tenure);
+    pub fn hold(&mut self, held_lease: HeldLease) {
+        self.recorder.hold(held_lease);
     }
 
     /// The job is over, and with it the lease.
-    pub fn end_tenure(&mut self) {
-        self.recorder.end_tenure();
+    pub fn end_lease(&mut self) {
+        self.recorder.end_lease();
     }
 
     /// Writes to the trace, if there is one.

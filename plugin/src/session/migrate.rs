@@ -129,10 +129,10 @@ fn attempt(
         flags: resolved.flags,
         parameters,
     };
-    let tenure = deference::lease(takeover, &resolved);
-    let has_lease = tenure.is_some();
-    if let Some(tenure) = tenure {
-        listener.hold(tenure);
+    let held_lease = deference::lease(takeover, &resolved);
+    let has_lease = held_lease.is_some();
+    if let Some(held_lease) = held_lease {
+        listener.hold(held_lease);
     }
     let watcher = &mut takeover.watcher;
     let begun = clock::now();
@@ -202,7 +202,7 @@ impl Attempt {
 
     /// Another follows: the lease is given back.
     fn close(mut self) {
-        self.listener.end_tenure();
+        self.listener.end_lease();
     }
 }
 
@@ -244,7 +244,7 @@ fn finish(
             listener.tally().completed(&stats);
         }
         // Whoever waits for a terminal now holds nothing any more.
-        listener.end_tenure();
+        listener.end_lease();
         listener.finish_progress();
         listener.console().settle(|| requests.any());
         after_command(quiet, time_ms);
@@ -262,7 +262,7 @@ fn finish(
             migrate,
             listener.console(),
         );
-        listener.end_tenure();
+        listener.end_lease();
         listener.console().settle(|| requests.any());
         after_command(quiet, time_ms);
     }

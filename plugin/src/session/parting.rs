@@ -17,7 +17,7 @@ use super::listener::Listener;
 use super::resolve::Resolved;
 use super::signals;
 use super::takeover::Takeover;
-use crate::agent::control::{Reply, Request, SOCKET, client};
+use crate::agent::api::{Reply, Request, SOCKET, client};
 use crate::drive::{Mode, Observer};
 use crate::migration::deadline::within;
 use crate::migration::recorder::Outlook;

@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use libvirt_hpc_plugin::agent::control::Control;
+use libvirt_hpc_plugin::agent::api::Control;
 use libvirt_hpc_plugin::trace::ControllerName;
 use libvirt_hpc_tests::rig::AgentVerb;
 

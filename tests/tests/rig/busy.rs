@@ -5,7 +5,7 @@ use std::process::Child;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use libvirt_hpc_plugin::agent::control::Control;
+use libvirt_hpc_plugin::agent::api::Control;
 use libvirt_hpc_tests::rig::AgentVerb;
 
 use crate::hands::stage::{DEFAULTS, GUEST, Stage};

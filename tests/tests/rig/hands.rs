@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use libvirt_hpc_plugin::agent::control::{Control, MarkedBy};
+use libvirt_hpc_plugin::agent::api::{Control, MarkedBy};
 use libvirt_hpc_tests::rig::AgentVerb;
 
 use stage::{DEFAULTS, GUEST, SATURATED, Stage};
@@ -60,7 +60,7 @@ fn by_hand(stage: &mut Stage, what: &str, limits: [&str; 2], verb: AgentVerb) ->
         stage.when_traced(STEERS, &format!("virsh -q {what}"))?;
         let after = control(stage, 5, is_released)?;
         ensure!(after <= Duration::from_millis(2500), "{what}: {after:?}");
-        let said = stage.said(host, skip, "changed by hand")?;
+        let said = stage.said(host, skip, "changed from outside")?;
         println!("{what}: {said:?}");
         ensure!(said.len() == 1, "{what}: said {said:?}");
         stage.limits_are(what, limits)?;

@@ -14,13 +14,13 @@ fn agent() -> Supervisor {
 fn a_libvirt_that_answers_is_not_lost_though_a_domain_of_its_does_not() {
     let mut agent = agent();
     let began = agent.heard_at;
-    agent.hear(Message::Heard(Vec::new()));
+    agent.hear(Message::Watch(Finding::Known(Vec::new())));
     agent.tick(began + SILENCE);
     assert_eq!(agent.lost, None, "it has been heard since");
-    assert_eq!(agent.looked_at, None, "and no look has been whole");
+    assert_eq!(agent.polled_at, None, "and no poll has been complete");
     agent.tick(agent.heard_at + SILENCE);
     assert!(agent.lost.is_some(), "it says nothing");
-    agent.hear(Message::Heard(Vec::new()));
+    agent.hear(Message::Watch(Finding::Known(Vec::new())));
     assert_eq!(agent.lost, None, "it is back");
 }
 
@@ -28,9 +28,9 @@ fn a_libvirt_that_answers_is_not_lost_though_a_domain_of_its_does_not() {
 fn one_that_fails_is_lost_at_once_until_it_answers() {
     let mut agent = agent();
     let what = "a test".to_owned();
-    agent.hear(Message::Lost(Error::NulByte { what }));
+    agent.hear(Message::Watch(Finding::Lost(Error::NulByte { what })));
     assert!(agent.lost.is_some());
-    agent.hear(Message::Looked(Vec::new()));
+    agent.hear(Message::Watch(Finding::Active(Vec::new())));
     assert_eq!(agent.lost, None);
-    assert!(agent.looked_at.is_some());
+    assert!(agent.polled_at.is_some());
 }

@@ -1,7 +1,7 @@
 //! Whether a lease is of the job that goes on now.
 //!
 //! libvirt counts a job's time by the wall clock, from when it began on it. So that moment is a job's name: a clock that
-//! steps moves the time that has passed and the time of day alike. Only while the clock stands before it does libvirt
+//! steps moves the time that has passed and the time of day alike. Only while the clock is before it does libvirt
 //! not tell it (`qemuDomainJobDataUpdateTime`, libvirt `src/qemu/qemu_domainjob.c`).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,7 +10,7 @@ use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_control::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Holding;
+use super::LeaseRecord;
 
 /// How far two reckonings of a job's beginning may lie apart, milliseconds: libvirt answers late on a busy host.
 const SAME_BEGINNING_MS: u64 = 3_000;
@@ -51,13 +51,13 @@ impl Job {
         }
     }
 
-    /// None while libvirt's clock stands before it.
+    /// None while libvirt's clock is before it.
     fn began_wall_ms(&self) -> Option<u64> {
         (self.elapsed_ms > 0).then(|| self.wall_ms.saturating_sub(self.elapsed_ms))
     }
 }
 
-impl Holding {
+impl LeaseRecord {
     /// Whether this was written about `job`, under whose limits of now, `found`, something of its controllers may still
     /// stand.
     #[must_use]
@@ -81,12 +81,12 @@ impl Holding {
         }
     }
 
-    /// libvirt puts a job's limits back when it ends: where ours stands, its job goes on.
+    /// libvirt puts a job's limits back when it ends: where one of a controller is still set, its job goes on.
     fn stands_in(&self, found: Option<Settings>) -> bool {
-        let ours = self.set.downtime_ms;
-        ours.is_some()
-            && ours != Some(self.settings_before.downtime_ms)
-            && ours == found.map(|found| found.downtime_ms)
+        let limit = self.set.downtime_ms;
+        limit.is_some()
+            && limit != Some(self.settings_before.downtime_ms)
+            && limit == found.map(|found| found.downtime_ms)
     }
 }
 

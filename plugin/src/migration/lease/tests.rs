@@ -11,8 +11,8 @@ use libvirt_hpc_xml_schemas as xml;
 
 const UUID: &str = "6d0f4b5e-7c1a-4f7e-9a51-0123456789ab";
 
-pub(super) fn holding() -> Holding {
-    Holding {
+pub(super) fn lease_record() -> LeaseRecord {
+    LeaseRecord {
         controller: ControllerName::LibvirtHpcd,
         pid: 7,
         taken_at_ns: 50_000_000_000,
@@ -35,7 +35,7 @@ pub(super) fn holding() -> Holding {
     }
 }
 
-fn ours(taken: Taken) -> (Lease, Option<Box<Holding>>) {
+fn taken(taken: Taken) -> (Lease, Option<Box<LeaseRecord>>) {
     match taken {
         Taken::Ours(lease, left) => (lease, left),
         Taken::Held(by) => panic!("held by {by:?}"),
@@ -51,11 +51,11 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
 #[test]
 fn whoever_comes_second_sees_who_holds_it() {
     let (_folder, leases) = folder();
-    let (mut lease, left) = ours(take(&leases, UUID).expect("taken"));
+    let (mut lease, left) = taken(take(&leases, UUID).expect("taken"));
     assert!(left.is_none());
-    lease.write(&holding()).expect("written");
+    lease.write(&lease_record()).expect("written");
     let second = take(&leases, UUID).expect("asked");
-    assert!(matches!(second, Taken::Held(Some(by)) if *by == holding()));
+    assert!(matches!(second, Taken::Held(Some(by)) if *by == lease_record()));
     let mode = fs::metadata(&leases).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "for root alone");
 }
@@ -63,37 +63,37 @@ fn whoever_comes_second_sees_who_holds_it() {
 #[test]
 fn a_successor_finds_what_was_left_and_an_end_leaves_nothing() {
     let (_folder, leases) = folder();
-    let (mut lease, _) = ours(take(&leases, UUID).expect("taken"));
-    lease.write(&holding()).expect("written");
-    let longer = Holding {
-        released: Some("by hand".to_owned()),
-        ..holding()
+    let (mut lease, _) = taken(take(&leases, UUID).expect("taken"));
+    lease.write(&lease_record()).expect("written");
+    let longer = LeaseRecord {
+        released: Some("external change".to_owned()),
+        ..lease_record()
     };
     lease.write(&longer).expect("written");
     let text = fs::read_to_string(leases.join(UUID)).expect("there");
-    let short = serde_json::to_string(&holding()).expect("text");
+    let short = serde_json::to_string(&lease_record()).expect("text");
     fs::write(leases.join(UUID), short.clone() + &text[short.len()..]).expect("torn");
-    assert!(matches!(take(&leases, UUID), Ok(Taken::Held(Some(by))) if *by == holding()));
+    assert!(matches!(take(&leases, UUID), Ok(Taken::Held(Some(by))) if *by == lease_record()));
     lease
-        .write(&holding())
+        .write(&lease_record())
         .expect("a shorter one after a longer");
     drop(lease);
-    let (lease, left) = ours(take(&leases, UUID).expect("taken"));
-    assert_eq!(left.as_deref(), Some(&holding()));
+    let (lease, left) = taken(take(&leases, UUID).expect("taken"));
+    assert_eq!(left.as_deref(), Some(&lease_record()));
     lease.end();
-    let (_lease, left) = ours(take(&leases, UUID).expect("taken"));
+    let (_lease, left) = taken(take(&leases, UUID).expect("taken"));
     assert!(left.is_none());
 }
 
 #[test]
 fn a_speed_that_another_has_ordered_is_a_successors_order_too() {
     let (_folder, leases) = folder();
-    let (lease, _) = ours(take(&leases, UUID).expect("taken"));
-    let (mut tenure, written) = Tenure::begin(lease, holding());
+    let (lease, _) = taken(take(&leases, UUID).expect("taken"));
+    let (mut held_lease, written) = HeldLease::begin(lease, lease_record());
     written.expect("written");
-    tenure.order_speed(0).expect("written");
-    drop(tenure);
-    let (_lease, left) = ours(take(&leases, UUID).expect("taken"));
+    held_lease.order_speed(0).expect("written");
+    drop(held_lease);
+    let (_lease, left) = taken(take(&leases, UUID).expect("taken"));
     let policy = left.expect("word").bounds.policy;
     assert_eq!(
         (policy.speed_max_mib_per_s, policy.speed_is_order),
@@ -104,7 +104,7 @@ fn a_speed_that_another_has_ordered_is_a_successors_order_too() {
 #[test]
 fn a_holder_that_is_killed_holds_it_no_longer() {
     let (_folder, leases) = folder();
-    let (lease, _) = ours(take(&leases, UUID).expect("taken"));
+    let (lease, _) = taken(take(&leases, UUID).expect("taken"));
     drop(lease);
     let path = leases.join(UUID);
     let mut holder = Command::new("flock")
@@ -119,7 +119,7 @@ fn a_holder_that_is_killed_holds_it_no_longer() {
     }
     holder.kill().expect("killed");
     holder.wait().expect("ended");
-    ours(take(&leases, UUID).expect("taken"));
+    taken(take(&leases, UUID).expect("taken"));
 }
 
 #[test]
@@ -128,10 +128,10 @@ fn only_what_nobody_needs_is_swept() {
     let other = "00000000-0000-0000-0000-000000000001";
     let third = "00000000-0000-0000-0000-000000000002";
     sweep(&leases, |_| false).expect("no directory is no error");
-    let (held, _) = ours(take(&leases, UUID).expect("taken"));
+    let (held, _) = taken(take(&leases, UUID).expect("taken"));
     for uuid in [other, third] {
-        let (mut lease, _) = ours(take(&leases, uuid).expect("taken"));
-        lease.write(&holding()).expect("written");
+        let (mut lease, _) = taken(take(&leases, uuid).expect("taken"));
+        lease.write(&lease_record()).expect("written");
     }
     sweep(&leases, |uuid| uuid == other).expect("swept");
     let left: Vec<_> = [UUID, other, third]
@@ -145,7 +145,7 @@ fn only_what_nobody_needs_is_swept() {
 #[test]
 fn garbage_is_nobodys_and_no_path_leads_out() {
     let (_folder, leases) = folder();
-    let (mut lease, _) = ours(take(&leases, UUID).expect("taken"));
+    let (mut lease, _) = taken(take(&leases, UUID).expect("taken"));
     lease.file.write_all(b"{\"controller\":").expect("written");
     assert!(matches!(take(&leases, UUID), Ok(Taken::Held(None))));
     for name in ["", "../x", "a/b", "g"] {

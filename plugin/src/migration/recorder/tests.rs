@@ -5,7 +5,7 @@ use super::*;
 #[derive(Default)]
 struct Said(Vec<String>);
 
-impl Voice for Said {
+impl Messages for Said {
     fn warn(&mut self, text: &str) {
         self.0.push(text.to_owned());
     }
@@ -39,7 +39,7 @@ fn said(syncs: &[(u64, Cause)]) -> Vec<String> {
         };
         recorder.publish(Timestamp::from_nanos(1), decided);
     }
-    std::mem::take(&mut recorder.voice().0)
+    std::mem::take(&mut recorder.messages().0)
 }
 
 #[test]
@@ -66,12 +66,12 @@ fn control_lasts_from_the_first_memory_to_its_release() {
     assert!(!recorder.steers());
     assert!(steers(&mut recorder, Event::Begun));
     assert!(steers(&mut recorder, Event::Refused(Target::NONE)));
-    let by_hand = Release::ByHand {
+    let external = Release::ByHand {
         downtime_ms: 7,
         speed_mib_per_s: 7,
     };
     for release in [
-        by_hand,
+        external,
         Release::Terminal,
         Release::Acted(Action::StartPostcopy),
     ] {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::words;
-use crate::agent::control::{DomainStatus, MarkedBy, MigrationStatus, Status};
+use crate::agent::api::{DomainStatus, MarkedBy, MigrationStatus, Status};
 use crate::text::printable;
 
 /// The width of the keys, as in virsh's `dominfo`.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::words::{self, NONE};
-use crate::agent::control::{DomainStatus, MarkedBy, Status};
+use crate::agent::api::{DomainStatus, MarkedBy, Status};
 use crate::text::{self, Align, printable};
 
 const HEADS: [(&str, Align); 8] = [

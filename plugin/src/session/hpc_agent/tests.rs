@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
-use crate::agent::control::{Status, server};
+use crate::agent::api::{Status, server};
 
 /// An agent that watches nothing, does what it is told and refuses what it is told of `web`.
 fn agent() -> (TempDir, PathBuf) {

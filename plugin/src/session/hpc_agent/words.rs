@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libvirt_hpc_control::sample::JobState;
 
-use crate::agent::control::{Control, MigrationStatus, Status};
+use crate::agent::api::{Control, MigrationStatus, Status};
 use crate::migration::tally;
 use crate::text::{self, printable};
 

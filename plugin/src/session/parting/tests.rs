@@ -3,7 +3,7 @@ use std::os::unix::net::UnixListener;
 use std::thread;
 
 use super::*;
-use crate::agent::control::{DomainStatus, MarkedBy, Status};
+use crate::agent::api::{DomainStatus, MarkedBy, Status};
 
 const BEFORE: Settings = Settings {
     downtime_ms: 300,

@@ -42,7 +42,7 @@ fn moves(stage: &mut Stage, manager: &str, options: &[&str]) -> Result<(Told, bo
         println!("  {line}");
     }
     ensure!(told.error.is_none(), "{manager}: {told:?}");
-    let let_go = !stage.said(source, skip, "changed by hand")?.is_empty();
+    let let_go = !stage.said(source, skip, "changed from outside")?.is_empty();
     Ok((told, let_go))
 }
 

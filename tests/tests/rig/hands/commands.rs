@@ -1,7 +1,7 @@
 //! A command that steers, and an agent: one controller, wherever the command runs.
 
 use anyhow::{Result, ensure};
-use libvirt_hpc_plugin::agent::control::Control;
+use libvirt_hpc_plugin::agent::api::Control;
 use libvirt_hpc_plugin::trace::ControllerName;
 use libvirt_hpc_tests::rig::AgentVerb;
 

@@ -1,7 +1,7 @@
 //! What a site decides: which guests are ours, and that the agent only looks on.
 
 use anyhow::{Context, Result, ensure};
-use libvirt_hpc_plugin::agent::control::{Control, MarkedBy};
+use libvirt_hpc_plugin::agent::api::{Control, MarkedBy};
 use libvirt_hpc_tests::rig::{AgentVerb, HOSTS};
 
 use super::control;

@@ -4,7 +4,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use libvirt_hpc_plugin::agent::control::{MigrationStatus, Reply, Status};
+use libvirt_hpc_plugin::agent::api::{MigrationStatus, Reply, Status};
 use libvirt_hpc_plugin::trace::{ControllerName, Record};
 use libvirt_hpc_tests::rig::{AgentVerb, HOSTS, Move, Rig};
 

@@ -1,7 +1,7 @@
 //! The agent as systemd and its own answers tell it, on a host that has the package.
 
 use anyhow::{Context, Result, bail};
-use libvirt_hpc_plugin::agent::control::{Control, Reply, Status};
+use libvirt_hpc_plugin::agent::api::{Control, Reply, Status};
 use libvirt_hpc_tests::rig::Rig;
 
 use crate::hook::run;

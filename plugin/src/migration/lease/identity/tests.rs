@@ -1,9 +1,9 @@
 //! Jobs under a wall clock that steps.
 
 use super::*;
-use crate::migration::lease::tests::holding;
+use crate::migration::lease::tests::lease_record;
 
-/// When the job of [`holding`] began, by the wall clock, milliseconds.
+/// When the job of [`lease_record`] began, by the wall clock, milliseconds.
 const BEGAN: u64 = 1_700_000_000_000;
 
 /// A minute after its beginning, under a wall clock that has been set by `step_ms` meanwhile.
@@ -17,14 +17,14 @@ fn a_minute_later(step_ms: i64) -> Job {
     }
 }
 
-fn left() -> Holding {
-    Holding {
+fn left() -> LeaseRecord {
+    LeaseRecord {
         identity: Identity {
             domain_id: Some(7),
             began_wall_ms: Some(BEGAN),
             taken_wall_ms: BEGAN + 1_000,
         },
-        ..holding()
+        ..lease_record()
     }
 }
 
@@ -43,7 +43,7 @@ fn a_step_of_the_clock_disowns_no_lease() {
     for step_ms in STEPS_MS {
         let job = a_minute_later(step_ms);
         assert!(left().is_of(&job, None), "{step_ms} ms");
-        let before_its_job = Holding {
+        let before_its_job = LeaseRecord {
             identity: Identity {
                 began_wall_ms: None,
                 taken_wall_ms: BEGAN - 1_000,
@@ -63,7 +63,7 @@ fn another_job_and_another_run_of_the_domain_are_not_its_own() {
         ..a_minute_later(0)
     };
     assert!(!left().is_of(&later, None));
-    let untaken = Holding {
+    let untaken = LeaseRecord {
         identity: Identity {
             began_wall_ms: None,
             ..left().identity
@@ -87,9 +87,9 @@ fn a_limit_of_ours_that_stands_says_that_its_job_goes_on() {
         })
     };
     // As one of an earlier version wrote it, without a name of the job.
-    let mut old = Holding {
+    let mut old = LeaseRecord {
         identity: Identity::default(),
-        ..holding()
+        ..lease_record()
     };
     let job = a_minute_later(0);
     assert!(!old.is_of(&job, found(300)), "nothing was set");
@@ -104,7 +104,7 @@ fn a_limit_of_ours_that_stands_says_that_its_job_goes_on() {
 fn a_successor_counts_from_where_its_predecessor_did() {
     let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
     assert_eq!(left().began(at(3)), at(40), "whatever the clock says now");
-    let before_its_job = Holding {
+    let before_its_job = LeaseRecord {
         job_began_ns: None,
         ..left()
     };

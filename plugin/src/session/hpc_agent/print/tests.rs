@@ -3,7 +3,7 @@ use libvirt_hpc_control::sample::JobState;
 
 use super::super::detail::detail;
 use super::*;
-use crate::agent::control::{Control, MigrationStatus};
+use crate::agent::api::{Control, MigrationStatus};
 use crate::trace::SettingsRecord;
 
 const MIB: u64 = 1 << 20;

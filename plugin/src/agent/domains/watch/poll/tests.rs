@@ -1,0 +1,271 @@
+//! Looks at a libvirt that is a script, some of whose answers do not come.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Condvar, Mutex};
+
+use super::*;
+
+const MARKED: Mark = Mark::Own { problem: None };
+
+/// A domain of the script.
+#[derive(Clone, Debug)]
+struct Scripted {
+    mark: Mark,
+    job: Job,
+    hangs: bool,
+}
+
+#[derive(Default)]
+struct State {
+    domains: BTreeMap<String, Scripted>,
+    /// A domain that is locked keeps the list waiting.
+    list_hangs: bool,
+    is_deaf: bool,
+    asked: Vec<String>,
+    sessions: usize,
+}
+
+/// libvirt.
+#[derive(Default)]
+struct Host {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Host {
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().expect("whole"));
+        self.changed.notify_all();
+    }
+
+    /// Notes the question, and answers when it may.
+    fn answer<T>(
+        &self,
+        what: &str,
+        hangs: impl Fn(&State) -> bool,
+        read: impl Fn(&State) -> T,
+    ) -> Result<T, Error> {
+        let mut state = self.state.lock().expect("whole");
+        state.asked.push(what.to_owned());
+        let state = self
+            .changed
+            .wait_while(state, |state| state.is_deaf || hangs(state))
+            .expect("whole");
+        Ok(read(&state))
+    }
+
+    fn asked(&self, what: &str) -> usize {
+        let state = self.state.lock().expect("whole");
+        state.asked.iter().filter(|asked| *asked == what).count()
+    }
+
+    fn sessions(&self) -> usize {
+        self.state.lock().expect("whole").sessions
+    }
+}
+
+struct Line(Arc<Host>);
+
+impl Session for Line {
+    type Answer = Answer;
+
+    fn is_alive(&self) -> bool {
+        true
+    }
+}
+
+impl Source for Line {
+    fn active(&self) -> Result<Vec<DomainId>, Error> {
+        let list = |state: &State| state.domains.keys().map(|name| id(name)).collect();
+        self.0.answer("list", |state| state.list_hangs, list)
+    }
+
+    fn mark(&self, uuid: &str) -> Result<Mark, Error> {
+        let mark = |state: &State| state.domains[uuid].mark.clone();
+        self.0.answer(&format!("{uuid}'s mark"), |_| false, mark)
+    }
+
+    fn job(&self, uuid: &str) -> Result<Job, Error> {
+        let hangs = |state: &State| state.domains[uuid].hangs;
+        self.0.answer(uuid, hangs, |state| state.domains[uuid].job)
+    }
+
+    fn ping(&self) -> Result<(), Error> {
+        self.0.answer("ping", |_| false, |_| ())
+    }
+
+    fn features(&self) -> Result<Features, Error> {
+        Err(Error::NulByte {
+            what: "a test".to_owned(),
+        })
+    }
+}
+
+/// A domain whose UUID is as its name.
+fn id(name: &str) -> DomainId {
+    DomainId {
+        name: name.to_owned(),
+        uuid: name.to_owned(),
+    }
+}
+
+struct Stage {
+    host: Arc<Host>,
+    poll: Poll<Line>,
+    bell: Receiver<()>,
+    interest: Interest,
+    leases: tempfile::TempDir,
+}
+
+impl Stage {
+    fn of(domains: &[(&str, Mark, Job)]) -> Self {
+        let host = Arc::new(Host::default());
+        host.change(|state| {
+            for (name, mark, job) in domains {
+                let domain = Scripted {
+                    mark: mark.clone(),
+                    job: *job,
+                    hangs: false,
+                };
+                state.domains.insert((*name).to_owned(), domain);
+            }
+        });
+        let (ring, bell) = mpsc::channel();
+        let line = Arc::clone(&host);
+        let open = move || {
+            line.change(|state| state.sessions += 1);
+            Ok(Line(Arc::clone(&line)))
+        };
+        Self {
+            host,
+            poll: Poll::new(Questions::new(open, move || {
+                ring.send(()).unwrap_or_default();
+            })),
+            bell,
+            interest: Interest::default(),
+            leases: tempfile::tempdir().expect("a folder"),
+        }
+    }
+
+    fn poll(&mut self) -> Polled {
+        let polled = self.poll.run(&self.interest, self.leases.path());
+        polled.expect("reached")
+    }
+
+    /// Looks until something is so: on a busy machine an answer may come late.
+    fn until(&mut self, is_so: impl Fn(&Polled) -> bool) -> Polled {
+        for _ in 0..100 {
+            let polled = self.poll();
+            if is_so(&polled) {
+                return polled;
+            }
+            // What still waits for its answer is not waited for by the next poll.
+            let _ = self.bell.recv_timeout(Duration::from_millis(100));
+        }
+        panic!("a hundred polls, and not what was waited for");
+    }
+
+    fn hang(&self, names: &[&str], hangs: bool) {
+        self.host.change(|state| {
+            for name in names {
+                state.domains.get_mut(*name).expect("a domain").hangs = hangs;
+            }
+        });
+    }
+}
+
+fn job(polled: &Polled, name: &str) -> Option<Job> {
+    let (Polled::All(seen) | Polled::Some(seen)) = polled else {
+        return None;
+    };
+    let seen = seen.iter().find(|seen| seen.id.name == name)?;
+    Some(seen.job)
+}
+
+#[test]
+fn only_marked_domains_are_asked_about_their_jobs() {
+    let out = Job::MigrationOut;
+    let names = ["web", "rule", "taken", "left", "busy"];
+    let unmarked = names.map(|name| (name, Mark::None, out));
+    let mut stage = Stage::of(&[&unmarked[..], &[("rank", MARKED, out)]].concat());
+    let mut config = Config::default();
+    config.mark.names = vec![glob::Pattern::new("ru*").expect("a pattern")];
+    stage.interest.config = Arc::new(config);
+    // A lease is of a domain whose UUID it has for a name, which is hexadecimal.
+    stage.interest.adopted = ["taken", "busy"].map(str::to_owned).into();
+    stage.interest.taken = ["busy".to_owned()].into();
+    let polled = stage.until(|polled| {
+        ["rule", "taken", "rank"]
+            .iter()
+            .all(|name| job(polled, name) == Some(out))
+    });
+    for name in ["web", "left", "busy"] {
+        assert_eq!(job(&polled, name), Some(Job::Unknown), "{name}");
+        assert_eq!(stage.host.asked(name), 0, "{name}");
+    }
+}
+
+#[test]
+fn a_domain_that_has_left_a_lease_is_asked() {
+    let mut stage = Stage::of(&[("abc", Mark::None, Job::Idle)]);
+    std::fs::write(stage.leases.path().join("abc"), "").expect("written");
+    stage.until(|polled| job(polled, "abc") == Some(Job::Idle));
+}
+
+#[test]
+fn domains_that_do_not_answer_delay_no_other_and_are_not_asked_again() {
+    let starting = ["a1", "a2", "a3"];
+    let domains = starting.map(|name| (name, MARKED, Job::Idle));
+    let marked = ("marked", MARKED, Job::MigrationOut);
+    let mut stage = Stage::of(&[&domains[..], &[marked]].concat());
+    stage.hang(&starting, true);
+    for _ in 0..3 {
+        let polled = stage.until(|polled| job(polled, "marked") == Some(Job::MigrationOut));
+        for name in starting {
+            assert_eq!(job(&polled, name), Some(Job::Unknown), "{name}");
+        }
+    }
+    for name in starting {
+        assert_eq!(stage.host.asked(name), 1, "{name}");
+    }
+    assert!(stage.host.sessions() > starting.len(), "each keeps its own");
+    stage.hang(&starting, false);
+    stage
+        .bell
+        .recv()
+        .expect("an answer that comes late is told");
+    stage.until(|polled| {
+        starting
+            .iter()
+            .all(|name| job(polled, name) == Some(Job::Idle))
+    });
+}
+
+#[test]
+fn a_list_that_does_not_come_leaves_what_is_known_and_libvirt_is_there() {
+    let mut stage = Stage::of(&[("marked", MARKED, Job::Idle)]);
+    stage.until(|polled| {
+        matches!(polled, Polled::All(_)) && job(polled, "marked") == Some(Job::Idle)
+    });
+    stage.host.change(|state| {
+        state.list_hangs = true;
+        state.domains.get_mut("marked").expect("there").job = Job::MigrationOut;
+    });
+    let polled = stage.until(|polled| job(polled, "marked") == Some(Job::MigrationOut));
+    assert!(matches!(polled, Polled::Some(_)), "{polled:?}");
+    stage.host.change(|state| state.list_hangs = false);
+    stage.bell.recv().expect("the list is told");
+    stage.until(|polled| matches!(polled, Polled::All(_)));
+}
+
+#[test]
+fn a_libvirt_that_says_nothing_is_heard_of_no_more() {
+    let mut stage = Stage::of(&[("marked", MARKED, Job::Idle)]);
+    stage.until(|polled| matches!(polled, Polled::All(_)));
+    stage.host.change(|state| state.is_deaf = true);
+    assert_eq!(stage.poll(), Polled::Nothing);
+    assert_eq!(stage.poll(), Polled::Nothing);
+    stage.host.change(|state| state.is_deaf = false);
+    stage.until(|polled| matches!(polled, Polled::All(_)));
+}

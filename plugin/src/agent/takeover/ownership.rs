@@ -1,0 +1,229 @@
+//! Whether a migration that was found is ownership to be steered.
+//!
+//! It is not while another program holds the domain's lease. Nor if it was found in its midst, without word
+//! from a predecessor, and somebody moves its limits: whom the agent cannot see, from another host. A downtime limit that
+//! has been set and does not move is the user's order, wherever it is found.
+
+use std::path::Path;
+use std::process;
+use std::time::Duration;
+
+use libvirt_hpc_control::port::Job;
+use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::time::Timestamp;
+use libvirt_hpc_xml_schemas as xml;
+
+use super::assignment::Assignment;
+use super::assignment::Verdict;
+use super::handle::MigrationHandle;
+use super::memory_flow::FirstSample;
+use super::reporter::update_status;
+use crate::agent::api::Control;
+use crate::migration::bounds::{Bounds, ordered_limit_ms};
+use crate::migration::guest::Guest;
+use crate::migration::lease::{self, Lease, LeaseRecord, Taken};
+use crate::migration::settings::Set;
+use crate::trace::ControllerName;
+
+/// How often to poll a migration that another controller steers.
+const POLL: Duration = Duration::from_millis(500);
+
+/// For how long the limits of a migration found in its midst must not move before the agent sets them.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// For how long at most a limit that has been set already is watched over the next sync, which is when a controller on
+/// another host would move it.
+const GRACE_SET: Duration = Duration::from_secs(60);
+
+/// A migration that was found.
+pub(crate) struct Found {
+    /// Its first sample.
+    pub(crate) first: FirstSample,
+    /// Which job it is.
+    pub(crate) job: lease::Job,
+}
+
+/// A migration that is ownership.
+pub(crate) struct Ownership {
+    /// None while observing, or where no lease can be had.
+    pub(crate) lease: Option<Lease>,
+    /// What is written in the lease, had or not.
+    pub(crate) lease_record: LeaseRecord,
+}
+
+/// Waits until the migration is ownership, or over; `guest` asks what the domain says of itself.
+pub(crate) fn wait<J: Job>(
+    job: &mut J,
+    handle: &MigrationHandle,
+    assignment: &Assignment,
+    found: &Found,
+    policy: &xml::Policy,
+    guest: impl FnOnce(&mut J) -> Guest,
+    leases: &Path,
+) -> Result<Ownership, Verdict> {
+    let config = &assignment.config;
+    let (first, identity) = (&found.first, found.job.identity());
+    let told = began(&first.sample);
+    let taking = take(job, handle, assignment, leases)?;
+    let limits = first.sample.settings;
+    let (lease, left) = (
+        taking.lease,
+        taking.left.filter(|left| left.is_of(&found.job, limits)),
+    );
+    if let Some(left) = left {
+        let lease_record = LeaseRecord {
+            controller: ControllerName::LibvirtHpcd,
+            pid: process::id(),
+            taken_at_ns: job.now().as_nanos(),
+            job_began_ns: Some(left.began(told).as_nanos()),
+            identity: left.identity.or(&identity),
+            ..*left
+        };
+        return Ok(Ownership {
+            lease,
+            lease_record,
+        });
+    }
+    // Without settings the guest is paused, and nobody has left word of what they were before.
+    let (limits, iteration) = match first.sample.settings {
+        Some(limits) => (limits, first.sample.iteration),
+        None => runs(job, handle)?,
+    };
+    let may = config.observe || config.insist || assignment.adopted;
+    let early = first.early && !taking.stood_by;
+    let may_steer = may || early || limits_stay(job, handle, limits, iteration)?;
+    let lease_record = LeaseRecord {
+        controller: ControllerName::LibvirtHpcd,
+        pid: process::id(),
+        taken_at_ns: job.now().as_nanos(),
+        job_began_ns: Some(told.as_nanos()),
+        identity,
+        settings_before: limits.into(),
+        set: Set::default(),
+        bounds: Bounds::of_running(policy, limits, &guest(job)),
+        released: (!may_steer).then(|| "somebody else sets its limits".to_owned()),
+    };
+    Ok(Ownership {
+        lease,
+        lease_record,
+    })
+}
+
+fn began(sample: &Sample) -> Timestamp {
+    let elapsed = Duration::from_millis(sample.elapsed_ms);
+    sample.at.before(elapsed)
+}
+
+/// How the lease was had.
+#[derive(Default)]
+struct Taking {
+    lease: Option<Lease>,
+    left: Option<Box<LeaseRecord>>,
+    /// Another held it for a while.
+    stood_by: bool,
+}
+
+/// Takes the lease, standing by for as long as another holds it. Whoever only observes neither needs it
+/// nor keeps anybody from it.
+fn take(
+    job: &mut impl Job,
+    handle: &MigrationHandle,
+    assignment: &Assignment,
+    leases: &Path,
+) -> Result<Taking, Verdict> {
+    let (id, observe) = (&assignment.id, assignment.config.observe);
+    let mut stood_by = false;
+    loop {
+        match lease::take(leases, &id.uuid) {
+            Ok(Taken::Ours(_, left)) if observe => {
+                return Ok(Taking {
+                    left,
+                    ..Taking::default()
+                });
+            }
+            Ok(Taken::Held(_)) if observe => return Ok(Taking::default()),
+            Ok(Taken::Ours(lease, left)) => {
+                return Ok(Taking {
+                    lease: Some(lease),
+                    left,
+                    stood_by,
+                });
+            }
+            Ok(Taken::Held(by)) => {
+                let holder = holder(by.as_deref());
+                if !std::mem::replace(&mut stood_by, true) {
+                    log::info!("{}: {holder} steers its migration: standing by", id.name);
+                }
+                handle.update(|status| status.control = Control::Other(holder));
+            }
+            Err(error) => {
+                let name = &id.name;
+                log::warn!("{name}: its lease cannot be had, going on without: {error}");
+                return Ok(Taking::default());
+            }
+        }
+        stand_by(job, handle)?;
+    }
+}
+
+fn holder(by: Option<&LeaseRecord>) -> String {
+    by.map_or_else(
+        || "another controller".to_owned(),
+        |by| format!("{} (process {})", by.controller.as_str(), by.pid),
+    )
+}
+
+/// Polls a migration that another controller steers.
+fn stand_by(job: &mut impl Job, handle: &MigrationHandle) -> Result<Option<Sample>, Verdict> {
+    job.wait(POLL);
+    if handle.leaves() {
+        return Err(Verdict::Left);
+    }
+    let Ok(sample) = job.sample(true) else {
+        return Ok(None);
+    };
+    handle.update(|status| update_status(status, &sample));
+    if sample.state == JobState::Ended {
+        return Err(Verdict::Over);
+    }
+    Ok(Some(sample))
+}
+
+/// Whether the limits stay as they were found, at `iteration`.
+fn limits_stay(
+    job: &mut impl Job,
+    handle: &MigrationHandle,
+    found: Settings,
+    iteration: u64,
+) -> Result<bool, Verdict> {
+    let since = job.now();
+    let mut synced = ordered_limit_ms(found.downtime_ms).is_none();
+    loop {
+        let watched = job.now().since(since);
+        if watched >= GRACE && (synced || watched >= GRACE_SET) {
+            return Ok(true);
+        }
+        let Some(sample) = stand_by(job, handle)? else {
+            continue;
+        };
+        if sample.settings.is_some_and(|settings| settings != found) {
+            return Ok(false);
+        }
+        synced |= sample.iteration > iteration;
+    }
+}
+
+/// Waits for a guest that is paused to run again, as one that was suspended may; its limits then, and the iteration.
+fn runs(job: &mut impl Job, handle: &MigrationHandle) -> Result<(Settings, u64), Verdict> {
+    loop {
+        if let Some(sample) = stand_by(job, handle)?
+            && sample.state == JobState::Precopy
+            && let Some(found) = sample.settings
+        {
+            return Ok((found, sample.iteration));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
