@@ -2,9 +2,8 @@
 //!
 //! A file is taken whole or not at all: a word misspelt is an error, never a default applied in silence.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use glob::Pattern;
 use libvirt_hpc_xml_schemas as xml;
@@ -13,13 +12,11 @@ use crate::migration::site::Site;
 
 mod describe;
 mod file;
+mod read;
 mod value;
 
 /// Where the configuration is, unless the command line says otherwise.
 pub const FILE: &str = "/etc/libvirt-hpc/agent.toml";
-
-/// The largest file: ten thousand names of domains take a quarter of it.
-pub const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 /// Where libvirt is: the daemon of this host.
 pub const URI: &str = "qemu:///system";
@@ -120,33 +117,6 @@ impl Default for Traces {
 }
 
 impl Config {
-    /// The configuration in the file at `path`; without a path, in [`FILE`], which need not exist.
-    ///
-    /// # Errors
-    /// The file cannot be read, or what it says cannot be.
-    pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let file = path.unwrap_or(Path::new(FILE));
-        match read_text(file) {
-            Ok(text) => Self::parse(&text, file),
-            Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
-                Ok(Self::default())
-            }
-            Err(source) => Err(ConfigError::Read {
-                path: file.to_owned(),
-                source,
-            }),
-        }
-    }
-
-    /// The configuration in `text`, that of the file `path`.
-    fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
-        file::parse(text).map_err(|(line, reason)| ConfigError::Invalid {
-            path: path.to_owned(),
-            line,
-            reason,
-        })
-    }
-
     /// The same, where the policy of the `site` says what the file leaves open.
     #[must_use]
     pub fn under(mut self, site: Site) -> Self {
@@ -167,18 +137,6 @@ impl Config {
     pub fn marks(&self, name: &str) -> bool {
         self.mark.all || self.mark.names.iter().any(|pattern| pattern.matches(name))
     }
-}
-
-fn read_text(path: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    let read = File::open(path)?
-        .take(MAX_FILE_BYTES + 1)
-        .read_to_string(&mut text)?;
-    if read as u64 > MAX_FILE_BYTES {
-        let why = format!("it is longer than {MAX_FILE_BYTES} bytes");
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
-    }
-    Ok(text)
 }
 
 #[cfg(test)]

@@ -13,9 +13,6 @@ mod stream;
 pub use sink::Place;
 use sink::Sink;
 
-/// As the system's log names us.
-const PROCESS: &str = "libvirt-hpcd";
-
 /// The longest message, in bytes. With its prefix it stays below `PIPE_BUF`, so a pipe or a socket takes it whole.
 const MAX_BYTES: usize = 3072;
 

@@ -1,5 +1,7 @@
 use std::fs;
+use std::path::Path;
 
+use super::read::MAX_FILE_BYTES;
 use super::*;
 
 const PACKAGED: &str = concat!(

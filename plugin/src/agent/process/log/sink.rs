@@ -8,8 +8,10 @@ use libvirt_hpc_hook::journal;
 use log::Level;
 use syslog::{Formatter3164, LoggerBackend};
 
-use super::PROCESS;
 use super::stream::Stream;
+
+/// As the system's log names us.
+pub(super) const PROCESS: &str = "libvirt-hpcd";
 
 /// A logger of the system's.
 pub(super) type Syslog = syslog::Logger<LoggerBackend, Formatter3164>;

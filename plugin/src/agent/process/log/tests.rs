@@ -8,7 +8,7 @@ use std::path::Path;
 use ::log::Level;
 use syslog::{Facility, Formatter3164, LoggerBackend};
 
-use super::sink::{Connect, Place, Sink, Syslog};
+use super::sink::{Connect, PROCESS, Place, Sink, Syslog};
 use super::stream::Stream;
 use super::*;
 
