@@ -1,9 +1,9 @@
-//! One controller for one job, on one host: whoever steers holds a locked file, and writes into it what a
+//! One controller for one job, on one host: the controller holds a locked file, and writes into it what a
 //! successor needs to know.
 //!
 //! The lock is the kernel's (`flock`), so that it ends with its holder, however that dies; what is written
-//! stays. `virsh-hpc` takes the lease before it begins a migration, the agent when it finds one. Whoever
-//! comes second stands by. A controller on another host cannot take it: see `session::deference`.
+//! stays. `virsh-hpc` takes the lease before it begins a migration, the agent when it finds one. A second controller
+//! waits. A controller on another host cannot take it: see `session::deference`.
 //!
 //! A successor recognises the job of a lease by what does not change while it goes on: see `lease/identity.rs`.
 

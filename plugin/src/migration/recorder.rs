@@ -28,15 +28,15 @@ const SILENT_POLLS: u32 = 3;
 /// Of more failed polls in a row, one in so many is recorded.
 const FAILED_POLLS: u32 = 100;
 
-/// Through whom the recorder speaks: to a user, or to a log.
+/// Where the recorder's messages go: to a user, or to a log.
 pub trait Messages {
-    /// Says what somebody should know.
+    /// A warning.
     fn warn(&mut self, text: &str);
 
-    /// How whoever listens can abort the migration.
+    /// How the reader can abort the migration.
     fn how_to_abort(&self) -> &'static str;
 
-    /// How whoever listens can end a migration sooner whose pause the policy forbids.
+    /// How the reader can end a migration sooner whose pause the policy forbids.
     fn how_to_end_sooner(&self) -> &'static str;
 }
 
@@ -99,7 +99,7 @@ pub struct Recorder<V> {
 }
 
 impl<V: Messages> Recorder<V> {
-    /// Speaks through `messages`, and writes to `trace` if there is one.
+    /// Warns through `messages`, and writes to `trace` if there is one.
     pub fn new(messages: V, trace: Option<Trace>, tally: Tally) -> Self {
         Self {
             messages,
@@ -124,7 +124,7 @@ impl<V: Messages> Recorder<V> {
         }
     }
 
-    /// Where to say more.
+    /// Where its messages go.
     pub fn messages(&mut self) -> &mut V {
         &mut self.messages
     }

@@ -1,8 +1,8 @@
-//! Whether a migration that was found is ownership to be steered.
+//! Whether another controller steers a migration that was found; the agent waits until none does.
 //!
-//! It is not while another program holds the domain's lease. Nor if it was found in its midst, without word
-//! from a predecessor, and somebody moves its limits: whom the agent cannot see, from another host. A downtime limit that
-//! has been set and does not move is the user's order, wherever it is found.
+//! A controller on this host holds the domain's lease. One on another host shows only by what it does: it moves the limits
+//! of a migration that was found in its midst, of which no predecessor has left a record. A downtime limit that has been
+//! set and does not move is the user's order, wherever it is found.
 
 use std::path::Path;
 use std::process;
@@ -13,8 +13,7 @@ use libvirt_hpc_control::sample::{JobState, Sample, Settings};
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_xml_schemas as xml;
 
-use super::assignment::Assignment;
-use super::assignment::Verdict;
+use super::assignment::{Assignment, Verdict};
 use super::handle::MigrationHandle;
 use super::memory_flow::FirstSample;
 use super::reporter::update_status;
@@ -43,7 +42,7 @@ pub(crate) struct Found {
     pub(crate) job: lease::Job,
 }
 
-/// A migration that is ownership.
+/// A migration that is the agent's.
 pub(crate) struct Ownership {
     /// None while observing, or where no lease can be had.
     pub(crate) lease: Option<Lease>,
@@ -51,7 +50,7 @@ pub(crate) struct Ownership {
     pub(crate) lease_record: LeaseRecord,
 }
 
-/// Waits until the migration is ownership, or over; `guest` asks what the domain says of itself.
+/// Waits until no other controller steers the migration, or it is over; `guest` asks what the domain says of itself.
 pub(crate) fn wait<J: Job>(
     job: &mut J,
     handle: &MigrationHandle,
@@ -114,7 +113,7 @@ fn began(sample: &Sample) -> Timestamp {
     sample.at.before(elapsed)
 }
 
-/// How the lease was had.
+/// How the lease was taken.
 #[derive(Default)]
 struct Taking {
     lease: Option<Lease>,

@@ -1,4 +1,4 @@
-//! Whoever listens to the loop in the agent: the recorder, the log, and `hpc-status`.
+//! What hears of the control loop in the agent: the recorder, the log, and `hpc-status`.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl Messages for LogMessages {
     }
 }
 
-/// Listens.
+/// Passes on what happens.
 pub(crate) struct Reporter {
     recorder: Recorder<LogMessages>,
     handle: Arc<MigrationHandle>,
