@@ -1,40 +1,38 @@
-//! The half of `virsh-hpc` that talks to libvirt: a `migrate` under control, and the commands of ours.
+//! The half of `virsh-hpc` that talks to libvirt: a `migrate` under control, and the commands `hpc-*`.
 //!
 //! ```text
 //!   argv -> flags::parse, for the libvirt at hand
-//!             | ours                              | not ours
+//!             | migrate                           | anything of virsh's
 //!   takeover: marked, or asked for? --- no ------>+--> the real virsh, same bytes
 //!             | yes
 //!   resolve: policy < --hpc-*; virsh's options over all
 //!             |
-//!   call (connection A, blocks)     drive (connection B: look, decide, set)
+//!   call (connection A, blocks)     drive (connection B: poll, decide, set)
 //!             |                                   |
-//!             +------------- outcome <------------+--> stdout, stderr, trace, exit status
+//!             +-------------- ending <------------+--> stdout, stderr, trace, exit status
 //! ```
+//!
+//! | where | the question it answers |
+//! |---|---|
+//! | `migrate` | in which order is all of this done? |
+//! | [`prepare`] | is this migration controlled, and within what bounds? |
+//! | [`attempt`] | how is the migrate call made, and who controls it? |
+//! | [`ending`] | what is said and put back when it has ended? |
+//! | [`terminal`] | what does the user see, and which signals count? |
+//! | [`commands`] | what do the commands `hpc-*` do? |
+//! | [`connect`] | which connection would virsh open? |
+//!
 //! The guest is never worse off than under plain virsh: whatever fails on the side of control, the
 //! migration goes on; whatever fails in the migration, libvirt's own error is the answer, and what was
 //! changed is put back.
 
-pub mod aftermath;
-pub mod call;
+pub mod attempt;
+pub mod commands;
 pub mod connect;
-pub mod console;
-mod deference;
-mod documents;
-mod fallback;
-mod header;
-pub mod hpc_agent;
-pub mod hpc_policy;
-pub mod listener;
+pub mod ending;
 mod migrate;
-mod outcome;
-mod parting;
-pub mod progress;
-pub mod resolve;
-pub mod room;
-pub mod signals;
-mod standing;
-pub mod takeover;
+pub mod prepare;
+pub mod terminal;
 
 use std::convert::Infallible;
 use std::ffi::OsString;
@@ -47,8 +45,9 @@ use libvirt_hpc_libvirt::features::library_version;
 use crate::flags::own::{self, OwnCommand};
 use crate::flags::{self, Globals, Invocation, Virsh, help};
 use crate::{forward, plot, replay};
-use console::Console;
-use takeover::Whose;
+use commands::{hpc_agent, hpc_policy};
+use prepare::takeover::{self, Whose};
+use terminal::console::Console;
 
 /// Runs a command line; `args` excludes the program's name, `started` is when it was typed.
 ///

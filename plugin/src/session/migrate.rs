@@ -12,20 +12,17 @@ use libvirt_hpc_libvirt::event::EventKind;
 use libvirt_hpc_libvirt::features::Version;
 use libvirt_hpc_libvirt::stats::JobStats;
 
-use super::call::{Call, Outcome, Plan};
+use super::attempt::call::{Call, Outcome, Plan};
+use super::attempt::session_orders::{Aborted, SessionOrders};
+use super::attempt::{fallback, trace_header, who_controls};
 use super::connect;
-use super::console::{Console, after_command};
-use super::deference;
-use super::fallback;
-use super::header;
-use super::listener::Listener;
-use super::outcome::{self, Aborted};
-use super::parting;
-use super::progress::Percent;
-use super::resolve::{Inputs, Resolved, bandwidth, resolve};
-use super::signals::{self, Requests};
-use super::standing::Standing;
-use super::takeover::Takeover;
+use super::ending::{failure, leave_running};
+use super::prepare::resolve::{Inputs, Resolved, bandwidth, resolve};
+use super::prepare::takeover::Takeover;
+use super::terminal::console::{Console, after_command};
+use super::terminal::progress::Percent;
+use super::terminal::session_observer::SessionObserver;
+use super::terminal::signals::{self, Requests};
 use crate::backlog::Backlog;
 use crate::clock;
 use crate::drive::{Mode, Orders, drive};
@@ -78,15 +75,15 @@ pub(super) fn run(
         Attempt::refusal,
         Attempt::close,
     )?;
-    let listener = &mut attempt.listener;
+    let observer = &mut attempt.observer;
     if let Some(signal) = attempt.leaves {
         let (resolved, has_lease) = (&attempt.resolved, attempt.has_lease);
-        parting::leave(signal, &mut takeover, listener, resolved, has_lease);
+        leave_running::leave(signal, &mut takeover, observer, resolved, has_lease);
         // Its end waits for what is still to be written, of messages and of the trace: a signal would not.
         drop(attempt);
         return Ok(signals::end_by(signal));
     }
-    let status = finish(attempt.ended, &mut takeover, migrate, listener, &requests);
+    let status = finish(attempt.ended, &mut takeover, migrate, observer, &requests);
     // A migration that ended well although its client was to end is told as such.
     match requests.end() {
         Some(signal) if status != ExitCode::SUCCESS => Ok(signals::end_by(signal)),
@@ -117,7 +114,7 @@ fn attempt(
     started: Instant,
 ) -> anyhow::Result<Attempt> {
     takeover.watcher.watch_anew();
-    let mut listener = listener(takeover, migrate, &resolved)?;
+    let mut observer = observer(takeover, migrate, &resolved)?;
     let mut parameters = resolved.parameters.clone();
     parameters.extend(takeover.documents.iter().cloned());
     let plan = Plan {
@@ -129,50 +126,50 @@ fn attempt(
         flags: resolved.flags,
         parameters,
     };
-    let tenure = deference::lease(takeover, &resolved);
+    let tenure = who_controls::take_lease(takeover, &resolved);
     let has_lease = tenure.is_some();
     if let Some(tenure) = tenure {
-        listener.hold(tenure);
+        observer.hold(tenure);
     }
     let watcher = &mut takeover.watcher;
     let begun = clock::now();
     let call = Call::start(plan, watcher.waker()).context("cannot start the migrate thread")?;
-    let standing = Standing::new(&call, requests, migrate.request.transport);
+    let orders = SessionOrders::new(&call, requests, migrate.request.transport);
     // Until libvirt has our call, a migration of this domain is somebody else's.
-    while !call.has_begun() && !standing.over() {
+    while !call.has_begun() && !orders.over() {
         watcher.wait(LOOK);
     }
-    if !has_lease && deference::another_steers(watcher, takeover.before, &standing) {
+    if !has_lease && who_controls::another_controls(watcher, takeover.before, &orders) {
         resolved.yield_to_another();
-        listener.console().warn(YIELDED);
+        observer.console().warn(YIELDED);
     }
-    listener.record(&header::begin(takeover, migrate, &resolved));
+    observer.record(&trace_header::begin(takeover, migrate, &resolved));
     let watcher = &mut takeover.watcher;
     let law = resolved.law.build(resolved.slowdown_ppm);
     let mut controller = Controller::new(law, resolved.policy);
     drive(
         watcher,
         &mut controller,
-        &mut listener,
+        &mut observer,
         resolved.mode,
-        &standing,
+        &orders,
     );
-    while !standing.over() {
+    while !orders.over() {
         watcher.wait(LOOK);
     }
-    let leaves = standing.leaves();
+    let leaves = orders.leaves();
     let ended = Ended {
         outcome: call.outcome(),
         disconnected: call.disconnected(),
         destination: call.destination_version(),
-        aborted: standing.why(),
+        aborted: orders.why(),
         total: begun.elapsed(),
         command: started.elapsed(),
     };
     Ok(Attempt {
         leaves,
         ended,
-        listener,
+        observer,
         resolved,
         has_lease,
     })
@@ -183,7 +180,7 @@ struct Attempt {
     /// The signal at which the command ends before its migration, if one has come.
     leaves: Option<i32>,
     ended: Ended,
-    listener: Listener,
+    observer: SessionObserver,
     /// Within what it was steered.
     resolved: Resolved,
     /// Whether the domain's lease is ours.
@@ -193,7 +190,7 @@ struct Attempt {
 impl Attempt {
     /// libvirt's words, if it may have refused what the call was begun with.
     fn refusal(&mut self) -> Option<String> {
-        let flowed = self.listener.tally().has_begun();
+        let flowed = self.observer.tally().has_begun();
         let Ended {
             outcome, aborted, ..
         } = &self.ended;
@@ -202,7 +199,7 @@ impl Attempt {
 
     /// Another follows: the lease is given back.
     fn close(mut self) {
-        self.listener.end_tenure();
+        self.observer.end_tenure();
     }
 }
 
@@ -226,7 +223,7 @@ fn finish(
     ended: Ended,
     takeover: &mut Takeover,
     migrate: &Migrate,
-    listener: &mut Listener,
+    observer: &mut SessionObserver,
     requests: &Requests,
 ) -> ExitCode {
     let time_ms = migrate
@@ -235,44 +232,44 @@ fn finish(
         .then_some(ended.command.as_secs_f64() * 1000.0);
     let quiet = migrate.globals.quiet;
     let moved = matches!(ended.outcome, Some(Outcome::Moved));
-    let error = outcome::error(ended.outcome.as_ref());
+    let error = failure::error(ended.outcome.as_ref());
     if let Some(disconnected) = &ended.disconnected {
-        listener.console().error(disconnected);
+        observer.console().error(disconnected);
     }
     if moved {
         if let Some(stats) = final_statistics(&mut takeover.watcher) {
-            listener.tally().completed(&stats);
+            observer.tally().completed(&stats);
         }
         // Whoever waits for a terminal now holds nothing any more.
-        listener.end_tenure();
-        listener.finish_progress();
-        listener.console().settle(|| requests.any());
+        observer.end_tenure();
+        observer.finish_progress();
+        observer.console().settle(|| requests.any());
         after_command(quiet, time_ms);
-        let line = listener.tally().report(takeover.domain.name(), ended.total);
-        listener.console().note(&line);
+        let line = observer.tally().report(takeover.domain.name(), ended.total);
+        observer.console().note(&line);
     } else {
-        listener
+        observer
             .console()
             .error(error.as_deref().unwrap_or_default());
-        outcome::tell(
+        failure::tell(
             ended.outcome.as_ref(),
             ended.aborted,
             ended.destination,
             takeover,
             migrate,
-            listener.console(),
+            observer.console(),
         );
-        listener.end_tenure();
-        listener.console().settle(|| requests.any());
+        observer.end_tenure();
+        observer.console().settle(|| requests.any());
         after_command(quiet, time_ms);
     }
-    let totals = listener.tally().totals(ended.total);
-    listener.record(&Record::End(End {
+    let totals = observer.tally().totals(ended.total);
+    observer.record(&Record::End(End {
         moved,
         error,
         totals,
     }));
-    listener.console().settle(|| requests.any());
+    observer.console().settle(|| requests.any());
     if moved {
         ExitCode::SUCCESS
     } else {
@@ -307,11 +304,11 @@ fn final_statistics(watcher: &mut Watcher) -> Option<JobStats> {
         .ok()
 }
 
-fn listener(
+fn observer(
     takeover: &Takeover,
     migrate: &Migrate,
     resolved: &Resolved,
-) -> anyhow::Result<Listener> {
+) -> anyhow::Result<SessionObserver> {
     let console = Console::unwaited(migrate.globals.quiet);
     let mut console = console.context("cannot start the thread that writes messages")?;
     for warning in &resolved.warnings {
@@ -327,7 +324,7 @@ fn listener(
     let same_link = resolved.bandwidth() == bandwidth(&migrate.request.parameters);
     let tally = Tally::new(same_link.then_some(takeover.before.downtime_ms));
     let trace = open_trace(migrate, &mut console);
-    Ok(Listener::new(console, percent, trace, tally))
+    Ok(SessionObserver::new(console, percent, trace, tally))
 }
 
 fn open_trace(migrate: &Migrate, console: &mut Console<Backlog>) -> Option<Trace> {

@@ -14,10 +14,11 @@ use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
 use libvirt_hpc_xml_schemas as xml;
 
-use super::{connect, documents, room};
+use super::{cache_memory, xml_documents};
 use crate::flags::{Migrate, MigrateRequest, migrate_flags as bits};
 use crate::migration::guest::Guest;
 use crate::migration::{owner, settings, site};
+use crate::session::connect;
 
 /// A migration of ours, found and about to begin.
 pub struct Takeover {
@@ -145,9 +146,9 @@ fn prepare(
         ));
     }
     let documents =
-        documents::read(&migrate.request).context("an XML file cannot be read as text")?;
+        xml_documents::read(&migrate.request).context("an XML file cannot be read as text")?;
     if is_marked {
-        warnings.extend(documents::marks_lost(domain.name(), &documents));
+        warnings.extend(xml_documents::marks_lost(domain.name(), &documents));
     }
     let document = domain.xml(0)?;
     Ok(Takeover {
@@ -156,7 +157,7 @@ fn prepare(
             .context("what is there before cannot be read, nor be put back")?,
         watcher: Watcher::new(&domain)?,
         memory_bytes: domain.memory_bytes().unwrap_or(0),
-        cache_most_bytes: room::for_cache(domain.name(), &document, is_local),
+        cache_most_bytes: cache_memory::most_bytes(domain.name(), &document, is_local),
         guest: Guest::read(&domain, &document),
         documents,
         uri,

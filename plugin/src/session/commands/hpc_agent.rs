@@ -1,8 +1,8 @@
 //! `hpc-status`, `hpc-release` and `hpc-adopt`: what this host's agent is asked.
 
 mod detail;
-mod print;
-mod words;
+mod overview;
+mod status_text;
 
 use std::env;
 use std::io::Write;
@@ -11,10 +11,10 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use super::connect;
 use crate::agent::control::{Reply, Request, SOCKET, client};
 use crate::flags::Globals;
 use crate::flags::own::{DomainArgs, StatusArgs};
+use crate::session::connect;
 use crate::text::printable;
 
 /// What libvirt itself goes by where neither `-c` nor virsh's own variable is given (`man 1 virsh`).
@@ -74,7 +74,7 @@ fn status_from(socket: &Path, args: &StatusArgs, out: &mut dyn Write) -> anyhow:
             bail!("libvirt-hpcd knows no active domain {domain} on this host")
         }
         _ if args.json => writeln!(out, "{}", serde_json::to_string_pretty(&reply)?)?,
-        None => print::overview(status, out)?,
+        None => overview::overview(status, out)?,
         Some(_) => detail::detail(status, out)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -8,10 +8,10 @@ use libvirt_hpc_libvirt::domain::Impact;
 use libvirt_hpc_libvirt::{Connection, Domain};
 use libvirt_hpc_xml_schemas::{self as xml, NAMESPACE, PREFIX, Policy, read_metadata};
 
-use super::connect;
-use super::console::Console;
 use crate::flags::own::PolicyArgs;
 use crate::flags::{DeadlineAction, Globals};
+use crate::session::connect;
+use crate::session::terminal::console::Console;
 
 /// `VIR_DOMAIN_XML_INACTIVE`, libvirt's `include/libvirt/libvirt-domain.h`.
 const XML_INACTIVE: u32 = 1 << 1;

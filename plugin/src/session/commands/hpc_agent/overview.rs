@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::words::{self, NONE};
+use super::status_text::{self, NONE};
 use crate::agent::control::{DomainStatus, MarkedBy, Status};
 use crate::text::{self, Align, printable};
 
@@ -22,7 +22,7 @@ const AT_REST: usize = 3;
 
 /// The agent, the domains it watches, and how many more there are.
 pub(super) fn overview(status: &Status, out: &mut dyn Write) -> io::Result<()> {
-    let (agent, libvirt) = (words::agent(status), words::libvirt(status));
+    let (agent, libvirt) = (status_text::agent(status), status_text::libvirt(status));
     writeln!(out, "{agent}\nlibvirt: {libvirt}\n")?;
     let (mut watched, others): (Vec<_>, Vec<_>) = status.domains.iter().partition(is_watched);
     // What moves comes first; the order is kept otherwise.
@@ -83,12 +83,12 @@ fn row(domain: &DomainStatus) -> Vec<String> {
     match &domain.migration {
         None => cells.push("idle".to_owned()),
         Some(migration) => cells.extend([
-            words::state(migration.state).to_owned(),
-            words::span(migration.elapsed_ms),
+            status_text::state(migration.state).to_owned(),
+            status_text::span(migration.elapsed_ms),
             migration.iteration.to_string(),
-            words::left(migration),
-            words::bandwidth(migration),
-            words::pause(migration),
+            status_text::left(migration),
+            status_text::bandwidth(migration),
+            status_text::pause(migration),
         ]),
     }
     cells
@@ -102,16 +102,19 @@ fn notes(domain: &DomainStatus, out: &mut dyn Write) -> io::Result<()> {
     let Some(migration) = &domain.migration else {
         return Ok(());
     };
-    let control = words::control(&migration.control);
+    let control = status_text::control(&migration.control);
     match &migration.cause {
         Some(cause) => writeln!(out, "  control: {control}; {}", printable(cause))?,
         None => writeln!(out, "  control: {control}")?,
     }
-    if let Some(guest) = words::guest(migration) {
+    if let Some(guest) = status_text::guest(migration) {
         writeln!(out, "  guest:   {guest}")?;
     }
     if migration.target.is_some() {
-        let (downtime, speed) = (words::downtime(migration), words::speed(migration));
+        let (downtime, speed) = (
+            status_text::downtime(migration),
+            status_text::speed(migration),
+        );
         writeln!(
             out,
             "  set:     downtime limit {downtime}, speed limit {speed}"

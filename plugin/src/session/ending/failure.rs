@@ -2,19 +2,20 @@
 
 use libvirt_hpc_libvirt::features::Version;
 
-use super::aftermath::{self, Found, Side};
-use super::call::Outcome;
-use super::connect;
-use super::console::Console;
-use super::takeover::Takeover;
+use super::domain_location::{self, Found, Side};
 use crate::backlog::Backlog;
 use crate::flags::{Migrate, Transport};
 use crate::migration::settings::Restored;
+use crate::session::attempt::call::Outcome;
+use crate::session::attempt::session_orders::Aborted;
+use crate::session::connect;
+use crate::session::prepare::takeover::Takeover;
+use crate::session::terminal::console::Console;
 
 /// libvirt's own words for a failure, as virsh prints them; none for a success. `None` as the outcome is
 /// a call that has not ended.
 #[must_use]
-pub(super) fn error(outcome: Option<&Outcome>) -> Option<String> {
+pub(crate) fn error(outcome: Option<&Outcome>) -> Option<String> {
     Some(match outcome {
         Some(Outcome::Moved) => return None,
         Some(Outcome::Failed(error)) => error
@@ -32,26 +33,8 @@ pub(super) fn error(outcome: Option<&Outcome>) -> Option<String> {
     })
 }
 
-/// Why a migration was aborted. libvirt's own error may be of the connection that the abort has cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Aborted {
-    /// The user asked for it.
-    Asked,
-    /// The destination's daemon could not be reached any more.
-    CutOff,
-}
-
-impl Aborted {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Asked => "aborted as asked: ",
-            Self::CutOff => "aborted, for the destination cannot be reached any more: ",
-        }
-    }
-}
-
 /// Asks both sides where the domain is, puts its settings back, and says so.
-pub(super) fn tell(
+pub(crate) fn tell(
     outcome: Option<&Outcome>,
     aborted: Option<Aborted>,
     destination: Option<Version>,
@@ -67,14 +50,14 @@ pub(super) fn tell(
         options: connect::options(&migrate.globals),
         uuid: takeover.domain.uuid().to_owned(),
     };
-    let (here, restored) = aftermath::ask(side(takeover.uri.clone()), Some(takeover.before));
+    let (here, restored) = domain_location::ask(side(takeover.uri.clone()), Some(takeover.before));
     // In peer-to-peer mode the destination's URI is the source host's, not ours.
     let ask_there = !matches!(here, Found::Running | Found::Migrating)
         && migrate.request.transport == Transport::Managed;
-    let there =
-        ask_there.then(|| aftermath::ask(side(Some(migrate.request.dest_uri.clone())), None).0);
+    let there = ask_there
+        .then(|| domain_location::ask(side(Some(migrate.request.dest_uri.clone())), None).0);
     let name = takeover.domain.name();
-    let line = aftermath::tell(name, &here, there.as_ref(), destination, restored.as_ref());
+    let line = domain_location::tell(name, &here, there.as_ref(), destination, restored.as_ref());
     let harmless =
         matches!(here, Found::Running) && !matches!(restored, Some(Restored::Failed(..)));
     if harmless {

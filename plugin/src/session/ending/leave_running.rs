@@ -13,15 +13,15 @@ use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_control::target::Target;
 
-use super::listener::Listener;
-use super::resolve::Resolved;
-use super::signals;
-use super::takeover::Takeover;
 use crate::agent::control::{Reply, Request, SOCKET, client};
 use crate::drive::{Mode, Observer};
 use crate::migration::deadline::within;
 use crate::migration::recorder::Outlook;
 use crate::migration::settings::Set;
+use crate::session::prepare::resolve::Resolved;
+use crate::session::prepare::takeover::Takeover;
+use crate::session::terminal::session_observer::SessionObserver;
+use crate::session::terminal::signals;
 use crate::text;
 
 /// How long the agent may take to say whether it will take over: whoever has sent the signal may soon send the next.
@@ -31,24 +31,24 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const MARGIN_PERCENT: u64 = 25;
 
 /// Leaves the migration of `takeover` to itself, and says so. `has_lease`: an agent would know that it was ours.
-pub(super) fn leave(
+pub(crate) fn leave(
     signal: i32,
     takeover: &mut Takeover,
-    listener: &mut Listener,
+    observer: &mut SessionObserver,
     resolved: &Resolved,
     has_lease: bool,
 ) {
     let name = takeover.domain.name().to_owned();
     let successor = has_lease && will_take_over(Path::new(SOCKET), takeover.domain.uuid());
-    let set = (resolved.mode == Mode::Steer && listener.steers()).then(|| {
+    let set = (resolved.mode == Mode::Steer && observer.steers()).then(|| {
         let limits = limits(
             takeover.before,
             &resolved.policy,
-            listener.set(),
-            listener.outlook(),
+            observer.set(),
+            observer.outlook(),
             successor,
         );
-        (limits, apply(takeover, listener, limits))
+        (limits, apply(takeover, observer, limits))
     });
     let then = match (successor, set) {
         (true, _) => "and libvirt-hpcd takes it over: virsh-hpc hpc-status shows it".to_owned(),
@@ -65,7 +65,7 @@ pub(super) fn leave(
         }
     };
     let signal = signals::name(signal);
-    listener.console().warn(&format!(
+    observer.console().warn(&format!(
         "{signal}: the migration of {name} goes on without this command, {then}, virsh domjobabort {name} ends it"
     ));
 }
@@ -80,7 +80,11 @@ fn will_take_over(socket: &Path, uuid: &str) -> bool {
         if !status.observe && status.domains.iter().any(|domain| domain.marked_by.is_some()))
 }
 
-fn apply(takeover: &mut Takeover, listener: &mut Listener, limits: Settings) -> Result<(), String> {
+fn apply(
+    takeover: &mut Takeover,
+    observer: &mut SessionObserver,
+    limits: Settings,
+) -> Result<(), String> {
     let target = Target {
         downtime_ms: u32::try_from(limits.downtime_ms).ok(),
         speed_mib_per_s: Some(limits.speed_mib_per_s),
@@ -90,11 +94,11 @@ fn apply(takeover: &mut Takeover, listener: &mut Listener, limits: Settings) -> 
     let at = takeover.watcher.now();
     match result {
         Ok(()) => {
-            listener.outcome(at, &target, Ok(()));
+            observer.outcome(at, &target, Ok(()));
             Ok(())
         }
         Err(error) => {
-            listener.outcome(at, &target, Err(&error));
+            observer.outcome(at, &target, Err(&error));
             Err(error.to_string())
         }
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::words;
+use super::status_text;
 use crate::agent::control::{DomainStatus, MarkedBy, MigrationStatus, Status};
 use crate::text::printable;
 
@@ -20,8 +20,8 @@ pub(super) fn detail(status: &Status, out: &mut dyn Write) -> io::Result<()> {
             .into_iter()
             .chain(migration.map(body).into_iter().flatten())
             .chain([
-                ("Agent", words::agent(status)),
-                ("libvirt", words::libvirt(status)),
+                ("Agent", status_text::agent(status)),
+                ("libvirt", status_text::libvirt(status)),
             ]);
         for (key, value) in lines {
             writeln!(out, "{:KEY_CHARS$}{value}", format!("{key}:"))?;
@@ -44,8 +44,11 @@ fn head(domain: &DomainStatus) -> Vec<(&'static str, String)> {
     let state = match &domain.migration {
         None => "idle".to_owned(),
         Some(migration) => {
-            let after = words::span(migration.elapsed_ms);
-            format!("{}, {after} after the start", words::state(migration.state))
+            let after = status_text::span(migration.elapsed_ms);
+            format!(
+                "{}, {after} after the start",
+                status_text::state(migration.state)
+            )
         }
     };
     vec![
@@ -58,20 +61,21 @@ fn head(domain: &DomainStatus) -> Vec<(&'static str, String)> {
 }
 
 fn body(migration: &MigrationStatus) -> Vec<(&'static str, String)> {
-    let or_none = |text: &Option<String>| text.as_deref().map_or(words::NONE.into(), printable);
+    let or_none =
+        |text: &Option<String>| text.as_deref().map_or(status_text::NONE.into(), printable);
     vec![
-        ("Control", words::control(&migration.control)),
+        ("Control", status_text::control(&migration.control)),
         ("Why", or_none(&migration.cause)),
         ("Round", migration.iteration.to_string()),
-        ("Left", words::left(migration)),
-        ("Bandwidth", words::bandwidth(migration)),
-        ("Pause now", words::pause(migration)),
+        ("Left", status_text::left(migration)),
+        ("Bandwidth", status_text::bandwidth(migration)),
+        ("Pause now", status_text::pause(migration)),
         (
             "Guest",
-            words::guest(migration).unwrap_or(words::NONE.into()),
+            status_text::guest(migration).unwrap_or(status_text::NONE.into()),
         ),
-        ("Downtime limit", words::downtime(migration)),
-        ("Speed limit", words::speed(migration)),
+        ("Downtime limit", status_text::downtime(migration)),
+        ("Speed limit", status_text::speed(migration)),
         ("Trace", or_none(&migration.trace)),
     ]
 }

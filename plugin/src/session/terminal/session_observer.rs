@@ -37,13 +37,13 @@ impl Voice for Console<Backlog> {
 }
 
 /// Listens.
-pub struct Listener {
+pub struct SessionObserver {
     recorder: Recorder<Console<Backlog>>,
     percent: Option<Percent>,
     printed_at: Option<Timestamp>,
 }
 
-impl Listener {
+impl SessionObserver {
     /// Says what it hears on `console`; `percent` if progress is wanted.
     #[must_use]
     pub fn new(
@@ -128,13 +128,13 @@ impl Listener {
     }
 }
 
-impl Publisher for Listener {
+impl Publisher for SessionObserver {
     fn publish(&mut self, at: Timestamp, event: Event) {
         self.recorder.publish(at, event);
     }
 }
 
-impl Observer for Listener {
+impl Observer for SessionObserver {
     fn sampled(&mut self, sample: &Sample) {
         self.recorder.sampled(sample);
         self.print_progress(sample);

@@ -27,7 +27,7 @@ const LIMITS: [&str; 2] = ["memory.max", "memory.high"];
 /// The largest cache that a domain of this name and XML may have, bytes; none if it is better off without. `is_local`: its
 /// QEMU runs on this host, and what the system says of it counts.
 #[must_use]
-pub fn for_cache(name: &str, domain: &str, is_local: bool) -> Option<u64> {
+pub fn most_bytes(name: &str, domain: &str, is_local: bool) -> Option<u64> {
     if xml::memory_is_bounded(domain) {
         return None;
     }
@@ -161,13 +161,13 @@ mod tests {
             assert_eq!(cache(left.map(|mib: u64| mib * MIB)), most, "{left:?}");
         }
         assert_eq!(
-            for_cache(
+            most_bytes(
                 "vm",
                 "<domain><memoryBacking><hugepages/></memoryBacking></domain>",
                 false
             ),
             None
         );
-        assert_eq!(for_cache("vm", "<domain/>", false), Some(MOST_BYTES));
+        assert_eq!(most_bytes("vm", "<domain/>", false), Some(MOST_BYTES));
     }
 }

@@ -19,14 +19,14 @@ use libvirt_hpc_control::sample::{JobState, Sample, Settings};
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_libvirt::Watcher;
 
-use super::connect;
-use super::resolve::Resolved;
-use super::takeover::Takeover;
 use crate::clock;
 use crate::drive::Orders;
 use crate::migration::bounds::Bounds;
 use crate::migration::lease::{self, Holding, Identity, Lease, Taken, Tenure};
 use crate::migration::settings::Set;
+use crate::session::connect;
+use crate::session::prepare::resolve::Resolved;
+use crate::session::prepare::takeover::Takeover;
 use crate::trace::ControllerName;
 
 /// How long memory must flow without a sign of another controller: four times what the agent takes.
@@ -44,7 +44,7 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// Takes the lease of a migration that is about to begin; none if it cannot be had here, which is no
 /// reason not to migrate.
-pub(super) fn lease(takeover: &Takeover, resolved: &Resolved) -> Option<Tenure> {
+pub(crate) fn take_lease(takeover: &Takeover, resolved: &Resolved) -> Option<Tenure> {
     let domain = &takeover.domain;
     let uri = domain.connection().uri().ok()?;
     if !connect::is_this_host(&uri) {
@@ -85,7 +85,11 @@ fn wait(directory: &Path, uuid: &str) -> io::Result<Option<Lease>> {
 }
 
 /// Looks on until another controller shows, or the time for that has passed. Whether one has.
-pub(super) fn another_steers(watcher: &mut Watcher, before: Settings, orders: &dyn Orders) -> bool {
+pub(crate) fn another_controls(
+    watcher: &mut Watcher,
+    before: Settings,
+    orders: &dyn Orders,
+) -> bool {
     let mut search = Search::new(before);
     while !orders.over() && !orders.abort() {
         watcher.wait(LOOK);

@@ -7,9 +7,9 @@
 use libvirt_hpc_xml_schemas as xml;
 
 use super::call::Outcome;
-use super::outcome::Aborted;
-use super::resolve::{Inputs, Resolved, resolve};
+use super::session_orders::Aborted;
 use crate::flags::migrate_flags as bits;
+use crate::session::prepare::resolve::{Inputs, Resolved, resolve};
 
 /// What a migration of ours may be begun with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl Extra {
 
 /// libvirt's words, if a call that has ended so may have been refused for what it was begun with: nobody has aborted it, and no
 /// memory has `flowed`, for later on the same words are of a copy that broke.
-pub(super) fn refusal(
+pub(crate) fn refusal(
     outcome: Option<&Outcome>,
     aborted: Option<Aborted>,
     flowed: bool,
@@ -103,7 +103,7 @@ pub(super) fn refusal(
 ///
 /// # Errors
 /// An attempt's own.
-pub(super) fn attempts<T>(
+pub(crate) fn attempts<T>(
     inputs: &Inputs<'_>,
     first: Resolved,
     mut attempt: impl FnMut(Resolved) -> anyhow::Result<T>,

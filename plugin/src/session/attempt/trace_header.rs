@@ -1,14 +1,14 @@
 //! The first record of a trace.
 
-use super::resolve::Resolved;
-use super::takeover::Takeover;
 use crate::drive::Mode;
 use crate::flags::Migrate;
+use crate::session::prepare::resolve::Resolved;
+use crate::session::prepare::takeover::Takeover;
 use crate::trace::{Begin, ControllerName, FORMAT, Record, Versions};
 
 /// All that is known before the migration begins.
 #[must_use]
-pub(super) fn begin(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved) -> Record {
+pub(crate) fn begin(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved) -> Record {
     Record::Begin(Box::new(Begin {
         format: FORMAT,
         versions: Versions::of(&takeover.features),

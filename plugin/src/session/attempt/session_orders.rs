@@ -6,15 +6,33 @@ use std::time::{Duration, Instant};
 use libvirt_hpc_control::sample::JobState;
 
 use super::call::Call;
-use super::outcome::Aborted;
-use super::signals::Requests;
 use crate::clock;
 use crate::drive::Orders;
 use crate::flags::Transport;
+use crate::session::terminal::signals::Requests;
 
 /// How long after the user's abort the end is waited for. An abort takes a second, a dead peer is noticed
 /// by the keepalive after half a minute.
 const ABORT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why a migration was aborted. libvirt's own error may be of the connection that the abort has cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Aborted {
+    /// The user asked for it.
+    Asked,
+    /// The destination's daemon could not be reached any more.
+    CutOff,
+}
+
+impl Aborted {
+    /// What is said in front of where the domain is.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Asked => "aborted as asked: ",
+            Self::CutOff => "aborted, for the destination cannot be reached any more: ",
+        }
+    }
+}
 
 /// The wait for the end of an aborted migration.
 ///
@@ -48,7 +66,7 @@ impl Patience {
 
 /// The orders of a session. A migration that cannot succeed any more is aborted as by the user: to go on
 /// would only pause the guest for nothing in the end.
-pub(super) struct Standing<'a> {
+pub(crate) struct SessionOrders<'a> {
     call: &'a Call,
     requests: &'a Requests,
     /// The migration goes on without its client.
@@ -56,9 +74,9 @@ pub(super) struct Standing<'a> {
     patience: Patience,
 }
 
-impl<'a> Standing<'a> {
+impl<'a> SessionOrders<'a> {
     /// Nothing is ordered yet.
-    pub(super) fn new(call: &'a Call, requests: &'a Requests, transport: Transport) -> Self {
+    pub(crate) fn new(call: &'a Call, requests: &'a Requests, transport: Transport) -> Self {
         Self {
             call,
             requests,
@@ -68,7 +86,7 @@ impl<'a> Standing<'a> {
     }
 
     /// Why it is to be aborted, if it is.
-    pub(super) fn why(&self) -> Option<Aborted> {
+    pub(crate) fn why(&self) -> Option<Aborted> {
         // Without its client libvirt would abort it as well, but not see to it that all is as before.
         if self.requests.abort() || (!self.survives && self.requests.end().is_some()) {
             return Some(Aborted::Asked);
@@ -77,10 +95,10 @@ impl<'a> Standing<'a> {
     }
 }
 
-impl Standing<'_> {
+impl SessionOrders<'_> {
     /// The signal at which the command leaves its migration to itself, if one has come. A call that has not been made yet is
     /// not made, and an abort that was asked for before is seen to its end.
-    pub(super) fn leaves(&self) -> Option<i32> {
+    pub(crate) fn leaves(&self) -> Option<i32> {
         let signal = self
             .requests
             .end()
@@ -90,7 +108,7 @@ impl Standing<'_> {
     }
 }
 
-impl Orders for Standing<'_> {
+impl Orders for SessionOrders<'_> {
     fn over(&self) -> bool {
         self.leaves().is_some()
             || self.call.outcome().is_some()
