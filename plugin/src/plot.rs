@@ -2,6 +2,7 @@
 //! wrote, where that was counted.
 
 mod rates;
+mod scale;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -10,13 +11,13 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use libvirt_hpc_control::event::Cause;
 use libvirt_hpc_control::sample::JobState;
-use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::text::{self, cause as in_words};
 use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
 use rates::Rates;
+use scale::{Area, Point, mib, since};
 
 const SIZE: (u32, u32) = (860, 420);
 const LEFT: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
@@ -31,11 +32,8 @@ const WORDS_APART: f64 = 0.15;
 /// From this part of the picture's width on, words stand left of what they belong to.
 const WORDS_LEFT_FROM: f64 = 0.85;
 
-/// A point: seconds since memory flowed, MiB.
-type Point = (f64, f64);
-
 /// What a trace holds for the picture.
-struct Story {
+struct PictureData {
     title: String,
     left: Vec<Point>,
     accepted: Vec<Point>,
@@ -60,37 +58,35 @@ pub fn command(path: &Path, picture: &Path) -> Result<()> {
 /// # Errors
 /// As [`command`].
 pub fn plot(reader: impl BufRead, path: &Path) -> Result<()> {
-    let story = Story::read(reader)?;
-    let (last, most) = story.extent();
+    let data = PictureData::read(reader)?;
+    let (last, most) = data.extent();
     let (width, height) = SIZE;
-    let below = if story.rates.is_empty() {
+    let below = if data.rates.is_empty() {
         0
     } else {
         rates::HEIGHT
     };
     let area = SVGBackend::new(path, (width, height + below)).into_drawing_area();
-    draw_all(&story, &area, last, most).with_context(|| format!("cannot draw {}", path.display()))
+    draw_all(&data, &area, last, most).with_context(|| format!("cannot draw {}", path.display()))
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-
-fn draw_all(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
+fn draw_all(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
     area.fill(&WHITE)?;
-    if story.rates.is_empty() {
-        draw(story, area, last, most)?;
+    if data.rates.is_empty() {
+        draw(data, area, last, most)?;
     } else {
         let (upper, lower) = area.split_vertically(SIZE.1);
-        draw(story, &upper, last, most)?;
-        story.rates.draw(&lower, last * 1.08)?;
+        draw(data, &upper, last, most)?;
+        data.rates.draw(&lower, last * 1.08)?;
     }
     area.present()?;
     Ok(())
 }
 
-fn draw(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
+fn draw(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
     let mut chart = ChartBuilder::on(area)
         .margin(14)
-        .caption(&story.title, ("sans-serif", 15))
+        .caption(&data.title, ("sans-serif", 15))
         .x_label_area_size(38)
         .y_label_area_size(58)
         .build_cartesian_2d(0.0..last * 1.08, 0.0..most * 1.08)?;
@@ -100,7 +96,7 @@ fn draw(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
         .x_desc("seconds since memory flows")
         .y_desc("MiB")
         .draw()?;
-    if let Some(pause) = story.pause {
+    if let Some(pause) = data.pause {
         let stands = Rectangle::new(
             [(last - pause, 0.0), (last, most * 1.08)],
             PAUSE.mix(0.25).filled(),
@@ -117,20 +113,20 @@ fn draw(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
     };
     chart
         .draw_series(LineSeries::new(
-            story.left.iter().copied(),
+            data.left.iter().copied(),
             LEFT.stroke_width(2),
         ))?
         .label("left to send, as QEMU counts it")
         .legend(legend(LEFT));
     chart
         .draw_series(LineSeries::new(
-            story.accepted.iter().copied(),
+            data.accepted.iter().copied(),
             ACCEPTED.stroke_width(2),
         ))?
         .label("accepted by the law")
         .legend(legend(ACCEPTED));
     chart
-        .draw_series(story.labelled(last).into_iter().map(|(at, words)| {
+        .draw_series(data.labelled(last).into_iter().map(|(at, words)| {
             // Beside the right edge the words stand on the left, or they would be cut off.
             let (side, x) = match at.0 > last * WORDS_LEFT_FROM {
                 true => (HPos::Right, -6),
@@ -152,10 +148,10 @@ fn draw(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
     Ok(())
 }
 
-impl Story {
+impl PictureData {
     fn read(reader: impl BufRead) -> Result<Self> {
         let (mut begin, mut end, mut from_ns) = (None, None, None);
-        let mut story = Self {
+        let mut data = Self {
             title: String::new(),
             left: vec![],
             accepted: vec![],
@@ -169,23 +165,23 @@ impl Story {
                 Record::End(found) => end = Some(found),
                 Record::Sample(sample) if sample.state == JobState::Precopy => {
                     let from = *from_ns.get_or_insert(sample.at_ns);
-                    story.sample(&sample, from);
+                    data.sample(&sample, from);
                 }
                 Record::Event { at_ns, event } => {
                     if let Some(from) = from_ns {
-                        story.event(at_ns, &event, from);
+                        data.event(at_ns, &event, from);
                     }
                 }
                 _ => {}
             }
         }
-        if story.left.is_empty() {
+        if data.left.is_empty() {
             bail!("the trace holds no pre-copy");
         }
         let pause_ms = end.as_ref().and_then(|e| e.totals.pause_ms);
-        story.pause = pause_ms.map(|ms| std::time::Duration::from_millis(ms).as_secs_f64());
-        story.title = title(begin.as_deref(), end.as_ref());
-        Ok(story)
+        data.pause = pause_ms.map(|ms| std::time::Duration::from_millis(ms).as_secs_f64());
+        data.title = title(begin.as_deref(), end.as_ref());
+        Ok(data)
     }
 
     fn sample(&mut self, sample: &SampleRecord, from_ns: u64) {
@@ -270,18 +266,6 @@ fn title(begin: Option<&Begin>, end: Option<&End>) -> String {
         total / 1000,
         total % 1000 / 100
     )
-}
-
-fn since(at_ns: u64, from_ns: u64) -> f64 {
-    std::time::Duration::from_nanos(at_ns.saturating_sub(from_ns)).as_secs_f64()
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a picture of a guest needs no byte of it"
-)]
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 #[cfg(test)]

@@ -15,20 +15,16 @@
 //! | `lost` | how many records are missing there, for the medium did not take them |
 //! | `end` | the result and the totals; last |
 
-mod event;
-mod header;
 mod read;
 mod record;
 mod write;
 
-pub use event::EventRecord;
-pub use header::{
-    Begin, ControllerName, End, PauseBy, PauseUnknown, PolicyRecord, SettingsRecord, Totals,
-    Versions,
-};
 pub use read::{LINE_MAX_BYTES, ReadError, read};
 pub(crate) use record::JobStateDef;
-pub use record::{ActionRecord, Record, SampleRecord, TargetRecord};
+pub use record::{
+    ActionRecord, Begin, ControllerName, End, EventRecord, PauseBy, PauseUnknown, PolicyRecord,
+    Record, SampleRecord, SettingsRecord, TargetRecord, Totals, Versions,
+};
 pub use write::{Trace, Writer};
 
 /// The version of the format: raised when a reader of the one before would misunderstand a trace.

@@ -6,7 +6,7 @@ use libvirt_hpc_control::estimate::Trust;
 use libvirt_hpc_control::event::{Cause, Event, Release};
 use serde::{Deserialize, Serialize};
 
-use super::record::{ActionRecord, TargetRecord};
+use super::target::{ActionRecord, TargetRecord};
 
 /// [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
