@@ -42,7 +42,7 @@ use std::time::Instant;
 
 use libvirt_hpc_libvirt::features::library_version;
 
-use crate::flags::own::{self, OwnCommand};
+use crate::flags::hpc_commands::{self, HpcCommand};
 use crate::flags::{self, Globals, Invocation, Virsh, help};
 use crate::{forward, plot, replay};
 use commands::{hpc_agent, hpc_policy};
@@ -59,7 +59,7 @@ pub fn run(args: &[OsString], started: Instant) -> anyhow::Result<ExitCode> {
         Invocation::Forward { virsh_args, note } => forward(&virsh_args, note),
         Invocation::Help { virsh_args, .. } => forward(&virsh_args, None),
         Invocation::Complete(_) => forward(args, None),
-        Invocation::Own { globals, words } => own_command(&globals, &words),
+        Invocation::HpcCommand { globals, words } => hpc_command(&globals, &words),
         Invocation::Migrate(migrate) => match takeover::decide(&migrate) {
             Whose::Ours(takeover) => migrate::run(*takeover, &migrate, started),
             Whose::Virshs(note) => forward(&migrate.virsh_args, note.as_deref()),
@@ -79,20 +79,20 @@ fn never(replaced: Infallible) -> anyhow::Result<ExitCode> {
     match replaced {}
 }
 
-fn own_command(globals: &Globals, words: &[OsString]) -> anyhow::Result<ExitCode> {
+fn hpc_command(globals: &Globals, words: &[OsString]) -> anyhow::Result<ExitCode> {
     let stdout = &mut io::stdout();
-    match own::parse(words) {
-        Ok(OwnCommand::HpcPolicy(args)) => hpc_policy::command(globals, &args, stdout),
-        Ok(OwnCommand::HpcReplay(args)) => {
+    match hpc_commands::parse(words) {
+        Ok(HpcCommand::HpcPolicy(args)) => hpc_policy::command(globals, &args, stdout),
+        Ok(HpcCommand::HpcReplay(args)) => {
             if let Some(picture) = &args.plot {
                 plot::command(&args.trace, picture)?;
             }
             replay::command(&args.trace, args.law, args.json, stdout)
         }
-        Ok(OwnCommand::HpcStatus(args)) => hpc_agent::status(globals, &args, stdout),
-        Ok(OwnCommand::HpcRelease(args)) => hpc_agent::release(globals, &args, stdout),
-        Ok(OwnCommand::HpcAdopt(args)) => hpc_agent::adopt(globals, &args, stdout),
-        Ok(OwnCommand::HpcHelp(args)) => {
+        Ok(HpcCommand::HpcStatus(args)) => hpc_agent::status(globals, &args, stdout),
+        Ok(HpcCommand::HpcRelease(args)) => hpc_agent::release(globals, &args, stdout),
+        Ok(HpcCommand::HpcAdopt(args)) => hpc_agent::adopt(globals, &args, stdout),
+        Ok(HpcCommand::HpcHelp(args)) => {
             let topic = if args.migrate {
                 help::Topic::Migrate
             } else {
@@ -101,7 +101,7 @@ fn own_command(globals: &Globals, words: &[OsString]) -> anyhow::Result<ExitCode
             io::Write::write_all(stdout, help::text(topic).as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(error) => Ok(own::report(&error)),
+        Err(error) => Ok(hpc_commands::report(&error)),
     }
 }
 

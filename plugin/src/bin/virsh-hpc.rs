@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use libvirt_hpc_plugin::flags::help::{self, Topic};
-use libvirt_hpc_plugin::flags::own::{self, OwnCommand};
+use libvirt_hpc_plugin::flags::hpc_commands::{self, HpcCommand};
 use libvirt_hpc_plugin::flags::{self, Completion, Invocation};
 use libvirt_hpc_plugin::forward;
 
@@ -33,8 +33,8 @@ fn run(args: &[OsString]) -> anyhow::Result<ExitCode> {
             never(forward::exec_virsh(&virsh_args)?)
         }
         Invocation::Migrate(_) => never(forward::exec_session(args)?),
-        Invocation::Own { words, .. } if words[0] == "hpc-help" => hpc_help(&words),
-        Invocation::Own { .. } => never(forward::exec_session(args)?),
+        Invocation::HpcCommand { words, .. } if words[0] == "hpc-help" => hpc_help(&words),
+        Invocation::HpcCommand { .. } => never(forward::exec_session(args)?),
         Invocation::Help { virsh_args, topic } => completed_help(&virsh_args, topic),
         Invocation::Complete(completion) => candidates(&completion),
     }
@@ -50,10 +50,10 @@ fn print_help(topic: Topic) -> anyhow::Result<ExitCode> {
 }
 
 fn hpc_help(words: &[OsString]) -> anyhow::Result<ExitCode> {
-    match own::parse(words) {
-        Ok(OwnCommand::HpcHelp(asked)) if asked.migrate => print_help(Topic::Migrate),
+    match hpc_commands::parse(words) {
+        Ok(HpcCommand::HpcHelp(asked)) if asked.migrate => print_help(Topic::Migrate),
         Ok(_) => print_help(Topic::Everything),
-        Err(error) => Ok(own::report(&error)),
+        Err(error) => Ok(hpc_commands::report(&error)),
     }
 }
 

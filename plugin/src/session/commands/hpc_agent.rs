@@ -13,7 +13,7 @@ use anyhow::bail;
 
 use crate::agent::control::{Reply, Request, SOCKET, client};
 use crate::flags::Globals;
-use crate::flags::own::{DomainArgs, StatusArgs};
+use crate::flags::hpc_commands::{DomainArgs, StatusArgs};
 use crate::session::connect;
 use crate::text::printable;
 

@@ -8,7 +8,7 @@ use libvirt_hpc_libvirt::domain::Impact;
 use libvirt_hpc_libvirt::{Connection, Domain};
 use libvirt_hpc_xml_schemas::{self as xml, NAMESPACE, PREFIX, Policy, read_metadata};
 
-use crate::flags::own::PolicyArgs;
+use crate::flags::hpc_commands::PolicyArgs;
 use crate::flags::{DeadlineAction, Globals};
 use crate::session::connect;
 use crate::session::terminal::console::Console;

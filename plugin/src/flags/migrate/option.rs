@@ -1,61 +1,7 @@
-//! One row of the table of options, and the version of virsh it is read for.
+//! One row of the table of options.
 
-use super::hpc::HpcOption;
-
-/// A release of virsh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Virsh {
-    /// The first number of the release.
-    pub major: u32,
-    /// The second number of the release.
-    pub minor: u32,
-}
-
-impl Virsh {
-    /// The oldest release whose grammar is known here; every earlier one is read like it.
-    pub const OLDEST: Self = Self::new(9, 0);
-    /// A release that has every option known here.
-    pub const NEWEST: Self = Self::new(u32::MAX, 0);
-
-    /// The release `major.minor`.
-    #[must_use]
-    pub const fn new(major: u32, minor: u32) -> Self {
-        Self { major, minor }
-    }
-
-    /// The release of a number as `virGetVersion` and `virConnectGetLibVersion` give it:
-    /// `major * 1,000,000 + minor * 1,000 + release`.
-    #[must_use]
-    pub fn from_lib_version(version: u64) -> Self {
-        let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-        Self::new(number(version / 1_000_000), number(version / 1_000 % 1_000))
-    }
-
-    /// The grammar of this release, and a second one where it is not known which holds.
-    ///
-    /// Read in the sources of 9.0.0 and 11.3.0; the rewrite of `vshCommandParse` came after 10.0
-    /// and before 10.5.
-    pub(super) fn grammars(self) -> (Grammar, Option<Grammar>) {
-        if self <= Self::new(10, 0) {
-            (Grammar::Early, None)
-        } else if self < Self::new(10, 5) {
-            (Grammar::Early, Some(Grammar::Late))
-        } else {
-            (Grammar::Late, None)
-        }
-    }
-}
-
-/// The two command parsers virsh has had (`vshCommandParse` in `tools/vsh.c`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Grammar {
-    /// As in 9.0.0: every option with a value is positional, an option starts with two dashes and
-    /// a letter or digit.
-    Early,
-    /// As in 11.3.0: some options with a value are positional, every word that starts with two
-    /// dashes is an option.
-    Late,
-}
+use crate::flags::hpc::options::HpcOption;
+use crate::flags::virsh::release::{Grammar, Virsh};
 
 /// Whether a value may be given without its option's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +18,7 @@ pub enum Position {
 
 /// What an option does to the migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Means {
+pub(crate) enum Means {
     /// A bit of `virDomainMigrateFlags`.
     Flag(u32),
     /// A string parameter of that name.
@@ -105,7 +51,7 @@ pub(super) enum Means {
     Xml,
     /// The file with the destination's persistent XML.
     PersistentXml,
-    /// An option of ours.
+    /// An option `--hpc-*`.
     Hpc(HpcOption),
 }
 
@@ -118,13 +64,13 @@ pub struct Opt {
     pub position: Position,
     /// The first release known to have it.
     pub since: Virsh,
-    pub(super) means: Means,
+    pub(crate) means: Means,
 }
 
 impl Opt {
     /// Whether it is an option of virsh-hpc, not of virsh.
     #[must_use]
-    pub const fn is_ours(&self) -> bool {
+    pub const fn is_hpc(&self) -> bool {
         matches!(self.means, Means::Hpc(_))
     }
 
@@ -167,7 +113,7 @@ impl Opt {
     }
 
     /// Whether a word without a name may be its value.
-    pub(super) fn is_positional(&self, grammar: Grammar) -> bool {
+    pub(crate) fn is_positional(&self, grammar: Grammar) -> bool {
         match self.position {
             Position::Required | Position::Tolerated => true,
             Position::Early => grammar == Grammar::Early,

@@ -9,22 +9,22 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// One word of a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Word {
+pub(crate) struct Word {
     /// The word, quotes and escapes resolved.
-    pub(super) text: Vec<u8>,
+    pub(crate) text: Vec<u8>,
     /// Where it stands: bytes of the string, or the index of the argument.
     place: Range<usize>,
 }
 
 impl Word {
-    pub(super) fn to_os_string(&self) -> OsString {
+    pub(crate) fn to_os_string(&self) -> OsString {
         OsString::from_vec(self.text.clone())
     }
 }
 
 /// The commands of a command line, each of at least one word.
 #[derive(Debug)]
-pub(super) struct Line<'a> {
+pub(crate) struct Line<'a> {
     args: &'a [OsString],
     /// The argument that holds the commands as a string; else the words are arguments.
     string: Option<usize>,
@@ -33,7 +33,7 @@ pub(super) struct Line<'a> {
 
 impl<'a> Line<'a> {
     /// Reads what follows virsh's own options; `None` where virsh itself cannot.
-    pub(super) fn read(args: &'a [OsString], rest: usize) -> Option<Self> {
+    pub(crate) fn read(args: &'a [OsString], rest: usize) -> Option<Self> {
         if args.len() - rest == 1 {
             let commands = split(args[rest].as_bytes())?;
             return Some(Self {
@@ -49,12 +49,12 @@ impl<'a> Line<'a> {
         })
     }
 
-    pub(super) fn commands(&self) -> &[Vec<Word>] {
+    pub(crate) fn commands(&self) -> &[Vec<Word>] {
         &self.commands
     }
 
     /// The arguments without those words; every other byte stays as it was typed.
-    pub(super) fn without(&self, left_out: &[Word]) -> Vec<OsString> {
+    pub(crate) fn without(&self, left_out: &[Word]) -> Vec<OsString> {
         let mut args = self.args.to_vec();
         let Some(string) = self.string else {
             for word in left_out.iter().rev() {
@@ -72,7 +72,7 @@ impl<'a> Line<'a> {
 }
 
 /// Arguments that are words already.
-pub(super) fn of_args(args: &[OsString]) -> Vec<Word> {
+pub(crate) fn of_args(args: &[OsString]) -> Vec<Word> {
     let word = |(i, arg): (usize, &OsString)| Word {
         text: arg.as_bytes().to_vec(),
         place: i..i + 1,
@@ -81,10 +81,19 @@ pub(super) fn of_args(args: &[OsString]) -> Vec<Word> {
 }
 
 /// A word as a shell's user types it, without its quotes; as it is if a quote is still open.
-pub(super) fn unquoted(typed: &OsStr) -> OsString {
+pub(crate) fn unquoted(typed: &OsStr) -> OsString {
     match read_word(typed.as_bytes(), 0) {
         Some(word) if word.place.end == typed.len() => word.to_os_string(),
         _ => typed.to_owned(),
+    }
+}
+
+/// `--name=value` without its dashes, in two.
+pub(crate) fn split_option(word: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let option = word.get(2..).unwrap_or_default();
+    match option.iter().position(|&byte| byte == b'=') {
+        Some(equals) => (&option[..equals], Some(&option[equals + 1..])),
+        None => (option, None),
     }
 }
 

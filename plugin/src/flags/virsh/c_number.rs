@@ -9,7 +9,7 @@ struct Number {
 }
 
 /// An `int`; base 0 tells octal and hexadecimal by their prefix.
-pub(super) fn int(text: &[u8], base: u32) -> Option<i32> {
+pub(crate) fn int(text: &[u8], base: u32) -> Option<i32> {
     let number = number(text, base)?;
     let magnitude = i128::try_from(number.magnitude).ok()?;
     i32::try_from(if number.negative {
@@ -21,13 +21,13 @@ pub(super) fn int(text: &[u8], base: u32) -> Option<i32> {
 }
 
 /// An `unsigned int` in base 10, without a minus sign.
-pub(super) fn unsigned(text: &[u8]) -> Option<u32> {
+pub(crate) fn unsigned(text: &[u8]) -> Option<u32> {
     let number = number(text, 10).filter(|number| !number.negative)?;
     u32::try_from(number.magnitude).ok()
 }
 
 /// An `unsigned long long` in base 10, without a minus sign.
-pub(super) fn unsigned_long(text: &[u8]) -> Option<u64> {
+pub(crate) fn unsigned_long(text: &[u8]) -> Option<u64> {
     let number = number(text, 10).filter(|number| !number.negative)?;
     u64::try_from(number.magnitude).ok()
 }

@@ -1,6 +1,5 @@
-//! Options and commands of ours in whole command lines.
+//! Options `--hpc-*` and commands `hpc-*` in whole command lines.
 
-use super::tests::{V9_0, V11_3, args, forwarded, migrate, request, text};
 use super::*;
 use crate::laws::LawName;
 
@@ -106,7 +105,7 @@ fn help_is_completed() {
 #[test]
 fn commands_of_ours_keep_their_words() {
     let own = route(&args(&["-c", "U", "hpc-policy 'v m' --mark"])).unwrap();
-    let Invocation::Own { globals, words } = own else {
+    let Invocation::HpcCommand { globals, words } = own else {
         panic!("{own:?}")
     };
     assert_eq!(globals.connect.as_deref(), Some("U".as_ref()));
@@ -116,7 +115,7 @@ fn commands_of_ours_keep_their_words() {
 #[test]
 fn the_help_names_every_option_and_command_of_ours() {
     let text = help::text(help::Topic::Everything);
-    for opt in MIGRATE_OPTIONS.iter().filter(|opt| opt.is_ours()) {
+    for opt in MIGRATE_OPTIONS.iter().filter(|opt| opt.is_hpc()) {
         assert!(
             text.contains(&format!("    --{}", opt.name)),
             "{}",

@@ -1,4 +1,4 @@
-//! The values that options and commands of ours take.
+//! The values that options `--hpc-*` and commands `hpc-*` take.
 
 use std::str::FromStr;
 
@@ -15,7 +15,7 @@ const MAX_DOWNTIME_MS: u32 = 2_000_000;
 const MAX_BANDWIDTH_MIB_S: u64 = 8_796_093_022_207;
 
 /// What a law's name must be, for a message.
-pub(super) const LAW_EXPECTED: &str =
+pub(crate) const LAW_EXPECTED: &str =
     "adaptive, or a law of others as virsh-hpc hpc-help lists them";
 
 /// Which law replays a trace.
@@ -29,7 +29,7 @@ pub enum ReplayLaw {
 
 impl ReplayLaw {
     /// The word for each of them.
-    pub(super) const ALL: &str = "all";
+    pub(crate) const ALL: &str = "all";
 }
 
 impl FromStr for ReplayLaw {
@@ -56,7 +56,7 @@ pub enum DeadlineAction {
 
 impl DeadlineAction {
     /// What [`Deadline::from_str`] accepts after the comma.
-    pub(super) const NAMES: &[&str] = &["switchover", "abort", "postcopy"];
+    pub(crate) const NAMES: &[&str] = &["switchover", "abort", "postcopy"];
 }
 
 /// How long a migration may take.
@@ -70,7 +70,7 @@ pub struct Deadline {
 
 impl Deadline {
     /// What [`Deadline::from_str`] accepts.
-    pub(super) const EXPECTED: &str =
+    pub(crate) const EXPECTED: &str =
         "seconds from 1, then perhaps ,switchover or ,abort or ,postcopy";
 }
 
@@ -115,37 +115,37 @@ impl FromStr for Job {
 }
 
 /// What [`slowdown_percent`] accepts.
-pub(super) const SLOWDOWN_EXPECTED: &str = "a percentage from 1 to 100";
+pub(crate) const SLOWDOWN_EXPECTED: &str = "a percentage from 1 to 100";
 
 /// A slowdown, in percent.
-pub(super) fn slowdown_percent(text: &str) -> Result<u8, String> {
+pub(crate) fn slowdown_percent(text: &str) -> Result<u8, String> {
     within(text, 1, 100)
         .and_then(|percent: u32| u8::try_from(percent).ok())
         .ok_or_else(|| SLOWDOWN_EXPECTED.to_owned())
 }
 
 /// What [`downtime_ms`] accepts.
-pub(super) const DOWNTIME_EXPECTED: &str = "milliseconds from 1 to 2000000";
+pub(crate) const DOWNTIME_EXPECTED: &str = "milliseconds from 1 to 2000000";
 
 /// A downtime, in milliseconds.
-pub(super) fn downtime_ms(text: &str) -> Result<u32, String> {
+pub(crate) fn downtime_ms(text: &str) -> Result<u32, String> {
     within(text, 1, MAX_DOWNTIME_MS).ok_or_else(|| DOWNTIME_EXPECTED.to_owned())
 }
 
 /// A bandwidth, in MiB/s.
-pub(super) fn bandwidth_mib_s(text: &str) -> Result<u64, String> {
+pub(crate) fn bandwidth_mib_s(text: &str) -> Result<u64, String> {
     within(text, 1, MAX_BANDWIDTH_MIB_S)
         .ok_or_else(|| format!("MiB/s from 1 to {MAX_BANDWIDTH_MIB_S}"))
 }
 
 /// What [`yes_or_no`] accepts, for a message.
-pub(super) const YES_OR_NO_EXPECTED: &str = "yes or no";
+pub(crate) const YES_OR_NO_EXPECTED: &str = "yes or no";
 
 /// What [`yes_or_no`] accepts.
-pub(super) const YES_OR_NO: &[&str] = &["yes", "no"];
+pub(crate) const YES_OR_NO: &[&str] = &["yes", "no"];
 
 /// A word for yes or no.
-pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
+pub(crate) fn yes_or_no(text: &str) -> Result<bool, String> {
     match text {
         "yes" => Ok(true),
         "no" => Ok(false),

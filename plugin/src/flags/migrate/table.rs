@@ -3,17 +3,18 @@
 //! Source: `opts_migrate` and `doMigrate` in `tools/virsh-domain.c` of libvirt 9.0.0 and 11.3.0.
 //! What virsh says of them is not repeated here: virsh prints its own help.
 
-use super::defs::Means::{
+use super::migrate_flags as bits;
+use super::option::Means::{
     Destination, Direct, Domain, Flag, Hpc, Int, IntUnlessZero, List, PersistentXml,
     PostcopyAfterPrecopy, Text, Timeout, TimeoutPostcopy, TimeoutSuspend, UnsignedLong, Verbose,
     Xml,
 };
-use super::defs::Position::{Early, Never, Required, Tolerated};
-use super::defs::{Means, Opt, Position, Virsh};
-use super::hpc::HpcOption;
-use super::migrate_flags as bits;
+use super::option::Position::{Early, Never, Required, Tolerated};
+use super::option::{Means, Opt, Position};
+use crate::flags::hpc::options::HpcOption;
+use crate::flags::virsh::release::Virsh;
 
-/// Every option of `migrate`: virsh's, then ours.
+/// Every option of `migrate`: virsh's, then `--hpc-*`.
 pub const MIGRATE_OPTIONS: &[Opt] = &[
     value("domain", Required, Domain),
     value("desturi", Required, Destination),
@@ -93,35 +94,35 @@ pub const MIGRATE_OPTIONS: &[Opt] = &[
         UnsignedLong("bandwidth.avail.switchover"),
     )
     .since(11, 1),
-    ours("hpc-law", HpcOption::Law),
-    ours("hpc-observe", HpcOption::Observe),
-    ours("hpc-off", HpcOption::Off),
-    ours("hpc-trace", HpcOption::Trace),
-    ours("hpc-slowdown", HpcOption::Slowdown),
-    ours("hpc-max-downtime", HpcOption::MaxDowntime),
-    ours("hpc-deadline", HpcOption::Deadline),
-    ours("hpc-compression", HpcOption::Compression),
+    hpc("hpc-law", HpcOption::Law),
+    hpc("hpc-observe", HpcOption::Observe),
+    hpc("hpc-off", HpcOption::Off),
+    hpc("hpc-trace", HpcOption::Trace),
+    hpc("hpc-slowdown", HpcOption::Slowdown),
+    hpc("hpc-max-downtime", HpcOption::MaxDowntime),
+    hpc("hpc-deadline", HpcOption::Deadline),
+    hpc("hpc-compression", HpcOption::Compression),
 ];
 
 /// Other spellings that virsh takes for an option.
 const ALIASES: &[(&str, &str)] = &[("tunneled", "tunnelled")];
 
 /// The option of that name which virsh has had since `virsh`, aliases resolved.
-pub(super) fn of_virsh(name: &[u8], virsh: Virsh) -> Option<&'static Opt> {
+pub(crate) fn of_virsh(name: &[u8], virsh: Virsh) -> Option<&'static Opt> {
     let alias = ALIASES.iter().find(|(alias, _)| alias.as_bytes() == name);
     let name = alias.map_or(name, |(_, name)| name.as_bytes());
     virshs(virsh).find(|option| option.name.as_bytes() == name)
 }
 
 /// virsh's own options in that release, in order.
-pub(super) fn virshs(virsh: Virsh) -> impl Iterator<Item = &'static Opt> {
+pub(crate) fn virshs(virsh: Virsh) -> impl Iterator<Item = &'static Opt> {
     MIGRATE_OPTIONS
         .iter()
-        .filter(move |option| !option.is_ours() && option.since <= virsh)
+        .filter(move |option| !option.is_hpc() && option.since <= virsh)
 }
 
-/// The option of ours of that name.
-pub(super) fn of_ours(name: &[u8]) -> Option<(&'static Opt, HpcOption)> {
+/// The option `--hpc-*` of that name.
+pub(crate) fn of_hpc(name: &[u8]) -> Option<(&'static Opt, HpcOption)> {
     MIGRATE_OPTIONS
         .iter()
         .find_map(|option| match option.means {
@@ -147,7 +148,7 @@ const fn value(name: &'static str, position: Position, means: Means) -> Opt {
     }
 }
 
-const fn ours(name: &'static str, option: HpcOption) -> Opt {
+const fn hpc(name: &'static str, option: HpcOption) -> Opt {
     value(name, Never, Hpc(option))
 }
 

@@ -1,4 +1,4 @@
-//! The commands of ours.
+//! The commands `hpc-*`.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,9 +8,9 @@ use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
 use super::values::{self, Deadline, Job, ReplayLaw};
 
-/// A command of ours.
+/// One of them.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
-pub enum OwnCommand {
+pub enum HpcCommand {
     /// Show, set, mark or clear the migration policy of a domain
     HpcPolicy(PolicyArgs),
     /// Run a law over a trace of an earlier migration
@@ -134,13 +134,13 @@ pub struct HelpArgs {
     no_binary_name = true,
     disable_help_subcommand = true
 )]
-struct Own {
+struct CommandLine {
     #[command(subcommand)]
-    command: OwnCommand,
+    command: HpcCommand,
 }
 
 /// The commands' names, in the order of the help.
-pub(super) const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 6] = [
     "hpc-policy",
     "hpc-replay",
     "hpc-status",
@@ -149,19 +149,19 @@ pub(super) const NAMES: [&str; 6] = [
     "hpc-help",
 ];
 
-/// Whether a command of that name is ours.
+/// Whether it is the name of one of them.
 #[must_use]
 pub fn is_name(name: &[u8]) -> bool {
-    NAMES.iter().any(|ours| ours.as_bytes() == name)
+    NAMES.iter().any(|known| known.as_bytes() == name)
 }
 
-/// Reads a command of ours from its name on.
+/// Reads one of them from its name on.
 ///
 /// # Errors
 ///
 /// What clap found wrong, or the help that was asked for: [`report`] prints either.
-pub fn parse(words: &[OsString]) -> Result<OwnCommand, clap::Error> {
-    Own::try_parse_from(words).map(|own| own.command)
+pub fn parse(words: &[OsString]) -> Result<HpcCommand, clap::Error> {
+    CommandLine::try_parse_from(words).map(|line| line.command)
 }
 
 /// Prints what [`parse`] returned instead of a command; mistakes end with 1, as virsh's do.
@@ -176,16 +176,16 @@ pub fn report(error: &clap::Error) -> ExitCode {
     }
 }
 
-/// Every command of ours, ready to be described, in the order of the help.
+/// Each of them, ready to be described, in the order of the help.
 #[must_use]
 pub fn commands() -> Vec<Command> {
-    let mut own = Own::command();
-    own.build();
-    own.get_subcommands().cloned().collect()
+    let mut line = CommandLine::command();
+    line.build();
+    line.get_subcommands().cloned().collect()
 }
 
-/// The help of every command of ours.
-pub(super) fn long_help() -> String {
+/// The help of each of them.
+pub(crate) fn long_help() -> String {
     let helps = commands()
         .into_iter()
         .map(|mut command| command.render_long_help().to_string());
@@ -194,16 +194,16 @@ pub(super) fn long_help() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::values::DeadlineAction;
     use super::*;
+    use crate::flags::DeadlineAction;
 
-    fn read(line: &str) -> Result<OwnCommand, clap::Error> {
+    fn read(line: &str) -> Result<HpcCommand, clap::Error> {
         parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
     }
 
     #[test]
     fn a_policy_without_options_is_shown() {
-        let OwnCommand::HpcPolicy(policy) = read("hpc-policy vm").unwrap() else {
+        let HpcCommand::HpcPolicy(policy) = read("hpc-policy vm").unwrap() else {
             panic!("another command")
         };
         assert_eq!(
@@ -221,7 +221,7 @@ mod tests {
         let line = "hpc-policy --set-slowdown 7 --set-deadline=60,abort vm --set-postcopy no \
                     --set-job slurm-1,8 --set-bandwidth 20 --set-max-downtime 500 --live \
                     --set-compression yes";
-        let OwnCommand::HpcPolicy(policy) = read(line).unwrap() else {
+        let HpcCommand::HpcPolicy(policy) = read(line).unwrap() else {
             panic!("another command")
         };
         let deadline = Deadline {
@@ -270,7 +270,7 @@ mod tests {
     fn the_agent_is_asked() {
         let status = |domain: Option<&str>, json| {
             let domain = domain.map(str::to_owned);
-            OwnCommand::HpcStatus(StatusArgs { domain, json })
+            HpcCommand::HpcStatus(StatusArgs { domain, json })
         };
         let vm = DomainArgs {
             domain: "vm".to_owned(),
@@ -280,15 +280,15 @@ mod tests {
             read("hpc-status --json vm").unwrap(),
             status(Some("vm"), true)
         );
-        let release = OwnCommand::HpcRelease(vm.clone());
+        let release = HpcCommand::HpcRelease(vm.clone());
         assert_eq!(read("hpc-release vm").unwrap(), release);
-        assert_eq!(read("hpc-adopt vm").unwrap(), OwnCommand::HpcAdopt(vm));
+        assert_eq!(read("hpc-adopt vm").unwrap(), HpcCommand::HpcAdopt(vm));
     }
 
     #[test]
     fn the_names_are_those_of_the_commands() {
-        let own = Own::command();
-        let names: Vec<_> = own.get_subcommands().map(Command::get_name).collect();
+        let line = CommandLine::command();
+        let names: Vec<_> = line.get_subcommands().map(Command::get_name).collect();
         assert_eq!(names, NAMES);
     }
 

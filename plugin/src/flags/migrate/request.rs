@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use libvirt_hpc_libvirt::parameter::{Parameter, Value};
 
-use super::defs::{Means, Virsh};
-use super::lowargs::{Given, LowArgs, Refused};
-use super::{checks, migrate_flags, number};
+use super::option::Means;
+use super::typed_options::{Refused, TypedOption, TypedOptions};
+use super::{checks, migrate_flags};
+use crate::flags::virsh::c_number;
+use crate::flags::virsh::release::Virsh;
 
 /// How the migration is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,16 +67,16 @@ pub struct MigrateRequest {
 
 impl MigrateRequest {
     /// Reads the values; what virsh would refuse is refused.
-    pub(super) fn from_low(low: &LowArgs, virsh: Virsh) -> Result<Self, Refused> {
-        checks::check(low, virsh)?;
+    pub(crate) fn from_typed(typed: &TypedOptions, virsh: Virsh) -> Result<Self, Refused> {
+        checks::check(typed, virsh)?;
         let mut request = Self::default();
-        for given in &low.given {
+        for given in &typed.given {
             request.apply(given)?;
         }
         if request.flags & migrate_flags::PEER2PEER != 0 {
             request.transport = Transport::PeerToPeer;
         }
-        if low.has_named("timeout-postcopy")
+        if typed.has_named("timeout-postcopy")
             && let Some(timeout) = &mut request.timeout
         {
             timeout.action = TimeoutAction::Postcopy;
@@ -83,11 +85,11 @@ impl MigrateRequest {
     }
 
     /// Whether the guest's memory is copied while it may run: there is something to control.
-    pub(super) fn has_precopy(&self) -> bool {
+    pub(crate) fn has_precopy(&self) -> bool {
         self.flags & (migrate_flags::OFFLINE | migrate_flags::POSTCOPY_RESUME) == 0
     }
 
-    fn apply(&mut self, given: &Given) -> Result<(), Refused> {
+    fn apply(&mut self, given: &TypedOption) -> Result<(), Refused> {
         let value = given.value.as_slice();
         match given.opt.means {
             Means::Flag(bit) => self.flags |= bit,
@@ -107,10 +109,10 @@ impl MigrateRequest {
                 number => self.push(name, Value::Int(number)),
             },
             Means::UnsignedLong(name) => {
-                let number = number::unsigned_long(value).ok_or(Refused)?;
+                let number = c_number::unsigned_long(value).ok_or(Refused)?;
                 self.push(name, Value::UnsignedLong(number));
             }
-            // The action is read once the timeout is known; ours are not among virsh's.
+            // The action is read once the timeout is known; options --hpc-* are not among virsh's.
             Means::TimeoutSuspend | Means::TimeoutPostcopy | Means::Hpc(_) => {}
         }
         Ok(())
@@ -144,12 +146,12 @@ fn file(value: &[u8]) -> Result<PathBuf, Refused> {
 }
 
 fn int(value: &[u8]) -> Result<i32, Refused> {
-    number::int(value, 10).ok_or(Refused)
+    c_number::int(value, 10).ok_or(Refused)
 }
 
 /// 0 is no timeout.
 fn timeout(value: &[u8]) -> Result<Option<Timeout>, Refused> {
-    let seconds = number::unsigned(value).ok_or(Refused)?;
+    let seconds = c_number::unsigned(value).ok_or(Refused)?;
     Ok((seconds > 0).then_some(Timeout {
         seconds,
         action: TimeoutAction::Suspend,

@@ -1,13 +1,13 @@
-//! The words of a command of ours.
+//! The words of a command `hpc-*`.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
 use clap::{Arg, Command};
 
-use super::super::own;
+use super::current_word::{Completion, CurrentWord};
 use super::value::Value;
-use super::{Asked, Completion};
+use crate::flags::hpc::commands;
 
 /// What may stand where the word does.
 enum Next<'a> {
@@ -17,26 +17,24 @@ enum Next<'a> {
     Any(Option<&'a Arg>),
 }
 
-impl Asked<'_> {
-    /// A word after our command `name` and the words `typed`.
-    pub(super) fn of_own(&self, name: &[u8], typed: &[OsString]) -> Completion {
-        let mut commands = own::commands().into_iter();
-        let Some(command) = commands.find(|command| command.get_name().as_bytes() == name) else {
-            return Completion::default();
-        };
-        let value = |arg: &Arg| Value::of_argument(command.get_name(), arg.get_id().as_str());
-        let position = match next(&command, typed) {
-            Next::Value(arg) => return self.value(value(arg), ""),
-            Next::Any(position) => position,
-        };
-        if let Some(name) = self.name_with_value() {
-            let takes = option(&command, name.as_bytes()).map_or(Value::Anything, value);
-            return self.value(takes, &format!("--{name}="));
-        }
-        match position {
-            Some(position) if !self.is_option() => self.value(value(position), ""),
-            _ => self.ours(free(&command, typed)),
-        }
+/// A word after the command `name` and the words `typed`.
+pub(super) fn complete(current: &CurrentWord<'_>, name: &[u8], typed: &[OsString]) -> Completion {
+    let mut commands = commands::commands().into_iter();
+    let Some(command) = commands.find(|command| command.get_name().as_bytes() == name) else {
+        return Completion::default();
+    };
+    let value = |arg: &Arg| Value::of_argument(command.get_name(), arg.get_id().as_str());
+    let position = match next(&command, typed) {
+        Next::Value(arg) => return current.value(value(arg), ""),
+        Next::Any(position) => position,
+    };
+    if let Some(name) = current.name_with_value() {
+        let takes = option(&command, name.as_bytes()).map_or(Value::Anything, value);
+        return current.value(takes, &format!("--{name}="));
+    }
+    match position {
+        Some(position) if !current.is_option() => current.value(value(position), ""),
+        _ => current.ours(free(&command, typed)),
     }
 }
 

@@ -3,9 +3,9 @@
 //! Source: `cmdMigrate` and `doMigrate` in `tools/virsh-domain.c` of libvirt 9.0.0 and 11.3.0. A
 //! command that fails here goes to the real virsh, which says so in its own words.
 
-use super::defs::Virsh;
-use super::lowargs::{LowArgs, Refused};
-use super::number;
+use super::typed_options::{Refused, TypedOptions};
+use crate::flags::virsh::c_number;
+use crate::flags::virsh::release::Virsh;
 
 /// `VSH_EXCLUSIVE_OPTIONS`; the libvirt of 9.0 refuses the last pair itself.
 const EXCLUSIVE: &[(&str, &str)] = &[
@@ -33,8 +33,8 @@ const NEEDS_STORAGE_COPY: &[(&str, Virsh)] = &[
 ];
 
 /// Refuses what virsh of that release refuses.
-pub(super) fn check(low: &LowArgs, virsh: Virsh) -> Result<(), Refused> {
-    let given = |name| low.has_named(name);
+pub(super) fn check(typed: &TypedOptions, virsh: Virsh) -> Result<(), Refused> {
+    let given = |name| typed.has_named(name);
     let storage_copy = given("copy-storage-all") || given("copy-storage-inc");
     let refused = EXCLUSIVE
         .iter()
@@ -48,18 +48,18 @@ pub(super) fn check(low: &LowArgs, virsh: Virsh) -> Result<(), Refused> {
     if refused {
         return Err(Refused);
     }
-    check_timeout(low)
+    check_timeout(typed)
 }
 
 /// A timeout above 0 needs a live migration; its action needs a timeout above 0.
-fn check_timeout(low: &LowArgs) -> Result<(), Refused> {
-    let timeout = low.given.iter().find(|given| given.opt.name == "timeout");
+fn check_timeout(typed: &TypedOptions) -> Result<(), Refused> {
+    let timeout = typed.given.iter().find(|given| given.opt.name == "timeout");
     let seconds = match timeout {
-        Some(timeout) => number::unsigned(&timeout.value).ok_or(Refused)?,
+        Some(timeout) => c_number::unsigned(&timeout.value).ok_or(Refused)?,
         None => 0,
     };
-    let action = low.has_named("timeout-suspend") || low.has_named("timeout-postcopy");
-    if seconds > 0 && !low.has_named("live") || seconds == 0 && action {
+    let action = typed.has_named("timeout-suspend") || typed.has_named("timeout-postcopy");
+    if seconds > 0 && !typed.has_named("live") || seconds == 0 && action {
         return Err(Refused);
     }
     Ok(())

@@ -1,8 +1,6 @@
-//! What can be wrong with options of ours.
-//!
-//! What is wrong with virsh's is said by virsh.
+//! What can be wrong with options `--hpc-*`; what is wrong with virsh's is said by virsh.
 
-/// A mistake in an option of ours; nothing has been started.
+/// A mistake in an option `--hpc-*`; nothing has been started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
     /// An option with our prefix that does not exist.
@@ -41,7 +39,7 @@ pub enum UsageError {
         /// Its name, without the dashes.
         name: &'static str,
     },
-    /// Options of ours in a list of commands.
+    /// Options `--hpc-*` in a list of commands.
     #[error(
         "options --hpc-* are understood where migrate is the only command: run this migrate in a \
          virsh-hpc of its own"

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::number;
+use super::c_number;
 
 /// What virsh's own options say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Globals {
 
 /// Where virsh's own options lead.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Start {
+pub(crate) enum Start {
     /// Nothing of ours: virsh ends here, or asks for commands on stdin.
     Forward,
     /// virsh prints its help.
@@ -51,14 +51,14 @@ pub(super) enum Start {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
+pub(crate) enum Takes {
     Nothing,
     Value,
     MaybeValue,
 }
 
 /// The long options, whether they take a value, and their letters.
-pub(super) const LONG: &[(&str, Takes, u8)] = &[
+pub(crate) const LONG: &[(&str, Takes, u8)] = &[
     ("connect", Takes::Value, b'c'),
     ("debug", Takes::Value, b'd'),
     ("escape", Takes::Value, b'e'),
@@ -82,7 +82,7 @@ enum End {
 }
 
 /// Reads the arguments up to the command.
-pub(super) fn parse(args: &[OsString]) -> Start {
+pub(crate) fn parse(args: &[OsString]) -> Start {
     let mut globals = Globals::default();
     match read(args, &mut globals) {
         Err(End::Help) => Start::Help,
@@ -94,7 +94,7 @@ pub(super) fn parse(args: &[OsString]) -> Start {
 
 /// Reads the arguments up to where the command stands or would come next, and says where; `None` where a value
 /// comes first, or virsh ends before any command.
-pub(super) fn command_at(args: &[OsString], globals: &mut Globals) -> Option<usize> {
+pub(crate) fn command_at(args: &[OsString], globals: &mut Globals) -> Option<usize> {
     read(args, globals).ok()
 }
 
@@ -180,7 +180,7 @@ impl Globals {
         let owned = || OsString::from_vec(value.to_vec());
         match letter {
             b'c' => self.connect = Some(owned()),
-            b'd' => self.debug = Some(number::int(value, 10).ok_or(End::Forward)?),
+            b'd' => self.debug = Some(c_number::int(value, 10).ok_or(End::Forward)?),
             b'e' if is_escape(value) => {}
             b'h' => return Err(End::Help),
             b'k' => self.keepalive_interval_s = Some(not_negative(value)?),
@@ -197,7 +197,7 @@ impl Globals {
 }
 
 fn not_negative(value: &[u8]) -> Result<u32, End> {
-    number::int(value, 0)
+    c_number::int(value, 0)
         .and_then(|number| u32::try_from(number).ok())
         .ok_or(End::Forward)
 }

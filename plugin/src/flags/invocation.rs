@@ -1,0 +1,52 @@
+//! What a command line asks for.
+
+use std::ffi::OsString;
+
+use super::complete::Completion;
+use super::help::Topic;
+use super::hpc::options::HpcOptions;
+use super::migrate::request::MigrateRequest;
+use super::virsh::globals::Globals;
+
+/// What a command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// The real virsh's business.
+    Forward {
+        /// The arguments for virsh, without those of ours.
+        virsh_args: Vec<OsString>,
+        /// Said on stderr where the user asked for control that plain virsh will not give.
+        note: Option<&'static str>,
+    },
+    /// One `migrate` that virsh would accept.
+    Migrate(Box<Migrate>),
+    /// A command `hpc-*`: the words from its name on, for [`crate::flags::hpc_commands::parse`].
+    HpcCommand {
+        /// virsh's options in front of the command.
+        globals: Globals,
+        /// The command's name and its arguments.
+        words: Vec<OsString>,
+    },
+    /// Help that virsh prints and we complete.
+    Help {
+        /// The arguments for virsh, without those of ours.
+        virsh_args: Vec<OsString>,
+        /// What we append.
+        topic: Topic,
+    },
+    /// What may come next on a command line: virsh's candidates, and ours.
+    Complete(Completion),
+}
+
+/// One `migrate`, and the way back to plain virsh.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Migrate {
+    /// virsh's options in front of the command.
+    pub globals: Globals,
+    /// What the user asked virsh for.
+    pub request: MigrateRequest,
+    /// What the user asked us for.
+    pub hpc: HpcOptions,
+    /// The arguments for the real virsh, without those of ours, should we not take over.
+    pub virsh_args: Vec<OsString>,
+}
