@@ -1,15 +1,15 @@
 //! A machine for agents to run on: a `/run` of its own, in a mount namespace of theirs.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::mount_namespace::{is_denied, unshare};
 
 /// The program under test.
 pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_libvirt-hpcd");
@@ -31,9 +31,7 @@ pub(crate) struct Machine {
 impl Machine {
     /// None, and a word about it, where nobody may mount.
     pub(crate) fn new() -> Option<Self> {
-        if unshare().is_none() {
-            // Not eprintln, which the test harness would swallow.
-            let _ = writeln!(io::stderr(), "SKIPPED: no right to unshare and mount");
+        if is_denied() {
             return None;
         }
         let machine = Self {
@@ -206,21 +204,4 @@ pub(crate) fn wait_until(is: impl Fn() -> bool, what: impl Fn() -> String) {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// How to get a mount namespace here: as root, or as root of a user namespace.
-fn unshare() -> Option<&'static [&'static str]> {
-    const WAYS: [&[&str]; 2] = [
-        &["unshare", "--mount"],
-        &["unshare", "--map-root-user", "--mount"],
-    ];
-    static WAY: OnceLock<Option<&[&str]>> = OnceLock::new();
-    *WAY.get_or_init(|| {
-        WAYS.into_iter().find(|way| {
-            let mut probe = Command::new(way[0]);
-            probe.args(&way[1..]);
-            probe.args(["mount", "--bind", "/dev/null", "/dev/null"]);
-            probe.output().is_ok_and(|output| output.status.success())
-        })
-    })
 }
