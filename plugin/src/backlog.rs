@@ -121,7 +121,7 @@ impl Backlog {
     }
 
     /// Hands a piece over; false if there is no room.
-    fn hand(&mut self, piece: Vec<u8>) -> io::Result<bool> {
+    fn hand_over(&mut self, piece: Vec<u8>) -> io::Result<bool> {
         match self.pieces.try_send(piece) {
             Ok(()) => {
                 self.handed += 1;
@@ -134,7 +134,7 @@ impl Backlog {
 
     /// Whether there is nothing more to say of it.
     fn say_what_was_lost(&mut self) -> io::Result<bool> {
-        if self.lost > 0 && self.hand((self.say_lost)(self.lost))? {
+        if self.lost > 0 && self.hand_over((self.say_lost)(self.lost))? {
             self.lost = 0;
         }
         Ok(self.lost == 0)
@@ -144,7 +144,7 @@ impl Backlog {
 impl Write for Backlog {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         self.check()?;
-        if !self.say_what_was_lost()? || !self.hand(piece.to_vec())? {
+        if !self.say_what_was_lost()? || !self.hand_over(piece.to_vec())? {
             self.lost += 1;
             self.has_lost = true;
         }

@@ -1,4 +1,4 @@
-//! One migration as a picture: what was left, what would have been accepted, and the pause; below it how fast the guest
+//! One migration as a picture: the remaining memory, the law's threshold, and the pause; below it how fast the guest
 //! wrote, where that was counted.
 
 mod rates;
@@ -20,8 +20,8 @@ use rates::Rates;
 use scale::{Area, Point, mib, since};
 
 const SIZE: (u32, u32) = (860, 420);
-const LEFT: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
-const ACCEPTED: RGBColor = RGBColor(0xdd, 0x84, 0x52);
+const REMAINING: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
+const THRESHOLD: RGBColor = RGBColor(0xdd, 0x84, 0x52);
 const PAUSE: RGBColor = RGBColor(0xc4, 0x4e, 0x52);
 const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
 
@@ -35,8 +35,8 @@ const WORDS_LEFT_FROM: f64 = 0.85;
 /// What a trace holds for the picture.
 struct PictureData {
     title: String,
-    left: Vec<Point>,
-    accepted: Vec<Point>,
+    remaining: Vec<Point>,
+    threshold: Vec<Point>,
     syncs: Vec<(Point, Option<Cause>)>,
     rates: Rates,
     /// Seconds; none if it is not known.
@@ -97,15 +97,15 @@ fn draw(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()>
         .y_desc("MiB")
         .draw()?;
     if let Some(pause) = data.pause {
-        let stands = Rectangle::new(
+        let paused = Rectangle::new(
             [(last - pause, 0.0), (last, most * 1.08)],
             PAUSE.mix(0.25).filled(),
         );
         let patch =
             |(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], PAUSE.mix(0.25).filled());
         chart
-            .draw_series([stands])?
-            .label("the guest stands")
+            .draw_series([paused])?
+            .label("the guest is paused")
             .legend(patch);
     }
     let legend = |color: RGBColor| {
@@ -113,18 +113,18 @@ fn draw(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()>
     };
     chart
         .draw_series(LineSeries::new(
-            data.left.iter().copied(),
-            LEFT.stroke_width(2),
+            data.remaining.iter().copied(),
+            REMAINING.stroke_width(2),
         ))?
-        .label("left to send, as QEMU counts it")
-        .legend(legend(LEFT));
+        .label("remaining, as QEMU counts it")
+        .legend(legend(REMAINING));
     chart
         .draw_series(LineSeries::new(
-            data.accepted.iter().copied(),
-            ACCEPTED.stroke_width(2),
+            data.threshold.iter().copied(),
+            THRESHOLD.stroke_width(2),
         ))?
-        .label("accepted by the law")
-        .legend(legend(ACCEPTED));
+        .label("threshold of the law")
+        .legend(legend(THRESHOLD));
     chart
         .draw_series(data.labelled(last).into_iter().map(|(at, words)| {
             // Beside the right edge the words stand on the left, or they would be cut off.
@@ -137,7 +137,7 @@ fn draw(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()>
                 + Circle::new((0, 0), 3, SYNC.filled())
                 + Text::new(words, (x, -16), style)
         }))?
-        .label("left at a bitmap sync, and the decision")
+        .label("remaining at a bitmap sync, and the decision")
         .legend(|(x, y)| Circle::new((x + 9, y), 3, SYNC.filled()));
     chart
         .configure_series_labels()
@@ -153,8 +153,8 @@ impl PictureData {
         let (mut begin, mut end, mut from_ns) = (None, None, None);
         let mut data = Self {
             title: String::new(),
-            left: vec![],
-            accepted: vec![],
+            remaining: vec![],
+            threshold: vec![],
             syncs: vec![],
             rates: Rates::default(),
             pause: None,
@@ -175,7 +175,7 @@ impl PictureData {
                 _ => {}
             }
         }
-        if data.left.is_empty() {
+        if data.remaining.is_empty() {
             bail!("the trace holds no pre-copy");
         }
         let pause_ms = end.as_ref().and_then(|e| e.totals.pause_ms);
@@ -185,7 +185,7 @@ impl PictureData {
     }
 
     fn sample(&mut self, sample: &SampleRecord, from_ns: u64) {
-        self.left
+        self.remaining
             .push((since(sample.at_ns, from_ns), mib(sample.remaining_bytes)));
         self.rates.sample(sample, from_ns);
     }
@@ -198,7 +198,7 @@ impl PictureData {
                 ..
             } => {
                 let at = (since(*sync_at_ns, from_ns), mib(*remaining_bytes));
-                self.left.push(at);
+                self.remaining.push(at);
                 self.syncs.push((at, None));
             }
             EventRecord::Decided {
@@ -206,10 +206,10 @@ impl PictureData {
                 cause,
             } => {
                 let at = since(at_ns, from_ns);
-                if let Some(&(_, before)) = self.accepted.last() {
-                    self.accepted.push((at, before));
+                if let Some(&(_, before)) = self.threshold.last() {
+                    self.threshold.push((at, before));
                 }
-                self.accepted.push((at, mib(*accept_bytes)));
+                self.threshold.push((at, mib(*accept_bytes)));
                 if let Some((_, undecided @ None)) = self.syncs.last_mut() {
                     *undecided = Some(*cause);
                 }
@@ -233,12 +233,12 @@ impl PictureData {
         self.syncs.iter().map(label).collect()
     }
 
-    /// The last second, the pause included, and the most MiB. The first round is cut off at twice what the syncs leave, or
+    /// The last second, the pause included, and the most MiB. The first round is cut off at twice what the syncs find, or
     /// nothing else could be seen beside it.
     fn extent(&self) -> (f64, f64) {
-        let last = self.left.iter().map(|p| p.0).fold(1.0, f64::max);
+        let last = self.remaining.iter().map(|p| p.0).fold(1.0, f64::max);
         let synced = self.syncs.iter().map(|(p, _)| p.1).fold(1.0, f64::max);
-        let all = self.left.iter().map(|p| p.1).fold(1.0, f64::max);
+        let all = self.remaining.iter().map(|p| p.1).fold(1.0, f64::max);
         (last + self.pause.unwrap_or(0.0), all.min(synced * 2.0))
     }
 }
@@ -288,7 +288,7 @@ mod tests {
         assert!(!path.exists());
     }
 
-    /// A migration of one round and three looks, its page faults counted or not.
+    /// A migration of one round and three samples, its page faults counted or not.
     fn drawn(counted: bool) -> String {
         let sample = |at_ns: u64| {
             let faults = Faults {

@@ -46,13 +46,13 @@ use crate::flags::hpc_commands::{self, HpcCommand};
 use crate::flags::{self, Globals, Invocation, Virsh, help};
 use crate::{forward, plot, replay};
 use commands::{hpc_agent, hpc_policy};
-use prepare::takeover::{self, Whose};
+use prepare::takeover::{self, RunBy};
 use terminal::console::Console;
 
 /// Runs a command line; `args` excludes the program's name, `started` is when it was typed.
 ///
 /// # Errors
-/// A mistake in what is ours, or that the real virsh cannot be started.
+/// A mistake in an option or command of virsh-hpc's, or that the real virsh cannot be started.
 pub fn run(args: &[OsString], started: Instant) -> anyhow::Result<ExitCode> {
     let virsh = library_version().map_or(Virsh::NEWEST, |lib| Virsh::new(lib.major, lib.minor));
     match flags::parse(args, virsh)? {
@@ -61,8 +61,8 @@ pub fn run(args: &[OsString], started: Instant) -> anyhow::Result<ExitCode> {
         Invocation::Complete(_) => forward(args, None),
         Invocation::HpcCommand { globals, words } => hpc_command(&globals, &words),
         Invocation::Migrate(migrate) => match takeover::decide(&migrate) {
-            Whose::Ours(takeover) => migrate::run(*takeover, &migrate, started),
-            Whose::Virshs(note) => forward(&migrate.virsh_args, note.as_deref()),
+            RunBy::VirshHpc(takeover) => migrate::run(*takeover, &migrate, started),
+            RunBy::PlainVirsh(note) => forward(&migrate.virsh_args, note.as_deref()),
         },
     }
 }

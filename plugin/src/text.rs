@@ -22,8 +22,9 @@ pub fn mib(bytes: u64) -> String {
 
 /// What a guest writes, and works on.
 #[must_use]
-pub fn writing(bytes_per_s: u64, hot_bytes: u64) -> String {
-    format!("writes {}/s, {} hot", mib(bytes_per_s), mib(hot_bytes))
+pub fn writing(bytes_per_s: u64, working_set_bytes: u64) -> String {
+    let (rate, set) = (mib(bytes_per_s), mib(working_set_bytes));
+    format!("writes {rate}/s, working set {set}")
 }
 
 /// Nanoseconds in seconds, with three digits.
@@ -52,10 +53,10 @@ pub fn span(span: Duration) -> String {
 
 /// What is said where somebody asks for post-copy whose pages are each a pause.
 pub const POSTCOPY_WITH_HUGE_PAGES: &str = "the domain's memory is backed by pages above 2 MiB, or of a size that its XML does \
-                                        not name: in post-copy the guest stands for each that it touches until it has \
+                                        not name: in post-copy the guest is paused for each that it touches until it has \
                                         come, for one of 1 GiB up to 2 s at 10 Gbit/s";
 
-/// Why there is no figure of the pause of a guest that has gone over to post-copy.
+/// Why there is no figure of the pause of a guest that has switched to post-copy.
 pub const NO_PAUSE_OF_POSTCOPY: &str = "QEMU tells no pause of post-copy";
 
 /// The pause of a migration that has succeeded, or what is known in its stead.
@@ -71,10 +72,10 @@ pub fn pause(totals: &Totals) -> String {
                 format!(" and had all of its memory {} later", ms(took_ms))
             });
             let after = ms(after_ms);
-            format!("went over to post-copy after {after}{rest} ({NO_PAUSE_OF_POSTCOPY})")
+            format!("switched to post-copy after {after}{rest} ({NO_PAUSE_OF_POSTCOPY})")
         }
         (Some(PauseUnknown::Postcopy), None) => {
-            format!("went over to post-copy ({NO_PAUSE_OF_POSTCOPY})")
+            format!("switched to post-copy ({NO_PAUSE_OF_POSTCOPY})")
         }
         (Some(PauseUnknown::Suspended), _) => {
             "the pause was not measured, for the guest was suspended for the rest of the copy"
@@ -96,14 +97,14 @@ pub fn throttled(totals: &Totals) -> String {
     }
 }
 
-/// What was sent as differences, if that was anything to speak of.
+/// What was sent with XBZRLE, if that was anything to speak of.
 #[must_use]
-pub fn differences(totals: &Totals) -> String {
+pub fn xbzrle(totals: &Totals) -> String {
     match totals.differences_memory_bytes {
         ..MIB => String::new(),
         memory => {
             let sent = mib(totals.differences_sent_bytes);
-            format!(", differences of {sent} for {}", mib(memory))
+            format!(", XBZRLE sent {sent} for {}", mib(memory))
         }
     }
 }
@@ -114,7 +115,7 @@ pub fn printable(text: &str) -> String {
     text.trim_end().replace(char::is_control, "?")
 }
 
-/// Where a column's texts stand.
+/// How a column's texts are aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
     /// Texts.
@@ -163,10 +164,12 @@ pub fn release(release: Release, last: Option<Cause>) -> String {
             speed_mib_per_s,
         } => {
             let speed = speed(speed_mib_per_s);
-            format!("its limits were changed by hand to downtime {downtime_ms} ms, speed {speed}")
+            format!(
+                "its limits were changed externally to downtime {downtime_ms} ms, speed {speed}"
+            )
         }
         Release::Acted(Action::Abort) => aborted_by(last).to_owned(),
-        Release::Acted(Action::StartPostcopy) => "the guest has gone over to post-copy".to_owned(),
+        Release::Acted(Action::StartPostcopy) => "the guest has switched to post-copy".to_owned(),
         Release::Acted(Action::Suspend) => "the guest was suspended".to_owned(),
     }
 }
@@ -192,7 +195,7 @@ pub const fn cause(cause: Cause) -> &'static str {
         Cause::Quiet => "quiet, one more round pays",
         Cause::Reservation => "no better is expected",
         Cause::Patience => "waited long enough",
-        Cause::Floor => "hardly anything is left",
+        Cause::Floor => "hardly anything remains",
         Cause::Ceiling => "held back by the longest pause allowed",
         Cause::Deadline => "the deadline has come",
         Cause::Order => "ordered",
@@ -209,7 +212,7 @@ pub const fn cause_in_short(cause: Cause) -> &'static str {
         Cause::Falling => "converging",
         Cause::Waiting => "waiting",
         Cause::Quiet => "quieter",
-        Cause::Reservation | Cause::Patience | Cause::Floor => "going",
+        Cause::Reservation | Cause::Patience | Cause::Floor => "switching over",
         Cause::Ceiling => "too long",
         Cause::Deadline => "deadline",
         Cause::Order => "ordered",

@@ -7,8 +7,8 @@
 //! | type | what |
 //! |---|---|
 //! | `begin` | versions, domain, destination, flags, policy as resolved, law, settings before; first |
-//! | `sample` | one look at the job; `faults_pages`, KVM's count of the guest's page faults, where it was read since the look before, and `faults_at_ns`, when |
-//! | `sample_failed` | one that libvirt did not answer |
+//! | `sample` | one sample of the job; `faults_pages`, KVM's count of the guest's page faults, where it was read since the sample before, and `faults_at_ns`, when |
+//! | `sample_failed` | a poll that libvirt did not answer |
 //! | `event` | what the controller made of it, with its cause |
 //! | `outcome` | how a target fared |
 //! | `abort` | the user's; nothing is decided after it |

@@ -57,7 +57,7 @@ fn hpc_help(words: &[OsString]) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// virsh's help, and ours after it unless virsh failed.
+/// virsh's help, and virsh-hpc's after it unless virsh failed.
 fn completed_help(virsh_args: &[OsString], topic: Topic) -> anyhow::Result<ExitCode> {
     let status = forward::run_virsh(virsh_args)?;
     if status.success() {
@@ -71,11 +71,11 @@ fn completed_help(virsh_args: &[OsString], topic: Topic) -> anyhow::Result<ExitC
         .map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Prints virsh's candidates, and ours after them; none at all is a failure. As virsh does, it ends with an
+/// Prints virsh's candidates, and virsh-hpc's after them; none at all is a failure. As virsh does, it ends with an
 /// empty line.
 fn candidates(completion: &Completion) -> anyhow::Result<ExitCode> {
     let asked = completion.virsh_args.as_ref();
-    // Where there is no virsh, or it fails, there are still ours.
+    // Where there is no virsh, or it fails, there are still virsh-hpc's.
     let theirs = asked.and_then(|args| forward::ask_virsh(args).ok());
     let theirs = theirs.unwrap_or_default();
     let theirs = theirs.split(|&byte| byte == b'\n');

@@ -13,7 +13,7 @@ use super::virsh::globals::Globals;
 pub enum Invocation {
     /// The real virsh's business.
     Forward {
-        /// The arguments for virsh, without those of ours.
+        /// The arguments for virsh, without options `--hpc-*`.
         virsh_args: Vec<OsString>,
         /// Said on stderr where the user asked for control that plain virsh will not give.
         note: Option<&'static str>,
@@ -27,14 +27,14 @@ pub enum Invocation {
         /// The command's name and its arguments.
         words: Vec<OsString>,
     },
-    /// Help that virsh prints and we complete.
+    /// Help that virsh prints and virsh-hpc completes.
     Help {
-        /// The arguments for virsh, without those of ours.
+        /// The arguments for virsh, without options `--hpc-*`.
         virsh_args: Vec<OsString>,
-        /// What we append.
+        /// What is appended.
         topic: Topic,
     },
-    /// What may come next on a command line: virsh's candidates, and ours.
+    /// What may come next on a command line: virsh's candidates, and virsh-hpc's.
     Complete(Completion),
 }
 
@@ -45,8 +45,8 @@ pub struct Migrate {
     pub globals: Globals,
     /// What the user asked virsh for.
     pub request: MigrateRequest,
-    /// What the user asked us for.
+    /// What the user asked virsh-hpc for.
     pub hpc: HpcOptions,
-    /// The arguments for the real virsh, without those of ours, should we not take over.
+    /// The arguments for the real virsh, without options `--hpc-*`, should virsh run it after all.
     pub virsh_args: Vec<OsString>,
 }

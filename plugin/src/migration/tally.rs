@@ -147,7 +147,7 @@ impl Tally {
         let rounds = if iterations == 1 { "round" } else { "rounds" };
         let sent = text::mib(totals.sent_bytes);
         let lost = text::throttled(&totals);
-        let spared = text::differences(&totals);
+        let spared = text::xbzrle(&totals);
         let line = format!(
             "{domain} moved in {took}: {pause}{lost}, {iterations} {rounds}, {sent} sent{spared}"
         );
@@ -278,7 +278,7 @@ mod tests {
         tally.completed(&JobStats::new(JobType::Completed, fields));
         let line = tally.report("vm", Duration::from_secs(6));
         assert!(
-            line.ends_with("0.0 MiB sent, differences of 20 MiB for 100 MiB"),
+            line.ends_with("0.0 MiB sent, XBZRLE sent 20 MiB for 100 MiB"),
             "{line}"
         );
     }
@@ -303,7 +303,7 @@ mod tests {
         let line = tally.report("vm", Duration::from_secs(9));
         assert_eq!(
             line,
-            "vm moved in 9.00 s: went over to post-copy after 5.20 s (QEMU tells no pause of post-copy), \
+            "vm moved in 9.00 s: switched to post-copy after 5.20 s (QEMU tells no pause of post-copy), \
              0 rounds, 0.0 MiB sent"
         );
         tally.completed(&completed(2));
@@ -315,7 +315,7 @@ mod tests {
             (Some(5_200), Some(3_440))
         );
         let line = tally.report("vm", Duration::from_secs(9));
-        let said = "went over to post-copy after 5.20 s and had all of its memory 3.44 s later (QEMU tells \
+        let said = "switched to post-copy after 5.20 s and had all of its memory 3.44 s later (QEMU tells \
                     no pause of post-copy), 3 rounds";
         assert!(line.contains(said), "{line}");
     }

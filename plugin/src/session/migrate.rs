@@ -1,4 +1,4 @@
-//! A migration of ours, from its beginning to what is said of it.
+//! A migration under control, from its beginning to what is said of it.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -34,13 +34,13 @@ use crate::trace::{End, Record, Trace};
 /// How long the statistics of the end may take to arrive after the end itself.
 const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
 
-/// How often the end of the migrate call is looked for when there is nothing else to do.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the end of the migrate call is polled for when there is nothing else to do.
+const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// What the user is told when the agent steers.
 const YIELDED: &str = "libvirt-hpcd on the source's host steers this migration: this command only watches, \
                        and options --hpc-* have no effect on it (to use them run virsh-hpc on that host as \
-                       root, or ask its agent to let go: virsh-hpc hpc-release)";
+                       root, or have its agent release it: virsh-hpc hpc-release)";
 
 /// Moves the domain. `started` is when the command was.
 ///
@@ -135,9 +135,9 @@ fn attempt(
     let begun = clock::now();
     let call = Call::start(plan, watcher.waker()).context("cannot start the migrate thread")?;
     let orders = SessionOrders::new(&call, requests, migrate.request.transport);
-    // Until libvirt has our call, a migration of this domain is somebody else's.
+    // Until libvirt has this command's call, a migration of this domain is somebody else's.
     while !call.has_begun() && !orders.over() {
-        watcher.wait(LOOK);
+        watcher.wait(POLL_EVERY);
     }
     if !has_lease && who_controls::another_controls(watcher, takeover.before, &orders) {
         resolved.yield_to_another();
@@ -155,7 +155,7 @@ fn attempt(
         &orders,
     );
     while !orders.over() {
-        watcher.wait(LOOK);
+        watcher.wait(POLL_EVERY);
     }
     let leaves = orders.leaves();
     let ended = Ended {
@@ -183,7 +183,7 @@ struct Attempt {
     observer: SessionObserver,
     /// Within what it was steered.
     resolved: Resolved,
-    /// Whether the domain's lease is ours.
+    /// Whether this command has the domain's lease.
     has_lease: bool,
 }
 
@@ -205,7 +205,7 @@ impl Attempt {
 
 /// How it ended.
 struct Ended {
-    /// None: it did not end while we waited.
+    /// None: it did not end in time.
     outcome: Option<Outcome>,
     /// What virsh says of the connection to the source, if that was lost.
     disconnected: Option<String>,

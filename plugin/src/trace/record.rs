@@ -21,9 +21,9 @@ pub use target::{ActionRecord, TargetRecord};
 pub enum Record {
     /// What is known before.
     Begin(Box<Begin>),
-    /// One look at the job.
+    /// One sample of the job.
     Sample(SampleRecord),
-    /// A look that failed.
+    /// A poll that failed.
     SampleFailed {
         /// When, nanoseconds on the clock of the samples.
         at_ns: u64,

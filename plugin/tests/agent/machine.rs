@@ -20,8 +20,8 @@ pub(crate) const TEST_URI: &str = "test:///default";
 /// Puts the folder `$1` where agents have their sockets, and becomes the command that follows.
 const STAGE: &str = "mount --bind \"$1\" /run && shift && exec \"$@\"";
 
-/// How often a level is looked at before it is given up: half a minute, for what takes milliseconds.
-const LOOKS: u32 = 600;
+/// How often a level is polled before it is given up: half a minute, for what takes milliseconds.
+const POLLS: u32 = 600;
 
 /// The machine.
 pub(crate) struct Machine {
@@ -173,7 +173,7 @@ impl Agent {
     /// Its end, which comes by itself.
     pub(crate) fn end(&mut self) -> ExitStatus {
         let mut status = None;
-        for _ in 0..LOOKS {
+        for _ in 0..POLLS {
             status = self.0.try_wait().expect("a child");
             if status.is_some() {
                 break;
@@ -193,7 +193,7 @@ impl Drop for Agent {
 
 /// Waits for a level; `what` says what was missed.
 pub(crate) fn wait_until(is: impl Fn() -> bool, what: impl Fn() -> String) {
-    for _ in 0..LOOKS {
+    for _ in 0..POLLS {
         if is() {
             return;
         }

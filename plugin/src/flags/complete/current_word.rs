@@ -13,7 +13,7 @@ use crate::laws;
 pub struct Completion {
     /// The arguments by which the real virsh prints its candidates; none where it can know of none.
     pub virsh_args: Option<Vec<OsString>>,
-    /// Our candidates.
+    /// virsh-hpc's candidates.
     pub ours: Vec<String>,
 }
 
@@ -62,7 +62,7 @@ impl CurrentWord<'_> {
         }
     }
 
-    /// Those candidates of ours that begin as the word does.
+    /// Those candidates that begin as the word does.
     pub(super) fn ours(
         &self,
         candidates: impl IntoIterator<Item = impl Into<String>>,

@@ -17,7 +17,7 @@ pub enum HpcCommand {
     HpcReplay(ReplayArgs),
     /// Show what the agent of this host watches and controls, and why
     HpcStatus(StatusArgs),
-    /// Make the agent of this host let go of a domain: of its migration, and of an hpc-adopt
+    /// Make the agent of this host release a domain: its migration, and an hpc-adopt
     HpcRelease(DomainArgs),
     /// Make the agent of this host control a domain's migrations though it is not marked
     HpcAdopt(DomainArgs),
@@ -42,11 +42,11 @@ pub struct PolicyArgs {
     /// The highest speed while the guest runs, in MiB/s
     #[arg(long, value_name = "MIB/S", value_parser = values::bandwidth_mib_s)]
     pub set_bandwidth: Option<u64>,
-    /// Whether the guest may go over to post-copy: a network failure in it loses the guest
+    /// Whether the guest may switch to post-copy: a network failure in it loses the guest
     #[arg(long, value_name = "YES|NO", value_parser = values::yes_or_no,
           action = clap::ArgAction::Set)]
     pub set_postcopy: Option<bool>,
-    /// Whether memory may be sent as differences (XBZRLE), which takes memory of the source's host
+    /// Whether memory may be sent with XBZRLE (delta compression), which takes memory of the source's host
     #[arg(long, value_name = "YES|NO", value_parser = values::yes_or_no,
           action = clap::ArgAction::Set)]
     pub set_compression: Option<bool>,

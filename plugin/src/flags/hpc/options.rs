@@ -61,7 +61,9 @@ impl HpcOption {
             Self::Slowdown => "what pre-copy costs the application while it runs, in percent",
             Self::MaxDowntime => "never pause the guest longer on purpose, in milliseconds",
             Self::Deadline => "seconds until switchover (whatever the pause), abort or postcopy",
-            Self::Compression => "whether memory may be sent as differences (XBZRLE): yes or no",
+            Self::Compression => {
+                "whether memory may be sent with XBZRLE (delta compression): yes or no"
+            }
         }
     }
 }
@@ -75,7 +77,7 @@ pub(crate) struct TypedHpcOption {
     pub(crate) value: Vec<u8>,
 }
 
-/// What the user asked us for; what is `None` is the domain's policy to say, or the default's.
+/// What the user asked virsh-hpc for; what is `None` is the domain's policy to say, or the default's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HpcOptions {
     /// `--hpc-law`
@@ -92,12 +94,12 @@ pub struct HpcOptions {
     pub max_downtime_ms: Option<u32>,
     /// `--hpc-deadline`
     pub deadline: Option<Deadline>,
-    /// `--hpc-compression`: whether memory may be sent as differences (XBZRLE).
+    /// `--hpc-compression`: whether memory may be sent with XBZRLE.
     pub compression: Option<bool>,
 }
 
 impl HpcOptions {
-    /// Whether the user asks for our control of this migration, marked domain or not.
+    /// Whether the user asks for control of this migration, marked domain or not.
     #[must_use]
     pub fn asks_for_control(&self) -> bool {
         !self.off && *self != Self::default()

@@ -3,7 +3,7 @@
 /// A mistake in an option `--hpc-*`; nothing has been started.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UsageError {
-    /// An option with our prefix that does not exist.
+    /// An option with that prefix that does not exist.
     #[error("virsh-hpc has no option --{name}; see: virsh-hpc hpc-help")]
     UnknownOption {
         /// Its name, without the dashes.

@@ -12,7 +12,7 @@ pub enum Position {
     Tolerated,
     /// It may in the releases with the earlier grammar.
     Early,
-    /// It may not: the option takes no value, is newer than the earlier grammar, or is ours.
+    /// It may not: the option takes no value, is newer than the earlier grammar, or is virsh-hpc's.
     Never,
 }
 
@@ -97,7 +97,7 @@ impl Opt {
         }
     }
 
-    /// What our help says of it; `None` for an option of virsh's, which has its own.
+    /// What virsh-hpc's help says of it; `None` for an option of virsh's, which has its own.
     #[must_use]
     pub const fn help(&self) -> Option<&'static str> {
         match self.means {

@@ -113,7 +113,7 @@ fn commands_of_ours_keep_their_words() {
 }
 
 #[test]
-fn the_help_names_every_option_and_command_of_ours() {
+fn the_help_names_every_option_and_command_of_virsh_hpc() {
     let text = help::text(help::Topic::Everything);
     for opt in MIGRATE_OPTIONS.iter().filter(|opt| opt.is_hpc()) {
         assert!(

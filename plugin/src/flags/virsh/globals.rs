@@ -42,7 +42,7 @@ impl Globals {
 /// Where virsh's own options lead.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// Nothing of ours: virsh ends here, or asks for commands on stdin.
+    /// Nothing for virsh-hpc: virsh ends here, or asks for commands on stdin.
     Forward,
     /// virsh prints its help.
     Help,

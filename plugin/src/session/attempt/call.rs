@@ -194,7 +194,7 @@ fn run(plan: &Plan, told: &Arc<Told>, waker: &Waker) -> Result<Outcome, Error> {
     let destination = remote
         .as_ref()
         .map_or(Destination::Uri(&plan.destination), Destination::Managed);
-    // libvirt would refuse ours; meanwhile the other would be taken for it.
+    // libvirt would refuse this one; meanwhile the other would be taken for it.
     if domain.job_stats()?.is_outgoing_migration() {
         return Ok(Outcome::Busy);
     }

@@ -1,4 +1,4 @@
-//! A migration that we had begun with more than plain virsh asks for, where a host cannot do it.
+//! A migration that was begun with more than plain virsh asks for, where a host cannot do it.
 //!
 //! libvirt sets QEMU's capabilities at both ends before any memory flows. Where one is refused that nobody has asked for by an
 //! option of virsh's, plain virsh would have moved the guest: the mark must not be the reason that a guest cannot be moved. So
@@ -11,20 +11,20 @@ use super::session_orders::Aborted;
 use crate::flags::migrate_flags as bits;
 use crate::session::prepare::resolve::{Inputs, Resolved, resolve};
 
-/// What a migration of ours may be begun with.
+/// What virsh-hpc may begin a migration with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Extra {
     /// Post-copy, which the owner's policy allows.
     Postcopy,
-    /// Memory as differences (XBZRLE).
-    Differences,
+    /// Delta compression.
+    Xbzrle,
 }
 
 /// QEMU's words where the host forbids post-copy: for want of userfaultfd, as the reason behind them says since QEMU 8.1.
 const HOST_CANNOT: &str = "postcopy is not supported";
 
 impl Extra {
-    const ALL: [Self; 2] = [Self::Postcopy, Self::Differences];
+    const ALL: [Self; 2] = [Self::Postcopy, Self::Xbzrle];
 
     /// What says that it is refused, in small letters; a name may have the word in it. libvirt's words are in the daemon's
     /// language, but the names of QEMU's capabilities and commands, and QEMU's own words, stay as they are:
@@ -35,7 +35,7 @@ impl Extra {
     ///   (`qemuMigrationParamsCheck`, `src/qemu/qemu_migration_params.c`), and `'xbzrle'` likewise;
     /// * `VFIO migration is not supported with postcopy migration` (`hw/vfio/migration.c`).
     ///
-    /// A capability may be refused without its name: that of a migration with differences then is theirs, for what else was
+    /// A capability may be refused without its name: that of a migration with XBZRLE then is taken for XBZRLE's, for what else was
     /// asked for is refused again.
     const fn refusals(self) -> &'static [&'static str] {
         match self {
@@ -45,7 +45,7 @@ impl Extra {
                 "with postcopy migration",
                 "post-copy migration is not supported",
             ],
-            Self::Differences => &["xbzrle", "'migrate-set-capabilities'"],
+            Self::Xbzrle => &["xbzrle", "'migrate-set-capabilities'"],
         }
     }
 
@@ -69,8 +69,8 @@ impl Extra {
                      without it{hint}"
                 )
             }
-            Self::Differences => format!(
-                "memory cannot be sent as differences (XBZRLE; {words}): the migration is begun again without them"
+            Self::Xbzrle => format!(
+                "memory cannot be sent with XBZRLE ({words}): the migration is begun again without it"
             ),
         }
     }
@@ -78,7 +78,7 @@ impl Extra {
     const fn is_in(self, resolved: &Resolved) -> bool {
         let bit = match self {
             Self::Postcopy => bits::POSTCOPY,
-            Self::Differences => bits::COMPRESSED,
+            Self::Xbzrle => bits::COMPRESSED,
         };
         resolved.flags & bit != 0
     }
@@ -99,7 +99,7 @@ pub(crate) fn refusal(
 }
 
 /// Makes the attempt that `first` is, and for as long as one is refused (`refusal` gives libvirt's words) for something that
-/// we have begun it with, another without that. `close` ends an attempt that is followed by another.
+/// virsh-hpc has begun it with, another without that. `close` ends an attempt that is followed by another.
 ///
 /// # Errors
 /// An attempt's own.
@@ -123,7 +123,7 @@ pub(crate) fn attempts<T>(
     }
 }
 
-/// What `begun` is without what `words` refuse, and without what was `given_up` before; none if it is not we who have begun
+/// What `begun` is without what `words` refuse, and without what was `given_up` before; none if it is the user who has begun
 /// with it.
 fn without_what_is_refused(
     inputs: &Inputs<'_>,
@@ -154,7 +154,7 @@ fn resolve_without(inputs: &Inputs<'_>, given_up: &[Extra]) -> Resolved {
             deadline.then = xml::Then::Switchover;
         }
     }
-    if given_up.contains(&Extra::Differences) {
+    if given_up.contains(&Extra::Xbzrle) {
         options.compression = Some(false);
     }
     resolve(&Inputs {

@@ -36,8 +36,8 @@ impl Aborted {
 
 /// The wait for the end of an aborted migration.
 ///
-/// It begins anew with every look at a guest that is going over: libvirt refuses the abort then, and the
-/// connection that our exit would close may be the one that brings the guest over.
+/// It begins anew with every poll that finds the guest switching over or in post-copy: libvirt refuses the abort
+/// then, and the connection that this command's exit would close may be the one that the guest needs.
 #[derive(Debug, Default)]
 struct Patience(Cell<Option<Instant>>);
 
@@ -51,9 +51,9 @@ impl Patience {
         first
     }
 
-    fn looked(&self, state: JobState, now: Instant) {
-        let going_over = matches!(state, JobState::Switchover | JobState::Postcopy);
-        if going_over && self.0.get().is_some() {
+    fn polled(&self, state: JobState, now: Instant) {
+        let is_switching = matches!(state, JobState::Switchover | JobState::Postcopy);
+        if is_switching && self.0.get().is_some() {
             self.0.set(Some(now));
         }
     }
@@ -125,8 +125,8 @@ impl Orders for SessionOrders<'_> {
         true
     }
 
-    fn looked(&self, state: JobState) {
-        self.patience.looked(state, clock::now());
+    fn polled(&self, state: JobState) {
+        self.patience.polled(state, clock::now());
     }
 }
 
@@ -135,18 +135,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn patience_ends_only_after_the_last_look_at_a_guest_going_over() {
+    fn patience_ends_only_after_the_last_poll_that_found_a_switchover() {
         let asked = clock::now();
         let after = |seconds| asked + Duration::from_secs(seconds);
         let patience = Patience::default();
-        patience.looked(JobState::Switchover, asked);
+        patience.polled(JobState::Switchover, asked);
         assert!(!patience.is_over(after(1000)), "nothing was asked for");
         assert!(patience.begin(asked) && !patience.begin(after(1)));
-        patience.looked(JobState::Precopy, after(50));
+        patience.polled(JobState::Precopy, after(50));
         assert!(!patience.is_over(after(59)) && patience.is_over(after(60)));
-        patience.looked(JobState::Switchover, after(59));
-        patience.looked(JobState::Postcopy, after(70));
-        patience.looked(JobState::Ended, after(80));
+        patience.polled(JobState::Switchover, after(59));
+        patience.polled(JobState::Postcopy, after(70));
+        patience.polled(JobState::Ended, after(80));
         assert!(!patience.is_over(after(129)) && patience.is_over(after(130)));
     }
 }

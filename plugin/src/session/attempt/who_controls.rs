@@ -1,4 +1,4 @@
-//! One controller for one job, as seen from the command: the agent on the source's host, or we.
+//! One controller for one job, as seen from the command: this command, or the agent on the source's host.
 //!
 //! | the command runs | who steers |
 //! |---|---|
@@ -32,10 +32,10 @@ use crate::trace::ControllerName;
 /// How long memory must flow without a sign of another controller: four times what the agent takes.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How often to look meanwhile.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often to poll meanwhile.
+const POLL_EVERY: Duration = Duration::from_millis(50);
 
-/// How often to try for a lease that is held: the agent may still be putting back what it changed in the
+/// How often to try for a lease that another has: the agent may still be putting back what it changed in the
 /// migration before, which takes three seconds at most.
 const TRIES: u32 = 40;
 
@@ -84,7 +84,7 @@ fn wait(directory: &Path, uuid: &str) -> io::Result<Option<Lease>> {
     Ok(None)
 }
 
-/// Looks on until another controller shows, or the time for that has passed. Whether one has.
+/// Polls until another controller shows, or the time for that has passed. Whether one has.
 pub(crate) fn another_controls(
     watcher: &mut Watcher,
     before: Settings,
@@ -92,11 +92,11 @@ pub(crate) fn another_controls(
 ) -> bool {
     let mut search = Search::new(before);
     while !orders.over() && !orders.abort() {
-        watcher.wait(LOOK);
+        watcher.wait(POLL_EVERY);
         let Ok(sample) = watcher.sample(true) else {
             continue;
         };
-        if let Some(found) = search.look(&sample) {
+        if let Some(found) = search.check(&sample) {
             return found;
         }
     }
@@ -117,9 +117,9 @@ impl Search {
         }
     }
 
-    /// What a look tells: another steers, nobody does, or nothing yet. Every controller of ours sets the
+    /// What a sample tells: another steers, nobody does, or nothing yet. Command and agent alike set the
     /// downtime limit first; the speed may differ because the migrate call names one.
-    fn look(&mut self, sample: &Sample) -> Option<bool> {
+    fn check(&mut self, sample: &Sample) -> Option<bool> {
         match sample.state {
             JobState::Setup => return None,
             JobState::Precopy => {}
@@ -161,10 +161,10 @@ mod tests {
     #[test]
     fn another_controller_shows_by_its_first_target() {
         let mut search = Search::new(BEFORE);
-        assert_eq!(search.look(&sample(0, JobState::Setup, 300)), None);
-        assert_eq!(search.look(&sample(5_000, JobState::Precopy, 300)), None);
+        assert_eq!(search.check(&sample(0, JobState::Setup, 300)), None);
+        assert_eq!(search.check(&sample(5_000, JobState::Precopy, 300)), None);
         assert_eq!(
-            search.look(&sample(5_250, JobState::Precopy, 12)),
+            search.check(&sample(5_250, JobState::Precopy, 12)),
             Some(true)
         );
     }
@@ -172,15 +172,15 @@ mod tests {
     #[test]
     fn nobody_shows_within_a_second_of_memory_flowing() {
         let mut search = Search::new(BEFORE);
-        search.look(&sample(5_000, JobState::Precopy, 300));
-        assert_eq!(search.look(&sample(5_999, JobState::Precopy, 300)), None);
+        search.check(&sample(5_000, JobState::Precopy, 300));
+        assert_eq!(search.check(&sample(5_999, JobState::Precopy, 300)), None);
         assert_eq!(
-            search.look(&sample(6_000, JobState::Precopy, 300)),
+            search.check(&sample(6_000, JobState::Precopy, 300)),
             Some(false)
         );
         let mut ended = Search::new(BEFORE);
         assert_eq!(
-            ended.look(&sample(1, JobState::Ended, 300)),
+            ended.check(&sample(1, JobState::Ended, 300)),
             Some(false),
             "nothing is left to steer"
         );

@@ -64,10 +64,10 @@ pub enum Found {
 /// Asks a side, and has the settings put back where the domain is still active and does not migrate.
 #[must_use]
 pub fn ask(side: Side, before: Option<Settings>) -> (Found, Option<Restored>) {
-    within(PATIENCE, move || look(&side, before)).unwrap_or((Found::Unknown(None), None))
+    within(PATIENCE, move || check(&side, before)).unwrap_or((Found::Unknown(None), None))
 }
 
-fn look(side: &Side, before: Option<Settings>) -> (Found, Option<Restored>) {
+fn check(side: &Side, before: Option<Settings>) -> (Found, Option<Restored>) {
     let domain = match find(side) {
         Ok(domain) => domain,
         Err(error) if error.is_no_domain() => return (Found::Absent, None),
@@ -75,9 +75,9 @@ fn look(side: &Side, before: Option<Settings>) -> (Found, Option<Restored>) {
     };
     let restored = || before.and_then(|before| settings::restore(&domain, before).ok());
     if migrates_on(|| domain.job_stats(), || thread::sleep(RETRY)) {
-        // The limits are those of the migration under way: they are not ours to loosen now.
+        // The limits are those of the migration under way: it is not for this command to loosen them now.
         return match domain.state() {
-            // Nothing goes by them after the switchover, and what is left of the job keeps them.
+            // Nothing goes by them after the switchover, and the rest of the job keeps them.
             Ok(state) if state == POSTCOPY_FAILED => (Found::Stopped(state), restored()),
             _ => (Found::Migrating, None),
         };
@@ -130,7 +130,7 @@ pub fn tell(
     let place = match (here, there) {
         (Found::Running, _) => format!("{domain} runs on, here"),
         (Found::Migrating, _) => format!(
-            "the migration of {domain} goes on without us, under the limits it has now: virsh \
+            "the migration of {domain} goes on without this command, under the limits it has now: virsh \
              domjobinfo {domain} shows it, virsh domjobabort {domain} ends it"
         ),
         (Found::Stopped(state), _) if state.is_postcopy() => split(domain, destination),
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_are_told_where_they_were_looked_at() {
+    fn settings_are_told_where_they_were_checked() {
         let told = |restored| tell("vm", &Found::Running, None, None, Some(&restored));
         assert!(
             told(Restored::AsBefore).ends_with("here; its downtime and speed limits are as before")

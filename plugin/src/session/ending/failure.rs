@@ -51,7 +51,7 @@ pub(crate) fn tell(
         uuid: takeover.domain.uuid().to_owned(),
     };
     let (here, restored) = domain_location::ask(side(takeover.uri.clone()), Some(takeover.before));
-    // In peer-to-peer mode the destination's URI is the source host's, not ours.
+    // In peer-to-peer mode the destination's URI is the source host's, not this one's.
     let ask_there = !matches!(here, Found::Running | Found::Migrating)
         && migrate.request.transport == Transport::Managed;
     let there = ask_there

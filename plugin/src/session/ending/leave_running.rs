@@ -27,10 +27,10 @@ use crate::text;
 /// How long the agent may take to say whether it will take over: whoever has sent the signal may soon send the next.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the next sync may find above the last one, where what is left falls no more, per cent.
+/// What the next sync may find above the last one, where the remaining memory falls no more, per cent.
 const MARGIN_PERCENT: u64 = 25;
 
-/// Leaves the migration of `takeover` to itself, and says so. `has_lease`: an agent would know that it was ours.
+/// Leaves the migration of `takeover` to itself, and says so. `has_lease`: an agent would know who controlled it.
 pub(crate) fn leave(
     signal: i32,
     takeover: &mut Takeover,
@@ -70,7 +70,7 @@ pub(crate) fn leave(
     ));
 }
 
-/// Whether the agent that listens on `socket` has the domain in its eye.
+/// Whether the agent that listens on `socket` watches the domain.
 fn will_take_over(socket: &Path, uuid: &str) -> bool {
     let (socket, domain) = (socket.to_owned(), Some(uuid.to_owned()));
     let asked = within(PATIENCE, move || {
@@ -105,7 +105,7 @@ fn apply(
 }
 
 /// The limits under which a migration goes on by itself: those that were there `before`, which plain virsh would have had, or
-/// the longer pause that the law has accepted, or would accept in the end; within the policy. A `successor` decides about
+/// the longer pause that the law's threshold allows, or would allow in the end; within the policy. A `successor` decides about
 /// that itself.
 fn limits(
     before: Settings,
@@ -114,16 +114,16 @@ fn limits(
     outlook: Outlook,
     successor: bool,
 ) -> Settings {
-    let accepted_ms = match outlook.cause {
+    let law_ms = match outlook.cause {
         _ if successor => None,
-        // What is left still falls, or it is not known whether it will: what is pending now is not what would be.
+        // The remaining memory still falls, or it is not known whether it will: what is pending now is not what would be.
         None | Some(Cause::FirstRound | Cause::Falling | Cause::Observing) => None,
         Some(Cause::Waiting | Cause::Quiet | Cause::Ceiling) => outlook
             .pause_ms
             .map(|ms| ms.saturating_add(ms.saturating_mul(MARGIN_PERCENT) / 100)),
         Some(_) => set.downtime_ms,
     };
-    let downtime_ms = before.downtime_ms.max(accepted_ms.unwrap_or(0));
+    let downtime_ms = before.downtime_ms.max(law_ms.unwrap_or(0));
     let outranked = outlook.cause == Some(Cause::Deadline) && !successor;
     let fixed_ms = policy.pause_fixed_ms.unwrap_or(PAUSE_FIXED_MS);
     let longest_ms = policy

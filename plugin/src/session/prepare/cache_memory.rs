@@ -1,4 +1,4 @@
-//! How much memory there is on the source's host for a cache of differences (XBZRLE).
+//! How much memory there is on the source's host for the cache of XBZRLE.
 //!
 //! The domain may bound its QEMU, or the host may: by the memory limit of a cgroup, of the guest's own or of one above it, which a
 //! manager sets without libvirt. A QEMU that exceeds it is killed.

@@ -33,13 +33,13 @@ const MIGRATE_URI: &str = "migrate_uri";
 const SWITCHOVER_BANDWIDTH: &str = "bandwidth.avail.switchover";
 const MIB: u64 = 1024 * 1024;
 
-/// With these libvirt or QEMU refuses a migration that could go over to post-copy: more than one
+/// With these libvirt or QEMU refuses a migration that could switch to post-copy: more than one
 /// connection (before QEMU 10.1), a guest that is to stay paused, a tunnel, storage to copy.
 const EXCLUDES_POSTCOPY: u32 =
     bits::TUNNELLED | bits::PAUSED | bits::PARALLEL | bits::NON_SHARED_DISK | bits::NON_SHARED_INC;
 
-/// With these the user has chosen a compression, or QEMU refuses differences (more than one connection), or the guest
-/// may go over to post-copy, whose pause differences make 0.8 to 1.2 s for 0.3 (measured, QEMU 10.0).
+/// With these the user has chosen a compression, or QEMU refuses XBZRLE (more than one connection), or the guest
+/// may switch to post-copy, whose pause XBZRLE makes 0.8 to 1.2 s for 0.3 (measured, QEMU 10.0).
 const EXCLUDES_COMPRESSION: u32 = bits::COMPRESSED | bits::PARALLEL | bits::POSTCOPY;
 
 /// All that counts.
@@ -47,7 +47,7 @@ const EXCLUDES_COMPRESSION: u32 = bits::COMPRESSED | bits::PARALLEL | bits::POST
 pub struct Inputs<'a> {
     /// What the user asks virsh for.
     pub request: &'a MigrateRequest,
-    /// What the user asks us for.
+    /// What the user asks virsh-hpc for.
     pub options: &'a HpcOptions,
     /// The owner's policy; the default if the domain has none, or a broken one.
     pub policy: &'a xml::Policy,
@@ -55,7 +55,7 @@ pub struct Inputs<'a> {
     pub stored_speed_mib_per_s: Option<u64>,
     /// The downtime limit stored in the domain (`virsh migrate-setmaxdowntime`), milliseconds.
     pub stored_downtime_ms: u64,
-    /// The largest cache for differences, bytes; none if there is no memory for one.
+    /// The largest cache of XBZRLE, bytes; none if there is no memory for one.
     pub cache_most_bytes: Option<u64>,
     /// What else the domain says of itself.
     pub guest: Guest,
@@ -91,7 +91,7 @@ impl Resolved {
         bandwidth(&self.parameters)
     }
 
-    /// Another controller steers: what is left is the user's own, a timer or post-copy.
+    /// Another controller steers: what remains is the user's own, a timer or post-copy.
     pub fn yield_to_another(&mut self) {
         self.mode = Mode::Observe;
         self.policy.observes = true;
@@ -144,13 +144,13 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
     resolved
 }
 
-/// Our law has memory sent as differences, unless the owner or the user says no or has chosen a compression, the other
+/// The adaptive law has memory sent with XBZRLE, unless the owner or the user says no or has chosen a compression, the other
 /// options leave no room for it, or the domain none for a cache.
 fn choose_compression(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     let Inputs {
         options, policy, ..
     } = *inputs;
-    let ours = matches!(
+    let adaptive = matches!(
         resolved.law,
         LawName::Adaptive | LawName::AdaptiveOrPostcopy
     );
@@ -158,7 +158,7 @@ fn choose_compression(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     let chosen = |parameter: &Parameter| parameter.name.starts_with(COMPRESSION);
     let possible = resolved.flags & EXCLUDES_COMPRESSION == 0
         && !resolved.parameters.iter().any(|p| chosen(p) || is_rdma(p));
-    if !ours || allowed == Some(false) {
+    if !adaptive || allowed == Some(false) {
         return;
     }
     if let Some(most_bytes) = inputs.cache_most_bytes.filter(|_| possible) {
@@ -169,7 +169,7 @@ fn choose_compression(resolved: &mut Resolved, inputs: &Inputs<'_>) {
         });
         resolved.policy.cache_most_bytes = Some(most_bytes);
     } else if options.compression == Some(true) {
-        let warning = "memory is not sent as differences (XBZRLE): the options given exclude it or name a compression, or its QEMU has no memory left for a cache (bounded, locked, huge pages, NUMA nodes, a cgroup or the host)";
+        let warning = "memory is not sent with XBZRLE: the options given exclude it or name a compression, or its QEMU has no memory left for a cache (bounded, locked, huge pages, NUMA nodes, a cgroup or the host)";
         resolved.warnings.push(warning.to_owned());
     }
 }
@@ -180,7 +180,7 @@ fn is_rdma(parameter: &Parameter) -> bool {
     parameter.name == MIGRATE_URI && rdma(&parameter.value)
 }
 
-/// Where the owner allows post-copy, the law may go over to it; if the options leave room for it, and the pages are not so
+/// Where the owner allows post-copy, the law may switch to it; if the options leave room for it, and the pages are not so
 /// large that it never would.
 fn choose_postcopy(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     if inputs.options.law.is_none()
@@ -192,12 +192,12 @@ fn choose_postcopy(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     }
 }
 
-/// A law that somebody asks for by name gets what it is given: it is not for us to permit it post-copy.
+/// A law that somebody asks for by name gets what it is given: it is not for virsh-hpc to permit it post-copy.
 fn warn_without_postcopy(resolved: &mut Resolved) {
     if resolved.law.needs_postcopy() && resolved.flags & bits::POSTCOPY == 0 {
         let law = resolved.law;
         resolved.warnings.push(format!(
-            "the law {law} goes over to post-copy, which libvirt refuses without --postcopy"
+            "the law {law} switches to post-copy, which libvirt refuses without --postcopy"
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a migration is ours: its domain is marked, or the user asks for control.
+//! Whether a migration is controlled: its domain is marked, or the user asks for it.
 //!
 //! Whatever stands in the way of the answer (no connection, no such domain, a feature that is absent)
 //! makes it virsh's, so that the message is virsh's own; where control was wanted, a note says what it was.
@@ -20,7 +20,7 @@ use crate::migration::guest::Guest;
 use crate::migration::{owner, settings, site};
 use crate::session::connect;
 
-/// A migration of ours, found and about to begin.
+/// A migration to be controlled, found and about to begin.
 pub struct Takeover {
     /// The URI the connection was opened with.
     pub uri: Option<String>,
@@ -36,7 +36,7 @@ pub struct Takeover {
     pub before: Settings,
     /// The guest's memory, bytes; zero if libvirt does not say.
     pub memory_bytes: u64,
-    /// The largest cache for differences, bytes; none if there is no memory for one.
+    /// The largest cache of XBZRLE, bytes; none if there is no memory for one.
     pub cache_most_bytes: Option<u64>,
     /// What else the domain says of itself.
     pub guest: Guest,
@@ -46,44 +46,46 @@ pub struct Takeover {
     pub warnings: Vec<String>,
 }
 
-/// Whose it is.
-pub enum Whose {
-    /// virsh's; and what to say where control was wanted.
-    Virshs(Option<String>),
-    /// Ours.
-    Ours(Box<Takeover>),
+/// Who runs it.
+pub enum RunBy {
+    /// Plain virsh; and what to say where control was wanted.
+    PlainVirsh(Option<String>),
+    /// virsh-hpc.
+    VirshHpc(Box<Takeover>),
 }
 
 /// Decides.
 #[must_use]
-pub fn decide(migrate: &Migrate) -> Whose {
+pub fn decide(migrate: &Migrate) -> RunBy {
     if migrate.hpc.off || migrate.globals.readonly {
-        return Whose::Virshs(None);
+        return RunBy::PlainVirsh(None);
     }
     let asked = migrate.hpc.asks_for_control();
     if let Some(reason) = nothing_to_steer(&migrate.request) {
-        return Whose::Virshs(asked.then(|| format!("{reason}: this migration is plain virsh's")));
+        return RunBy::PlainVirsh(
+            asked.then(|| format!("{reason}: this migration is plain virsh's")),
+        );
     }
     let found = match find(migrate) {
         Ok(found) => found,
-        Err(error) => return virshs(asked, &error),
+        Err(error) => return plain_virsh(asked, &error),
     };
     let mut warnings = Vec::new();
     let owned = match owners_policy(&found.domain, &mut warnings) {
-        Ok(None) if !asked => return Whose::Virshs(None),
+        Ok(None) if !asked => return RunBy::PlainVirsh(None),
         Ok(owned) => owned,
-        Err(error) => return virshs(asked, &error.into()),
+        Err(error) => return plain_virsh(asked, &error.into()),
     };
     // From here on control is wanted: asked for, or by the owner's mark.
     match prepare(found, migrate, owned, warnings) {
-        Ok(takeover) => Whose::Ours(Box::new(takeover)),
-        Err(error) => virshs(true, &error),
+        Ok(takeover) => RunBy::VirshHpc(Box::new(takeover)),
+        Err(error) => plain_virsh(true, &error),
     }
 }
 
-/// virsh's, for `error` is in the way: said where control is `wanted`.
-fn virshs(wanted: bool, error: &anyhow::Error) -> Whose {
-    Whose::Virshs(
+/// Plain virsh, for `error` is in the way: said where control is `wanted`.
+fn plain_virsh(wanted: bool, error: &anyhow::Error) -> RunBy {
+    RunBy::PlainVirsh(
         wanted.then(|| {
             format!("this migration cannot be controlled and is plain virsh's: {error:#}")
         }),
@@ -96,7 +98,7 @@ fn nothing_to_steer(request: &MigrateRequest) -> Option<&'static str> {
         return Some("with --offline no memory is copied");
     }
     if has(bits::POSTCOPY_RESUME) {
-        return Some("with --postcopy-resume the guest has gone already");
+        return Some("with --postcopy-resume the guest has switched over already");
     }
     (!has(bits::LIVE)).then_some("without --live the guest is stopped throughout")
 }
@@ -167,7 +169,7 @@ fn prepare(
     })
 }
 
-/// A job that goes on is somebody else's, and would be taken for ours.
+/// A job that goes on is somebody else's, and would be taken for this one.
 fn refuse_busy(name: &str, job: &JobStats) -> anyhow::Result<()> {
     ensure!(
         !job.job_type.is_running(),
@@ -210,15 +212,15 @@ mod tests {
     }
 
     #[test]
-    fn a_job_that_goes_on_is_not_ours() {
+    fn a_job_that_goes_on_is_another_clients() {
         let job = |job_type| JobStats {
             job_type,
             ..JobStats::default()
         };
         assert!(refuse_busy("vm", &job(JobType::None)).is_ok());
         let refusal =
-            refuse_busy("vm", &job(JobType::Unbounded)).map_err(|error| virshs(true, &error));
-        let Err(Whose::Virshs(Some(note))) = refusal else {
+            refuse_busy("vm", &job(JobType::Unbounded)).map_err(|error| plain_virsh(true, &error));
+        let Err(RunBy::PlainVirsh(Some(note))) = refusal else {
             panic!("no note");
         };
         assert!(
@@ -230,9 +232,9 @@ mod tests {
     #[test]
     fn a_reason_is_given_where_control_was_wanted() {
         let error = anyhow!("because");
-        let said = |wanted| match virshs(wanted, &error) {
-            Whose::Virshs(note) => note,
-            Whose::Ours(_) => None,
+        let said = |wanted| match plain_virsh(wanted, &error) {
+            RunBy::PlainVirsh(note) => note,
+            RunBy::VirshHpc(_) => None,
         };
         assert!(said(true).is_some_and(|note| note.ends_with(": because")));
         assert_eq!(said(false), None);

@@ -1,4 +1,4 @@
-//! What is said on the terminal, and where: virsh's own output to the byte, ours in lines of its own.
+//! What is said on the terminal, and where: virsh's own output to the byte, virsh-hpc's in lines of its own.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -35,8 +35,8 @@ impl Console {
     }
 }
 
-/// How often it is looked whether a terminal that is stopped goes on.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often it is asked whether a terminal that is stopped goes on.
+const POLL_EVERY: Duration = Duration::from_millis(100);
 
 impl Console<Backlog> {
     /// The same, by a thread of its own: a terminal that is stopped, or a pipe that nobody reads, must not hold up the migration.
@@ -52,9 +52,9 @@ impl Console<Backlog> {
     /// Waits until all of it is written, as virsh does: the migration is over. Once the user has `given_up`, for a moment.
     pub fn settle(&mut self, given_up: impl Fn() -> bool) {
         let mut left = backlog::PATIENCE;
-        while self.stderr.settle(LOOK).is_ok_and(|all| !all) && !left.is_zero() {
+        while self.stderr.settle(POLL_EVERY).is_ok_and(|all| !all) && !left.is_zero() {
             if given_up() {
-                left = left.saturating_sub(LOOK);
+                left = left.saturating_sub(POLL_EVERY);
             }
         }
     }
@@ -89,14 +89,14 @@ impl<W: Write> Console<W> {
         self.open = Some(length);
     }
 
-    /// A line of ours that `-q` silences.
+    /// A line of virsh-hpc's that `-q` silences.
     pub fn note(&mut self, text: &str) {
         if !self.quiet {
             self.line(&format!("virsh-hpc: {text}"));
         }
     }
 
-    /// A line of ours that the user must see.
+    /// A line of virsh-hpc's that the user must see.
     pub fn warn(&mut self, text: &str) {
         self.line(&format!("virsh-hpc: warning: {text}"));
     }

@@ -1,4 +1,4 @@
-//! virsh's progress line, and what we can say beyond it.
+//! virsh's progress line, and what can be said beyond it.
 
 use libvirt_hpc_control::sample::{JobState, Sample};
 
@@ -9,7 +9,7 @@ use crate::text;
 /// The first release of virsh that shows hundredths of a per cent.
 const HUNDREDTHS: Virsh = Virsh::new(11, 0);
 
-/// virsh's line, for one migration. It never runs backwards, although what is left does: memory that is written again, and,
+/// virsh's line, for one migration. It never runs backwards, although the remaining memory does: memory that is written again, and,
 /// in virsh's own line, all of memory when storage has been copied before it. libvirt does not count memory until it flows;
 /// here it counts from the begin on.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +17,7 @@ pub struct Percent {
     virsh: Virsh,
     /// The most that was shown, hundredths of a per cent.
     shown: u64,
-    /// The storage to copy, bytes: the most that was ever left of it.
+    /// The storage to copy, bytes: the most that ever remained of it.
     disk_bytes: u64,
     /// The memory to copy, bytes: the guest's, and what QEMU adds to it.
     memory_bytes: u64,
@@ -35,24 +35,24 @@ impl Percent {
         }
     }
 
-    /// The line at that look; none before anything is known.
+    /// The line at that sample; none before anything is known.
     ///
     /// Source: `virshPrintJobProgress` and its successor, `tools/virsh-domain.c`: one less the share of
-    /// what is left, cut off, below 100 until it is done.
+    /// what remains, cut off, below 100 until it is done.
     pub fn line(&mut self, sample: &Sample) -> Option<String> {
         self.disk_bytes = self.disk_bytes.max(sample.disk_remaining_bytes);
         self.memory_bytes = self.memory_bytes.max(sample.total_bytes);
         if self.disk_bytes == 0 && sample.total_bytes == 0 {
             return None;
         }
-        let memory_left = match sample.state {
+        let memory_remaining = match sample.state {
             JobState::Setup => self.memory_bytes,
             _ => sample.remaining_bytes,
         };
         let total = u128::from(self.disk_bytes) + u128::from(self.memory_bytes);
-        let left = u128::from(sample.disk_remaining_bytes) + u128::from(memory_left);
-        let left = (left * 10_000).div_ceil(total);
-        let done = 10_000_u64.saturating_sub(u64::try_from(left).unwrap_or(u64::MAX));
+        let remaining = u128::from(sample.disk_remaining_bytes) + u128::from(memory_remaining);
+        let remaining = (remaining * 10_000).div_ceil(total);
+        let done = 10_000_u64.saturating_sub(u64::try_from(remaining).unwrap_or(u64::MAX));
         self.shown = self.shown.max(done.min(9_999));
         Some(self.show(self.shown))
     }
@@ -72,13 +72,16 @@ impl Percent {
     }
 }
 
-/// What stands behind virsh's line on a terminal: round, what is left, speed, the pause to expect, what the guest writes
+/// What stands behind virsh's line on a terminal: round, remaining memory, speed, the pause to expect, what the guest writes
 /// if that is known, and what the controller waits for.
 #[must_use]
 pub fn details(sample: &Sample, outlook: &Outlook) -> String {
     match sample.state {
         JobState::Setup if sample.disk_remaining_bytes > 0 => {
-            return format!("  storage: {} left", text::mib(sample.disk_remaining_bytes));
+            return format!(
+                "  storage: {} remaining",
+                text::mib(sample.disk_remaining_bytes)
+            );
         }
         JobState::Setup => return "  preparing".to_owned(),
         JobState::Switchover => return "  switching over".to_owned(),
@@ -86,8 +89,8 @@ pub fn details(sample: &Sample, outlook: &Outlook) -> String {
         JobState::Ended => return String::new(),
         JobState::Precopy => {}
     }
-    let (round, left) = (sample.iteration, text::mib(sample.remaining_bytes));
-    let mut line = format!("  round {round}, {left}");
+    let (round, remaining) = (sample.iteration, text::mib(sample.remaining_bytes));
+    let mut line = format!("  round {round}, {remaining}");
     let bytes_per_s = match outlook.bytes_per_s {
         0 => sample.window_bytes_per_s,
         measured => measured,
@@ -118,7 +121,7 @@ mod tests {
     use super::*;
     use crate::migration::recorder::Writing;
 
-    fn left(remaining_bytes: u64, total_bytes: u64) -> Sample {
+    fn remaining(remaining_bytes: u64, total_bytes: u64) -> Sample {
         Sample {
             state: JobState::Precopy,
             remaining_bytes,
@@ -135,11 +138,11 @@ mod tests {
     #[test]
     fn each_release_has_its_own_line() {
         let samples = [
-            left(0, 0),
-            left(2, 3),
-            left(1, 3),
-            left(1, 1_000_000_000),
-            left(0, 3),
+            remaining(0, 0),
+            remaining(2, 3),
+            remaining(1, 3),
+            remaining(1, 1_000_000_000),
+            remaining(0, 3),
         ];
         let early = shown(Virsh::new(9, 0), &samples);
         let late = shown(Virsh::new(11, 3), &samples);
@@ -169,10 +172,10 @@ mod tests {
     #[test]
     fn never_runs_backwards_and_survives_any_number() {
         let samples = [
-            left(10, 100),
-            left(90, 100),
-            left(u64::MAX, 1),
-            left(u64::MAX, u64::MAX),
+            remaining(10, 100),
+            remaining(90, 100),
+            remaining(u64::MAX, 1),
+            remaining(u64::MAX, u64::MAX),
         ];
         let lines = shown(Virsh::new(11, 3), &samples);
         assert!(
@@ -195,7 +198,7 @@ mod tests {
         // QEMU counts its own blocks of memory as well.
         let memory = (0..10_u64)
             .rev()
-            .map(|tenths| left(513 * MIB * tenths / 10, 513 * MIB));
+            .map(|tenths| remaining(513 * MIB * tenths / 10, 513 * MIB));
         let samples: Vec<Sample> = storage.chain(memory).collect();
         let mut percent = Percent::new(Virsh::new(11, 3), 512 * MIB);
         let shown: Vec<f64> = samples
@@ -231,7 +234,7 @@ mod tests {
     fn details_say_what_is_waited_for() {
         let sample = Sample {
             iteration: 3,
-            ..left(128 << 20, 512 << 20)
+            ..remaining(128 << 20, 512 << 20)
         };
         let outlook = Outlook {
             bytes_per_s: 113 << 20,
@@ -252,7 +255,7 @@ mod tests {
         let line = details(&sample, &known);
         assert_eq!(
             line,
-            "  round 3, 128 MiB, 113 MiB/s, pause 1.16 s; writes 393 MiB/s, 128 MiB hot; waiting"
+            "  round 3, 128 MiB, 113 MiB/s, pause 1.16 s; writes 393 MiB/s, working set 128 MiB; waiting"
         );
         let sample = Sample {
             state: JobState::Switchover,

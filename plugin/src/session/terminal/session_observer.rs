@@ -69,7 +69,7 @@ impl SessionObserver {
         self.recorder.tally()
     }
 
-    /// Whether limits are ours to set: memory flows, and control has not ended.
+    /// Whether limits are for this command to set: memory flows, and control has not ended.
     #[must_use]
     pub fn steers(&self) -> bool {
         self.recorder.steers()
@@ -81,7 +81,7 @@ impl SessionObserver {
         self.recorder.set()
     }
 
-    /// How it looks now.
+    /// What is known of it now.
     #[must_use]
     pub fn outlook(&self) -> Outlook {
         self.recorder.outlook()

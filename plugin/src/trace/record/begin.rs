@@ -42,7 +42,7 @@ pub struct Begin {
     pub settings_before: Option<SettingsRecord>,
 }
 
-/// Who has a migration in hand.
+/// Who controls a migration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ControllerName {
@@ -64,7 +64,7 @@ impl ControllerName {
     }
 }
 
-/// Versions as `virGetVersion` gives them (major x 1,000,000 + minor x 1,000 + release), and ours.
+/// Versions as `virGetVersion` gives them (major x 1,000,000 + minor x 1,000 + release), and this program's.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Versions {
     /// This program's.
@@ -78,7 +78,7 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// What `features` says, and our own.
+    /// What `features` says, and this program's.
     #[must_use]
     pub fn of(features: &Features) -> Self {
         Self {

@@ -27,7 +27,7 @@ pub struct Totals {
     /// Why it was not, if the guest was stopped in a way that QEMU does not measure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause_unknown: Option<PauseUnknown>,
-    /// When it went over to post-copy, milliseconds of the job; none if it did not.
+    /// When it switched to post-copy, milliseconds of the job; none if it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub postcopy_after_ms: Option<u64>,
     /// How much later all of its memory was there, milliseconds, if known.
@@ -36,7 +36,7 @@ pub struct Totals {
     /// The guest's work that auto-converge took, as time at full speed, milliseconds.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub throttled_ms: u64,
-    /// Memory that was sent as differences (XBZRLE), bytes.
+    /// Memory that was sent with XBZRLE, bytes.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub differences_memory_bytes: u64,
     /// What was sent for it, bytes.
@@ -60,7 +60,7 @@ pub enum PauseBy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PauseUnknown {
-    /// The guest went over to post-copy: QEMU's `downtime` then ends when the source has sent the guest's
+    /// The guest switched to post-copy: QEMU's `downtime` then ends when the source has sent the guest's
     /// state (`postcopy_start`, `migration/migration.c`), not when the guest runs again, and libvirt's is
     /// its own count from the stop on (`qemuDomainJobDataUpdateDowntime`, `src/qemu/qemu_domainjob.c`).
     Postcopy,

@@ -47,7 +47,7 @@ pub struct SampleRecord {
     pub settings_speed_mib_per_s: Option<u64>,
 }
 
-/// Most migrations are not throttled, and their traces need not say so at every look.
+/// Most migrations are not throttled, and their traces need not say so in every sample.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 pub(super) const fn is_zero(number: &u64) -> bool {
     *number == 0

@@ -98,7 +98,7 @@ fn what_the_policy_alone_asked_for_is_left_out_once_and_aloud() {
     );
 }
 
-/// Without post-copy there is room for differences, which a host may refuse as well.
+/// Without post-copy there is room for XBZRLE, which a host may refuse as well.
 #[test]
 fn each_refusal_leaves_out_what_it_is_of() {
     let policy = xml::Policy {
@@ -110,16 +110,16 @@ fn each_refusal_leaves_out_what_it_is_of() {
         let made = made(0, &options, &policy, words);
         made.iter().map(|resolved| resolved.flags).collect()
     };
-    let (postcopy, differences) = (bits::LIVE | bits::POSTCOPY, bits::LIVE | bits::COMPRESSED);
+    let (postcopy, xbzrle) = (bits::LIVE | bits::POSTCOPY, bits::LIVE | bits::COMPRESSED);
     assert_eq!(flags(&[]), [postcopy]);
-    assert_eq!(flags(&[REFUSED]), [postcopy, differences]);
-    let all = [postcopy, differences, bits::LIVE];
+    assert_eq!(flags(&[REFUSED]), [postcopy, xbzrle]);
+    let all = [postcopy, xbzrle, bits::LIVE];
     assert_eq!(flags(&[REFUSED, NO_XBZRLE]), all);
     assert_eq!(flags(&[REFUSED, NO_XBZRLE, NO_XBZRLE]), all, "no more");
 }
 
 #[test]
-fn differences_that_nobody_asked_virsh_for_are_left_out_once_and_aloud() {
+fn xbzrle_that_nobody_asked_virsh_for_is_left_out_once_and_aloud() {
     let capability =
         "internal error: unable to execute QEMU command 'migrate-set-capabilities': no";
     for (options, words) in [

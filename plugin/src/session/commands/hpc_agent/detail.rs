@@ -67,7 +67,7 @@ fn body(migration: &MigrationStatus) -> Vec<(&'static str, String)> {
         ("Control", status_text::control(&migration.control)),
         ("Why", or_none(&migration.cause)),
         ("Round", migration.iteration.to_string()),
-        ("Left", status_text::left(migration)),
+        ("Remaining", status_text::remaining(migration)),
         ("Bandwidth", status_text::bandwidth(migration)),
         ("Pause now", status_text::pause(migration)),
         (

@@ -12,7 +12,7 @@ const HEADS: [(&str, Align); 8] = [
     ("STATE", Align::Left),
     ("TIME", Align::Right),
     ("ROUND", Align::Right),
-    ("LEFT", Align::Right),
+    ("REMAINING", Align::Right),
     ("BANDWIDTH", Align::Right),
     ("PAUSE NOW", Align::Right),
 ];
@@ -86,7 +86,7 @@ fn row(domain: &DomainStatus) -> Vec<String> {
             status_text::state(migration.state).to_owned(),
             status_text::span(migration.elapsed_ms),
             migration.iteration.to_string(),
-            status_text::left(migration),
+            status_text::remaining(migration),
             status_text::bandwidth(migration),
             status_text::pause(migration),
         ]),

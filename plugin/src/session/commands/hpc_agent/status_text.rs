@@ -1,6 +1,6 @@
-//! The words of both views.
+//! What both views say, field by field.
 //!
-//! What stands in a domain's name, policy or error is not ours and may hold anything: control characters
+//! What stands in a domain's name, policy or error is others' and may hold anything: control characters
 //! stay out of the administrator's terminal.
 
 use std::time::Duration;
@@ -28,17 +28,17 @@ pub(super) fn agent(status: &Status) -> String {
 /// Whether libvirt can be reached, and how old is what is shown.
 pub(super) fn libvirt(status: &Status) -> String {
     let uri = printable(&status.uri);
-    let looked = match status.looked_ago_ms {
-        Some(ms) => format!("looked at {} ago", span(ms)),
-        None => "not looked at yet".to_owned(),
+    let checked = match status.looked_ago_ms {
+        Some(ms) => format!("checked {} ago", span(ms)),
+        None => "not checked yet".to_owned(),
     };
     match &status.libvirt_error {
-        None => format!("{uri} connected, {looked}"),
-        Some(error) => format!("{uri} CANNOT BE REACHED, {looked}: {}", printable(error)),
+        None => format!("{uri} connected, {checked}"),
+        Some(error) => format!("{uri} CANNOT BE REACHED, {checked}: {}", printable(error)),
     }
 }
 
-/// Where a migration stands.
+/// How far a migration is.
 pub(super) const fn state(state: JobState) -> &'static str {
     match state {
         JobState::Setup => "preparing",
@@ -49,10 +49,10 @@ pub(super) const fn state(state: JobState) -> &'static str {
     }
 }
 
-/// Who has it in hand.
+/// Who controls it.
 pub(super) fn control(control: &Control) -> String {
     match control {
-        Control::Looking => "nobody yet, the agent is looking at it".to_owned(),
+        Control::Looking => "nobody yet, the agent is checking it".to_owned(),
         Control::Steering => "the agent".to_owned(),
         Control::Observing => "nobody, the agent only records".to_owned(),
         Control::Other(who) => format!("{}, the agent stands by", printable(who)),
@@ -60,8 +60,8 @@ pub(super) fn control(control: &Control) -> String {
     }
 }
 
-/// What was left at the last sync.
-pub(super) fn left(migration: &MigrationStatus) -> String {
+/// What remained at the last sync.
+pub(super) fn remaining(migration: &MigrationStatus) -> String {
     migration.remaining_bytes.map_or(NONE.to_owned(), text::mib)
 }
 
@@ -81,10 +81,11 @@ pub(super) fn guest(migration: &MigrationStatus) -> Option<String> {
 
 /// The pause it would make, had the guest stopped at the last sync; it means something only in pre-copy.
 pub(super) fn pause(migration: &MigrationStatus) -> String {
-    let left = migration
+    let remaining = migration
         .remaining_bytes
         .filter(|_| migration.state == JobState::Precopy);
-    left.and_then(|bytes| tally::pause_ms(bytes, migration.bytes_per_s))
+    remaining
+        .and_then(|bytes| tally::pause_ms(bytes, migration.bytes_per_s))
         .map_or(NONE.to_owned(), span)
 }
 

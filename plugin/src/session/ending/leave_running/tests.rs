@@ -10,7 +10,7 @@ const BEFORE: Settings = Settings {
     speed_mib_per_s: 7_000,
 };
 
-/// The downtime limit that stays where the law's last word was `cause`, with 900 ms left and 10 ms set.
+/// The downtime limit that stays where the law's last word was `cause`, with 900 ms remaining and 10 ms set.
 fn stays(cause: Option<Cause>, policy: &Policy, successor: bool) -> u64 {
     let outlook = Outlook {
         pause_ms: Some(900),
@@ -28,7 +28,7 @@ fn stays(cause: Option<Cause>, policy: &Policy, successor: bool) -> u64 {
 }
 
 #[test]
-fn what_stays_lets_the_migration_end_and_costs_no_more_than_the_law_would_accept() {
+fn what_stays_lets_the_migration_end_and_costs_no_more_than_the_law_would_allow() {
     let policy = Policy::default();
     for (cause, alone) in [
         (None, 300),

@@ -81,7 +81,7 @@ fn nothing_said_is_nothing_bound() {
 }
 
 #[test]
-fn memory_is_sent_as_differences_unless_somebody_says_no() {
+fn memory_is_sent_with_xbzrle_unless_somebody_says_no() {
     let compresses = |owner, user, law, flags, name: Option<&'static str>| {
         let mut case = Case::live();
         case.policy.compression_allowed = owner;
@@ -130,7 +130,7 @@ fn memory_is_sent_as_differences_unless_somebody_says_no() {
 }
 
 #[test]
-fn where_there_is_no_memory_for_a_cache_there_are_no_differences() {
+fn where_there_is_no_memory_for_a_cache_there_is_no_xbzrle() {
     let mut case = Case {
         cache_most_bytes: None,
         options: HpcOptions::default(),

@@ -64,7 +64,7 @@ fn printed(print: impl Fn(&Status, &mut dyn Write) -> io::Result<()>, status: &S
 
 /// Every kind of control, and what is not known in each.
 fn busy_host() -> Status {
-    let looking = MigrationStatus {
+    let checked = MigrationStatus {
         control: Control::Looking,
         state: JobState::Setup,
         elapsed_ms: 210,
@@ -85,7 +85,7 @@ fn busy_host() -> Status {
         trace: None,
         ..steered()
     };
-    let why = "its settings were changed by hand to 300 ms".to_owned();
+    let why = "its limits were changed externally to downtime 300 ms".to_owned();
     let released = MigrationStatus {
         control: Control::Released(why),
         hot_bytes: None,
@@ -102,7 +102,7 @@ fn busy_host() -> Status {
     status(vec![
         lu,
         moving("ft-0", Some(MarkedBy::Domain), steered()),
-        moving("gromacs-prod-17", Some(MarkedBy::Adoption), looking),
+        moving("gromacs-prod-17", Some(MarkedBy::Adoption), checked),
         moving("mg", Some(MarkedBy::Domain), other),
         moving("unmarked", None, released),
         domain("web-1", None),
@@ -129,7 +129,7 @@ fn a_quiet_host_shows_no_empty_columns() {
     );
     let expected = "\
 libvirt-hpcd 0.1.0 (process 4242), controlling
-libvirt: qemu:///system connected, looked at 1.50 s ago
+libvirt: qemu:///system connected, checked 1.50 s ago
 
 DOMAIN  MARKED BY  STATE
 ft-0    domain     idle
@@ -149,7 +149,7 @@ fn an_agent_without_libvirt_that_observes_says_both_first() {
     };
     let expected = "\
 libvirt-hpcd 0.1.0 (process 4242), observing only: it controls nothing
-libvirt: qemu:///system CANNOT BE REACHED, not looked at yet: Failed to connect socket to \
+libvirt: qemu:///system CANNOT BE REACHED, not checked yet: Failed to connect socket to \
 '/run/libvirt/libvirt-sock'
 
 no domain is known
@@ -189,7 +189,7 @@ Marked by:      nobody: the agent leaves it alone
 Policy:         no problem
 State:          idle
 Agent:          libvirt-hpcd 0.1.0 (process 4242), controlling
-libvirt:        qemu:///system connected, looked at 1.50 s ago
+libvirt:        qemu:///system connected, checked 1.50 s ago
 ";
     assert_eq!(text, expected);
 }
