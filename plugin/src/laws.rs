@@ -110,7 +110,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// How each law is written, and what it is.
 pub fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
-    let adaptive = [
+    let own = [
         (
             ADAPTIVE,
             "the default: stop when one more round no longer pays",
@@ -121,8 +121,7 @@ pub fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
         ),
     ];
     let others = libvirt_hpc_baseline::all().iter();
-    adaptive
-        .into_iter()
+    own.into_iter()
         .map(|(name, about)| (name.to_owned(), about))
         .chain(others.map(|entry| (entry.usage(), entry.about)))
 }

@@ -252,14 +252,9 @@ fn title(begin: Option<&Begin>, end: Option<&End>) -> String {
         return format!("{who}: not ended");
     };
     let total = end.totals.total_ms;
-    let pause = match end.moved {
-        true => format!(", {}", text::pause(&end.totals)),
-        false => String::new(),
-    };
-    let how = if end.moved {
-        "moved in"
-    } else {
-        "not moved in"
+    let (how, pause) = match end.moved {
+        true => ("moved in", format!(", {}", text::pause(&end.totals))),
+        false => ("not moved in", String::new()),
     };
     format!(
         "{who}: {how} {}.{} s{pause}",

@@ -34,12 +34,12 @@ mod migrate;
 pub mod prepare;
 pub mod terminal;
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Result;
 use libvirt_hpc_libvirt::features::library_version;
 
 use crate::flags::hpc_commands::{self, HpcCommand};
@@ -53,7 +53,7 @@ use terminal::console::Console;
 ///
 /// # Errors
 /// A mistake in an option or command of virsh-hpc's, or that the real virsh cannot be started.
-pub fn run(args: &[OsString], started: Instant) -> anyhow::Result<ExitCode> {
+pub fn run(args: &[OsString], started: Instant) -> Result<ExitCode> {
     let virsh = library_version().map_or(Virsh::NEWEST, |lib| Virsh::new(lib.major, lib.minor));
     match flags::parse(args, virsh)? {
         Invocation::Forward { virsh_args, note } => forward(&virsh_args, note),
@@ -67,19 +67,14 @@ pub fn run(args: &[OsString], started: Instant) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn forward(virsh_args: &[OsString], note: Option<&str>) -> anyhow::Result<ExitCode> {
+fn forward(virsh_args: &[OsString], note: Option<&str>) -> Result<ExitCode> {
     if let Some(note) = note {
         Console::new(false).note(note);
     }
-    never(forward::exec_virsh(virsh_args)?)
+    match forward::exec_virsh(virsh_args)? {}
 }
 
-/// A program that has been replaced does not come back.
-fn never(replaced: Infallible) -> anyhow::Result<ExitCode> {
-    match replaced {}
-}
-
-fn hpc_command(globals: &Globals, words: &[OsString]) -> anyhow::Result<ExitCode> {
+fn hpc_command(globals: &Globals, words: &[OsString]) -> Result<ExitCode> {
     let stdout = &mut io::stdout();
     match hpc_commands::parse(words) {
         Ok(HpcCommand::HpcPolicy(args)) => hpc_policy::command(globals, &args, stdout),

@@ -164,9 +164,7 @@ pub fn release(release: Release, last: Option<Cause>) -> String {
             speed_mib_per_s,
         } => {
             let speed = speed(speed_mib_per_s);
-            format!(
-                "its limits were changed externally to downtime {downtime_ms} ms, speed {speed}"
-            )
+            format!("an external change set downtime {downtime_ms} ms, speed {speed}")
         }
         Release::Acted(Action::Abort) => aborted_by(last).to_owned(),
         Release::Acted(Action::StartPostcopy) => "the guest has switched to post-copy".to_owned(),

@@ -16,7 +16,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use super::hpc::commands;
-use super::virsh::command_words;
+use super::virsh::command_words::unquoted;
 use super::virsh::globals::{self, Globals};
 pub use current_word::Completion;
 use current_word::CurrentWord;
@@ -29,11 +29,8 @@ pub(super) fn complete(front: Globals, words: &[OsString]) -> Completion {
         None => (OsStr::new(""), words),
     };
     let mut globals = front;
-    let unquoted: Vec<_> = before
-        .iter()
-        .map(|word| command_words::unquoted(word))
-        .collect();
-    let Some(at) = globals::command_at(&unquoted, &mut globals) else {
+    let typed: Vec<_> = before.iter().map(|word| unquoted(word)).collect();
+    let Some(at) = globals::command_at(&typed, &mut globals) else {
         return Completion::default();
     };
     let word = CurrentWord { globals, current };

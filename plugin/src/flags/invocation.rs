@@ -2,11 +2,8 @@
 
 use std::ffi::OsString;
 
-use super::complete::Completion;
 use super::help::Topic;
-use super::hpc::options::HpcOptions;
-use super::migrate::request::MigrateRequest;
-use super::virsh::globals::Globals;
+use super::{Completion, Globals, HpcOptions, MigrateRequest};
 
 /// What a command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,18 +2,16 @@
 
 use std::ffi::OsString;
 
-use super::complete;
 use super::help::Topic;
-use super::hpc::commands;
-use super::hpc::options::HpcOptions;
-use super::hpc::usage_error::UsageError;
-use super::invocation::{Invocation, Migrate};
-use super::migrate::request::MigrateRequest;
 use super::migrate::separate::{Separated, has_hpc_option, separate};
 use super::migrate::typed_options::TypedOptions;
 use super::virsh::command_words::{Line, Word};
-use super::virsh::globals::{self, Globals, Start};
-use super::virsh::release::{Grammar, Virsh};
+use super::virsh::globals::{self, Start};
+use super::virsh::release::Grammar;
+use super::{
+    Globals, HpcOptions, Invocation, Migrate, MigrateRequest, UsageError, Virsh, complete,
+    hpc_commands,
+};
 
 /// Said where an option `--hpc-*` asks for control that plain virsh will not give.
 const PLAIN: &str = "plain virsh runs this command, without the control that --hpc options ask for";
@@ -95,7 +93,7 @@ fn parse_as(args: &[OsString], virsh: Virsh, grammar: Grammar) -> Result<Invocat
             let words: Vec<_> = command[2..].iter().map(Word::to_os_string).collect();
             Invocation::Complete(complete::complete(globals, &words))
         }
-        name if commands::is_name(name) => {
+        name if hpc_commands::is_name(name) => {
             let words = command.iter().map(Word::to_os_string).collect();
             Invocation::HpcCommand { globals, words }
         }
@@ -148,7 +146,7 @@ fn help(line: &Line<'_>, command: &[Word]) -> Invocation {
     let topic = match command {
         [_] => Topic::Everything,
         [_, name] if name.text == b"migrate" => Topic::Migrate,
-        [_, name] if commands::is_name(&name.text) || name.text == b"hpc" => {
+        [_, name] if hpc_commands::is_name(&name.text) || name.text == b"hpc" => {
             let words = vec!["hpc-help".into()];
             return Invocation::HpcCommand {
                 globals: Globals::default(),

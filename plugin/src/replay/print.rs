@@ -156,12 +156,6 @@ fn show_target(target: &TargetRecord) -> String {
     let action = target
         .action
         .map(|action| format!("{action:?}").to_lowercase());
-    let parts: Vec<String> = downtime
-        .into_iter()
-        .chain(speed)
-        .chain(postcopy)
-        .chain(cache)
-        .chain(action)
-        .collect();
-    parts.join(", ")
+    let parts = [downtime, speed, postcopy, cache, action];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

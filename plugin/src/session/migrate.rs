@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, Result, ensure};
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::time::Timestamp;
@@ -47,11 +47,7 @@ const YIELDED: &str = "libvirt-hpcd on the source's host steers this migration: 
 /// # Errors
 /// When threads or signal handlers cannot be had: nothing has been started then. How the migration
 /// itself fares is the exit status.
-pub(super) fn run(
-    mut takeover: Takeover,
-    migrate: &Migrate,
-    started: Instant,
-) -> anyhow::Result<ExitCode> {
+pub(super) fn run(mut takeover: Takeover, migrate: &Migrate, started: Instant) -> Result<ExitCode> {
     let library = takeover.features.library;
     let inputs = Inputs {
         request: &migrate.request,
@@ -93,7 +89,7 @@ pub(super) fn run(
 
 /// A longest pause that no pause of the guest can be within is refused before anything begins, unless another order of the
 /// policy's outranks it: then it is only told.
-fn refuse_out_of_reach(name: &str, resolved: &mut Resolved) -> anyhow::Result<()> {
+fn refuse_out_of_reach(name: &str, resolved: &mut Resolved) -> Result<()> {
     let Some(why) = pause::out_of_reach(&resolved.policy) else {
         return Ok(());
     };
@@ -112,7 +108,7 @@ fn attempt(
     mut resolved: Resolved,
     requests: &Requests,
     started: Instant,
-) -> anyhow::Result<Attempt> {
+) -> Result<Attempt> {
     takeover.watcher.watch_anew();
     let mut observer = observer(takeover, migrate, &resolved)?;
     let mut parameters = resolved.parameters.clone();
@@ -308,7 +304,7 @@ fn observer(
     takeover: &Takeover,
     migrate: &Migrate,
     resolved: &Resolved,
-) -> anyhow::Result<SessionObserver> {
+) -> Result<SessionObserver> {
     let console = Console::unwaited(migrate.globals.quiet);
     let mut console = console.context("cannot start the thread that writes messages")?;
     for warning in &resolved.warnings {

@@ -172,15 +172,13 @@ impl Agent {
 
     /// Its end, which comes by itself.
     pub(crate) fn end(&mut self) -> ExitStatus {
-        let mut status = None;
         for _ in 0..POLLS {
-            status = self.0.try_wait().expect("a child");
-            if status.is_some() {
-                break;
+            if let Some(status) = self.0.try_wait().expect("a child") {
+                return status;
             }
             sleep(Duration::from_millis(50));
         }
-        status.expect("the agent ends")
+        panic!("the agent does not end")
     }
 }
 

@@ -62,19 +62,12 @@ impl CurrentWord<'_> {
         }
     }
 
-    /// Those candidates that begin as the word does.
-    pub(super) fn ours(
-        &self,
-        candidates: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Completion {
+    /// Those of virsh-hpc's candidates that begin as the word does.
+    pub(super) fn ours(&self, all: impl IntoIterator<Item = impl Into<String>>) -> Completion {
         let begins = |candidate: &String| candidate.as_bytes().starts_with(self.current.as_bytes());
         Completion {
             virsh_args: None,
-            ours: candidates
-                .into_iter()
-                .map(Into::into)
-                .filter(begins)
-                .collect(),
+            ours: all.into_iter().map(Into::into).filter(begins).collect(),
         }
     }
 

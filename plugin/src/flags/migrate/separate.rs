@@ -3,9 +3,8 @@
 use super::option::Opt;
 use super::table;
 use crate::flags::hpc::options::{PREFIX, TypedHpcOption};
-use crate::flags::hpc::usage_error::UsageError;
 use crate::flags::virsh::command_words::{Word, split_option};
-use crate::flags::virsh::release::Virsh;
+use crate::flags::{UsageError, Virsh};
 
 /// A command's words, those of options `--hpc-*` apart from virsh's.
 #[derive(Debug, Default)]

@@ -4,6 +4,7 @@
 //! option of virsh's, plain virsh would have moved the guest: the mark must not be the reason that a guest cannot be moved. So
 //! the call is made once more without, and by the law without.
 
+use anyhow::Result;
 use libvirt_hpc_xml_schemas as xml;
 
 use super::call::Outcome;
@@ -106,10 +107,10 @@ pub(crate) fn refusal(
 pub(crate) fn attempts<T>(
     inputs: &Inputs<'_>,
     first: Resolved,
-    mut attempt: impl FnMut(Resolved) -> anyhow::Result<T>,
+    mut attempt: impl FnMut(Resolved) -> Result<T>,
     refusal: impl Fn(&mut T) -> Option<String>,
     close: impl Fn(T),
-) -> anyhow::Result<T> {
+) -> Result<T> {
     let (mut resolved, mut given_up) = (first, Vec::new());
     loop {
         let mut made = attempt(resolved.clone())?;

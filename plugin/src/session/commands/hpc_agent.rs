@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Result, bail};
 
 use crate::agent::control::{Reply, Request, SOCKET, client};
 use crate::flags::Globals;
@@ -24,11 +24,7 @@ const LIBVIRT_VARIABLE: &str = "LIBVIRT_DEFAULT_URI";
 ///
 /// # Errors
 /// The URI names another host, or the agent does not answer, or it refuses.
-pub fn status(
-    globals: &Globals,
-    args: &StatusArgs,
-    out: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
+pub fn status(globals: &Globals, args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode> {
     check_host(globals, "hpc-status")?;
     status_from(Path::new(SOCKET), args, out)
 }
@@ -36,12 +32,8 @@ pub fn status(
 /// Runs `hpc-release`; prints to `out`.
 ///
 /// # Errors
-/// The URI names another host, or the agent does not answer, or it refuses.
-pub fn release(
-    globals: &Globals,
-    args: &DomainArgs,
-    out: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
+/// As [`status`].
+pub fn release(globals: &Globals, args: &DomainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     check_host(globals, "hpc-release")?;
     let domain = args.domain.clone();
     order(Path::new(SOCKET), &Request::Release { domain }, out)
@@ -50,18 +42,14 @@ pub fn release(
 /// Runs `hpc-adopt`; prints to `out`.
 ///
 /// # Errors
-/// The URI names another host, or the agent does not answer, or it refuses.
-pub fn adopt(
-    globals: &Globals,
-    args: &DomainArgs,
-    out: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
+/// As [`status`].
+pub fn adopt(globals: &Globals, args: &DomainArgs, out: &mut dyn Write) -> Result<ExitCode> {
     check_host(globals, "hpc-adopt")?;
     let domain = args.domain.clone();
     order(Path::new(SOCKET), &Request::Adopt { domain }, out)
 }
 
-fn status_from(socket: &Path, args: &StatusArgs, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+fn status_from(socket: &Path, args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let domain = args.domain.clone();
     let reply = client::ask(socket, &Request::Status { domain })?;
     let status = match &reply {
@@ -80,7 +68,7 @@ fn status_from(socket: &Path, args: &StatusArgs, out: &mut dyn Write) -> anyhow:
     Ok(ExitCode::SUCCESS)
 }
 
-fn order(socket: &Path, request: &Request, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+fn order(socket: &Path, request: &Request, out: &mut dyn Write) -> Result<ExitCode> {
     match client::ask(socket, request)? {
         Reply::Done { message } => writeln!(out, "{}", printable(&message))?,
         Reply::Refused { message } => bail!("{}", printable(&message)),
@@ -90,10 +78,8 @@ fn order(socket: &Path, request: &Request, out: &mut dyn Write) -> anyhow::Resul
 }
 
 /// The agent of this host knows nothing of another's domains.
-fn check_host(globals: &Globals, command: &str) -> anyhow::Result<()> {
-    let uri = connect::uri(globals);
-    let uri =
-        uri.map_err(|uri| anyhow::anyhow!("the connection URI is not text: {}", uri.display()))?;
+fn check_host(globals: &Globals, command: &str) -> Result<()> {
+    let uri = connect::uri(globals)?;
     let uri = uri.or_else(|| env::var(LIBVIRT_VARIABLE).ok());
     let Some((uri, host)) = uri.as_deref().and_then(|uri| Some((uri, server(uri)?))) else {
         return Ok(());

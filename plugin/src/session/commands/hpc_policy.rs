@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use libvirt_hpc_libvirt::domain::Impact;
 use libvirt_hpc_libvirt::{Connection, Domain};
 use libvirt_hpc_xml_schemas::{self as xml, NAMESPACE, PREFIX, Policy, read_metadata};
@@ -50,14 +50,8 @@ impl Definition {
 ///
 /// # Errors
 /// libvirt's, or that the policy asked for is none, or that the domain migrates just now.
-pub fn command(
-    globals: &Globals,
-    args: &PolicyArgs,
-    out: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
-    let uri = connect::uri(globals);
-    let uri =
-        uri.map_err(|uri| anyhow::anyhow!("the connection URI is not text: {}", uri.display()))?;
+pub fn command(globals: &Globals, args: &PolicyArgs, out: &mut dyn Write) -> Result<ExitCode> {
+    let uri = connect::uri(globals)?;
     let connection = Connection::open(uri.as_deref(), connect::options(globals))?;
     let domain = Domain::lookup(&connection, &args.domain)?;
     let definitions = definitions(&domain, args)?;
@@ -73,7 +67,7 @@ pub fn command(
     let planned: Vec<(Definition, Option<Policy>)> = definitions
         .into_iter()
         .map(|definition| Ok((definition, plan(&domain, definition, args, &mut console)?)))
-        .collect::<anyhow::Result<_>>()?;
+        .collect::<Result<_>>()?;
     for (definition, policy) in planned {
         change(&domain, definition, policy.as_ref(), args.verbose, out)?;
     }
@@ -81,7 +75,7 @@ pub fn command(
 }
 
 /// What is meant: as asked, else whatever the domain has.
-fn definitions(domain: &Domain, args: &PolicyArgs) -> anyhow::Result<Vec<Definition>> {
+fn definitions(domain: &Domain, args: &PolicyArgs) -> Result<Vec<Definition>> {
     let all = !args.live && !args.config;
     let mut definitions = Vec::new();
     if args.live || (all && domain.is_active()?) {
@@ -95,7 +89,7 @@ fn definitions(domain: &Domain, args: &PolicyArgs) -> anyhow::Result<Vec<Definit
 
 /// libvirt would let the change wait for up to 30 s, give up, and make it all the same after the
 /// migration.
-fn refuse_during_migration(domain: &Domain) -> anyhow::Result<()> {
+fn refuse_during_migration(domain: &Domain) -> Result<()> {
     let running = domain.is_active()?
         && match domain.job_stats() {
             Ok(stats) => stats.job_type.is_running(),
@@ -113,12 +107,7 @@ fn refuse_during_migration(domain: &Domain) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn show(
-    domain: &Domain,
-    definition: Definition,
-    verbose: bool,
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
+fn show(domain: &Domain, definition: Definition, verbose: bool, out: &mut dyn Write) -> Result<()> {
     let name = definition.name();
     match domain.metadata(NAMESPACE, definition.impact())? {
         None => writeln!(out, "{name}: not marked")?,
@@ -151,7 +140,7 @@ fn plan(
     definition: Definition,
     args: &PolicyArgs,
     console: &mut Console,
-) -> anyhow::Result<Option<Policy>> {
+) -> Result<Option<Policy>> {
     if args.clear {
         return Ok(None);
     }
@@ -174,7 +163,7 @@ fn plan(
     );
     policy
         .check()
-        .map_err(|error| anyhow::anyhow!("{}: nothing was changed", error.reason))?;
+        .map_err(|error| anyhow!("{}: nothing was changed", error.reason))?;
     Ok(Some(policy))
 }
 
@@ -216,7 +205,7 @@ fn change(
     policy: Option<&Policy>,
     verbose: bool,
     out: &mut dyn Write,
-) -> anyhow::Result<()> {
+) -> Result<()> {
     if verbose {
         print_xml(domain, definition, " before", out)?;
     }
@@ -243,7 +232,7 @@ fn print_xml(
     definition: Definition,
     when: &str,
     out: &mut dyn Write,
-) -> anyhow::Result<()> {
+) -> Result<()> {
     let xml = domain.xml(definition.xml_flags())?;
     writeln!(out, "{} XML{when}:\n{}", definition.name(), xml.trim_end())?;
     Ok(())

@@ -247,14 +247,7 @@ fn limit_speed(resolved: &mut Resolved, inputs: &Inputs<'_>) {
             .push(format!("{warning}: {speed} MiB/s may be exceeded"));
     }
     if !resolved.policy.speed_is_order {
-        resolved
-            .parameters
-            .retain(|parameter| parameter.name != BANDWIDTH);
-        let value = Value::UnsignedLong(speed);
-        resolved.parameters.push(Parameter {
-            name: BANDWIDTH,
-            value,
-        });
+        set_number(&mut resolved.parameters, BANDWIDTH, speed);
     }
 }
 
@@ -288,12 +281,7 @@ fn limit_postcopy(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     resolved.policy.postcopy_speed_max_mib_per_s = most;
     resolved.policy.postcopy_speed_found_mib_per_s = most;
     if let Some(most) = most.filter(|_| most != given) {
-        let kept = |parameter: &Parameter| parameter.name != POSTCOPY_BANDWIDTH;
-        resolved.parameters.retain(kept);
-        resolved.parameters.push(Parameter {
-            name: POSTCOPY_BANDWIDTH,
-            value: Value::UnsignedLong(most),
-        });
+        set_number(&mut resolved.parameters, POSTCOPY_BANDWIDTH, most);
     }
     if Fetch::of(&resolved.policy).has_huge_pages() {
         resolved
@@ -316,6 +304,13 @@ fn number(parameters: &[Parameter], name: &str) -> Option<u64> {
             Value::UnsignedLong(number) if parameter.name == name && number > 0 => Some(number),
             _ => None,
         })
+}
+
+/// Gives the parameters a number instead of the one they have.
+fn set_number(parameters: &mut Vec<Parameter>, name: &'static str, number: u64) {
+    parameters.retain(|parameter| parameter.name != name);
+    let value = Value::UnsignedLong(number);
+    parameters.push(Parameter { name, value });
 }
 
 fn deadline(

@@ -6,12 +6,12 @@
 
 use std::path::Path;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::features::Features;
 use libvirt_hpc_libvirt::parameter::Parameter;
 use libvirt_hpc_libvirt::stats::JobStats;
-use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
+use libvirt_hpc_libvirt::{Connection, Domain, Watcher};
 use libvirt_hpc_xml_schemas as xml;
 
 use super::{cache_memory, xml_documents};
@@ -74,7 +74,7 @@ pub fn decide(migrate: &Migrate) -> RunBy {
     let owned = match owners_policy(&found.domain, &mut warnings) {
         Ok(None) if !asked => return RunBy::PlainVirsh(None),
         Ok(owned) => owned,
-        Err(error) => return plain_virsh(asked, &error.into()),
+        Err(error) => return plain_virsh(asked, &error),
     };
     // From here on control is wanted: asked for, or by the owner's mark.
     match prepare(found, migrate, owned, warnings) {
@@ -110,9 +110,8 @@ struct Found {
     domain: Domain,
 }
 
-fn find(migrate: &Migrate) -> anyhow::Result<Found> {
-    let uri = connect::uri(&migrate.globals)
-        .map_err(|uri| anyhow!("the connection URI is not text: {}", uri.display()))?;
+fn find(migrate: &Migrate) -> Result<Found> {
+    let uri = connect::uri(&migrate.globals)?;
     let options = connect::options(&migrate.globals);
     let connection = Connection::open(uri.as_deref(), options)?;
     let domain = Domain::lookup(&connection, &migrate.request.domain)?;
@@ -128,7 +127,7 @@ fn prepare(
     migrate: &Migrate,
     owned: Option<xml::Policy>,
     mut warnings: Vec<String>,
-) -> anyhow::Result<Takeover> {
+) -> Result<Takeover> {
     let site = site::read(Path::new(site::FILE));
     warnings.extend(site.problems);
     let is_marked = owned.is_some();
@@ -170,7 +169,7 @@ fn prepare(
 }
 
 /// A job that goes on is somebody else's, and would be taken for this one.
-fn refuse_busy(name: &str, job: &JobStats) -> anyhow::Result<()> {
+fn refuse_busy(name: &str, job: &JobStats) -> Result<()> {
     ensure!(
         !job.job_type.is_running(),
         "{name} is in the middle of a migration or another job (virsh domjobinfo {name})"
@@ -179,10 +178,7 @@ fn refuse_busy(name: &str, job: &JobStats) -> anyhow::Result<()> {
 }
 
 /// The policy that the owner of `domain` has marked it with; none if it is not marked.
-fn owners_policy(
-    domain: &Domain,
-    warnings: &mut Vec<String>,
-) -> Result<Option<xml::Policy>, Error> {
+fn owners_policy(domain: &Domain, warnings: &mut Vec<String>) -> Result<Option<xml::Policy>> {
     let Some(owned) = owner::policy(domain)? else {
         return Ok(None);
     };
@@ -231,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_given_where_control_was_wanted() {
-        let error = anyhow!("because");
+        let error = anyhow::anyhow!("because");
         let said = |wanted| match plain_virsh(wanted, &error) {
             RunBy::PlainVirsh(note) => note,
             RunBy::VirshHpc(_) => None,

@@ -26,12 +26,7 @@ impl Console {
     pub fn new(quiet: bool) -> Self {
         let stderr = io::stderr();
         let terminal = stderr.is_terminal();
-        Self {
-            stderr,
-            terminal,
-            quiet,
-            open: None,
-        }
+        Self::on(stderr, terminal, quiet)
     }
 }
 

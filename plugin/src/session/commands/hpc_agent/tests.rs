@@ -32,7 +32,7 @@ fn agent() -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-fn on_host(uri: &str) -> anyhow::Result<()> {
+fn on_host(uri: &str) -> Result<()> {
     let globals = Globals {
         connect: Some(OsString::from(uri)),
         ..Globals::default()

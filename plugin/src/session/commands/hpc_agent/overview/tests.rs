@@ -85,7 +85,7 @@ fn busy_host() -> Status {
         trace: None,
         ..steered()
     };
-    let why = "its limits were changed externally to downtime 300 ms".to_owned();
+    let why = "an external change set downtime 300 ms, speed none".to_owned();
     let released = MigrationStatus {
         control: Control::Released(why),
         hot_bytes: None,
