@@ -14,7 +14,7 @@ use libvirt_hpc_control::sample::JobState;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::text::{self, cause as in_words};
+use crate::in_words;
 use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
 use rates::Rates;
 use scale::{Area, Point, mib, since};
@@ -228,7 +228,7 @@ impl PictureData {
                 before = cause;
                 free = at.0 + last * WORDS_APART;
             }
-            (at, news.map(in_words).unwrap_or_default())
+            (at, news.map(in_words::cause).unwrap_or_default())
         };
         self.syncs.iter().map(label).collect()
     }
@@ -253,7 +253,7 @@ fn title(begin: Option<&Begin>, end: Option<&End>) -> String {
     };
     let total = end.totals.total_ms;
     let (how, pause) = match end.moved {
-        true => ("moved in", format!(", {}", text::pause(&end.totals))),
+        true => ("moved in", format!(", {}", in_words::pause(&end.totals))),
         false => ("not moved in", String::new()),
     };
     format!(

@@ -9,11 +9,11 @@ use libvirt_hpc_libvirt::stats::JobStats;
 
 use super::control::MarkedBy;
 use super::reporter::LogVoice;
+use crate::in_words;
 use crate::migration::lease::Holding;
 use crate::migration::pause;
 use crate::migration::recorder::Recorder;
 use crate::migration::settings::Restored;
-use crate::text;
 use crate::trace::{Begin, ControllerName, End, FORMAT, Record, Versions};
 
 /// Says who has a migration in hand from now on, and why.
@@ -25,7 +25,7 @@ pub(super) fn announce(id: &DomainId, holding: &Holding, marked_by: MarkedBy, ob
         MarkedBy::Adoption => "adopted by hpc-adopt",
     };
     let before = holding.settings_before;
-    let speed = text::speed(before.speed_mib_per_s);
+    let speed = in_words::speed(before.speed_mib_per_s);
     let order = holding.bounds.policy.limit_max_ms;
     let kept = order.map_or("", |_| ", an order that is kept");
     let limits = format!(
@@ -43,7 +43,7 @@ pub(super) fn announce(id: &DomainId, holding: &Holding, marked_by: MarkedBy, ob
         log::warn!("{name}: {why}");
     }
     if goes_over && holding.released.is_none() && Fetch::of(&policy).has_huge_pages() {
-        log::warn!("{name}: {}", text::POSTCOPY_WITH_HUGE_PAGES);
+        log::warn!("{name}: {}", in_words::POSTCOPY_WITH_HUGE_PAGES);
     }
 }
 
@@ -88,7 +88,7 @@ pub(super) fn tell(
         Some(Restored::Failed(found, error)) => log::warn!(
             "{name}: its limits are not as before (downtime {} ms, speed {}){}",
             found.downtime_ms,
-            text::speed(found.speed_mib_per_s),
+            in_words::speed(found.speed_mib_per_s),
             error
                 .as_ref()
                 .map_or_else(String::new, |e| format!(": {e}"))

@@ -16,8 +16,8 @@ use super::roster::Roster;
 use super::watch::Watch;
 use super::{adopted, traces};
 use crate::clock;
+use crate::in_words;
 use crate::migration::lease;
-use crate::text;
 use crate::trace::Versions;
 use crate::version;
 
@@ -202,7 +202,10 @@ impl Supervisor {
     pub(super) fn tick(&mut self, now: Instant) {
         let silence = now.saturating_duration_since(self.heard_at);
         if self.lost.is_none() && silence >= SILENCE {
-            self.lost(format!("it has not answered for {}", text::span(silence)));
+            self.lost(format!(
+                "it has not answered for {}",
+                in_words::span(silence)
+            ));
         }
     }
 

@@ -6,8 +6,8 @@ use libvirt_hpc_control::estimate::Trust;
 use serde::Serialize;
 
 use super::run::{Replay, Verdict};
+use crate::in_words::{cause, mib, millis, seconds, speed};
 use crate::laws::LawName;
-use crate::text::{cause, mib, millis, seconds, speed};
 use crate::trace::{EventRecord, TargetRecord};
 use crate::version;
 

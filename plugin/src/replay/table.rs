@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::stops::{LawStop, Stop, Stops, Way};
-use crate::text::{Align, columns, mib, millis, seconds};
+use crate::in_words::{Align, columns, mib, millis, seconds};
 
 const ALIGNS: [Align; 5] = [
     Align::Left,

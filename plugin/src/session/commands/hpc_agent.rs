@@ -14,8 +14,8 @@ use anyhow::{Result, bail};
 use crate::agent::control::{Reply, Request, SOCKET, client};
 use crate::flags::Globals;
 use crate::flags::hpc_commands::{DomainArgs, StatusArgs};
+use crate::in_words::printable;
 use crate::session::connect;
-use crate::text::printable;
 
 /// What libvirt itself goes by where neither `-c` nor virsh's own variable is given (`man 1 virsh`).
 const LIBVIRT_VARIABLE: &str = "LIBVIRT_DEFAULT_URI";

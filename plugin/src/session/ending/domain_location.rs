@@ -10,9 +10,9 @@ use libvirt_hpc_libvirt::features::Version;
 use libvirt_hpc_libvirt::stats::JobStats;
 use libvirt_hpc_libvirt::{Connection, Domain, Error};
 
+use crate::in_words;
 use crate::migration::deadline::within;
 use crate::migration::settings::{self, Restored};
-use crate::text;
 
 /// How long a host is given to answer: longer than [`settings::restore`] waits.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -192,8 +192,8 @@ fn told(restored: &Restored) -> String {
                 .as_ref()
                 .map(|error| format!(" ({error})"))
                 .unwrap_or_default();
-            let downtime = text::span(Duration::from_millis(found.downtime_ms));
-            let speed = text::speed(found.speed_mib_per_s);
+            let downtime = in_words::span(Duration::from_millis(found.downtime_ms));
+            let speed = in_words::speed(found.speed_mib_per_s);
             format!(
                 "its limits could not be put back{why} and are now downtime {downtime}, speed {speed}: see virsh \
                  migrate-setmaxdowntime and migrate-setspeed"

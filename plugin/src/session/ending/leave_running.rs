@@ -15,6 +15,7 @@ use libvirt_hpc_control::target::Target;
 
 use crate::agent::control::{Reply, Request, SOCKET, client};
 use crate::drive::{Mode, Observer};
+use crate::in_words;
 use crate::migration::deadline::within;
 use crate::migration::recorder::Outlook;
 use crate::migration::settings::Set;
@@ -22,7 +23,6 @@ use crate::session::prepare::resolve::Resolved;
 use crate::session::prepare::takeover::Takeover;
 use crate::session::terminal::session_observer::SessionObserver;
 use crate::session::terminal::signals;
-use crate::text;
 
 /// How long the agent may take to say whether it will take over: whoever has sent the signal may soon send the next.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -54,8 +54,8 @@ pub(crate) fn leave(
         (true, _) => "and libvirt-hpcd takes it over: virsh-hpc hpc-status shows it".to_owned(),
         (false, Some((limits, Ok(())))) => format!(
             "under a downtime limit of {} and a speed limit of {}: virsh domjobinfo {name} shows it",
-            text::span(Duration::from_millis(limits.downtime_ms)),
-            text::speed(limits.speed_mib_per_s)
+            in_words::span(Duration::from_millis(limits.downtime_ms)),
+            in_words::speed(limits.speed_mib_per_s)
         ),
         (false, Some((_, Err(error)))) => format!(
             "under the limits it has now, for others could not be set ({error}): virsh domjobinfo {name} shows it"

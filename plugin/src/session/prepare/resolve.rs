@@ -17,10 +17,10 @@ use libvirt_hpc_xml_schemas as xml;
 use crate::drive::Mode;
 use crate::flags::migrate_flags as bits;
 use crate::flags::{self, HpcOptions, MigrateRequest, TimeoutAction, Virsh};
+use crate::in_words;
 use crate::laws::LawName;
 use crate::migration::bounds;
 use crate::migration::guest::Guest;
-use crate::text;
 
 /// The first release of virsh whose `--timeout` runs since memory flows, not since the command's start
 /// (`virshWatchJob`, `tools/virsh-domain.c`).
@@ -286,7 +286,7 @@ fn limit_postcopy(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     if Fetch::of(&resolved.policy).has_huge_pages() {
         resolved
             .warnings
-            .push(text::POSTCOPY_WITH_HUGE_PAGES.to_owned());
+            .push(in_words::POSTCOPY_WITH_HUGE_PAGES.to_owned());
     }
 }
 

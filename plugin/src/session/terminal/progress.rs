@@ -3,8 +3,8 @@
 use libvirt_hpc_control::sample::{JobState, Sample};
 
 use crate::flags::Virsh;
+use crate::in_words;
 use crate::migration::recorder::Outlook;
-use crate::text;
 
 /// The first release of virsh that shows hundredths of a per cent.
 const HUNDREDTHS: Virsh = Virsh::new(11, 0);
@@ -80,7 +80,7 @@ pub fn details(sample: &Sample, outlook: &Outlook) -> String {
         JobState::Setup if sample.disk_remaining_bytes > 0 => {
             return format!(
                 "  storage: {} remaining",
-                text::mib(sample.disk_remaining_bytes)
+                in_words::mib(sample.disk_remaining_bytes)
             );
         }
         JobState::Setup => return "  preparing".to_owned(),
@@ -89,27 +89,27 @@ pub fn details(sample: &Sample, outlook: &Outlook) -> String {
         JobState::Ended => return String::new(),
         JobState::Precopy => {}
     }
-    let (round, remaining) = (sample.iteration, text::mib(sample.remaining_bytes));
+    let (round, remaining) = (sample.iteration, in_words::mib(sample.remaining_bytes));
     let mut line = format!("  round {round}, {remaining}");
     let bytes_per_s = match outlook.bytes_per_s {
         0 => sample.window_bytes_per_s,
         measured => measured,
     };
     if bytes_per_s > 0 {
-        line.push_str(&format!(", {}/s", text::mib(bytes_per_s)));
+        line.push_str(&format!(", {}/s", in_words::mib(bytes_per_s)));
     }
     if let Some(ms) = outlook.pause_ms {
         line.push_str(&format!(
             ", pause {}",
-            text::seconds(ms.saturating_mul(1_000_000))
+            in_words::seconds(ms.saturating_mul(1_000_000))
         ));
     }
     if let Some(writing) = outlook.writing {
-        let writing = text::writing(writing.bytes_per_s, writing.hot_bytes);
+        let writing = in_words::writing(writing.bytes_per_s, writing.hot_bytes);
         line.push_str(&format!("; {writing}"));
     }
     if let Some(cause) = outlook.cause {
-        line.push_str(&format!("; {}", text::cause_in_short(cause)));
+        line.push_str(&format!("; {}", in_words::cause_in_short(cause)));
     }
     line
 }

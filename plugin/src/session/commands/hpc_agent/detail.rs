@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::status_text;
 use crate::agent::control::{DomainStatus, MarkedBy, MigrationStatus, Status};
-use crate::text::printable;
+use crate::in_words::printable;
 
 /// The width of the keys, as in virsh's `dominfo`.
 const KEY_CHARS: usize = 16;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::status_text::{self, NONE};
 use crate::agent::control::{DomainStatus, MarkedBy, Status};
-use crate::text::{self, Align, printable};
+use crate::in_words::{self, Align, printable};
 
 const HEADS: [(&str, Align); 8] = [
     ("DOMAIN", Align::Left),
@@ -63,7 +63,7 @@ fn table(domains: &[&DomainStatus], out: &mut dyn Write) -> io::Result<()> {
     let mut rows: Vec<Vec<String>> = vec![heads.collect()];
     rows.extend(domains.iter().map(|domain| row(domain)));
     let rows: Vec<&[String]> = rows.iter().map(Vec::as_slice).collect();
-    let mut lines = text::columns(&rows, &HEADS.map(|(_, align)| align)).into_iter();
+    let mut lines = in_words::columns(&rows, &HEADS.map(|(_, align)| align)).into_iter();
     writeln!(out, "{}", lines.next().unwrap_or_default())?;
     for (domain, line) in domains.iter().zip(lines) {
         writeln!(out, "{line}")?;

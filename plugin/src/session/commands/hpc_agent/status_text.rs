@@ -8,8 +8,8 @@ use std::time::Duration;
 use libvirt_hpc_control::sample::JobState;
 
 use crate::agent::control::{Control, MigrationStatus, Status};
+use crate::in_words::{self, printable};
 use crate::migration::tally;
-use crate::text::{self, printable};
 
 /// What is not known, or does not apply.
 pub(super) const NONE: &str = "-";
@@ -62,21 +62,23 @@ pub(super) fn control(control: &Control) -> String {
 
 /// What remained at the last sync.
 pub(super) fn remaining(migration: &MigrationStatus) -> String {
-    migration.remaining_bytes.map_or(NONE.to_owned(), text::mib)
+    migration
+        .remaining_bytes
+        .map_or(NONE.to_owned(), in_words::mib)
 }
 
 /// What the link carries.
 pub(super) fn bandwidth(migration: &MigrationStatus) -> String {
     match migration.bytes_per_s {
         0 => NONE.to_owned(),
-        bytes_per_s => format!("{}/s", text::mib(bytes_per_s)),
+        bytes_per_s => format!("{}/s", in_words::mib(bytes_per_s)),
     }
 }
 
 /// What the guest writes, and works on; none while that is not known.
 pub(super) fn guest(migration: &MigrationStatus) -> Option<String> {
     let known = migration.writes_bytes_per_s.zip(migration.hot_bytes);
-    known.map(|(bytes_per_s, hot_bytes)| text::writing(bytes_per_s, hot_bytes))
+    known.map(|(bytes_per_s, hot_bytes)| in_words::writing(bytes_per_s, hot_bytes))
 }
 
 /// The pause it would make, had the guest stopped at the last sync; it means something only in pre-copy.
@@ -99,11 +101,11 @@ pub(super) fn downtime(migration: &MigrationStatus) -> String {
 /// The speed limit that the agent set.
 pub(super) fn speed(migration: &MigrationStatus) -> String {
     migration.target.map_or(NONE.to_owned(), |target| {
-        text::speed(target.speed_mib_per_s)
+        in_words::speed(target.speed_mib_per_s)
     })
 }
 
 /// Milliseconds as a person reads them.
 pub(super) fn span(ms: u64) -> String {
-    text::span(Duration::from_millis(ms))
+    in_words::span(Duration::from_millis(ms))
 }
