@@ -1,5 +1,5 @@
-//! What is written by a thread of its own, so that whoever hands it over never waits for the medium: a pipe that nobody reads, a
-//! terminal that is stopped, a file system that does not answer.
+//! What is written by a thread of its own, so that whoever hands it over never waits for the medium: a pipe that
+//! nobody reads, a terminal that is stopped, a file system that does not answer.
 //!
 //! ```text
 //!   write -> room for it? -- yes --> queue --> the thread --> the medium
@@ -36,8 +36,8 @@ impl Shared {
     }
 }
 
-/// A medium and its thread. Each call of `write` is one piece, which is written whole or not at all; an error of the medium comes
-/// with the next one.
+/// A medium and its thread. Each call of `write` is one piece, which is written whole or not at all; an error of the
+/// medium comes with the next one.
 #[derive(Debug)]
 pub struct Backlog {
     pieces: SyncSender<Vec<u8>>,

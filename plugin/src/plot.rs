@@ -233,8 +233,8 @@ impl PictureData {
         self.syncs.iter().map(label).collect()
     }
 
-    /// The last second, the pause included, and the most MiB. The first round is cut off at twice what the syncs find, or
-    /// nothing else could be seen beside it.
+    /// The last second, the pause included, and the most MiB. The first round is cut off at twice what the syncs find,
+    /// or nothing else could be seen beside it.
     fn extent(&self) -> (f64, f64) {
         let last = self.remaining.iter().map(|p| p.0).fold(1.0, f64::max);
         let synced = self.syncs.iter().map(|(p, _)| p.1).fold(1.0, f64::max);

@@ -150,7 +150,7 @@ pub(super) struct First {
     /// What libvirt holds then is what was there before us, unless a predecessor has left word.
     pub(super) sample: Sample,
     /// It was found at its beginning: nobody else can have begun to steer it but the command that started
-    /// it, which waits for us (`session::deference`).
+    /// it, which waits for us (`session::attempt::who_controls`).
     pub(super) early: bool,
 }
 

@@ -75,8 +75,8 @@ impl Recording {
         Some(end.at.since(self.start()))
     }
 
-    /// What QEMU would have found remaining at the sample `index`, had it synced then, bytes: what it believed, and what
-    /// was written since the last sync. That is reckoned with the rate of the round that was under way; where the
+    /// What QEMU would have found remaining at the sample `index`, had it synced then, bytes: what it believed, and
+    /// what was written since the last sync. That is reckoned with the rate of the round that was under way; where the
     /// record ends in it, with what the stop sent, or with the rate of the round before.
     pub(super) fn remaining_bytes(&self, index: usize) -> u64 {
         let Some((sample, round)) = self.samples.get(index) else {

@@ -1,8 +1,8 @@
 //! Where each law would have stopped the guest, on the samples that were recorded under one of them.
 //!
 //! QEMU compares what remains with its limit times the bandwidth of its last 100 ms: what it believes remains, and if
-//! that is little enough, what a sync finds (`migration_iteration_run`, QEMU `migration/migration.c`). The record
-//! shows what it would have found as far as the law would have had the same rounds until then; a law that sets another speed
+//! that is little enough, what a sync finds (`migration_iteration_run`, QEMU `migration/migration.c`). The record shows
+//! what it would have found as far as the law would have had the same rounds until then; a law that sets another speed
 //! would not, and is shown as if it had. What a stop costs is what remains over the bandwidth, without the fixed part
 //! of a pause.
 

@@ -87,8 +87,8 @@ pub(super) fn run(mut takeover: Takeover, migrate: &Migrate, started: Instant) -
     }
 }
 
-/// A longest pause that no pause of the guest can be within is refused before anything begins, unless another order of the
-/// policy's outranks it: then it is only told.
+/// A longest pause that no pause of the guest can be within is refused before anything begins, unless another order of
+/// the policy's outranks it: then it is only told.
 fn refuse_out_of_reach(name: &str, resolved: &mut Resolved) -> Result<()> {
     let Some(why) = pause::out_of_reach(&resolved.policy) else {
         return Ok(());

@@ -120,7 +120,8 @@ fn the_command_prints_a_line_for_each() {
     );
 }
 
-/// The guest of [`recorded`] was moved under a law that lets it stop: 500 ms after the last sample, with `remaining` to send.
+/// The guest of [`recorded`] was moved under a law that lets it stop: 500 ms after the last sample, with `remaining` to
+/// send.
 fn moved(remaining: u64) -> Stops {
     let mut records = recorded(LawName::STOCK, false);
     let last = sample(119);

@@ -1,8 +1,8 @@
 //! A migration that was begun with more than plain virsh asks for, where a host cannot do it.
 //!
-//! libvirt sets QEMU's capabilities at both ends before any memory flows. Where one is refused that nobody has asked for by an
-//! option of virsh's, plain virsh would have moved the guest: the mark must not be the reason that a guest cannot be moved. So
-//! the call is made once more without, and by the law without.
+//! libvirt sets QEMU's capabilities at both ends before any memory flows. Where one is refused that nobody has asked
+//! for by an option of virsh's, plain virsh would have moved the guest: the mark must not be the reason that a guest
+//! cannot be moved. So the call is made once more without, and by the law without.
 
 use anyhow::Result;
 use libvirt_hpc_xml_schemas as xml;
@@ -21,14 +21,15 @@ pub(super) enum Extra {
     Xbzrle,
 }
 
-/// QEMU's words where the host forbids post-copy: for want of userfaultfd, as the reason behind them says since QEMU 8.1.
+/// QEMU's words where the host forbids post-copy: for want of userfaultfd, as the reason behind them says since QEMU
+/// 8.1.
 const HOST_CANNOT: &str = "postcopy is not supported";
 
 impl Extra {
     const ALL: [Self; 2] = [Self::Postcopy, Self::Xbzrle];
 
-    /// What says that it is refused, in small letters; a name may have the word in it. libvirt's words are in the daemon's
-    /// language, but the names of QEMU's capabilities and commands, and QEMU's own words, stay as they are:
+    /// What says that it is refused, in small letters; a name may have the word in it. libvirt's words are in the
+    /// daemon's language, but the names of QEMU's capabilities and commands, and QEMU's own words, stay as they are:
     ///
     /// * `internal error: unable to execute QEMU command 'migrate-set-capabilities': Postcopy is not supported`,
     ///   with the reason behind it since QEMU 8.1 (`migrate_caps_check`, `migration/options.c`);
@@ -36,8 +37,8 @@ impl Extra {
     ///   (`qemuMigrationParamsCheck`, `src/qemu/qemu_migration_params.c`), and `'xbzrle'` likewise;
     /// * `VFIO migration is not supported with postcopy migration` (`hw/vfio/migration.c`).
     ///
-    /// A capability may be refused without its name: that of a migration with XBZRLE then is taken for XBZRLE's, for what else was
-    /// asked for is refused again.
+    /// A capability may be refused without its name: that of a migration with XBZRLE then is taken for XBZRLE's, for
+    /// what else was asked for is refused again.
     const fn refusals(self) -> &'static [&'static str] {
         match self {
             Self::Postcopy => &[
@@ -85,8 +86,8 @@ impl Extra {
     }
 }
 
-/// libvirt's words, if a call that has ended so may have been refused for what it was begun with: nobody has aborted it, and no
-/// memory has `flowed`, for later on the same words are of a copy that broke.
+/// libvirt's words, if a call that has ended so may have been refused for what it was begun with: nobody has aborted
+/// it, and no memory has `flowed`, for later on the same words are of a copy that broke.
 pub(crate) fn refusal(
     outcome: Option<&Outcome>,
     aborted: Option<Aborted>,
@@ -99,8 +100,8 @@ pub(crate) fn refusal(
     (aborted.is_none() && !flowed).then(|| words.to_owned())
 }
 
-/// Makes the attempt that `first` is, and for as long as one is refused (`refusal` gives libvirt's words) for something that
-/// virsh-hpc has begun it with, another without that. `close` ends an attempt that is followed by another.
+/// Makes the attempt that `first` is, and for as long as one is refused (`refusal` gives libvirt's words) for something
+/// that virsh-hpc has begun it with, another without that. `close` ends an attempt that is followed by another.
 ///
 /// # Errors
 /// An attempt's own.
@@ -124,8 +125,8 @@ pub(crate) fn attempts<T>(
     }
 }
 
-/// What `begun` is without what `words` refuse, and without what was `given_up` before; none if it is the user who has begun
-/// with it.
+/// What `begun` is without what `words` refuse, and without what was `given_up` before; none if it is the user who has
+/// begun with it.
 fn without_what_is_refused(
     inputs: &Inputs<'_>,
     begun: &Resolved,

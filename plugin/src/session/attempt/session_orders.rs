@@ -96,8 +96,8 @@ impl<'a> SessionOrders<'a> {
 }
 
 impl SessionOrders<'_> {
-    /// The signal at which the command leaves its migration to itself, if one has come. A call that has not been made yet is
-    /// not made, and an abort that was asked for before is seen to its end.
+    /// The signal at which the command leaves its migration to itself, if one has come. A call that has not been made
+    /// yet is not made, and an abort that was asked for before is seen to its end.
     pub(crate) fn leaves(&self) -> Option<i32> {
         let signal = self
             .requests

@@ -162,8 +162,9 @@ pub fn tell(
     }
 }
 
-/// The first libvirt of those whose daemon crashes on the destination when a broken post-copy is resumed, and the first that does
-/// not any more (libvirt NEWS, 11.4.0). With 11.3.0 it did so each time, with `--p2p` and when it was started again, too.
+/// The first libvirt of those whose daemon crashes on the destination when a broken post-copy is resumed, and the first
+/// that does not any more (libvirt NEWS, 11.4.0). With 11.3.0 it did so each time, with `--p2p` and when it was started
+/// again, too.
 const CRASHES: [Version; 2] = [Version::new(11, 2, 0), Version::new(11, 4, 0)];
 
 /// What to do where both hosts have a part of the guest.

@@ -1,4 +1,4 @@
-//! How the migrate call ended, for the user.
+//! A migrate call that has failed: libvirt's words, and where the domain is now.
 
 use libvirt_hpc_libvirt::features::Version;
 

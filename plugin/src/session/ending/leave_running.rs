@@ -1,7 +1,7 @@
 //! The command ends before its migration, which goes on without it (`--p2p`): what it leaves behind.
 //!
-//! The agent of the host takes the migration over if there is one; it finds the lease as of a command that has died. Where
-//! nobody will, the limits that stay must let it end: the ones of a law that waits would never.
+//! The agent of the host takes the migration over if there is one; it finds the lease as of a command that has died.
+//! Where nobody will, the limits that stay must let it end: the ones of a law that waits would never.
 
 use std::path::Path;
 use std::time::Duration;
@@ -104,9 +104,9 @@ fn apply(
     }
 }
 
-/// The limits under which a migration goes on by itself: those that were there `before`, which plain virsh would have had, or
-/// the longer pause that the law's threshold allows, or would allow in the end; within the policy. A `successor` decides about
-/// that itself.
+/// The limits under which a migration goes on by itself: those that were there `before`, which plain virsh would have
+/// had, or the longer pause that the law's threshold allows, or would allow in the end; within the policy. A
+/// `successor` decides about that itself.
 fn limits(
     before: Settings,
     policy: &Policy,
@@ -116,7 +116,8 @@ fn limits(
 ) -> Settings {
     let law_ms = match outlook.cause {
         _ if successor => None,
-        // The remaining memory still falls, or it is not known whether it will: what is pending now is not what would be.
+        // The remaining memory still falls, or it is not known whether it will: what is pending now is not what would
+        // be.
         None | Some(Cause::FirstRound | Cause::Falling | Cause::Observing) => None,
         Some(Cause::Waiting | Cause::Quiet | Cause::Ceiling) => outlook
             .pause_ms

@@ -1,7 +1,7 @@
 //! How much memory there is on the source's host for the cache of XBZRLE.
 //!
-//! The domain may bound its QEMU, or the host may: by the memory limit of a cgroup, of the guest's own or of one above it, which a
-//! manager sets without libvirt. A QEMU that exceeds it is killed.
+//! The domain may bound its QEMU, or the host may: by the memory limit of a cgroup, of the guest's own or of one above
+//! it, which a manager sets without libvirt. A QEMU that exceeds it is killed.
 
 use std::fs;
 use std::path::Path;
@@ -15,17 +15,19 @@ const MOST_BYTES: u64 = 1 << 30;
 /// A cache may take one part in so many of what is left: a migration has other needs, and the host other guests.
 const SHARE: u64 = 2;
 
-/// Where a privileged libvirt writes the process of each of its QEMUs (`virPidFileConstructPath`, `src/util/virpidfile.c`).
+/// Where a privileged libvirt writes the process of each of its QEMUs (`virPidFileConstructPath`,
+/// `src/util/virpidfile.c`).
 const PID_FILES: &str = "run/libvirt/qemu";
 
 /// Where the hierarchy of cgroups is, version 2, which is systemd's default since 243 and EL's since 9.
 const CGROUPS: &str = "sys/fs/cgroup";
 
-/// The files of a cgroup that bound its memory: above the first it is killed, above the second it is made to wait for pages.
+/// The files of a cgroup that bound its memory: above the first it is killed, above the second it is made to wait for
+/// pages.
 const LIMITS: [&str; 2] = ["memory.max", "memory.high"];
 
-/// The largest cache that a domain of this name and XML may have, bytes; none if it is better off without. `is_local`: its
-/// QEMU runs on this host, and what the system says of it counts.
+/// The largest cache that a domain of this name and XML may have, bytes; none if it is better off without. `is_local`:
+/// its QEMU runs on this host, and what the system says of it counts.
 #[must_use]
 pub fn most_bytes(name: &str, domain: &str, is_local: bool) -> Option<u64> {
     if xml::memory_is_bounded(domain) {
@@ -40,8 +42,8 @@ fn cache(left_bytes: Option<u64>) -> Option<u64> {
     (most >= CACHE_DEFAULT).then_some(most)
 }
 
-/// What the QEMU of the domain called `name` may still take, bytes: the least that its cgroups and the host have left. None
-/// where neither says.
+/// What the QEMU of the domain called `name` may still take, bytes: the least that its cgroups and the host have left.
+/// None where neither says.
 fn left(root: &Path, name: &str) -> Option<u64> {
     let host = read(&root.join("proc/meminfo"), "MemAvailable:");
     let host = host.map(|kib| kib.saturating_mul(1024));

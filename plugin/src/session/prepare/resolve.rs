@@ -144,8 +144,8 @@ pub fn resolve(inputs: &Inputs<'_>) -> Resolved {
     resolved
 }
 
-/// The adaptive law has memory sent with XBZRLE, unless the owner or the user says no or has chosen a compression, the other
-/// options leave no room for it, or the domain none for a cache.
+/// The adaptive law has memory sent with XBZRLE, unless the owner or the user says no or has chosen a compression, the
+/// other options leave no room for it, or the domain none for a cache.
 fn choose_compression(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     let Inputs {
         options, policy, ..
@@ -180,8 +180,8 @@ fn is_rdma(parameter: &Parameter) -> bool {
     parameter.name == MIGRATE_URI && rdma(&parameter.value)
 }
 
-/// Where the owner allows post-copy, the law may switch to it; if the options leave room for it, and the pages are not so
-/// large that it never would.
+/// Where the owner allows post-copy, the law may switch to it; if the options leave room for it, and the pages are not
+/// so large that it never would.
 fn choose_postcopy(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     if inputs.options.law.is_none()
         && inputs.policy.postcopy_allowed == Some(true)
@@ -265,8 +265,8 @@ fn limit_downtime(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     ));
 }
 
-/// An owner's ceiling is of the time that the guest runs, and holds in post-copy, too: QEMU knows another limit there, which is
-/// none at first. The user's own is kept where it is lower.
+/// An owner's ceiling is of the time that the guest runs, and holds in post-copy, too: QEMU knows another limit there,
+/// which is none at first. The user's own is kept where it is lower.
 fn limit_postcopy(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     if resolved.flags & bits::POSTCOPY == 0 {
         return;

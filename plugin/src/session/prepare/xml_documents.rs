@@ -44,8 +44,8 @@ fn document(file: &Path) -> Option<String> {
     (text.len() as u64 <= DOCUMENT_MAX_BYTES).then_some(text)
 }
 
-/// What to say where a document of the user's has no mark: it replaces the definition of the marked domain `name` on the
-/// destination, and it is not for virsh-hpc to change it.
+/// What to say where a document of the user's has no mark: it replaces the definition of the marked domain `name` on
+/// the destination, and it is not for virsh-hpc to change it.
 pub(super) fn marks_lost(name: &str, documents: &[Parameter]) -> Vec<String> {
     let lost = documents.iter().filter_map(|document| {
         let Value::Text(text) = &document.value else {

@@ -34,7 +34,8 @@ impl Console {
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
 impl Console<Backlog> {
-    /// The same, by a thread of its own: a terminal that is stopped, or a pipe that nobody reads, must not hold up the migration.
+    /// The same, by a thread of its own: a terminal that is stopped, or a pipe that nobody reads, must not hold up the
+    /// migration.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -44,7 +45,8 @@ impl Console<Backlog> {
         Ok(Self::on(stderr, terminal, quiet))
     }
 
-    /// Waits until all of it is written, as virsh does: the migration is over. Once the user has `given_up`, for a moment.
+    /// Waits until all of it is written, as virsh does: the migration is over. Once the user has `given_up`, for a
+    /// moment.
     pub fn settle(&mut self, given_up: impl Fn() -> bool) {
         let mut left = backlog::PATIENCE;
         while self.stderr.settle(POLL_EVERY).is_ok_and(|all| !all) && !left.is_zero() {

@@ -9,9 +9,9 @@ use crate::migration::recorder::Outlook;
 /// The first release of virsh that shows hundredths of a per cent.
 const HUNDREDTHS: Virsh = Virsh::new(11, 0);
 
-/// virsh's line, for one migration. It never runs backwards, although the remaining memory does: memory that is written again, and,
-/// in virsh's own line, all of memory when storage has been copied before it. libvirt does not count memory until it flows;
-/// here it counts from the begin on.
+/// virsh's line, for one migration. It never runs backwards, although the remaining memory does: memory that is written
+/// again, and, in virsh's own line, all of memory when storage has been copied before it. libvirt does not count memory
+/// until it flows; here it counts from the begin on.
 #[derive(Clone, Copy, Debug)]
 pub struct Percent {
     virsh: Virsh,
@@ -72,8 +72,8 @@ impl Percent {
     }
 }
 
-/// What stands behind virsh's line on a terminal: round, remaining memory, speed, the pause to expect, what the guest writes
-/// if that is known, and what the controller waits for.
+/// What stands behind virsh's line on a terminal: round, remaining memory, speed, the pause to expect, what the guest
+/// writes if that is known, and what the controller waits for.
 #[must_use]
 pub fn details(sample: &Sample, outlook: &Outlook) -> String {
     match sample.state {

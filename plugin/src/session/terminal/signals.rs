@@ -1,5 +1,5 @@
-//! Ctrl-C asks for an abort. SIGTERM, and a terminal that hangs up, end the command, as they end virsh: whether they end the
-//! migration with it is for its transport to say.
+//! Ctrl-C asks for an abort. SIGTERM, and a terminal that hangs up, end the command, as they end virsh: whether they
+//! end the migration with it is for its transport to say.
 
 use std::fs;
 use std::io;
@@ -85,8 +85,8 @@ pub fn name(signal: i32) -> &'static str {
     low_level::signal_name(signal).unwrap_or("a signal")
 }
 
-/// Ends the process by `signal`, so that whoever waits for it sees what it would see of virsh. What it returns is the same
-/// in a shell's words, for a system that does not let a process end itself.
+/// Ends the process by `signal`, so that whoever waits for it sees what it would see of virsh. What it returns is the
+/// same in a shell's words, for a system that does not let a process end itself.
 #[must_use]
 pub fn end_by(signal: i32) -> ExitCode {
     // Whatever it says, there is one more way below.
