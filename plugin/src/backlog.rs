@@ -1,5 +1,5 @@
-//! What is written by a thread of its own, so that whoever hands it over never waits for the medium: a pipe that nobody reads, a
-//! terminal that is stopped, a file system that does not answer.
+//! What is written by a thread of its own, so that whoever hands it over never waits for the medium: a pipe that
+//! nobody reads, a terminal that is stopped, a file system that does not answer.
 //!
 //! ```text
 //!   write -> room for it? -- yes --> queue --> the thread --> the medium
@@ -36,8 +36,8 @@ impl Shared {
     }
 }
 
-/// A medium and its thread. Each call of `write` is one piece, which is written whole or not at all; an error of the medium comes
-/// with the next one.
+/// A medium and its thread. Each call of `write` is one piece, which is written whole or not at all; an error of the
+/// medium comes with the next one.
 #[derive(Debug)]
 pub struct Backlog {
     pieces: SyncSender<Vec<u8>>,
@@ -121,7 +121,7 @@ impl Backlog {
     }
 
     /// Hands a piece over; false if there is no room.
-    fn hand(&mut self, piece: Vec<u8>) -> io::Result<bool> {
+    fn hand_over(&mut self, piece: Vec<u8>) -> io::Result<bool> {
         match self.pieces.try_send(piece) {
             Ok(()) => {
                 self.handed += 1;
@@ -134,7 +134,7 @@ impl Backlog {
 
     /// Whether there is nothing more to say of it.
     fn say_what_was_lost(&mut self) -> io::Result<bool> {
-        if self.lost > 0 && self.hand((self.say_lost)(self.lost))? {
+        if self.lost > 0 && self.hand_over((self.say_lost)(self.lost))? {
             self.lost = 0;
         }
         Ok(self.lost == 0)
@@ -144,7 +144,7 @@ impl Backlog {
 impl Write for Backlog {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
         self.check()?;
-        if !self.say_what_was_lost()? || !self.hand(piece.to_vec())? {
+        if !self.say_what_was_lost()? || !self.hand_over(piece.to_vec())? {
             self.lost += 1;
             self.has_lost = true;
         }

@@ -1,9 +1,9 @@
-//! The loop that ships: wait, look, decide, act, until the migration is over.
+//! The control loop that ships: wait, poll, decide, act, until the migration is over.
 //!
 //! ```text
-//!   wait(next_look) -> sample -> look -> target? -> apply -> outcome
-//!        ^               | error: said, and the next look is as good
-//!        +---------------+------------------------------------------+
+//!   wait until due -> sample -> decide -> target? -> apply -> outcome
+//!        ^               | error: said, and the next poll is as good
+//!        +---------------+--------------------------------------------+
 //! ```
 //! It knows neither libvirt nor a clock: both are behind [`Job`]. What the user orders while it runs
 //! (Ctrl-C) and the news that the migrate call has returned come through [`Orders`].
@@ -42,19 +42,19 @@ pub trait Orders {
     /// The user wants the migration aborted. To ask may end a call that has not been made yet.
     fn abort(&self) -> bool;
 
-    /// Where a look has found the job.
-    fn looked(&self, _state: JobState) {}
+    /// Where a poll has found the job.
+    fn polled(&self, _state: JobState) {}
 }
 
 /// Whoever listens to the loop: to everything that goes into a decision and comes out of it.
 pub trait Observer: Publisher {
-    /// A look at the job, before the controller sees it.
+    /// A sample of the job, before the controller sees it.
     fn sampled(&mut self, sample: &Sample);
 
-    /// A look that failed. The next one may not.
+    /// A poll that failed. The next one may not.
     fn sample_failed(&mut self, at: Timestamp, error: &dyn Error);
 
-    /// How the target of the last look fared.
+    /// How the target of the last poll fared.
     fn outcome(&mut self, at: Timestamp, target: &Target, result: Result<(), &dyn Error>);
 
     /// The abort the user ordered was asked for; from now on nothing is decided.
@@ -72,8 +72,8 @@ pub enum End {
 
 /// Drives one migration to its end.
 ///
-/// No error ends it: a look that fails is said and repeated, a target that libvirt refuses is told to the
-/// controller. The guest is never worse off than without us.
+/// No error ends it: a poll that fails is said and repeated, a target that libvirt refuses is told to the
+/// controller. The guest is never worse off than without control.
 pub fn drive<J: Job, L: Law>(
     job: &mut J,
     controller: &mut Controller<L>,
@@ -101,7 +101,7 @@ pub fn drive<J: Job, L: Law>(
             }
         };
         observer.sampled(&sample);
-        orders.looked(sample.state);
+        orders.polled(sample.state);
         if aborted_at.is_none() {
             steer(job, controller, observer, mode, &sample);
         }
@@ -111,7 +111,7 @@ pub fn drive<J: Job, L: Law>(
     }
 }
 
-/// One look: decides, and carries out what changed.
+/// One sample: decides, and carries out what changed.
 fn steer<J: Job, L: Law>(
     job: &mut J,
     controller: &mut Controller<L>,
@@ -143,7 +143,7 @@ fn steer<J: Job, L: Law>(
     controller.outcome(at, &target, result.is_ok(), observer);
 }
 
-/// Asks for the abort, again and again but not at every look.
+/// Asks for the abort, again and again but not at every poll.
 fn abort<J: Job>(job: &mut J, observer: &mut dyn Observer, aborted_at: &mut Option<Timestamp>) {
     let now = job.now();
     if aborted_at.is_some_and(|at| now.since(at) < ABORT_EVERY) {

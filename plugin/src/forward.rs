@@ -4,11 +4,11 @@
 //! program's, and the arguments reach it byte for byte.
 //!
 //! **Never ourselves.** `virsh-hpc` may be installed under the name `virsh`, as a link or by a
-//! script. A candidate that is our own file is skipped. A script that leads back to us cannot be
-//! told from virsh by looking at it, so the environment carries the number of the process that
-//! became it: whoever finds there its own number (the script `exec`ed us) or its parent's (the
-//! script started us) was sent in a circle, and says so. Where we wait for virsh's help, virsh is
-//! our child, and all of that is one generation further down.
+//! script. A candidate that is its own file is skipped. A script that leads back to it cannot be
+//! told from virsh from outside, so the environment carries the number of the process that
+//! became it: whoever finds there its own number (the script `exec`ed it) or its parent's (the
+//! script started it) was sent in a circle, and says so. Where virsh-hpc waits for virsh's help, virsh is
+//! its child, and all of that is one generation further down.
 
 use std::convert::Infallible;
 use std::env;
@@ -25,7 +25,7 @@ pub const VIRSH_VARIABLE: &str = "VIRSH_HPC_VIRSH";
 /// Which process handed over last: its number, after [`WAITS`] if it waits for virsh's end.
 const GUARD_VARIABLE: &str = "VIRSH_HPC_FORWARDED_BY";
 
-/// How often one of us has handed over on the way to this process.
+/// How often virsh-hpc has handed over on the way to this process.
 const DEPTH_VARIABLE: &str = "VIRSH_HPC_FORWARDS";
 
 /// More than anybody nests virsh in virsh: a circle in which a program stands between the two, such as
@@ -117,7 +117,7 @@ pub fn ask_virsh<S: AsRef<OsStr>>(args: &[S]) -> Result<Vec<u8>, ForwardError> {
 ///
 /// # Errors
 ///
-/// Returns only if there is no session, or it cannot be started, or we were sent in a circle.
+/// Returns only if there is no session, or it cannot be started, or this program was sent in a circle.
 pub fn exec_session<S: AsRef<OsStr>>(args: &[S]) -> Result<Infallible, ForwardError> {
     if is_guarded() {
         return Err(ForwardError::Circle);
@@ -169,7 +169,7 @@ fn depth() -> u32 {
     depth.ok().and_then(|depth| depth.parse().ok()).unwrap_or(0)
 }
 
-/// Whether what a process of ours took for virsh became this process, or started it.
+/// Whether what a virsh-hpc took for virsh became this process, or started it.
 fn is_guarded() -> bool {
     let Ok(guard) = env::var(GUARD_VARIABLE) else {
         return false;

@@ -22,7 +22,7 @@ pub enum LawName {
     Adaptive,
     /// [`Adaptive::or_postcopy`]: the owner or the user allows post-copy.
     AdaptiveOrPostcopy,
-    /// One of others.
+    /// A law of another stack.
     Baseline(Baseline),
 }
 
@@ -46,15 +46,15 @@ impl LawName {
     pub fn build(self, slowdown_ppm: u64) -> AnyLaw {
         let slowdown = Slowdown::from_ppm(slowdown_ppm);
         let adaptive = Adaptive::new(slowdown);
-        let ours = |law| AnyLaw::Adaptive(Differences::new(law, slowdown));
+        let with_xbzrle = |law| AnyLaw::Adaptive(Differences::new(law, slowdown));
         match self {
-            Self::Adaptive => ours(adaptive),
-            Self::AdaptiveOrPostcopy => ours(adaptive.or_postcopy()),
+            Self::Adaptive => with_xbzrle(adaptive),
+            Self::AdaptiveOrPostcopy => with_xbzrle(adaptive.or_postcopy()),
             Self::Baseline(baseline) => AnyLaw::Baseline(baseline.build()),
         }
     }
 
-    /// Whether it goes over to post-copy, which the migration must have been started with.
+    /// Whether it switches to post-copy, which the migration must have been started with.
     #[must_use]
     pub fn needs_postcopy(self) -> bool {
         match self {
@@ -110,18 +110,18 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// How each law is written, and what it is.
 pub fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
-    let ours = [
+    let own = [
         (
             ADAPTIVE,
             "the default: stop when one more round no longer pays",
         ),
         (
             OR_POSTCOPY,
-            "the same, going over to post-copy where that costs less: the default where the policy allows it",
+            "the same, switching to post-copy where that costs less: the default where the policy allows it",
         ),
     ];
     let others = libvirt_hpc_baseline::all().iter();
-    ours.into_iter()
+    own.into_iter()
         .map(|(name, about)| (name.to_owned(), about))
         .chain(others.map(|entry| (entry.usage(), entry.about)))
 }
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn who_goes_over_to_post_copy_says_so() {
+    fn who_switches_to_post_copy_says_so() {
         let needs = |law: &str| law.parse::<LawName>().expect(law).needs_postcopy();
         assert!(needs("ovirt-postcopy") && needs("vep-248=postcopy"));
         assert!(!needs("adaptive") && !needs("vep-248") && !needs("ovirt-minimal"));

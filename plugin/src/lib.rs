@@ -1,4 +1,14 @@
 //! `virsh-hpc` and `libvirt-hpcd`.
+//!
+//! | module | the question it answers |
+//! |---|---|
+//! | [`flags`], [`forward`] | what does a command line ask for, and how does the real virsh get it? |
+//! | [`session`] | what do `virsh-hpc migrate` and the commands `hpc-*` do? |
+//! | [`agent`] | how does `libvirt-hpcd` take over the migrations of others? |
+//! | [`drive`], [`laws`] | how is a migration controlled, and by which law? |
+//! | [`migration`] | what do command and agent share: lease, policy, limits, records? |
+//! | [`trace`], [`replay`], [`plot`] | what is recorded, and how is it decided and drawn again? |
+//! | [`in_words`], [`backlog`], [`clock`], [`version`] | how is it said, written without waiting, timed? |
 #![forbid(unsafe_code)]
 
 pub mod agent;
@@ -7,11 +17,11 @@ pub mod clock;
 pub mod drive;
 pub mod flags;
 pub mod forward;
+pub mod in_words;
 pub mod laws;
 pub mod migration;
 pub mod plot;
 pub mod replay;
 pub mod session;
-pub mod text;
 pub mod trace;
 pub mod version;

@@ -1,7 +1,8 @@
-//! One migration as a picture: what was left, what would have been accepted, and the pause; below it how fast the guest
+//! One migration as a picture: the remaining memory, the law's threshold, and the pause; below it how fast the guest
 //! wrote, where that was counted.
 
 mod rates;
+mod scale;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -10,17 +11,17 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use libvirt_hpc_control::event::Cause;
 use libvirt_hpc_control::sample::JobState;
-use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::text::{self, cause as in_words};
+use crate::in_words;
 use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
 use rates::Rates;
+use scale::{Area, Point, mib, since};
 
 const SIZE: (u32, u32) = (860, 420);
-const LEFT: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
-const ACCEPTED: RGBColor = RGBColor(0xdd, 0x84, 0x52);
+const REMAINING: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
+const THRESHOLD: RGBColor = RGBColor(0xdd, 0x84, 0x52);
 const PAUSE: RGBColor = RGBColor(0xc4, 0x4e, 0x52);
 const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
 
@@ -31,14 +32,11 @@ const WORDS_APART: f64 = 0.15;
 /// From this part of the picture's width on, words stand left of what they belong to.
 const WORDS_LEFT_FROM: f64 = 0.85;
 
-/// A point: seconds since memory flowed, MiB.
-type Point = (f64, f64);
-
 /// What a trace holds for the picture.
-struct Story {
+struct PictureData {
     title: String,
-    left: Vec<Point>,
-    accepted: Vec<Point>,
+    remaining: Vec<Point>,
+    threshold: Vec<Point>,
     syncs: Vec<(Point, Option<Cause>)>,
     rates: Rates,
     /// Seconds; none if it is not known.
@@ -60,37 +58,35 @@ pub fn command(path: &Path, picture: &Path) -> Result<()> {
 /// # Errors
 /// As [`command`].
 pub fn plot(reader: impl BufRead, path: &Path) -> Result<()> {
-    let story = Story::read(reader)?;
-    let (last, most) = story.extent();
+    let data = PictureData::read(reader)?;
+    let (last, most) = data.extent();
     let (width, height) = SIZE;
-    let below = if story.rates.is_empty() {
+    let below = if data.rates.is_empty() {
         0
     } else {
         rates::HEIGHT
     };
     let area = SVGBackend::new(path, (width, height + below)).into_drawing_area();
-    draw_all(&story, &area, last, most).with_context(|| format!("cannot draw {}", path.display()))
+    draw_all(&data, &area, last, most).with_context(|| format!("cannot draw {}", path.display()))
 }
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-
-fn draw_all(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
+fn draw_all(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
     area.fill(&WHITE)?;
-    if story.rates.is_empty() {
-        draw(story, area, last, most)?;
+    if data.rates.is_empty() {
+        draw(data, area, last, most)?;
     } else {
         let (upper, lower) = area.split_vertically(SIZE.1);
-        draw(story, &upper, last, most)?;
-        story.rates.draw(&lower, last * 1.08)?;
+        draw(data, &upper, last, most)?;
+        data.rates.draw(&lower, last * 1.08)?;
     }
     area.present()?;
     Ok(())
 }
 
-fn draw(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
+fn draw(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
     let mut chart = ChartBuilder::on(area)
         .margin(14)
-        .caption(&story.title, ("sans-serif", 15))
+        .caption(&data.title, ("sans-serif", 15))
         .x_label_area_size(38)
         .y_label_area_size(58)
         .build_cartesian_2d(0.0..last * 1.08, 0.0..most * 1.08)?;
@@ -100,16 +96,16 @@ fn draw(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
         .x_desc("seconds since memory flows")
         .y_desc("MiB")
         .draw()?;
-    if let Some(pause) = story.pause {
-        let stands = Rectangle::new(
+    if let Some(pause) = data.pause {
+        let paused = Rectangle::new(
             [(last - pause, 0.0), (last, most * 1.08)],
             PAUSE.mix(0.25).filled(),
         );
         let patch =
             |(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], PAUSE.mix(0.25).filled());
         chart
-            .draw_series([stands])?
-            .label("the guest stands")
+            .draw_series([paused])?
+            .label("the guest is paused")
             .legend(patch);
     }
     let legend = |color: RGBColor| {
@@ -117,20 +113,20 @@ fn draw(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
     };
     chart
         .draw_series(LineSeries::new(
-            story.left.iter().copied(),
-            LEFT.stroke_width(2),
+            data.remaining.iter().copied(),
+            REMAINING.stroke_width(2),
         ))?
-        .label("left to send, as QEMU counts it")
-        .legend(legend(LEFT));
+        .label("remaining, as QEMU counts it")
+        .legend(legend(REMAINING));
     chart
         .draw_series(LineSeries::new(
-            story.accepted.iter().copied(),
-            ACCEPTED.stroke_width(2),
+            data.threshold.iter().copied(),
+            THRESHOLD.stroke_width(2),
         ))?
-        .label("accepted by the law")
-        .legend(legend(ACCEPTED));
+        .label("threshold of the law")
+        .legend(legend(THRESHOLD));
     chart
-        .draw_series(story.labelled(last).into_iter().map(|(at, words)| {
+        .draw_series(data.labelled(last).into_iter().map(|(at, words)| {
             // Beside the right edge the words stand on the left, or they would be cut off.
             let (side, x) = match at.0 > last * WORDS_LEFT_FROM {
                 true => (HPos::Right, -6),
@@ -141,7 +137,7 @@ fn draw(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
                 + Circle::new((0, 0), 3, SYNC.filled())
                 + Text::new(words, (x, -16), style)
         }))?
-        .label("left at a bitmap sync, and the decision")
+        .label("remaining at a bitmap sync, and the decision")
         .legend(|(x, y)| Circle::new((x + 9, y), 3, SYNC.filled()));
     chart
         .configure_series_labels()
@@ -152,13 +148,13 @@ fn draw(story: &Story, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
     Ok(())
 }
 
-impl Story {
+impl PictureData {
     fn read(reader: impl BufRead) -> Result<Self> {
         let (mut begin, mut end, mut from_ns) = (None, None, None);
-        let mut story = Self {
+        let mut data = Self {
             title: String::new(),
-            left: vec![],
-            accepted: vec![],
+            remaining: vec![],
+            threshold: vec![],
             syncs: vec![],
             rates: Rates::default(),
             pause: None,
@@ -169,27 +165,27 @@ impl Story {
                 Record::End(found) => end = Some(found),
                 Record::Sample(sample) if sample.state == JobState::Precopy => {
                     let from = *from_ns.get_or_insert(sample.at_ns);
-                    story.sample(&sample, from);
+                    data.sample(&sample, from);
                 }
                 Record::Event { at_ns, event } => {
                     if let Some(from) = from_ns {
-                        story.event(at_ns, &event, from);
+                        data.event(at_ns, &event, from);
                     }
                 }
                 _ => {}
             }
         }
-        if story.left.is_empty() {
+        if data.remaining.is_empty() {
             bail!("the trace holds no pre-copy");
         }
         let pause_ms = end.as_ref().and_then(|e| e.totals.pause_ms);
-        story.pause = pause_ms.map(|ms| std::time::Duration::from_millis(ms).as_secs_f64());
-        story.title = title(begin.as_deref(), end.as_ref());
-        Ok(story)
+        data.pause = pause_ms.map(|ms| std::time::Duration::from_millis(ms).as_secs_f64());
+        data.title = title(begin.as_deref(), end.as_ref());
+        Ok(data)
     }
 
     fn sample(&mut self, sample: &SampleRecord, from_ns: u64) {
-        self.left
+        self.remaining
             .push((since(sample.at_ns, from_ns), mib(sample.remaining_bytes)));
         self.rates.sample(sample, from_ns);
     }
@@ -202,7 +198,7 @@ impl Story {
                 ..
             } => {
                 let at = (since(*sync_at_ns, from_ns), mib(*remaining_bytes));
-                self.left.push(at);
+                self.remaining.push(at);
                 self.syncs.push((at, None));
             }
             EventRecord::Decided {
@@ -210,10 +206,10 @@ impl Story {
                 cause,
             } => {
                 let at = since(at_ns, from_ns);
-                if let Some(&(_, before)) = self.accepted.last() {
-                    self.accepted.push((at, before));
+                if let Some(&(_, before)) = self.threshold.last() {
+                    self.threshold.push((at, before));
                 }
-                self.accepted.push((at, mib(*accept_bytes)));
+                self.threshold.push((at, mib(*accept_bytes)));
                 if let Some((_, undecided @ None)) = self.syncs.last_mut() {
                     *undecided = Some(*cause);
                 }
@@ -232,17 +228,17 @@ impl Story {
                 before = cause;
                 free = at.0 + last * WORDS_APART;
             }
-            (at, news.map(in_words).unwrap_or_default())
+            (at, news.map(in_words::cause).unwrap_or_default())
         };
         self.syncs.iter().map(label).collect()
     }
 
-    /// The last second, the pause included, and the most MiB. The first round is cut off at twice what the syncs leave, or
-    /// nothing else could be seen beside it.
+    /// The last second, the pause included, and the most MiB. The first round is cut off at twice what the syncs find,
+    /// or nothing else could be seen beside it.
     fn extent(&self) -> (f64, f64) {
-        let last = self.left.iter().map(|p| p.0).fold(1.0, f64::max);
+        let last = self.remaining.iter().map(|p| p.0).fold(1.0, f64::max);
         let synced = self.syncs.iter().map(|(p, _)| p.1).fold(1.0, f64::max);
-        let all = self.left.iter().map(|p| p.1).fold(1.0, f64::max);
+        let all = self.remaining.iter().map(|p| p.1).fold(1.0, f64::max);
         (last + self.pause.unwrap_or(0.0), all.min(synced * 2.0))
     }
 }
@@ -256,32 +252,15 @@ fn title(begin: Option<&Begin>, end: Option<&End>) -> String {
         return format!("{who}: not ended");
     };
     let total = end.totals.total_ms;
-    let pause = match end.moved {
-        true => format!(", {}", text::pause(&end.totals)),
-        false => String::new(),
-    };
-    let how = if end.moved {
-        "moved in"
-    } else {
-        "not moved in"
+    let (how, pause) = match end.moved {
+        true => ("moved in", format!(", {}", in_words::pause(&end.totals))),
+        false => ("not moved in", String::new()),
     };
     format!(
         "{who}: {how} {}.{} s{pause}",
         total / 1000,
         total % 1000 / 100
     )
-}
-
-fn since(at_ns: u64, from_ns: u64) -> f64 {
-    std::time::Duration::from_nanos(at_ns.saturating_sub(from_ns)).as_secs_f64()
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a picture of a guest needs no byte of it"
-)]
-fn mib(bytes: u64) -> f64 {
-    bytes as f64 / f64::from(1 << 20)
 }
 
 #[cfg(test)]
@@ -304,7 +283,7 @@ mod tests {
         assert!(!path.exists());
     }
 
-    /// A migration of one round and three looks, its page faults counted or not.
+    /// A migration of one round and three samples, its page faults counted or not.
     fn drawn(counted: bool) -> String {
         let sample = |at_ns: u64| {
             let faults = Faults {

@@ -12,7 +12,7 @@ use std::io::{BufReader, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, Result};
 
 pub use run::{Difference, Replay, Step, Verdict, replay};
 pub use stops::{LawStop, Stop, Stops, Way, stops};
@@ -31,7 +31,7 @@ pub fn command(
     law: Option<ReplayLaw>,
     json: bool,
     out: &mut dyn Write,
-) -> anyhow::Result<ExitCode> {
+) -> Result<ExitCode> {
     let what = || format!("cannot replay the trace {}", path.display());
     let file = File::open(path).with_context(what)?;
     let records = trace::read(BufReader::new(file));

@@ -1,99 +1,93 @@
-//! The half of `virsh-hpc` that talks to libvirt: a `migrate` under control, and the commands of ours.
+//! The half of `virsh-hpc` that talks to libvirt: a `migrate` under control, and the commands `hpc-*`.
 //!
 //! ```text
 //!   argv -> flags::parse, for the libvirt at hand
-//!             | ours                              | not ours
+//!             | migrate                           | anything of virsh's
 //!   takeover: marked, or asked for? --- no ------>+--> the real virsh, same bytes
 //!             | yes
 //!   resolve: policy < --hpc-*; virsh's options over all
 //!             |
-//!   call (connection A, blocks)     drive (connection B: look, decide, set)
+//!   call (connection A, blocks)     drive (connection B: poll, decide, set)
 //!             |                                   |
-//!             +------------- outcome <------------+--> stdout, stderr, trace, exit status
+//!             +-------------- ending <------------+--> stdout, stderr, trace, exit status
 //! ```
+//!
+//! | where | the question it answers |
+//! |---|---|
+//! | `migrate` | in which order is all of this done? |
+//! | [`prepare`] | is this migration controlled, and within what bounds? |
+//! | [`attempt`] | how is the migrate call made, and who controls it? |
+//! | [`ending`] | what is said and put back when it has ended? |
+//! | [`terminal`] | what does the user see, and which signals count? |
+//! | [`commands`] | what do the commands `hpc-*` do? |
+//! | [`connect`] | which connection would virsh open? |
+//!
 //! The guest is never worse off than under plain virsh: whatever fails on the side of control, the
 //! migration goes on; whatever fails in the migration, libvirt's own error is the answer, and what was
 //! changed is put back.
 
-pub mod aftermath;
-pub mod call;
+pub mod attempt;
+pub mod commands;
 pub mod connect;
-pub mod console;
-mod deference;
-mod documents;
-mod fallback;
-mod header;
-pub mod hpc_agent;
-pub mod hpc_policy;
-pub mod listener;
+pub mod ending;
 mod migrate;
-mod outcome;
-mod parting;
-pub mod progress;
-pub mod resolve;
-pub mod room;
-pub mod signals;
-mod standing;
-pub mod takeover;
+pub mod prepare;
+pub mod terminal;
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use anyhow::Result;
 use libvirt_hpc_libvirt::features::library_version;
 
-use crate::flags::own::{self, OwnCommand};
+use crate::flags::hpc_commands::{self, HpcCommand};
 use crate::flags::{self, Globals, Invocation, Virsh, help};
 use crate::{forward, plot, replay};
-use console::Console;
-use takeover::Whose;
+use commands::{hpc_agent, hpc_policy};
+use prepare::takeover::{self, RunBy};
+use terminal::console::Console;
 
 /// Runs a command line; `args` excludes the program's name, `started` is when it was typed.
 ///
 /// # Errors
-/// A mistake in what is ours, or that the real virsh cannot be started.
-pub fn run(args: &[OsString], started: Instant) -> anyhow::Result<ExitCode> {
+/// A mistake in an option or command of virsh-hpc's, or that the real virsh cannot be started.
+pub fn run(args: &[OsString], started: Instant) -> Result<ExitCode> {
     let virsh = library_version().map_or(Virsh::NEWEST, |lib| Virsh::new(lib.major, lib.minor));
     match flags::parse(args, virsh)? {
         Invocation::Forward { virsh_args, note } => forward(&virsh_args, note),
         Invocation::Help { virsh_args, .. } => forward(&virsh_args, None),
         Invocation::Complete(_) => forward(args, None),
-        Invocation::Own { globals, words } => own_command(&globals, &words),
+        Invocation::HpcCommand { globals, words } => hpc_command(&globals, &words),
         Invocation::Migrate(migrate) => match takeover::decide(&migrate) {
-            Whose::Ours(takeover) => migrate::run(*takeover, &migrate, started),
-            Whose::Virshs(note) => forward(&migrate.virsh_args, note.as_deref()),
+            RunBy::VirshHpc(takeover) => migrate::run(*takeover, &migrate, started),
+            RunBy::PlainVirsh(note) => forward(&migrate.virsh_args, note.as_deref()),
         },
     }
 }
 
-fn forward(virsh_args: &[OsString], note: Option<&str>) -> anyhow::Result<ExitCode> {
+fn forward(virsh_args: &[OsString], note: Option<&str>) -> Result<ExitCode> {
     if let Some(note) = note {
         Console::new(false).note(note);
     }
-    never(forward::exec_virsh(virsh_args)?)
+    match forward::exec_virsh(virsh_args)? {}
 }
 
-/// A program that has been replaced does not come back.
-fn never(replaced: Infallible) -> anyhow::Result<ExitCode> {
-    match replaced {}
-}
-
-fn own_command(globals: &Globals, words: &[OsString]) -> anyhow::Result<ExitCode> {
+fn hpc_command(globals: &Globals, words: &[OsString]) -> Result<ExitCode> {
     let stdout = &mut io::stdout();
-    match own::parse(words) {
-        Ok(OwnCommand::HpcPolicy(args)) => hpc_policy::command(globals, &args, stdout),
-        Ok(OwnCommand::HpcReplay(args)) => {
+    match hpc_commands::parse(words) {
+        Ok(HpcCommand::HpcPolicy(args)) => hpc_policy::command(globals, &args, stdout),
+        Ok(HpcCommand::HpcReplay(args)) => {
             if let Some(picture) = &args.plot {
                 plot::command(&args.trace, picture)?;
             }
             replay::command(&args.trace, args.law, args.json, stdout)
         }
-        Ok(OwnCommand::HpcStatus(args)) => hpc_agent::status(globals, &args, stdout),
-        Ok(OwnCommand::HpcRelease(args)) => hpc_agent::release(globals, &args, stdout),
-        Ok(OwnCommand::HpcAdopt(args)) => hpc_agent::adopt(globals, &args, stdout),
-        Ok(OwnCommand::HpcHelp(args)) => {
+        Ok(HpcCommand::HpcStatus(args)) => hpc_agent::status(globals, &args, stdout),
+        Ok(HpcCommand::HpcRelease(args)) => hpc_agent::release(globals, &args, stdout),
+        Ok(HpcCommand::HpcAdopt(args)) => hpc_agent::adopt(globals, &args, stdout),
+        Ok(HpcCommand::HpcHelp(args)) => {
             let topic = if args.migrate {
                 help::Topic::Migrate
             } else {
@@ -102,7 +96,7 @@ fn own_command(globals: &Globals, words: &[OsString]) -> anyhow::Result<ExitCode
             io::Write::write_all(stdout, help::text(topic).as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
-        Err(error) => Ok(own::report(&error)),
+        Err(error) => Ok(hpc_commands::report(&error)),
     }
 }
 

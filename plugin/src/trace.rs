@@ -7,28 +7,24 @@
 //! | type | what |
 //! |---|---|
 //! | `begin` | versions, domain, destination, flags, policy as resolved, law, settings before; first |
-//! | `sample` | one look at the job; `faults_pages`, KVM's count of the guest's page faults, where it was read since the look before, and `faults_at_ns`, when |
-//! | `sample_failed` | one that libvirt did not answer |
+//! | `sample` | one sample of the job; `faults_pages`, KVM's count of the guest's page faults, where it was read since the sample before, and `faults_at_ns`, when |
+//! | `sample_failed` | a poll that libvirt did not answer |
 //! | `event` | what the controller made of it, with its cause |
 //! | `outcome` | how a target fared |
 //! | `abort` | the user's; nothing is decided after it |
 //! | `lost` | how many records are missing there, for the medium did not take them |
 //! | `end` | the result and the totals; last |
 
-mod event;
-mod header;
 mod read;
 mod record;
 mod write;
 
-pub use event::EventRecord;
-pub use header::{
-    Begin, ControllerName, End, PauseBy, PauseUnknown, PolicyRecord, SettingsRecord, Totals,
-    Versions,
-};
 pub use read::{LINE_MAX_BYTES, ReadError, read};
 pub(crate) use record::JobStateDef;
-pub use record::{ActionRecord, Record, SampleRecord, TargetRecord};
+pub use record::{
+    ActionRecord, Begin, ControllerName, End, EventRecord, PauseBy, PauseUnknown, PolicyRecord,
+    Record, SampleRecord, SettingsRecord, TargetRecord, Totals, Versions,
+};
 pub use write::{Trace, Writer};
 
 /// The version of the format: raised when a reader of the one before would misunderstand a trace.

@@ -132,7 +132,7 @@ fn early_options() -> impl Iterator<Item = &'static Opt> {
     let no_precopy = |opt: &&Opt| ["offline", "postcopy-resume"].contains(&opt.name);
     MIGRATE_OPTIONS
         .iter()
-        .filter(move |opt| !opt.is_ours() && !late(opt) && !no_precopy(opt))
+        .filter(move |opt| !opt.is_hpc() && !late(opt) && !no_precopy(opt))
 }
 
 #[test]

@@ -16,9 +16,9 @@ use libvirt_hpc_plugin::drive::{Mode, Observer, drive};
 use libvirt_hpc_plugin::flags::Virsh;
 use libvirt_hpc_plugin::migration::recorder::{Messages, Recorder};
 use libvirt_hpc_plugin::migration::tally::Tally;
-use libvirt_hpc_plugin::session::console::Console;
-use libvirt_hpc_plugin::session::listener::Listener;
-use libvirt_hpc_plugin::session::progress::Percent;
+use libvirt_hpc_plugin::session::terminal::console::Console;
+use libvirt_hpc_plugin::session::terminal::progress::Percent;
+use libvirt_hpc_plugin::session::terminal::session_observer::SessionObserver;
 use libvirt_hpc_plugin::trace::{Record, Trace};
 use libvirt_hpc_tests::patience::Patience;
 use libvirt_hpc_tests::plant::{End, Guest, Link, Outcome, Plant, PlantConfig, Writer};
@@ -129,7 +129,7 @@ fn a_progress_line_that_nobody_takes_holds_up_nothing() {
         let stderr = Backlog::start(writer, |_| Vec::new()).expect("a thread");
         let console = Console::on(stderr, false, false);
         let percent = Some(Percent::new(Virsh::NEWEST, 0));
-        let mut listener = Listener::new(console, percent, None, Tally::new(None));
+        let mut listener = SessionObserver::new(console, percent, None, Tally::new(None));
         let outcome = steer(&mut listener);
         listener.console().warn("the last word");
         (outcome, listener)

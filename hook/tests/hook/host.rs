@@ -1,13 +1,14 @@
 //! A host for the hook to run on, with an agent and a log of its own.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::OnceLock;
 
 use libvirt_hpc_hook::notice::{MAX_BYTES, Notice};
 use tempfile::TempDir;
+
+use crate::mount_namespace::{is_denied, unshare};
 
 /// The program under test.
 pub(crate) const HOOK: &str = env!("CARGO_BIN_EXE_libvirt-hpc-hook");
@@ -44,12 +45,7 @@ impl Host {
     /// A host on which what the hook says can be heard; none, and a word about
     /// it, where nobody may mount.
     pub(crate) fn heard() -> Option<Self> {
-        if unshare().is_some() {
-            return Some(Self::new());
-        }
-        // Not eprintln, which the test harness would swallow.
-        let _ = writeln!(io::stderr(), "SKIPPED: no right to unshare and mount");
-        None
+        (!is_denied()).then(Self::new)
     }
 
     /// `program` with `arguments`, run on this host.
@@ -169,21 +165,4 @@ fn received(socket: &UnixDatagram) -> Vec<Vec<u8>> {
         Some(buffer[..length].to_vec())
     });
     datagrams.collect()
-}
-
-/// How to get a mount namespace here: as root, or as root of a user namespace.
-fn unshare() -> Option<&'static [&'static str]> {
-    const WAYS: [&[&str]; 2] = [
-        &["unshare", "--mount"],
-        &["unshare", "--map-root-user", "--mount"],
-    ];
-    static WAY: OnceLock<Option<&[&str]>> = OnceLock::new();
-    *WAY.get_or_init(|| {
-        WAYS.into_iter().find(|way| {
-            let mut probe = Command::new(way[0]);
-            probe.args(&way[1..]);
-            probe.args(["mount", "--bind", "/dev/null", "/dev/null"]);
-            probe.output().is_ok_and(|output| output.status.success())
-        })
-    })
 }

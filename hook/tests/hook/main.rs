@@ -3,6 +3,7 @@
 mod cost;
 mod host;
 mod hostile;
+mod mount_namespace;
 mod operations;
 mod streams;
 mod told;

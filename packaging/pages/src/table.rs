@@ -4,7 +4,7 @@ use anyhow::Context;
 use clap::{Arg, ArgAction, Command, CommandFactory};
 use clap_mangen::Man;
 use libvirt_hpc_plugin::agent::process::args::Args;
-use libvirt_hpc_plugin::flags::{MIGRATE_OPTIONS, Opt, own};
+use libvirt_hpc_plugin::flags::{MIGRATE_OPTIONS, Opt, hpc_commands};
 
 /// What clap_mangen writes in front of the options; the template has the heading.
 const HEADING: &str = ".SH OPTIONS\n";
@@ -22,7 +22,7 @@ pub(crate) fn of_the_agent() -> anyhow::Result<String> {
 /// # Errors
 /// As [`options`].
 pub(crate) fn of_migrate() -> anyhow::Result<String> {
-    let ours = MIGRATE_OPTIONS.iter().filter(|opt| opt.is_ours());
+    let ours = MIGRATE_OPTIONS.iter().filter(|opt| opt.is_hpc());
     let command = Command::new("migrate").disable_help_flag(true);
     options(command.args(ours.map(argument)))
 }
@@ -33,7 +33,7 @@ pub(crate) fn of_migrate() -> anyhow::Result<String> {
 /// As [`options`].
 pub(crate) fn of_commands() -> anyhow::Result<String> {
     let mut text = String::new();
-    for mut command in own::commands() {
+    for mut command in hpc_commands::commands() {
         let usage = command.render_usage().to_string();
         let usage = usage.trim_start_matches("Usage: ");
         let about = command.get_about().map(ToString::to_string);

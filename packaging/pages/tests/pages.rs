@@ -8,7 +8,7 @@ use std::process::Command;
 
 use clap::CommandFactory;
 use libvirt_hpc_plugin::agent::process::args::Args;
-use libvirt_hpc_plugin::flags::{MIGRATE_OPTIONS, own};
+use libvirt_hpc_plugin::flags::{MIGRATE_OPTIONS, hpc_commands};
 use libvirt_hpc_plugin::laws;
 use tempfile::TempDir;
 
@@ -164,7 +164,7 @@ fn no_page_makes_its_reader_warn() {
 fn the_options_and_commands_of_help_are_in_the_pages() {
     let folder = written(None);
     let page = shown(folder.path(), PAGES[0]);
-    let ours = MIGRATE_OPTIONS.iter().filter(|opt| opt.is_ours());
+    let ours = MIGRATE_OPTIONS.iter().filter(|opt| opt.is_hpc());
     for opt in ours {
         let help = opt.help().expect("ours has help");
         assert!(
@@ -176,7 +176,7 @@ fn the_options_and_commands_of_help_are_in_the_pages() {
     for law in laws::names().take(2) {
         assert!(names(&page, law), "{law}: ours, and may be the default");
     }
-    for command in own::commands() {
+    for command in hpc_commands::commands() {
         assert!(names(&page, command.get_name()), "{}", command.get_name());
         assert_described(&page, &command);
     }

@@ -18,8 +18,8 @@ use super::takeover::assignment::{Assignment, Verdict};
 use super::takeover::handle::{MigrationHandle, ReleaseCause};
 use super::takeover::{migration_thread, traces};
 use crate::clock;
+use crate::in_words;
 use crate::migration::lease;
-use crate::text;
 use crate::trace::Versions;
 use crate::version;
 
@@ -215,7 +215,10 @@ impl Supervisor {
     pub(super) fn tick(&mut self, now: Instant) {
         let silence = now.saturating_duration_since(self.heard_at);
         if self.lost.is_none() && silence >= SILENCE {
-            self.lost(format!("it has not answered for {}", text::span(silence)));
+            self.lost(format!(
+                "it has not answered for {}",
+                in_words::span(silence)
+            ));
         }
     }
 

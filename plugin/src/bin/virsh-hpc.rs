@@ -3,16 +3,15 @@
 //! Most command lines are virsh's, so this program loads nothing that virsh would load again.
 #![forbid(unsafe_code)]
 
-use std::convert::Infallible;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, Result};
 use libvirt_hpc_plugin::flags::help::{self, Topic};
-use libvirt_hpc_plugin::flags::own::{self, OwnCommand};
+use libvirt_hpc_plugin::flags::hpc_commands::{self, HpcCommand};
 use libvirt_hpc_plugin::flags::{self, Completion, Invocation};
 use libvirt_hpc_plugin::forward;
 
@@ -24,41 +23,36 @@ fn main() -> ExitCode {
     })
 }
 
-fn run(args: &[OsString]) -> anyhow::Result<ExitCode> {
+fn run(args: &[OsString]) -> Result<ExitCode> {
     match flags::route(args)? {
         Invocation::Forward { virsh_args, note } => {
             if let Some(note) = note {
                 eprintln!("virsh-hpc: {note}");
             }
-            never(forward::exec_virsh(&virsh_args)?)
+            match forward::exec_virsh(&virsh_args)? {}
         }
-        Invocation::Migrate(_) => never(forward::exec_session(args)?),
-        Invocation::Own { words, .. } if words[0] == "hpc-help" => hpc_help(&words),
-        Invocation::Own { .. } => never(forward::exec_session(args)?),
+        Invocation::Migrate(_) => match forward::exec_session(args)? {},
+        Invocation::HpcCommand { words, .. } if words[0] == "hpc-help" => hpc_help(&words),
+        Invocation::HpcCommand { .. } => match forward::exec_session(args)? {},
         Invocation::Help { virsh_args, topic } => completed_help(&virsh_args, topic),
         Invocation::Complete(completion) => candidates(&completion),
     }
 }
 
-/// A program that has been replaced does not come back.
-fn never(replaced: Infallible) -> anyhow::Result<ExitCode> {
-    match replaced {}
-}
-
-fn print_help(topic: Topic) -> anyhow::Result<ExitCode> {
+fn print_help(topic: Topic) -> Result<ExitCode> {
     print(help::text(topic).as_bytes()).context("cannot print the help")
 }
 
-fn hpc_help(words: &[OsString]) -> anyhow::Result<ExitCode> {
-    match own::parse(words) {
-        Ok(OwnCommand::HpcHelp(asked)) if asked.migrate => print_help(Topic::Migrate),
+fn hpc_help(words: &[OsString]) -> Result<ExitCode> {
+    match hpc_commands::parse(words) {
+        Ok(HpcCommand::HpcHelp(asked)) if asked.migrate => print_help(Topic::Migrate),
         Ok(_) => print_help(Topic::Everything),
-        Err(error) => Ok(own::report(&error)),
+        Err(error) => Ok(hpc_commands::report(&error)),
     }
 }
 
-/// virsh's help, and ours after it unless virsh failed.
-fn completed_help(virsh_args: &[OsString], topic: Topic) -> anyhow::Result<ExitCode> {
+/// virsh's help, and virsh-hpc's after it unless virsh failed.
+fn completed_help(virsh_args: &[OsString], topic: Topic) -> Result<ExitCode> {
     let status = forward::run_virsh(virsh_args)?;
     if status.success() {
         return print_help(topic);
@@ -71,11 +65,11 @@ fn completed_help(virsh_args: &[OsString], topic: Topic) -> anyhow::Result<ExitC
         .map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Prints virsh's candidates, and ours after them; none at all is a failure. As virsh does, it ends with an
+/// Prints virsh's candidates, and virsh-hpc's after them; none at all is a failure. As virsh does, it ends with an
 /// empty line.
-fn candidates(completion: &Completion) -> anyhow::Result<ExitCode> {
+fn candidates(completion: &Completion) -> Result<ExitCode> {
     let asked = completion.virsh_args.as_ref();
-    // Where there is no virsh, or it fails, there are still ours.
+    // Where there is no virsh, or it fails, there are still virsh-hpc's.
     let theirs = asked.and_then(|args| forward::ask_virsh(args).ok());
     let theirs = theirs.unwrap_or_default();
     let theirs = theirs.split(|&byte| byte == b'\n');

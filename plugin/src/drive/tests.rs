@@ -90,22 +90,22 @@ impl Observer for Ear {
     }
 }
 
-/// Orders for looks from one number on.
+/// Orders for polls from one number on.
 #[derive(Default)]
 struct From {
     abort: Option<u32>,
     over: Option<u32>,
-    looks: Cell<u32>,
+    polls: Cell<u32>,
 }
 
 impl Orders for From {
     fn over(&self) -> bool {
-        self.looks.set(self.looks.get() + 1);
-        self.over.is_some_and(|from| self.looks.get() > from)
+        self.polls.set(self.polls.get() + 1);
+        self.over.is_some_and(|from| self.polls.get() > from)
     }
 
     fn abort(&self) -> bool {
-        self.abort.is_some_and(|from| self.looks.get() > from)
+        self.abort.is_some_and(|from| self.polls.get() > from)
     }
 }
 
@@ -278,7 +278,7 @@ fn an_abort_is_asked_for_until_the_end_and_nothing_is_decided_after_it() {
         ..Target::NONE
     };
     assert!(job.applied.len() > 2 && job.applied.iter().all(|target| *target == abort));
-    assert!(job.applied.len() < 10, "not at every look");
+    assert!(job.applied.len() < 10, "not at every poll");
     assert_eq!(ear.aborts.len(), job.applied.len());
     assert!(ear.events.is_empty());
 }

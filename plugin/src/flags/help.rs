@@ -1,18 +1,18 @@
-//! The help on what is ours; virsh prints its own.
+//! The help on what virsh-hpc adds; virsh prints its own.
 
 use std::fmt::Write;
 
-use super::defs::Means;
-use super::own;
-use super::table::MIGRATE_OPTIONS;
+use super::hpc::commands;
+use super::migrate::option::Means;
+use super::migrate::table::MIGRATE_OPTIONS;
 use crate::laws;
 
 /// What is asked about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// All that is ours.
+    /// All that virsh-hpc adds.
     Everything,
-    /// Our options of `migrate`.
+    /// The options `--hpc-*` of `migrate`.
     Migrate,
 }
 
@@ -44,7 +44,7 @@ pub fn text(topic: Topic) -> String {
     match topic {
         Topic::Migrate => migrate_options(),
         Topic::Everything => {
-            let (options, commands, laws) = (migrate_options(), own::long_help(), laws());
+            let (options, commands, laws) = (migrate_options(), commands::long_help(), laws());
             format!(
                 "{INTRODUCTION}\n{options}\nCOMMANDS (virsh-hpc)\n\n{commands}\n{laws}\n{ENVIRONMENT}"
             )

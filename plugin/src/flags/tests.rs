@@ -7,14 +7,16 @@ use libvirt_hpc_libvirt::parameter::{Parameter, Value};
 
 use super::*;
 
-pub(super) const V9_0: Virsh = Virsh::new(9, 0);
-pub(super) const V11_3: Virsh = Virsh::new(11, 3);
+mod hpc;
 
-pub(super) fn args(words: &[&str]) -> Vec<OsString> {
+const V9_0: Virsh = Virsh::new(9, 0);
+const V11_3: Virsh = Virsh::new(11, 3);
+
+fn args(words: &[&str]) -> Vec<OsString> {
     words.iter().map(OsString::from).collect()
 }
 
-pub(super) fn migrate(line: &str, virsh: Virsh) -> Option<Migrate> {
+fn migrate(line: &str, virsh: Virsh) -> Option<Migrate> {
     let words: Vec<_> = line.split(' ').collect();
     match parse(&args(&words), virsh).unwrap() {
         Invocation::Migrate(migrate) => Some(*migrate),
@@ -22,20 +24,20 @@ pub(super) fn migrate(line: &str, virsh: Virsh) -> Option<Migrate> {
     }
 }
 
-pub(super) fn request(line: &str, virsh: Virsh) -> MigrateRequest {
+fn request(line: &str, virsh: Virsh) -> MigrateRequest {
     migrate(line, virsh)
         .unwrap_or_else(|| panic!("not taken over: {line}"))
         .request
 }
 
-pub(super) fn forwarded(words: &[&str], virsh: Virsh) -> (Vec<OsString>, bool) {
+fn forwarded(words: &[&str], virsh: Virsh) -> (Vec<OsString>, bool) {
     match parse(&args(words), virsh).unwrap() {
         Invocation::Forward { virsh_args, note } => (virsh_args, note.is_some()),
         other => panic!("{words:?}: {other:?}"),
     }
 }
 
-pub(super) fn text(name: &'static str, value: &str) -> Parameter {
+fn text(name: &'static str, value: &str) -> Parameter {
     Parameter {
         name,
         value: Value::Text(value.to_owned()),

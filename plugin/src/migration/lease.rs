@@ -3,7 +3,7 @@
 //!
 //! The lock is the kernel's (`flock`), so that it ends with its holder, however that dies; what is written
 //! stays. `virsh-hpc` takes the lease before it begins a migration, the agent when it finds one. A second controller
-//! waits. A controller on another host cannot take it: see `session::deference`.
+//! waits. A controller on another host cannot take it: see `session::attempt::who_controls`.
 //!
 //! A successor recognises the job of a lease by what does not change while it goes on: see `lease/identity.rs`.
 

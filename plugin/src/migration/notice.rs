@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libvirt_hpc_control::event::Cause;
 
-use crate::text;
+use crate::in_words;
 
 /// The longest pause that is not worth a word, milliseconds. corosync declares a node lost after a token timeout of 1 s
 /// (`token`, corosync.conf(5), before 3.1; 3 s since), and the peers of an MPI rank or the clients of a service have their own.
@@ -16,7 +16,7 @@ const SHORT_MS: u64 = 1_000;
 pub fn of_pause(cause: Cause, pause_ms: Option<u64>) -> Option<String> {
     let goes = cause.goes() || cause == Cause::Deadline;
     let ms = pause_ms.filter(|&ms| goes && ms > SHORT_MS)?;
-    let pause = text::span(Duration::from_millis(ms));
+    let pause = in_words::span(Duration::from_millis(ms));
     let (when, instead) = match cause {
         Cause::Deadline => ("at the deadline", "a deadline that aborts"),
         _ => ("now", "<downtime max> or --hpc-max-downtime"),

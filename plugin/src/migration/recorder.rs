@@ -15,7 +15,7 @@ use super::notice;
 use super::settings::Set;
 use super::tally::{self, Tally};
 use crate::drive::Observer;
-use crate::text;
+use crate::in_words;
 use crate::trace::{Record, Trace};
 
 /// How long nothing may be sent before it is said. The keepalive takes half a minute to give a dead peer
@@ -241,7 +241,7 @@ impl<V: Messages> Recorder<V> {
                 downtime_ms,
                 speed_mib_per_s,
             }) => {
-                let speed = text::speed(*speed_mib_per_s);
+                let speed = in_words::speed(*speed_mib_per_s);
                 self.messages.warn(&format!(
                     "downtime or speed was changed from outside (now {downtime_ms} ms, speed limit {speed}): \
                      those values count, and control of this migration ends here"
@@ -255,14 +255,14 @@ impl<V: Messages> Recorder<V> {
                 downtime_ms,
                 speed_mib_per_s,
             } => {
-                let speed = text::speed(*speed_mib_per_s);
+                let speed = in_words::speed(*speed_mib_per_s);
                 self.messages.warn(&format!(
                     "the downtime limit was changed by another (to {downtime_ms} ms, speed limit {speed}): \
                      the configuration says that the controller decides, and it is set again"
                 ));
             }
             Event::SpeedOrdered { speed_mib_per_s } => {
-                let speed = text::speed(*speed_mib_per_s);
+                let speed = in_words::speed(*speed_mib_per_s);
                 self.messages.warn(&format!(
                     "the speed limit was changed by another (to {speed}): it counts from now on"
                 ));
@@ -300,7 +300,7 @@ impl<V: Messages> Recorder<V> {
             self.moved_at = Some(sample.at);
         } else if self.moved_at.is_some_and(|at| sample.at.since(at) >= STALL) {
             self.moved_at = None;
-            let (span, abort) = (text::span(STALL), self.messages.how_to_abort());
+            let (span, abort) = (in_words::span(STALL), self.messages.how_to_abort());
             self.messages.warn(&format!(
                 "nothing has been sent for {span}: is the destination still there? The guest is still \
                  here; {abort}"
@@ -315,7 +315,7 @@ impl<V: Messages> Recorder<V> {
         self.messages.warn(&format!(
             "QEMU keeps the guest for something that is not memory, a device's state or the dirty bitmap of a disk, of up \
              to {}: it is allowed for, and the pause is as much longer",
-            text::mib(bytes)
+            in_words::mib(bytes)
         ));
     }
 
@@ -323,7 +323,7 @@ impl<V: Messages> Recorder<V> {
         if std::mem::replace(&mut self.warned_unreachable, true) {
             return;
         }
-        let (pause, ceiling) = (text::span(pause), text::span(ceiling));
+        let (pause, ceiling) = (in_words::span(pause), in_words::span(ceiling));
         let sooner = self.messages.how_to_end_sooner();
         self.messages.warn(&format!(
             "what the guest's memory leaves would pause it {pause}, the policy allows {ceiling}: the \

@@ -6,7 +6,7 @@ use libvirt_hpc_control::estimate::Round;
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_libvirt::stats::JobStats;
 
-use crate::text;
+use crate::in_words;
 use crate::trace::{PauseBy, PauseUnknown, Totals};
 
 /// A sync at which the guest could have been stopped.
@@ -142,12 +142,12 @@ impl Tally {
     #[must_use]
     pub fn report(&self, domain: &str, total: Duration) -> String {
         let totals = self.totals(total);
-        let pause = text::pause(&totals);
-        let (took, iterations) = (text::span(total), totals.iterations);
+        let pause = in_words::pause(&totals);
+        let (took, iterations) = (in_words::span(total), totals.iterations);
         let rounds = if iterations == 1 { "round" } else { "rounds" };
-        let sent = text::mib(totals.sent_bytes);
-        let lost = text::throttled(&totals);
-        let spared = text::differences(&totals);
+        let sent = in_words::mib(totals.sent_bytes);
+        let lost = in_words::throttled(&totals);
+        let spared = in_words::xbzrle(&totals);
         let line = format!(
             "{domain} moved in {took}: {pause}{lost}, {iterations} {rounds}, {sent} sent{spared}"
         );
@@ -160,7 +160,7 @@ impl Tally {
     /// What plain virsh's limit would have needed, as far as the syncs tell.
     fn stock(&self) -> Option<String> {
         let limit = self.stock_limit_ms?;
-        let ms = |ms| text::span(Duration::from_millis(ms));
+        let ms = |ms| in_words::span(Duration::from_millis(ms));
         if let Some(Stop { after_ms, pause_ms }) = self.first_within {
             let (after, pause) = (ms(after_ms), ms(pause_ms));
             return Some(format!(
@@ -278,7 +278,7 @@ mod tests {
         tally.completed(&JobStats::new(JobType::Completed, fields));
         let line = tally.report("vm", Duration::from_secs(6));
         assert!(
-            line.ends_with("0.0 MiB sent, differences of 20 MiB for 100 MiB"),
+            line.ends_with("0.0 MiB sent, XBZRLE sent 20 MiB for 100 MiB"),
             "{line}"
         );
     }
@@ -303,7 +303,7 @@ mod tests {
         let line = tally.report("vm", Duration::from_secs(9));
         assert_eq!(
             line,
-            "vm moved in 9.00 s: went over to post-copy after 5.20 s (QEMU tells no pause of post-copy), \
+            "vm moved in 9.00 s: switched to post-copy after 5.20 s (QEMU tells no pause of post-copy), \
              0 rounds, 0.0 MiB sent"
         );
         tally.completed(&completed(2));
@@ -315,7 +315,7 @@ mod tests {
             (Some(5_200), Some(3_440))
         );
         let line = tally.report("vm", Duration::from_secs(9));
-        let said = "went over to post-copy after 5.20 s and had all of its memory 3.44 s later (QEMU tells \
+        let said = "switched to post-copy after 5.20 s and had all of its memory 3.44 s later (QEMU tells \
                     no pause of post-copy), 3 rounds";
         assert!(line.contains(said), "{line}");
     }

@@ -1,10 +1,10 @@
-//! How fast the guest writes, as the count of its page faults tells it: a curve below what is left.
+//! How fast the guest writes, as the count of its page faults tells it: a curve below the remaining memory.
 
 use anyhow::Result;
 use libvirt_hpc_control::sample::Faults;
 use plotters::prelude::*;
 
-use super::{Area, Point, mib, since};
+use super::scale::{Area, Point, mib, since};
 use crate::trace::SampleRecord;
 
 const WRITES: RGBColor = RGBColor(0x55, 0xa8, 0x68);
@@ -21,7 +21,7 @@ pub(super) struct Rates {
 }
 
 impl Rates {
-    /// Takes a look in.
+    /// Takes a sample in.
     pub(super) fn sample(&mut self, sample: &SampleRecord, from_ns: u64) {
         let Some((at_ns, pages)) = sample.faults_at_ns.zip(sample.faults_pages) else {
             return;

@@ -6,8 +6,8 @@ use libvirt_hpc_control::estimate::Trust;
 use serde::Serialize;
 
 use super::run::{Replay, Verdict};
+use crate::in_words::{cause, mib, millis, seconds, speed};
 use crate::laws::LawName;
-use crate::text::{cause, mib, millis, seconds, speed};
 use crate::trace::{EventRecord, TargetRecord};
 use crate::version;
 
@@ -27,8 +27,8 @@ pub(super) fn text(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
         begin.law,
     )?;
     for step in &replay.steps {
-        let (at, left) = (seconds(step.after_ns), mib(step.remaining_bytes));
-        writeln!(out, "{at:>9}  R {left:>10}  {}", describe(&step.event))?;
+        let (at, remaining) = (seconds(step.after_ns), mib(step.remaining_bytes));
+        writeln!(out, "{at:>9}  R {remaining:>10}  {}", describe(&step.event))?;
     }
     writeln!(out, "{}", verdict(replay))
 }
@@ -102,7 +102,11 @@ fn describe(event: &EventRecord) -> String {
         EventRecord::Decided {
             accept_bytes,
             cause: why,
-        } => format!("decided: accept {} ({})", mib(*accept_bytes), cause(*why)),
+        } => format!(
+            "decided: threshold {} ({})",
+            mib(*accept_bytes),
+            cause(*why)
+        ),
         EventRecord::Targeted { target, cause: why } => {
             format!("target: {} ({})", show_target(target), cause(*why))
         }
@@ -119,19 +123,19 @@ fn describe(event: &EventRecord) -> String {
             downtime_ms,
             speed_mib_per_s,
         } => format!(
-            "changed by another to downtime {downtime_ms} ms, speed {}: set again",
+            "external change to downtime {downtime_ms} ms, speed {}: set again",
             speed(*speed_mib_per_s)
         ),
         EventRecord::SpeedOrdered { speed_mib_per_s } => {
             let speed = speed(*speed_mib_per_s);
-            format!("changed by another to speed {speed}: an order from now on")
+            format!("external change to speed {speed}: an order from now on")
         }
         EventRecord::ReleasedTerminal => "released: nothing is left to decide".to_owned(),
         EventRecord::ReleasedByHand {
             downtime_ms,
             speed_mib_per_s,
         } => format!(
-            "released: changed by hand to downtime {downtime_ms} ms, speed {}",
+            "released: external change to downtime {downtime_ms} ms, speed {}",
             speed(*speed_mib_per_s)
         ),
         EventRecord::ReleasedActed { .. } => "released: the last step was taken".to_owned(),
@@ -152,12 +156,6 @@ fn show_target(target: &TargetRecord) -> String {
     let action = target
         .action
         .map(|action| format!("{action:?}").to_lowercase());
-    let parts: Vec<String> = downtime
-        .into_iter()
-        .chain(speed)
-        .chain(postcopy)
-        .chain(cache)
-        .chain(action)
-        .collect();
-    parts.join(", ")
+    let parts = [downtime, speed, postcopy, cache, action];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

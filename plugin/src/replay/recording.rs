@@ -19,13 +19,13 @@ pub(super) fn begin(
     }
 }
 
-/// What was looked at until the guest stopped.
+/// The samples until the guest stopped.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recording {
     /// The samples before memory flowed, which show the guest's phases as they will be.
     pub(super) before: Vec<Sample>,
     /// Those while it flowed, each with the round that ended before it.
-    pub(super) looks: Vec<(Sample, Option<Round>)>,
+    pub(super) samples: Vec<(Sample, Option<Round>)>,
     /// The first and the last sample after the guest stopped, if it was moved: what the stop sent.
     stop: Option<(Sample, Sample)>,
 }
@@ -44,7 +44,7 @@ impl Recording {
                     match sample.state {
                         JobState::Precopy if sample.iteration > 0 => {
                             let round = rounds.update(&sample);
-                            recording.looks.push((sample, round));
+                            recording.samples.push((sample, round));
                         }
                         JobState::Setup | JobState::Precopy => recording.before.push(sample),
                         JobState::Switchover | JobState::Ended => {
@@ -65,27 +65,27 @@ impl Recording {
 
     /// When memory began to flow.
     pub(super) fn start(&self) -> Timestamp {
-        let first = self.looks.first();
+        let first = self.samples.first();
         first.map_or_else(Timestamp::default, |(sample, _)| sample.at)
     }
 
     /// How long the first round took, if it ended.
     pub(super) fn round_one(&self) -> Option<Duration> {
-        let end = self.looks.iter().find_map(|(_, round)| *round)?;
+        let end = self.samples.iter().find_map(|(_, round)| *round)?;
         Some(end.at.since(self.start()))
     }
 
-    /// What QEMU would have found left at the look `index`, had it synced then, bytes: what it believed, and what
-    /// was written since the last sync. That is reckoned with the rate of the round that was under way; where the
+    /// What QEMU would have found remaining at the sample `index`, had it synced then, bytes: what it believed, and
+    /// what was written since the last sync. That is reckoned with the rate of the round that was under way; where the
     /// record ends in it, with what the stop sent, or with the rate of the round before.
-    pub(super) fn left_bytes(&self, index: usize) -> u64 {
-        let Some((sample, round)) = self.looks.get(index) else {
+    pub(super) fn remaining_bytes(&self, index: usize) -> u64 {
+        let Some((sample, round)) = self.samples.get(index) else {
             return 0;
         };
         if let Some(round) = round {
             return round.remaining_bytes;
         }
-        let (past, coming) = self.looks.split_at(index + 1);
+        let (past, coming) = self.samples.split_at(index + 1);
         let before = past.iter().rev().find_map(|(_, round)| round.as_ref());
         let under_way = coming.iter().find_map(|(_, round)| round.as_ref());
         let sync = before.map_or_else(|| self.start(), |round| round.at);
@@ -97,30 +97,30 @@ impl Recording {
         sample.remaining_bytes.saturating_add(written)
     }
 
-    /// Whether the recorded migration ended where a limit of `limit_ms` would have ended it, too: by what was left
+    /// Whether the recorded migration ended where a limit of `limit_ms` would have ended it, too: by what remained
     /// and what QEMU measured then.
     pub(super) fn ended_within(&self, limit_ms: u64) -> bool {
         self.stop.is_some_and(|(first, _)| {
-            let left = match first.remaining_bytes {
+            let remaining = match first.remaining_bytes {
                 0 => self.sent_by_the_stop().unwrap_or(u64::MAX),
-                left => left,
+                remaining => remaining,
             };
             let threshold = u128::from(first.window_bytes_per_s) * u128::from(limit_ms) / 1000;
-            u128::from(left) <= threshold
+            u128::from(remaining) <= threshold
         })
     }
 
-    /// What was sent after the last look.
+    /// What was sent after the last sample.
     fn sent_by_the_stop(&self) -> Option<u64> {
-        let (last, _) = self.looks.last()?;
+        let (last, _) = self.samples.last()?;
         let (_, end) = self.stop?;
         end.processed_bytes.checked_sub(last.processed_bytes)
     }
 
     /// How fast the guest wrote from the last sync on, bytes per second: what the stop sent that QEMU had not
-    /// believed left.
+    /// believed to remain.
     fn last_rate(&self, sync: Timestamp) -> Option<u64> {
-        let (last, _) = self.looks.last()?;
+        let (last, _) = self.samples.last()?;
         let sent = self.sent_by_the_stop()?;
         let written = u128::from(sent.saturating_sub(last.remaining_bytes));
         let nanos = last.at.since(sync).as_nanos().max(1);

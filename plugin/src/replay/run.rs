@@ -114,7 +114,7 @@ impl Run {
 
     fn take(&mut self, record: &Record) {
         match record {
-            Record::Sample(sample) if !self.aborted => self.look(sample.into()),
+            Record::Sample(sample) if !self.aborted => self.sample(sample.into()),
             Record::Sample(sample) => self.log.start(sample.at_ns),
             Record::Outcome {
                 at_ns,
@@ -135,7 +135,7 @@ impl Run {
         }
     }
 
-    fn look(&mut self, mut sample: Sample) {
+    fn sample(&mut self, mut sample: Sample) {
         self.log.start(sample.at.as_nanos());
         if !self.same_law {
             sample.settings = None;

@@ -1,9 +1,9 @@
 //! Where each law would have stopped the guest, on the samples that were recorded under one of them.
 //!
-//! QEMU compares what is left with its limit times the bandwidth of its last 100 ms: what it believes is left, and if
-//! that is little enough, what a sync finds (`migration_iteration_run`, QEMU `migration/migration.c`). The record
-//! shows what it would have found as far as the law would have had the same rounds until then; a law that sets another speed
-//! would not, and is shown as if it had. What a stop costs is what is left over the bandwidth, without the fixed part
+//! QEMU compares what remains with its limit times the bandwidth of its last 100 ms: what it believes remains, and if
+//! that is little enough, what a sync finds (`migration_iteration_run`, QEMU `migration/migration.c`). The record shows
+//! what it would have found as far as the law would have had the same rounds until then; a law that sets another speed
+//! would not, and is shown as if it had. What a stop costs is what remains over the bandwidth, without the fixed part
 //! of a pause.
 
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub enum Way {
     Switchover,
     /// The law pauses the guest, so that the rest can be sent.
     Suspend,
-    /// The guest goes at once, and fetches the rest.
+    /// The guest switches to post-copy, and fetches the rest.
     Postcopy,
     /// The law gives up.
     Abort,
@@ -50,7 +50,7 @@ pub struct Stop {
     pub way: Way,
     /// When, nanoseconds since memory flowed.
     pub after_ns: u64,
-    /// What was left then, bytes.
+    /// What remained then, bytes.
     pub left_bytes: u64,
     /// The pause that sends it, nanoseconds; none where the way has none, or the bandwidth is unknown.
     pub pause_ns: Option<u64>,
@@ -179,7 +179,7 @@ impl Judge<'_> {
         }
     }
 
-    /// The first look at which a limit, or an action, ends it. What is set at the last look still counts: the
+    /// The first sample at which a limit, or an action, ends it. What is set at the last sample still counts: the
     /// recorded migration ended after it.
     fn stop(&self, mut controller: Controller<AnyLaw>, policy: &Policy) -> Option<Stop> {
         let told = policy.switchover_bytes_per_s;
@@ -187,12 +187,12 @@ impl Judge<'_> {
         for sample in &self.recording.before {
             controller.look(&settings_unseen(sample), &mut Silent);
         }
-        for (index, (sample, _)) in self.recording.looks.iter().enumerate() {
+        for (index, (sample, _)) in self.recording.samples.iter().enumerate() {
             let target = controller.look(&settings_unseen(sample), &mut Silent);
             let end = |way| Some(self.end(way, index, told.unwrap_or(controller.bytes_per_s())));
             let compared = told.unwrap_or(sample.window_bytes_per_s);
-            let lets_go = |limit_ms| self.lets_go(index, in_ms(compared, limit_ms));
-            if lets_go(limit.in_force_ms(sample.at)) {
+            let switches_over = |limit_ms| self.switches_over(index, in_ms(compared, limit_ms));
+            if switches_over(limit.in_force_ms(sample.at)) {
                 return end(Way::Switchover);
             }
             match target.action {
@@ -202,9 +202,9 @@ impl Judge<'_> {
                 None => {}
             }
             limit.set(sample.at, target.downtime_ms);
-            let last = index + 1 == self.recording.looks.len();
+            let last = index + 1 == self.recording.samples.len();
             if last
-                && (lets_go(limit.set_ms)
+                && (switches_over(limit.set_ms)
                     || self.recording.ended_within(limit.highest_ms(sample.at)))
             {
                 return end(Way::Switchover);
@@ -214,24 +214,24 @@ impl Judge<'_> {
         None
     }
 
-    /// Whether QEMU would sync at that look, and stop the guest for what it finds.
-    fn lets_go(&self, index: usize, threshold: u64) -> bool {
+    /// Whether QEMU would sync at that sample, and stop the guest for what it finds.
+    fn switches_over(&self, index: usize, threshold: u64) -> bool {
         let believed = self
             .recording
-            .looks
+            .samples
             .get(index)
-            .map_or(u64::MAX, |look| look.0.remaining_bytes);
-        threshold > 0 && believed <= threshold && self.recording.left_bytes(index) <= threshold
+            .map_or(u64::MAX, |(sample, _)| sample.remaining_bytes);
+        threshold > 0 && believed <= threshold && self.recording.remaining_bytes(index) <= threshold
     }
 
     fn end(&self, way: Way, index: usize, bytes_per_s: u64) -> Stop {
-        let left_bytes = self.recording.left_bytes(index);
+        let left_bytes = self.recording.remaining_bytes(index);
         let after = self
             .recording
-            .looks
+            .samples
             .get(index)
-            .map_or(Duration::ZERO, |look| {
-                look.0.at.since(self.recording.start())
+            .map_or(Duration::ZERO, |(sample, _)| {
+                sample.at.since(self.recording.start())
             });
         let pauses = matches!(way, Way::Switchover | Way::Suspend) && bytes_per_s > 0;
         let pause_ns = pauses.then(|| scaled(left_bytes, 1_000_000_000, bytes_per_s));
@@ -246,11 +246,11 @@ impl Judge<'_> {
         }
     }
 
-    /// The stop of least J among all looks.
+    /// The stop of least J among all samples.
     fn best(&self) -> Option<LawStop> {
         let mut bandwidth = Bandwidth::default();
-        let looks = self.recording.looks.iter().enumerate();
-        let stops = looks.map(|(index, (sample, _))| {
+        let samples = self.recording.samples.iter().enumerate();
+        let stops = samples.map(|(index, (sample, _))| {
             bandwidth.update(sample);
             (
                 sample.elapsed_ms,

@@ -27,8 +27,8 @@ fn recorded(law: LawName, refuse_first: bool) -> Vec<Record> {
     let mut events = Events(vec![Record::Begin(Box::new(begin(law)))]);
     let mut controller = Controller::new(law.build(100_000), Policy::default());
     let mut refuse = refuse_first;
-    for look in 0..120_u64 {
-        let sample = sample(look);
+    for poll in 0..120_u64 {
+        let sample = sample(poll);
         events.0.push(Record::Sample((&sample).into()));
         let target = controller.look(&sample, &mut events);
         if target != Target::NONE {
@@ -66,19 +66,19 @@ fn begin(law: LawName) -> Begin {
     }
 }
 
-fn sample(look: u64) -> Sample {
+fn sample(poll: u64) -> Sample {
     const ROUND: u64 = 11;
-    let iteration = 1 + look / ROUND;
+    let iteration = 1 + poll / ROUND;
     Sample {
-        at: Timestamp::from_nanos(1_000_000_000 + look * 100_000_000),
+        at: Timestamp::from_nanos(1_000_000_000 + poll * 100_000_000),
         state: JobState::Precopy,
         iteration,
-        elapsed_ms: look * 100,
+        elapsed_ms: poll * 100,
         total_bytes: 512 << 20,
-        processed_bytes: look * 10_000_000,
-        remaining_bytes: 110_000_000 - look % ROUND * 10_000_000,
+        processed_bytes: poll * 10_000_000,
+        remaining_bytes: 110_000_000 - poll % ROUND * 10_000_000,
         window_bytes_per_s: 100_000_000,
-        settings: (look == 0).then_some(Settings {
+        settings: (poll == 0).then_some(Settings {
             downtime_ms: 300,
             speed_mib_per_s: 7,
         }),

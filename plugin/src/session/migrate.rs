@@ -1,9 +1,9 @@
-//! A migration of ours, from its beginning to what is said of it.
+//! A migration under control, from its beginning to what is said of it.
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, Result, ensure};
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::time::Timestamp;
@@ -12,20 +12,17 @@ use libvirt_hpc_libvirt::event::EventKind;
 use libvirt_hpc_libvirt::features::Version;
 use libvirt_hpc_libvirt::stats::JobStats;
 
-use super::call::{Call, Outcome, Plan};
+use super::attempt::call::{Call, Outcome, Plan};
+use super::attempt::session_orders::{Aborted, SessionOrders};
+use super::attempt::{fallback, trace_header, who_controls};
 use super::connect;
-use super::console::{Console, after_command};
-use super::deference;
-use super::fallback;
-use super::header;
-use super::listener::Listener;
-use super::outcome::{self, Aborted};
-use super::parting;
-use super::progress::Percent;
-use super::resolve::{Inputs, Resolved, bandwidth, resolve};
-use super::signals::{self, Requests};
-use super::standing::Standing;
-use super::takeover::Takeover;
+use super::ending::{failure, leave_running};
+use super::prepare::resolve::{Inputs, Resolved, bandwidth, resolve};
+use super::prepare::takeover::Takeover;
+use super::terminal::console::{Console, after_command};
+use super::terminal::progress::Percent;
+use super::terminal::session_observer::SessionObserver;
+use super::terminal::signals::{self, Requests};
 use crate::backlog::Backlog;
 use crate::clock;
 use crate::drive::{Mode, Orders, drive};
@@ -37,24 +34,20 @@ use crate::trace::{End, Record, Trace};
 /// How long the statistics of the end may take to arrive after the end itself.
 const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
 
-/// How often the end of the migrate call is looked for when there is nothing else to do.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often the end of the migrate call is polled for when there is nothing else to do.
+const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// What the user is told when the agent steers.
 const YIELDED: &str = "libvirt-hpcd on the source's host steers this migration: this command only watches, \
                        and options --hpc-* have no effect on it (to use them run virsh-hpc on that host as \
-                       root, or ask its agent to let go: virsh-hpc hpc-release)";
+                       root, or have its agent release it: virsh-hpc hpc-release)";
 
 /// Moves the domain. `started` is when the command was.
 ///
 /// # Errors
 /// When threads or signal handlers cannot be had: nothing has been started then. How the migration
 /// itself fares is the exit status.
-pub(super) fn run(
-    mut takeover: Takeover,
-    migrate: &Migrate,
-    started: Instant,
-) -> anyhow::Result<ExitCode> {
+pub(super) fn run(mut takeover: Takeover, migrate: &Migrate, started: Instant) -> Result<ExitCode> {
     let library = takeover.features.library;
     let inputs = Inputs {
         request: &migrate.request,
@@ -78,15 +71,15 @@ pub(super) fn run(
         Attempt::refusal,
         Attempt::close,
     )?;
-    let listener = &mut attempt.listener;
+    let observer = &mut attempt.observer;
     if let Some(signal) = attempt.leaves {
         let (resolved, has_lease) = (&attempt.resolved, attempt.has_lease);
-        parting::leave(signal, &mut takeover, listener, resolved, has_lease);
+        leave_running::leave(signal, &mut takeover, observer, resolved, has_lease);
         // Its end waits for what is still to be written, of messages and of the trace: a signal would not.
         drop(attempt);
         return Ok(signals::end_by(signal));
     }
-    let status = finish(attempt.ended, &mut takeover, migrate, listener, &requests);
+    let status = finish(attempt.ended, &mut takeover, migrate, observer, &requests);
     // A migration that ended well although its client was to end is told as such.
     match requests.end() {
         Some(signal) if status != ExitCode::SUCCESS => Ok(signals::end_by(signal)),
@@ -94,9 +87,9 @@ pub(super) fn run(
     }
 }
 
-/// A longest pause that no pause of the guest can be within is refused before anything begins, unless another order of the
-/// policy's outranks it: then it is only told.
-fn refuse_out_of_reach(name: &str, resolved: &mut Resolved) -> anyhow::Result<()> {
+/// A longest pause that no pause of the guest can be within is refused before anything begins, unless another order of
+/// the policy's outranks it: then it is only told.
+fn refuse_out_of_reach(name: &str, resolved: &mut Resolved) -> Result<()> {
     let Some(why) = pause::out_of_reach(&resolved.policy) else {
         return Ok(());
     };
@@ -115,9 +108,9 @@ fn attempt(
     mut resolved: Resolved,
     requests: &Requests,
     started: Instant,
-) -> anyhow::Result<Attempt> {
+) -> Result<Attempt> {
     takeover.watcher.watch_anew();
-    let mut listener = listener(takeover, migrate, &resolved)?;
+    let mut observer = observer(takeover, migrate, &resolved)?;
     let mut parameters = resolved.parameters.clone();
     parameters.extend(takeover.documents.iter().cloned());
     let plan = Plan {
@@ -129,50 +122,50 @@ fn attempt(
         flags: resolved.flags,
         parameters,
     };
-    let held_lease = deference::lease(takeover, &resolved);
+    let held_lease = who_controls::take_lease(takeover, &resolved);
     let has_lease = held_lease.is_some();
     if let Some(held_lease) = held_lease {
-        listener.hold(held_lease);
+        observer.hold(held_lease);
     }
     let watcher = &mut takeover.watcher;
     let begun = clock::now();
     let call = Call::start(plan, watcher.waker()).context("cannot start the migrate thread")?;
-    let standing = Standing::new(&call, requests, migrate.request.transport);
-    // Until libvirt has our call, a migration of this domain is somebody else's.
-    while !call.has_begun() && !standing.over() {
-        watcher.wait(LOOK);
+    let orders = SessionOrders::new(&call, requests, migrate.request.transport);
+    // Until libvirt has this command's call, a migration of this domain is somebody else's.
+    while !call.has_begun() && !orders.over() {
+        watcher.wait(POLL_EVERY);
     }
-    if !has_lease && deference::another_steers(watcher, takeover.before, &standing) {
+    if !has_lease && who_controls::another_controls(watcher, takeover.before, &orders) {
         resolved.yield_to_another();
-        listener.console().warn(YIELDED);
+        observer.console().warn(YIELDED);
     }
-    listener.record(&header::begin(takeover, migrate, &resolved));
+    observer.record(&trace_header::begin(takeover, migrate, &resolved));
     let watcher = &mut takeover.watcher;
     let law = resolved.law.build(resolved.slowdown_ppm);
     let mut controller = Controller::new(law, resolved.policy);
     drive(
         watcher,
         &mut controller,
-        &mut listener,
+        &mut observer,
         resolved.mode,
-        &standing,
+        &orders,
     );
-    while !standing.over() {
-        watcher.wait(LOOK);
+    while !orders.over() {
+        watcher.wait(POLL_EVERY);
     }
-    let leaves = standing.leaves();
+    let leaves = orders.leaves();
     let ended = Ended {
         outcome: call.outcome(),
         disconnected: call.disconnected(),
         destination: call.destination_version(),
-        aborted: standing.why(),
+        aborted: orders.why(),
         total: begun.elapsed(),
         command: started.elapsed(),
     };
     Ok(Attempt {
         leaves,
         ended,
-        listener,
+        observer,
         resolved,
         has_lease,
     })
@@ -183,17 +176,17 @@ struct Attempt {
     /// The signal at which the command ends before its migration, if one has come.
     leaves: Option<i32>,
     ended: Ended,
-    listener: Listener,
+    observer: SessionObserver,
     /// Within what it was steered.
     resolved: Resolved,
-    /// Whether the domain's lease is ours.
+    /// Whether this command has the domain's lease.
     has_lease: bool,
 }
 
 impl Attempt {
     /// libvirt's words, if it may have refused what the call was begun with.
     fn refusal(&mut self) -> Option<String> {
-        let flowed = self.listener.tally().has_begun();
+        let flowed = self.observer.tally().has_begun();
         let Ended {
             outcome, aborted, ..
         } = &self.ended;
@@ -202,13 +195,13 @@ impl Attempt {
 
     /// Another follows: the lease is given back.
     fn close(mut self) {
-        self.listener.end_lease();
+        self.observer.end_lease();
     }
 }
 
 /// How it ended.
 struct Ended {
-    /// None: it did not end while we waited.
+    /// None: it did not end in time.
     outcome: Option<Outcome>,
     /// What virsh says of the connection to the source, if that was lost.
     disconnected: Option<String>,
@@ -226,7 +219,7 @@ fn finish(
     ended: Ended,
     takeover: &mut Takeover,
     migrate: &Migrate,
-    listener: &mut Listener,
+    observer: &mut SessionObserver,
     requests: &Requests,
 ) -> ExitCode {
     let time_ms = migrate
@@ -235,44 +228,44 @@ fn finish(
         .then_some(ended.command.as_secs_f64() * 1000.0);
     let quiet = migrate.globals.quiet;
     let moved = matches!(ended.outcome, Some(Outcome::Moved));
-    let error = outcome::error(ended.outcome.as_ref());
+    let error = failure::error(ended.outcome.as_ref());
     if let Some(disconnected) = &ended.disconnected {
-        listener.console().error(disconnected);
+        observer.console().error(disconnected);
     }
     if moved {
         if let Some(stats) = final_statistics(&mut takeover.watcher) {
-            listener.tally().completed(&stats);
+            observer.tally().completed(&stats);
         }
         // Whoever waits for a terminal now holds nothing any more.
-        listener.end_lease();
-        listener.finish_progress();
-        listener.console().settle(|| requests.any());
+        observer.end_lease();
+        observer.finish_progress();
+        observer.console().settle(|| requests.any());
         after_command(quiet, time_ms);
-        let line = listener.tally().report(takeover.domain.name(), ended.total);
-        listener.console().note(&line);
+        let line = observer.tally().report(takeover.domain.name(), ended.total);
+        observer.console().note(&line);
     } else {
-        listener
+        observer
             .console()
             .error(error.as_deref().unwrap_or_default());
-        outcome::tell(
+        failure::tell(
             ended.outcome.as_ref(),
             ended.aborted,
             ended.destination,
             takeover,
             migrate,
-            listener.console(),
+            observer.console(),
         );
-        listener.end_lease();
-        listener.console().settle(|| requests.any());
+        observer.end_lease();
+        observer.console().settle(|| requests.any());
         after_command(quiet, time_ms);
     }
-    let totals = listener.tally().totals(ended.total);
-    listener.record(&Record::End(End {
+    let totals = observer.tally().totals(ended.total);
+    observer.record(&Record::End(End {
         moved,
         error,
         totals,
     }));
-    listener.console().settle(|| requests.any());
+    observer.console().settle(|| requests.any());
     if moved {
         ExitCode::SUCCESS
     } else {
@@ -307,11 +300,11 @@ fn final_statistics(watcher: &mut Watcher) -> Option<JobStats> {
         .ok()
 }
 
-fn listener(
+fn observer(
     takeover: &Takeover,
     migrate: &Migrate,
     resolved: &Resolved,
-) -> anyhow::Result<Listener> {
+) -> Result<SessionObserver> {
     let console = Console::unwaited(migrate.globals.quiet);
     let mut console = console.context("cannot start the thread that writes messages")?;
     for warning in &resolved.warnings {
@@ -327,7 +320,7 @@ fn listener(
     let same_link = resolved.bandwidth() == bandwidth(&migrate.request.parameters);
     let tally = Tally::new(same_link.then_some(takeover.before.downtime_ms));
     let trace = open_trace(migrate, &mut console);
-    Ok(Listener::new(console, percent, trace, tally))
+    Ok(SessionObserver::new(console, percent, trace, tally))
 }
 
 fn open_trace(migrate: &Migrate, console: &mut Console<Backlog>) -> Option<Trace> {

@@ -18,8 +18,8 @@ pub struct Writer<W> {
     written_bytes: u64,
 }
 
-/// A trace of which a thread takes care: a disk that does not answer must not hold up the migration. What still waits for it is lost
-/// with the process.
+/// A trace of which a thread takes care: a disk that does not answer must not hold up the migration. What still waits
+/// for it is lost with the process.
 pub type Trace = Writer<Backlog>;
 
 impl Trace {

@@ -8,7 +8,7 @@ use crate::machine::{AGENT, Machine, TEST_URI, text};
 /// A libvirt that is not there.
 const NOWHERE: &str = "qemu+unix:///system?socket=/nonexistent";
 
-const CONNECTED: &str = "libvirt: test:///default connected, looked at ";
+const CONNECTED: &str = "libvirt: test:///default connected, checked ";
 
 #[test]
 fn it_tells_what_it_is_and_what_it_watches() {
@@ -95,7 +95,7 @@ fn a_libvirt_that_is_not_there_is_waited_for() {
     let Some(machine) = Machine::new() else {
         return;
     };
-    let mut agent = machine.start_until(NOWHERE, "CANNOT BE REACHED, not looked at yet: ");
+    let mut agent = machine.start_until(NOWHERE, "CANNOT BE REACHED, not checked yet: ");
     let shown = machine.answer(&["hpc-status"]);
     assert!(shown.contains("/nonexistent"), "{shown}");
     assert!(shown.ends_with("\nno domain is known\n"), "{shown}");

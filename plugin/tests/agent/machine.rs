@@ -1,15 +1,15 @@
 //! A machine for agents to run on: a `/run` of its own, in a mount namespace of theirs.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::mount_namespace::{is_denied, unshare};
 
 /// The program under test.
 pub(crate) const AGENT: &str = env!("CARGO_BIN_EXE_libvirt-hpcd");
@@ -20,8 +20,8 @@ pub(crate) const TEST_URI: &str = "test:///default";
 /// Puts the folder `$1` where agents have their sockets, and becomes the command that follows.
 const STAGE: &str = "mount --bind \"$1\" /run && shift && exec \"$@\"";
 
-/// How often a level is looked at before it is given up: half a minute, for what takes milliseconds.
-const LOOKS: u32 = 600;
+/// How often a level is polled before it is given up: half a minute, for what takes milliseconds.
+const POLLS: u32 = 600;
 
 /// The machine.
 pub(crate) struct Machine {
@@ -31,9 +31,7 @@ pub(crate) struct Machine {
 impl Machine {
     /// None, and a word about it, where nobody may mount.
     pub(crate) fn new() -> Option<Self> {
-        if unshare().is_none() {
-            // Not eprintln, which the test harness would swallow.
-            let _ = writeln!(io::stderr(), "SKIPPED: no right to unshare and mount");
+        if is_denied() {
             return None;
         }
         let machine = Self {
@@ -174,15 +172,13 @@ impl Agent {
 
     /// Its end, which comes by itself.
     pub(crate) fn end(&mut self) -> ExitStatus {
-        let mut status = None;
-        for _ in 0..LOOKS {
-            status = self.0.try_wait().expect("a child");
-            if status.is_some() {
-                break;
+        for _ in 0..POLLS {
+            if let Some(status) = self.0.try_wait().expect("a child") {
+                return status;
             }
             sleep(Duration::from_millis(50));
         }
-        status.expect("the agent ends")
+        panic!("the agent does not end")
     }
 }
 
@@ -195,7 +191,7 @@ impl Drop for Agent {
 
 /// Waits for a level; `what` says what was missed.
 pub(crate) fn wait_until(is: impl Fn() -> bool, what: impl Fn() -> String) {
-    for _ in 0..LOOKS {
+    for _ in 0..POLLS {
         if is() {
             return;
         }
@@ -206,21 +202,4 @@ pub(crate) fn wait_until(is: impl Fn() -> bool, what: impl Fn() -> String) {
 
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// How to get a mount namespace here: as root, or as root of a user namespace.
-fn unshare() -> Option<&'static [&'static str]> {
-    const WAYS: [&[&str]; 2] = [
-        &["unshare", "--mount"],
-        &["unshare", "--map-root-user", "--mount"],
-    ];
-    static WAY: OnceLock<Option<&[&str]>> = OnceLock::new();
-    *WAY.get_or_init(|| {
-        WAYS.into_iter().find(|way| {
-            let mut probe = Command::new(way[0]);
-            probe.args(&way[1..]);
-            probe.args(["mount", "--bind", "/dev/null", "/dev/null"]);
-            probe.output().is_ok_and(|output| output.status.success())
-        })
-    })
 }

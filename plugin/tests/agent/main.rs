@@ -2,4 +2,6 @@
 
 mod life;
 mod machine;
+#[path = "../../../hook/tests/hook/mount_namespace.rs"]
+mod mount_namespace;
 mod service;

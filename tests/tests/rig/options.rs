@@ -251,7 +251,7 @@ fn where_its_owner_allows_postcopy_the_law_goes_over_to_it() -> Result<()> {
     // To fetch it would take 13 s at that rate.
     let slow = shuttle.ours(&["--postcopy", "--postcopy-bandwidth", "5"])?;
     ensure!(
-        !slow.stderr().contains("went over to post-copy"),
+        !slow.stderr().contains("switched to post-copy"),
         "{}",
         slow.stderr()
     );

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use super::{Reply, Request};
 use crate::agent::process::socket;
-use crate::{text, version};
+use crate::{in_words, version};
 
 mod timed;
 
@@ -111,7 +111,7 @@ fn answer(patience: Duration, stream: &UnixStream, ask: &impl Fn(Request) -> Opt
         Ok(line) => reply(&line, ask),
         Err(error) if is_late(&error) => refused(&format!(
             "no whole request came within {}",
-            text::span(patience)
+            in_words::span(patience)
         )),
         Err(_) => return,
     };

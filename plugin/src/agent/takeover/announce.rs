@@ -9,11 +9,11 @@ use libvirt_hpc_libvirt::stats::JobStats;
 
 use super::reporter::LogMessages;
 use crate::agent::api::MarkedBy;
+use crate::in_words;
 use crate::migration::lease::LeaseRecord;
 use crate::migration::pause;
 use crate::migration::recorder::Recorder;
 use crate::migration::settings::Restored;
-use crate::text;
 use crate::trace::{Begin, ControllerName, End, FORMAT, Record, Versions};
 
 /// Says who controls a migration from now on, and why.
@@ -30,7 +30,7 @@ pub(crate) fn announce(
         MarkedBy::Adoption => "adopted by hpc-adopt",
     };
     let before = lease_record.settings_before;
-    let speed = text::speed(before.speed_mib_per_s);
+    let speed = in_words::speed(before.speed_mib_per_s);
     let order = lease_record.bounds.policy.limit_max_ms;
     let kept = order.map_or("", |_| ", an order that is kept");
     let limits = format!(
@@ -48,7 +48,7 @@ pub(crate) fn announce(
         log::warn!("{name}: {why}");
     }
     if to_postcopy && lease_record.released.is_none() && Fetch::of(&policy).has_huge_pages() {
-        log::warn!("{name}: {}", text::POSTCOPY_WITH_HUGE_PAGES);
+        log::warn!("{name}: {}", in_words::POSTCOPY_WITH_HUGE_PAGES);
     }
 }
 
@@ -98,7 +98,7 @@ pub(crate) fn tell(
         Some(Restored::Failed(found, error)) => log::warn!(
             "{name}: its limits are not as before (downtime {} ms, speed {}){}",
             found.downtime_ms,
-            text::speed(found.speed_mib_per_s),
+            in_words::speed(found.speed_mib_per_s),
             error
                 .as_ref()
                 .map_or_else(String::new, |e| format!(": {e}"))

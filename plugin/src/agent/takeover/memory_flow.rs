@@ -29,7 +29,7 @@ pub(super) struct FirstSample {
     /// Its settings are those from before this controller, unless a predecessor has left a lease record.
     pub(super) sample: Sample,
     /// It was found at its beginning: nobody else can have begun to steer it but the command that started
-    /// it, which waits for the agent (`session::deference`).
+    /// it, which waits for the agent (`session::attempt::who_controls`).
     pub(super) early: bool,
 }
 

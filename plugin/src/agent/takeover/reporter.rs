@@ -11,8 +11,8 @@ use libvirt_hpc_control::time::Timestamp;
 use super::handle::MigrationHandle;
 use crate::agent::api::{Control, MigrationStatus};
 use crate::drive::Observer;
+use crate::in_words;
 use crate::migration::recorder::{Messages, Recorder};
-use crate::text;
 use crate::trace::SettingsRecord;
 
 /// The log, of one domain.
@@ -68,7 +68,7 @@ impl Reporter {
         self.handle.update(|status| {
             status.remaining_bytes = outlook.remaining_bytes;
             status.bytes_per_s = outlook.bytes_per_s;
-            status.cause = outlook.cause.map(|cause| text::cause(cause).to_owned());
+            status.cause = outlook.cause.map(|cause| in_words::cause(cause).to_owned());
         });
     }
 }
@@ -79,7 +79,7 @@ impl Publisher for Reporter {
         self.update_outlook();
         match event {
             Event::Released(release) => {
-                let why = text::release(release, self.recorder.outlook().cause);
+                let why = in_words::release(release, self.recorder.outlook().cause);
                 // An external change has its line already.
                 log::debug!("{}: control ends: {why}", self.domain);
                 self.handle

@@ -31,11 +31,11 @@ fn a_call_that_was_never_made_has_no_job_to_abort() {
     );
 }
 
-/// Notes where it was looked.
+/// Notes what polls found.
 #[derive(Default)]
-struct Looks(RefCell<Vec<JobState>>);
+struct Polls(RefCell<Vec<JobState>>);
 
-impl Orders for Looks {
+impl Orders for Polls {
     fn over(&self) -> bool {
         false
     }
@@ -44,21 +44,21 @@ impl Orders for Looks {
         false
     }
 
-    fn looked(&self, state: JobState) {
+    fn polled(&self, state: JobState) {
         self.0.borrow_mut().push(state);
     }
 }
 
 #[test]
-fn every_look_is_told_to_who_orders() {
+fn every_poll_is_told_to_who_orders() {
     let mut job = Script::new([Ok(flowing(1)), Err(Scripted)]);
-    let looks = Looks::default();
+    let polls = Polls::default();
     drive(
         &mut job,
         &mut ceiling(),
         &mut Ear::default(),
         Mode::Steer,
-        &looks,
+        &polls,
     );
-    assert_eq!(*looks.0.borrow(), [JobState::Precopy, JobState::Ended]);
+    assert_eq!(*polls.0.borrow(), [JobState::Precopy, JobState::Ended]);
 }

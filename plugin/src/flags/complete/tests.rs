@@ -29,7 +29,7 @@ fn asked(line: &str) -> Option<String> {
 
 #[test]
 fn commands_of_ours_stand_beside_virshs() {
-    assert_eq!(ours(""), own::NAMES);
+    assert_eq!(ours(""), commands::NAMES);
     assert_eq!(ours("hpc-re"), ["hpc-replay", "hpc-release"]);
     assert_eq!(ours("help hpc-p"), ["hpc-policy"]);
     assert_eq!(ours("help hpc-policy hpc-p"), [""; 0]);
@@ -158,7 +158,7 @@ fn any_words_are_completed_without_harm() {
         let words = [name.into(), odd.clone(), odd.clone()];
         assert_eq!(complete(Globals::default(), &words).ours, [""; 0]);
     }
-    assert_eq!(complete(Globals::default(), &[]).ours, own::NAMES);
+    assert_eq!(complete(Globals::default(), &[]).ours, commands::NAMES);
 }
 
 #[test]

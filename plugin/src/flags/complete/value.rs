@@ -1,7 +1,7 @@
-//! What an option or a position of ours takes.
+//! What an option or a position of virsh-hpc's takes.
 
-use super::super::hpc::HpcOption;
-use super::super::values::{DeadlineAction, YES_OR_NO};
+use crate::flags::hpc::options::HpcOption;
+use crate::flags::hpc::values::{DeadlineAction, YES_OR_NO};
 
 /// What can be said of a value before it is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub(super) enum Value {
 }
 
 impl Value {
-    /// What an option of ours on `migrate` takes.
+    /// What an option `--hpc-*` of `migrate` takes.
     pub(super) const fn of_option(option: HpcOption) -> Self {
         match option {
             HpcOption::Law => Self::Law { all: false },
@@ -33,7 +33,7 @@ impl Value {
         }
     }
 
-    /// What the argument `id` of a command of ours takes.
+    /// What the argument `id` of a command `hpc-*` takes.
     pub(super) fn of_argument(command: &str, id: &str) -> Self {
         match (command, id) {
             ("hpc-policy", "domain") => Self::Domain { of: "dominfo" },

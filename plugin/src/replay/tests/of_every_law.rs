@@ -16,7 +16,7 @@ fn stop_of(stops: &Stops, law: &str) -> Option<Stop> {
 fn each_law_stops_where_its_limit_or_its_action_says() {
     let stops = all();
     assert_eq!(stop_of(&stops, "stock"), None, "110 MB never fit 300 ms");
-    // The limit that is set at the first sync acts at the next look: 10 MB are sent, and as much is written.
+    // The limit that is set at the first sync acts at the next sample: 10 MB are sent, and as much is written.
     let first = stop_of(&stops, "stop-after-round-one").expect("a stop");
     assert_eq!(
         (first.way, first.after_ns, first.left_bytes),
@@ -26,7 +26,7 @@ fn each_law_stops_where_its_limit_or_its_action_says() {
         (first.pause_ns, first.j_ns),
         (Some(1_100_000_000), Some(1_220_000_000))
     );
-    // Five rounds of 1.1 s, and the look after.
+    // Five rounds of 1.1 s, and the sample after.
     assert_eq!(
         stop_of(&stops, "xen").map(|stop| stop.after_ns),
         Some(5_600_000_000)
@@ -49,7 +49,7 @@ fn a_law_whose_clock_is_too_slow_is_shown_with_its_times_scaled_too() {
     let stops = all();
     // 1.1 s of the reference's 55 s.
     let scaled = stop_of(&stops, "ovirt-minimal@0.02").expect("a stop");
-    // Its looks come every 0.2 s; seven iterations end it.
+    // Its polls come every 0.2 s; seven iterations end it.
     assert_eq!(scaled.way, Way::Abort);
     let rows = |law: &str| {
         stops
@@ -79,8 +79,8 @@ fn the_last_is_the_best_of_the_record() {
 #[test]
 fn what_the_recorded_law_set_last_is_where_it_ended() {
     let mut records = recorded(LawName::Adaptive, false);
-    let went = records.iter().position(|record| matches!(record, Record::Event { event: EventRecord::Decided { cause, .. }, .. } if cause.goes()));
-    records.truncate(went.expect("it went"));
+    let stopped = records.iter().position(|record| matches!(record, Record::Event { event: EventRecord::Decided { cause, .. }, .. } if cause.goes()));
+    records.truncate(stopped.expect("it stopped"));
     let stops = stops((1..).zip(records).map(Ok::<_, ReadError>)).expect("the stops");
     assert_eq!(
         stop_of(&stops, "adaptive").map(|stop| stop.way),
@@ -120,15 +120,16 @@ fn the_command_prints_a_line_for_each() {
     );
 }
 
-/// The guest of [`recorded`] was moved under a law that lets it go: 500 ms after the last look, with `left` to send.
-fn moved(left: u64) -> Stops {
+/// The guest of [`recorded`] was moved under a law that lets it stop: 500 ms after the last sample, with `remaining` to
+/// send.
+fn moved(remaining: u64) -> Stops {
     let mut records = recorded(LawName::STOCK, false);
     let last = sample(119);
-    for (after_ms, remaining_bytes) in [(10, left), (500, 0)] {
+    for (after_ms, remaining_bytes) in [(10, remaining), (500, 0)] {
         let sample = Sample {
             at: last.at.after(std::time::Duration::from_millis(after_ms)),
             state: JobState::Switchover,
-            processed_bytes: last.processed_bytes + left - remaining_bytes,
+            processed_bytes: last.processed_bytes + remaining - remaining_bytes,
             remaining_bytes,
             ..last
         };
@@ -143,7 +144,7 @@ fn moved(left: u64) -> Stops {
 }
 
 #[test]
-fn what_the_stop_sent_shows_what_was_left() {
+fn what_the_stop_sent_shows_what_remained() {
     // 300 ms of 100 MB/s.
     let stop = stop_of(&moved(30_000_000), "stock").expect("a stop");
     assert_eq!((stop.way, stop.after_ns), (Way::Switchover, 11_900_000_000));

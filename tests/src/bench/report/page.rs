@@ -6,7 +6,7 @@ use std::path::Path;
 
 use libvirt_hpc_baseline::REFERENCE_ROUND;
 use libvirt_hpc_control::law::FETCH_PPM;
-use libvirt_hpc_plugin::text::NO_PAUSE_OF_POSTCOPY;
+use libvirt_hpc_plugin::in_words::NO_PAUSE_OF_POSTCOPY;
 
 use super::super::compare::{DELTAS, Overall};
 use super::super::laws::{Class, OURS};

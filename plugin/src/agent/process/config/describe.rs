@@ -5,7 +5,7 @@ use std::fmt;
 use libvirt_hpc_xml_schemas::Policy;
 
 use super::{Config, Mark, Traces};
-use crate::text;
+use crate::in_words;
 
 impl Config {
     /// What it means, in one line for the log.
@@ -62,7 +62,7 @@ impl fmt::Display for Traces {
             keep_bytes,
             keep_days,
         } = self;
-        let size = text::mib(*keep_bytes);
+        let size = in_words::mib(*keep_bytes);
         let directory = directory.display();
         write!(
             f,

@@ -1,0 +1,300 @@
+//! The commands `hpc-*`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
+
+use super::values::{self, Deadline, Job, ReplayLaw};
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum HpcCommand {
+    /// Show, set, mark or clear the migration policy of a domain
+    HpcPolicy(PolicyArgs),
+    /// Run a law over a trace of an earlier migration
+    HpcReplay(ReplayArgs),
+    /// Show what the agent of this host watches and controls, and why
+    HpcStatus(StatusArgs),
+    /// Make the agent of this host release a domain: its migration, and an hpc-adopt
+    HpcRelease(DomainArgs),
+    /// Make the agent of this host control a domain's migrations though it is not marked
+    HpcAdopt(DomainArgs),
+    /// Show what virsh-hpc adds to virsh
+    HpcHelp(HelpArgs),
+}
+
+/// The arguments of `hpc-policy`; without any option it shows the policy.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct PolicyArgs {
+    /// Name, id or UUID of the domain
+    pub domain: String,
+    /// What pre-copy may cost the application while it runs, in percent
+    #[arg(long, value_name = "PERCENT", value_parser = values::slowdown_percent)]
+    pub set_slowdown: Option<u8>,
+    /// The longest pause on purpose, in milliseconds
+    #[arg(long, value_name = "MS", value_parser = values::downtime_ms)]
+    pub set_max_downtime: Option<u32>,
+    /// Seconds until: switchover (whatever the pause), abort or postcopy
+    #[arg(long, value_name = "SECONDS[,ACTION]")]
+    pub set_deadline: Option<Deadline>,
+    /// The highest speed while the guest runs, in MiB/s
+    #[arg(long, value_name = "MIB/S", value_parser = values::bandwidth_mib_s)]
+    pub set_bandwidth: Option<u64>,
+    /// Whether the guest may switch to post-copy: a network failure in it loses the guest
+    #[arg(long, value_name = "YES|NO", value_parser = values::yes_or_no,
+          action = clap::ArgAction::Set)]
+    pub set_postcopy: Option<bool>,
+    /// Whether memory may be sent with XBZRLE (delta compression), which takes memory of the source's host
+    #[arg(long, value_name = "YES|NO", value_parser = values::yes_or_no,
+          action = clap::ArgAction::Set)]
+    pub set_compression: Option<bool>,
+    /// The job the domain belongs to, and the number of the job's domains
+    #[arg(long, value_name = "ID,MEMBERS")]
+    pub set_job: Option<Job>,
+    /// Mark the domain as HPC, with the defaults for whatever is not set
+    #[arg(long)]
+    pub mark: bool,
+    /// Remove the mark and the policy
+    #[arg(long, conflicts_with_all = ["mark", "set_slowdown", "set_max_downtime", "set_deadline",
+          "set_bandwidth", "set_postcopy", "set_compression", "set_job"])]
+    pub clear: bool,
+    /// Of the running domain only; without --live and --config, both as far as they exist
+    #[arg(long)]
+    pub live: bool,
+    /// Of the persistent definition only
+    #[arg(long)]
+    pub config: bool,
+    /// Print the domain's whole XML before and after
+    #[arg(long)]
+    pub verbose: bool,
+}
+
+impl PolicyArgs {
+    /// Whether the policy is shown and nothing is changed.
+    #[must_use]
+    pub const fn shows_only(&self) -> bool {
+        !self.mark
+            && !self.clear
+            && self.set_slowdown.is_none()
+            && self.set_max_downtime.is_none()
+            && self.set_deadline.is_none()
+            && self.set_bandwidth.is_none()
+            && self.set_postcopy.is_none()
+            && self.set_compression.is_none()
+            && self.set_job.is_none()
+    }
+}
+
+/// The arguments of `hpc-replay`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ReplayArgs {
+    /// The trace, as --hpc-trace wrote it
+    pub trace: PathBuf,
+    /// The law to run, or all to compare where each would have stopped; without it, the law of the trace
+    #[arg(long, value_name = "LAW")]
+    pub law: Option<ReplayLaw>,
+    /// Print JSON lines
+    #[arg(long)]
+    pub json: bool,
+    /// Draw the migration as it was recorded, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub plot: Option<PathBuf>,
+}
+
+/// The arguments of `hpc-status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct StatusArgs {
+    /// Name or UUID of one active domain, to be shown in full
+    pub domain: Option<String>,
+    /// Print the agent's answer as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `hpc-release` and `hpc-adopt`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct DomainArgs {
+    /// Name or UUID of the domain
+    pub domain: String,
+}
+
+/// The arguments of `hpc-help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
+pub struct HelpArgs {
+    /// Only the options of migrate
+    #[arg(long)]
+    pub migrate: bool,
+}
+
+#[derive(Parser)]
+#[command(
+    name = "virsh-hpc",
+    no_binary_name = true,
+    disable_help_subcommand = true
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: HpcCommand,
+}
+
+/// The commands' names, in the order of the help.
+pub(crate) const NAMES: [&str; 6] = [
+    "hpc-policy",
+    "hpc-replay",
+    "hpc-status",
+    "hpc-release",
+    "hpc-adopt",
+    "hpc-help",
+];
+
+/// Whether it is the name of one of them.
+#[must_use]
+pub fn is_name(name: &[u8]) -> bool {
+    NAMES.iter().any(|known| known.as_bytes() == name)
+}
+
+/// Reads one of them from its name on.
+///
+/// # Errors
+///
+/// What clap found wrong, or the help that was asked for: [`report`] prints either.
+pub fn parse(words: &[OsString]) -> Result<HpcCommand, clap::Error> {
+    CommandLine::try_parse_from(words).map(|line| line.command)
+}
+
+/// Prints what [`parse`] returned instead of a command; mistakes end with 1, as virsh's do.
+#[must_use]
+pub fn report(error: &clap::Error) -> ExitCode {
+    // Nowhere is left to say that the message could not be printed.
+    let _ = error.print();
+    if error.use_stderr() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Each of them, ready to be described, in the order of the help.
+#[must_use]
+pub fn commands() -> Vec<Command> {
+    let mut line = CommandLine::command();
+    line.build();
+    line.get_subcommands().cloned().collect()
+}
+
+/// The help of each of them.
+pub(crate) fn long_help() -> String {
+    let helps = commands()
+        .into_iter()
+        .map(|mut command| command.render_long_help().to_string());
+    helps.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::DeadlineAction;
+
+    fn read(line: &str) -> Result<HpcCommand, clap::Error> {
+        parse(&line.split(' ').map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn a_policy_without_options_is_shown() {
+        let HpcCommand::HpcPolicy(policy) = read("hpc-policy vm").unwrap() else {
+            panic!("another command")
+        };
+        assert_eq!(
+            policy,
+            PolicyArgs {
+                domain: "vm".to_owned(),
+                ..PolicyArgs::default()
+            }
+        );
+        assert!(policy.shows_only());
+    }
+
+    #[test]
+    fn a_policy_is_set() {
+        let line = "hpc-policy --set-slowdown 7 --set-deadline=60,abort vm --set-postcopy no \
+                    --set-job slurm-1,8 --set-bandwidth 20 --set-max-downtime 500 --live \
+                    --set-compression yes";
+        let HpcCommand::HpcPolicy(policy) = read(line).unwrap() else {
+            panic!("another command")
+        };
+        let deadline = Deadline {
+            seconds: 60,
+            then: Some(DeadlineAction::Abort),
+        };
+        assert_eq!(policy.set_slowdown, Some(7));
+        assert_eq!(policy.set_deadline, Some(deadline));
+        assert_eq!(policy.set_postcopy, Some(false));
+        assert_eq!(policy.set_compression, Some(true));
+        assert_eq!(
+            policy.set_job,
+            Some(Job {
+                id: "slurm-1".to_owned(),
+                members: 8
+            })
+        );
+        assert_eq!(policy.set_bandwidth, Some(20));
+        assert_eq!(policy.set_max_downtime, Some(500));
+        assert!(policy.live && !policy.config && !policy.shows_only());
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        for line in [
+            "hpc-policy",
+            "hpc-policy vm other",
+            "hpc-policy vm --clear --mark",
+            "hpc-policy vm --clear --set-slowdown 5",
+            "hpc-policy vm --set-slowdown 0",
+            "hpc-policy vm --set-postcopy maybe",
+            "hpc-policy vm --set-job 8",
+            "hpc-replay",
+            "hpc-replay t --law other",
+            "hpc-help migrate",
+            "hpc-status vm other",
+            "hpc-release",
+            "hpc-adopt --json vm",
+        ] {
+            let error = read(line).unwrap_err();
+            assert!(error.use_stderr(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_agent_is_asked() {
+        let status = |domain: Option<&str>, json| {
+            let domain = domain.map(str::to_owned);
+            HpcCommand::HpcStatus(StatusArgs { domain, json })
+        };
+        let vm = DomainArgs {
+            domain: "vm".to_owned(),
+        };
+        assert_eq!(read("hpc-status").unwrap(), status(None, false));
+        assert_eq!(
+            read("hpc-status --json vm").unwrap(),
+            status(Some("vm"), true)
+        );
+        let release = HpcCommand::HpcRelease(vm.clone());
+        assert_eq!(read("hpc-release vm").unwrap(), release);
+        assert_eq!(read("hpc-adopt vm").unwrap(), HpcCommand::HpcAdopt(vm));
+    }
+
+    #[test]
+    fn the_names_are_those_of_the_commands() {
+        let line = CommandLine::command();
+        let names: Vec<_> = line.get_subcommands().map(Command::get_name).collect();
+        assert_eq!(names, NAMES);
+    }
+
+    #[test]
+    fn help_is_no_mistake() {
+        let error = read("hpc-policy --help").unwrap_err();
+        assert!(!error.use_stderr());
+    }
+}

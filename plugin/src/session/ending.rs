@@ -1,0 +1,11 @@
+//! After the migrate call: what the user is told, and what is left behind.
+//!
+//! | module | what |
+//! |---|---|
+//! | `failure` | the call failed: libvirt's words, and why it was aborted |
+//! | [`domain_location`] | where the domain is then, its limits put back, and what can be done |
+//! | `leave_running` | the command ends first: the limits under which the migration goes on |
+
+pub mod domain_location;
+pub(super) mod failure;
+pub(super) mod leave_running;

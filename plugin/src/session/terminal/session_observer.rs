@@ -1,0 +1,154 @@
+//! Whoever listens to the loop in a session: the recorder, and the progress line.
+
+use std::error::Error;
+use std::time::Duration;
+
+use libvirt_hpc_control::event::{Event, Publisher};
+use libvirt_hpc_control::sample::Sample;
+use libvirt_hpc_control::target::Target;
+use libvirt_hpc_control::time::Timestamp;
+
+use super::console::Console;
+use super::progress::{self, Percent};
+use crate::backlog::Backlog;
+use crate::drive::Observer;
+use crate::migration::lease::HeldLease;
+use crate::migration::recorder::{Messages, Outlook, Recorder};
+use crate::migration::settings::Set;
+use crate::migration::tally::Tally;
+use crate::trace::{Record, Trace};
+
+/// How often virsh prints its progress (`virshWatchJob`, `tools/virsh-domain.c`).
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+impl Messages for Console<Backlog> {
+    fn warn(&mut self, text: &str) {
+        Self::warn(self, text);
+    }
+
+    fn how_to_abort(&self) -> &'static str {
+        "an interrupt (Ctrl-C) aborts the migration"
+    }
+
+    fn how_to_end_sooner(&self) -> &'static str {
+        "To end it sooner allow a longer pause (--hpc-max-downtime), set a deadline (--hpc-deadline), or \
+         interrupt"
+    }
+}
+
+/// Listens.
+pub struct SessionObserver {
+    recorder: Recorder<Console<Backlog>>,
+    percent: Option<Percent>,
+    printed_at: Option<Timestamp>,
+}
+
+impl SessionObserver {
+    /// Says what it hears on `console`; `percent` if progress is wanted.
+    #[must_use]
+    pub fn new(
+        console: Console<Backlog>,
+        percent: Option<Percent>,
+        trace: Option<Trace>,
+        tally: Tally,
+    ) -> Self {
+        Self {
+            recorder: Recorder::new(console, trace, tally),
+            percent,
+            printed_at: None,
+        }
+    }
+
+    /// Where to say more.
+    pub fn console(&mut self) -> &mut Console<Backlog> {
+        self.recorder.messages()
+    }
+
+    /// What was counted.
+    pub fn tally(&mut self) -> &mut Tally {
+        self.recorder.tally()
+    }
+
+    /// Whether limits are for this command to set: memory flows, and control has not ended.
+    #[must_use]
+    pub fn steers(&self) -> bool {
+        self.recorder.steers()
+    }
+
+    /// What was set last.
+    #[must_use]
+    pub fn set(&self) -> Set {
+        self.recorder.set()
+    }
+
+    /// What is known of it now.
+    #[must_use]
+    pub fn outlook(&self) -> Outlook {
+        self.recorder.outlook()
+    }
+
+    /// Steers under a lease.
+    pub fn hold(&mut self, held_lease: HeldLease) {
+        self.recorder.hold(held_lease);
+    }
+
+    /// The job is over, and with it the lease.
+    pub fn end_lease(&mut self) {
+        self.recorder.end_lease();
+    }
+
+    /// Writes to the trace, if there is one.
+    pub fn record(&mut self, record: &Record) {
+        self.recorder.record(record);
+    }
+
+    /// Prints the progress of a migration that has succeeded.
+    pub fn finish_progress(&mut self) {
+        if let Some(percent) = self.percent {
+            self.console().progress(&percent.done(), "");
+            self.console().leave_progress();
+        }
+    }
+
+    fn print_progress(&mut self, sample: &Sample) {
+        let Some(percent) = &mut self.percent else {
+            return;
+        };
+        if self
+            .printed_at
+            .is_some_and(|at| sample.at.since(at) < PROGRESS_EVERY)
+        {
+            return;
+        }
+        if let Some(line) = percent.line(sample) {
+            let more = progress::details(sample, &self.recorder.outlook());
+            self.console().progress(&line, &more);
+            self.printed_at = Some(sample.at);
+        }
+    }
+}
+
+impl Publisher for SessionObserver {
+    fn publish(&mut self, at: Timestamp, event: Event) {
+        self.recorder.publish(at, event);
+    }
+}
+
+impl Observer for SessionObserver {
+    fn sampled(&mut self, sample: &Sample) {
+        self.recorder.sampled(sample);
+        self.print_progress(sample);
+    }
+
+    fn sample_failed(&mut self, at: Timestamp, error: &dyn Error) {
+        self.recorder.sample_failed(at, error);
+    }
+
+    fn outcome(&mut self, at: Timestamp, target: &Target, result: Result<(), &dyn Error>) {
+        self.recorder.outcome(at, target, result);
+    }
+
+    fn aborting(&mut self, at: Timestamp, result: Result<(), &dyn Error>) {
+        self.recorder.aborting(at, result);
+    }
+}
