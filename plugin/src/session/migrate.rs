@@ -244,9 +244,11 @@ fn finish(
         let line = observer.tally().report(takeover.domain.name(), ended.total);
         observer.console().note(&line);
     } else {
-        observer
-            .console()
-            .error(error.as_deref().unwrap_or_default());
+        // A signal ends virsh without a word, and its migration with it.
+        if requests.end().is_none() || requests.abort() {
+            let error = error.as_deref().unwrap_or_default();
+            observer.console().error(error);
+        }
         failure::tell(
             ended.outcome.as_ref(),
             ended.aborted,

@@ -109,6 +109,10 @@ fn fate(rig: &Rig, program: &str, options: &[&str], name: &str, from: usize) -> 
         ensure!(said.contains("goes on without this command"), "{said}");
         return Ok(fate);
     }
+    ensure!(
+        !said.contains("error:"),
+        "virsh dies without a word: {said}"
+    );
     for (get, before) in ["getmaxdowntime", "getspeed"].into_iter().zip(BEFORE) {
         let setting = ask(rig, from, &format!("virsh -q migrate-{get} {NAME}"))?;
         ensure!(setting == before, "{get}: {setting}, was {before}");
