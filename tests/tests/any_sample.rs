@@ -112,7 +112,7 @@ proptest! {
             now_ns = now_ns.saturating_add(later_ns);
             let sample = Sample { at: Timestamp::from_nanos(now_ns), ..sample };
             found.extend(sample.settings.map(|settings| settings.downtime_ms));
-            let target = controller.look(&sample, &mut Silent);
+            let target = controller.poll(&sample, &mut Silent);
             if target != Target::NONE {
                 controller.outcome(sample.at, &target, later_ns % 3 != 0, &mut Silent);
             }

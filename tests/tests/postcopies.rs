@@ -32,7 +32,7 @@ fn steer(plant: &mut Plant, policy: Policy) -> f64 {
     let mut control = Controller::new(law, policy);
     let (last, most) = (Cell::new(None), Cell::new(0.0_f64));
     for _ in 0..10_000 {
-        plant.wait(control.next_look());
+        plant.wait(control.next_poll());
         let sample = plant.sample(true).expect("nothing is scripted");
         match (sample.state, last.get()) {
             (JobState::Ended, _) => break,
@@ -47,7 +47,7 @@ fn steer(plant: &mut Plant, policy: Policy) -> f64 {
             }
             _ => {}
         }
-        let target = control.look(&sample, &mut Silent);
+        let target = control.poll(&sample, &mut Silent);
         let done = plant.apply(&target).is_ok();
         control.outcome(plant.now(), &target, done, &mut Silent);
     }

@@ -8,7 +8,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use libvirt_hpc_baseline::all;
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::event::Silent;
-use libvirt_hpc_control::law::{Adaptive, Differences, Law, Slowdown};
+use libvirt_hpc_control::law::{Adaptive, Law, Slowdown, WithXbzrle};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::target::{Action, Target};
@@ -44,7 +44,7 @@ fn sample(number: u64) -> Sample {
 /// One look, and its target as libvirt would take it; a step that ends control is refused, so that it goes on.
 fn look<L: Law>(controller: &mut Controller<L>, number: u64) -> Target {
     let sample = sample(number);
-    let target = controller.look(&sample, &mut Silent);
+    let target = controller.poll(&sample, &mut Silent);
     if target != Target::NONE {
         let ends = matches!(target.action, Some(Action::Abort | Action::StartPostcopy));
         controller.outcome(sample.at, &target, !ends, &mut Silent);
@@ -64,7 +64,7 @@ fn samples(criterion: &mut Criterion) {
         });
     };
     bench("adaptive", &|| {
-        let law = Differences::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
+        let law = WithXbzrle::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
         let mut controller = Controller::new(law, Policy::default());
         Box::new(move |number| look(&mut controller, number))
     });

@@ -24,7 +24,7 @@ fn a_backup_bitmap_keeps_no_guest_that_plain_virsh_moves() {
         got.total <= stock.total.mul_f64(1.5) + Duration::from_secs(1),
         "{got:?} against {stock:?}"
     );
-    assert!(seen.has(|event| matches!(event, Event::Beside { .. })));
+    assert!(seen.has(|event| matches!(event, Event::DeviceState { .. })));
 }
 
 /// Where plain virsh never ends, ours does.

@@ -208,7 +208,7 @@ fn a_saturated_guest_goes_within_half_a_second_of_the_first_round() {
     let went = seen
         .events
         .iter()
-        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.goes()));
+        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.stops()));
     let (at, _) = went.expect("it goes");
     assert!(at.since(first_round_ends) <= Duration::from_millis(300));
     let spent = got.precopy.saturating_sub(plant.syncs()[1].at);
@@ -309,7 +309,7 @@ fn a_large_saturated_guest_goes_at_the_next_look_after_its_second_round() {
     let went = seen
         .events
         .iter()
-        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.goes()));
+        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.stops()));
     let ((sync, _), (went, _)) = (sync.expect("a sync"), went.expect("it goes"));
     assert!(
         went.since(*sync) <= Duration::from_millis(400),

@@ -61,9 +61,9 @@ impl Seen {
     fn most_accepted(&self) -> u64 {
         let accepted = self.events.iter().filter_map(|(_, event)| match event {
             Event::Decided {
-                accept_bytes,
+                threshold_bytes,
                 cause,
-            } if cause.goes() => Some(*accept_bytes),
+            } if cause.stops() => Some(*threshold_bytes),
             _ => None,
         });
         accepted.max().unwrap_or(0)

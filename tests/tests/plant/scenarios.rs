@@ -241,7 +241,7 @@ fn a_setting_changed_by_hand_ends_control() {
     let released = |e: &Event| {
         matches!(
             e,
-            Event::Released(Release::ByHand {
+            Event::Released(Release::ExternalChange {
                 downtime_ms: 777,
                 ..
             })
@@ -265,7 +265,7 @@ fn a_change_by_hand_is_seen_whenever_it_comes() {
         if got.end == End::Completed && got.total < at + Duration::from_secs(2) {
             break;
         }
-        let released = |e: &Event| matches!(e, Event::Released(Release::ByHand { .. }));
+        let released = |e: &Event| matches!(e, Event::Released(Release::ExternalChange { .. }));
         assert!(seen.has(released), "at {ms} ms");
         assert_eq!(plant.settings().downtime_ms, 15, "at {ms} ms");
     }
