@@ -12,7 +12,7 @@ use crate::cloudstack::CloudStackLaw;
 use crate::ganeti::Ganeti;
 use crate::guestperf::Guestperf;
 use crate::kubevirt::Kubevirt;
-use crate::name::{Baseline, Name};
+use crate::name::Name;
 use crate::nova::Nova;
 use crate::ovirt::Ovirt;
 use crate::pacer::Pacer;
@@ -20,8 +20,47 @@ use crate::peer::{Knobs, Look, Peer};
 use crate::proxmox::Proxmox;
 use crate::stock::{Stock, Stock2011};
 use crate::stops::{ForcedStop, PostcopyAfterRoundOne, StopAfterRoundOne};
-use crate::times::Times;
+use crate::times::{TIMES_AS_PUBLISHED_PPM, Times};
 use crate::xen::Xen;
+
+/// A law of somebody else's: which, and how fast its clock runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Baseline {
+    /// Which law, with its settings.
+    pub law: Name,
+    /// By how much its times are multiplied, parts per million; [`TIMES_AS_PUBLISHED_PPM`] leaves them.
+    pub times_ppm: u64,
+}
+
+impl Baseline {
+    /// The law with its times as published.
+    #[must_use]
+    pub const fn as_published(law: Name) -> Self {
+        Self {
+            law,
+            times_ppm: TIMES_AS_PUBLISHED_PPM,
+        }
+    }
+
+    /// The same law with its times multiplied by `times_ppm` parts per million; zero counts as one.
+    #[must_use]
+    pub const fn scaled(self, times_ppm: u64) -> Self {
+        Self { times_ppm, ..self }
+    }
+
+    /// The law, for one migration.
+    #[must_use]
+    pub fn build(&self) -> BaselineLaw {
+        BaselineLaw::new(self)
+    }
+
+    /// What the peer gives its migrate call beside, as options of `virsh migrate`: nobody can set these once the
+    /// migration runs. A law that goes over to post-copy cannot without.
+    #[must_use]
+    pub const fn virsh_options(&self) -> &'static [&'static str] {
+        self.law.virsh_options()
+    }
+}
 
 /// A law of somebody else's at work on one migration.
 #[derive(Clone, Debug)]

@@ -43,8 +43,8 @@ mod xen;
 #[cfg(test)]
 mod script;
 
-pub use law::BaselineLaw;
-pub use name::{Baseline, CloudStack, KubevirtLaw, Name, NovaTimeout, OvirtPolicy, Permit, Range};
+pub use law::{Baseline, BaselineLaw};
+pub use name::{CloudStack, KubevirtLaw, Name, NovaTimeout, OvirtPolicy, Permit, Range};
 pub use parse::ParseError;
 pub use registry::{Entry, all};
 pub use times::{REFERENCE_ROUND, TIMES_AS_PUBLISHED_PPM, times_ppm_for};

@@ -1,47 +1,5 @@
 //! Which law, with which settings.
 
-use crate::law::BaselineLaw;
-use crate::times::TIMES_AS_PUBLISHED_PPM;
-
-/// A law of somebody else's: which, and how fast its clock runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Baseline {
-    /// Which law, with its settings.
-    pub law: Name,
-    /// By how much its times are multiplied, parts per million; [`TIMES_AS_PUBLISHED_PPM`] leaves them.
-    pub times_ppm: u64,
-}
-
-impl Baseline {
-    /// The law with its times as published.
-    #[must_use]
-    pub const fn as_published(law: Name) -> Self {
-        Self {
-            law,
-            times_ppm: TIMES_AS_PUBLISHED_PPM,
-        }
-    }
-
-    /// The same law with its times multiplied by `times_ppm` parts per million; zero counts as one.
-    #[must_use]
-    pub const fn scaled(self, times_ppm: u64) -> Self {
-        Self { times_ppm, ..self }
-    }
-
-    /// The law, for one migration.
-    #[must_use]
-    pub fn build(&self) -> BaselineLaw {
-        BaselineLaw::new(self)
-    }
-
-    /// What the peer gives its migrate call beside, as options of `virsh migrate`: nobody can set these once the
-    /// migration runs. A law that goes over to post-copy cannot without.
-    #[must_use]
-    pub const fn virsh_options(&self) -> &'static [&'static str] {
-        self.law.virsh_options()
-    }
-}
-
 /// The laws, with their settings. Sources and constants are in the file of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the registry describes each")]

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::name::{Baseline, CloudStack, Name, NovaTimeout, Permit, Range};
+use crate::law::Baseline;
+use crate::name::{CloudStack, Name, NovaTimeout, Permit, Range};
 use crate::registry;
 use crate::span::{parse_decimal, parse_ms, show_decimal, show_ms};
 use crate::times::TIMES_AS_PUBLISHED_PPM;

@@ -1,8 +1,7 @@
 //! All of them.
 
-use crate::name::{
-    Baseline, CloudStack, KubevirtLaw, Name, NovaTimeout, OvirtPolicy, Permit, Range,
-};
+use crate::law::Baseline;
+use crate::name::{CloudStack, KubevirtLaw, Name, NovaTimeout, OvirtPolicy, Permit, Range};
 
 /// One law of the registry.
 #[derive(Clone, Copy, Debug)]
