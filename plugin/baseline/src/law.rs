@@ -16,7 +16,7 @@ use crate::name::Name;
 use crate::nova::Nova;
 use crate::ovirt::Ovirt;
 use crate::pacer::Pacer;
-use crate::peer::{Knobs, Look, Peer};
+use crate::peer::{Knobs, Moment, Peer};
 use crate::proxmox::Proxmox;
 use crate::stock::{Stock, Stock2011};
 use crate::stops::{ForcedStop, PostcopyAfterRoundOne, StopAfterRoundOne};
@@ -54,8 +54,8 @@ impl Baseline {
         BaselineLaw::new(self)
     }
 
-    /// What the peer gives its migrate call beside, as options of `virsh migrate`: nobody can set these once the
-    /// migration runs. A law that goes over to post-copy cannot without.
+    /// The peer's flags of its migrate call, as options of `virsh migrate`: they cannot be set once the migration runs.
+    /// A law that switches to post-copy cannot do so without.
     #[must_use]
     pub const fn virsh_options(&self) -> &'static [&'static str] {
         self.law.virsh_options()
@@ -95,12 +95,12 @@ impl Law for BaselineLaw {
         let began = *self
             .began
             .get_or_insert(at.before(Duration::from_millis(view.sample.elapsed_ms)));
-        let look = Look {
+        let now = Moment {
             clock: self.times.shown(at.since(began)),
             view,
             times: self.times,
         };
-        self.peer.peer().look(&look, &mut self.knobs);
+        self.peer.peer().poll(&now, &mut self.knobs);
         let Knobs {
             limit,
             speed_mib_per_s,

@@ -12,7 +12,7 @@ pub enum Name {
     Proxmox,
     CloudStack(CloudStack),
     Ganeti {
-        /// Whether it goes over to post-copy when the first round has ended.
+        /// Whether it switches to post-copy when the first round has ended.
         postcopy: bool,
     },
     CloudHypervisor {
@@ -23,7 +23,7 @@ pub enum Name {
     XcpNg,
     Clark(Range),
     Pacer {
-        /// When the user wants the migration over, milliseconds of the job.
+        /// When the migration should end, milliseconds of the job.
         finish_ms: u64,
     },
     Guestperf,
@@ -37,7 +37,7 @@ pub enum Name {
     },
 }
 
-/// What nova does at `live_migration_completion_timeout`.
+/// nova's action at `live_migration_completion_timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NovaTimeout {
     /// `live_migration_timeout_action = abort`, its default.
@@ -62,18 +62,18 @@ pub enum OvirtPolicy {
 /// One of KubeVirt's three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KubevirtLaw {
-    /// What runs without a feature gate.
+    /// The law without a feature gate.
     Legacy,
-    /// The ramp, and the legacy law beside it.
+    /// The ramp, and the legacy law in parallel.
     Vep291,
     /// The stall detector.
     Vep248,
 }
 
-/// What a cluster's migration policy lets KubeVirt do.
+/// The permissions of a cluster's migration policy for KubeVirt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Permit {
-    /// Neither, KubeVirt's default: it aborts what does not converge.
+    /// Neither, KubeVirt's default: it aborts a migration that does not converge.
     Nothing,
     /// `allowWorkloadDisruption`: it may pause the guest. The default here, so that it completes.
     Disruption,
