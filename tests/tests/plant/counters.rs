@@ -2,8 +2,8 @@
 
 use libvirt_hpc_control::estimate::{Rounds, Trust, Writes};
 use libvirt_hpc_control::law::{Decision, View};
-use libvirt_hpc_tests::draw::Case;
 use libvirt_hpc_tests::plant::Counter;
+use libvirt_hpc_tests::random_cases::Case;
 
 use super::*;
 

@@ -1,6 +1,6 @@
 //! Whatever plain virsh moves, ours moves; and hardly ever later than in 1.5 times its time and 2 s.
 
-use libvirt_hpc_tests::draw::Case;
+use libvirt_hpc_tests::random_cases::Case;
 use proptest::prelude::*;
 
 use super::*;

@@ -2,7 +2,7 @@
 //! pages, of which next to nothing is sent.
 
 use libvirt_hpc_control::event::Cause;
-use libvirt_hpc_tests::draw::Case;
+use libvirt_hpc_tests::random_cases::Case;
 
 use super::*;
 
