@@ -91,7 +91,7 @@ pub fn drive<J: Job, L: Law>(
         if aborted {
             abort(job, observer, &mut aborted_at);
         }
-        job.wait(controller.next_look());
+        job.wait(controller.next_poll());
         let settings = mode == Mode::Steer && controller.wants_settings();
         let sample = match job.sample(settings) {
             Ok(sample) => sample,
@@ -119,7 +119,7 @@ fn steer<J: Job, L: Law>(
     mode: Mode,
     sample: &Sample,
 ) {
-    let target = controller.look(sample, observer);
+    let target = controller.poll(sample, observer);
     if target == Target::NONE {
         return;
     }

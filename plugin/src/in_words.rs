@@ -159,7 +159,7 @@ pub fn speed(mib_per_s: u64) -> String {
 pub fn release(release: Release, last: Option<Cause>) -> String {
     match release {
         Release::Terminal => "nothing is left to decide".to_owned(),
-        Release::ByHand {
+        Release::ExternalChange {
             downtime_ms,
             speed_mib_per_s,
         } => {

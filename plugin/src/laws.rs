@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use libvirt_hpc_baseline::{Baseline, BaselineLaw, Name, ParseError};
-use libvirt_hpc_control::law::{Adaptive, Decision, Differences, Law, Slowdown, View};
+use libvirt_hpc_control::law::{Adaptive, Decision, Law, Slowdown, View, WithXbzrle};
 use serde::{Deserialize, Serialize};
 
 /// The name of [`Adaptive`].
@@ -46,7 +46,7 @@ impl LawName {
     pub fn build(self, slowdown_ppm: u64) -> AnyLaw {
         let slowdown = Slowdown::from_ppm(slowdown_ppm);
         let adaptive = Adaptive::new(slowdown);
-        let with_xbzrle = |law| AnyLaw::Adaptive(Differences::new(law, slowdown));
+        let with_xbzrle = |law| AnyLaw::Adaptive(WithXbzrle::new(law, slowdown));
         match self {
             Self::Adaptive => with_xbzrle(adaptive),
             Self::AdaptiveOrPostcopy => with_xbzrle(adaptive.or_postcopy()),
@@ -134,7 +134,7 @@ pub fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
 )]
 pub enum AnyLaw {
     /// See [`Adaptive`].
-    Adaptive(Differences<Adaptive>),
+    Adaptive(WithXbzrle<Adaptive>),
     /// See [`BaselineLaw`].
     Baseline(BaselineLaw),
 }

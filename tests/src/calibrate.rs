@@ -1,8 +1,8 @@
-//! Judging the plant: runs recorded on the rig, predicted in the plant, and what is between them.
+//! Calibration of the plant: runs recorded on the test bed, predicted in the plant, and the differences.
 //!
 //! ```text
 //! calibrate record DIR:  guest, link, law -> rig -> NAME.trace, NAME.json
-//! calibrate constants DIR: what those runs say of the constants of `profile`
+//! calibrate constants DIR: the constants as those runs measure them, of `profile`
 //! calibrate judge DIR:   guest (known, or of another record) -> Plant + the same law -> pause, total : recorded
 //! ```
 

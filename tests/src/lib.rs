@@ -3,8 +3,8 @@
 
 pub mod bench;
 pub mod calibrate;
-pub mod draw;
 pub mod patience;
 pub mod peer;
 pub mod plant;
+pub mod random_cases;
 pub mod rig;

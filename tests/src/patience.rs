@@ -1,17 +1,17 @@
-//! Who waits for a run of the control loop in virtual time.
+//! Limits runs of the control loop in virtual time.
 
 use std::cell::Cell;
 
 use libvirt_hpc_plugin::drive::Orders;
 
-/// Nobody orders anything; after so many looks the patience is over.
+/// Gives no orders; ends the run after so many polls.
 pub struct Patience(Cell<u32>);
 
 impl Patience {
-    /// Waits for `looks` looks.
+    /// Waits for `polls` polls.
     #[must_use]
-    pub const fn of(looks: u32) -> Self {
-        Self(Cell::new(looks))
+    pub const fn of(polls: u32) -> Self {
+        Self(Cell::new(polls))
     }
 }
 

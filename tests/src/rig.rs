@@ -1,6 +1,6 @@
-//! The two-host rig, driven from tests: hosts, guests, migrations, and what the guests' users saw.
+//! The test bed of two hosts, driven from tests: hosts, guests, migrations, and measurements of the guests' users.
 //!
-//! Everything real is behind `tests/rig/rig`; this is a thin, typed way in.
+//! This is a thin, typed interface to `tests/rig/rig`.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -19,10 +19,10 @@ pub use product::AgentVerb;
 /// The hosts. Guests start on the first unless told otherwise.
 pub const HOSTS: [&str; 2] = ["alpha", "beta"];
 
-/// Where guests go.
+/// The destination of migrations.
 pub const DESTINATION: &str = "qemu+tcp://beta/system";
 
-/// What KVM of this machine is for.
+/// The abilities of this machine's KVM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kvm {
     /// There is none: guests are emulated.
@@ -33,7 +33,7 @@ pub enum Kvm {
     Linux,
 }
 
-/// Set, it makes the hosts of every test that does not ask for `--old` have libvirt's modular daemons.
+/// If set, the hosts of every test that does not ask for `--old` run libvirt's modular daemons.
 const MODULAR: &str = "LIBVIRT_HPC_RIG_MODULAR";
 
 /// Two hosts that are up; down again when dropped.
@@ -44,10 +44,10 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// Brings the hosts up, with `options` of `rig up`, and our programs into them.
+    /// Brings the hosts up, with `options` of `rig up`, and libvirt-hpc's programs into them.
     ///
     /// # Errors
-    /// When the rig cannot be built or started; what it said is on our standard error.
+    /// When the test bed cannot be built or started; its output is on our standard error.
     pub fn up(options: &[&str]) -> Result<Self> {
         let rig = Self::clean(options)?;
         for name in ["virsh-hpc", "virsh-hpc-session"] {
@@ -56,7 +56,7 @@ impl Rig {
         Ok(rig)
     }
 
-    /// Brings the hosts up, with `options` of `rig up`, and nothing of ours in them.
+    /// Brings the hosts up, with `options` of `rig up`, without libvirt-hpc.
     ///
     /// # Errors
     /// As [`Rig::up`].
@@ -77,7 +77,7 @@ impl Rig {
         Ok(rig)
     }
 
-    /// Which of libvirt's daemons has the guests, and calls hooks.
+    /// The libvirt daemon that has the guests, and calls hooks.
     #[must_use]
     pub const fn daemon_name(&self) -> &'static str {
         if self.modular {
@@ -118,7 +118,7 @@ impl Rig {
         })
     }
 
-    /// What a guest is started with for its workload to run at native speed, where this machine lets it; else nothing.
+    /// The options with which a guest's workload runs at native speed, if this machine allows it.
     ///
     /// # Errors
     /// When the rig cannot tell.
@@ -137,7 +137,7 @@ impl Rig {
         self.must(["guest", name].iter().chain(options)).map(drop)
     }
 
-    /// Makes a guest's disks on a host anew, empty, as the destination of a copy has them.
+    /// Makes a guest's disks on a host anew, empty, as the destination of a copy needs them.
     ///
     /// # Errors
     /// When it has none, or the rig refuses.
@@ -145,7 +145,7 @@ impl Rig {
         self.must(["disks", host, name]).map(drop)
     }
 
-    /// Ends a guest wherever it is. One that is nowhere is no error.
+    /// Ends a guest wherever it is. It is no error if it is nowhere.
     pub fn destroy(&self, name: &str) {
         for host in HOSTS {
             drop(self.run(host, &["virsh", "-q", "destroy", name]));
@@ -168,7 +168,7 @@ impl Rig {
         self.must(["daemon", host, verb]).map(drop)
     }
 
-    /// Starts that daemon behind a shell command, such as `ulimit`.
+    /// Starts that daemon after a shell command, such as `ulimit`.
     ///
     /// # Errors
     /// When the rig refuses.
@@ -210,7 +210,7 @@ impl Rig {
         ))
     }
 
-    /// What a guest's users saw since `since`.
+    /// A guest's report since `since`.
     ///
     /// # Errors
     /// When nothing was heard of it.
@@ -219,8 +219,8 @@ impl Rig {
         serde_json::from_slice(&output.stdout).context("reading rig report")
     }
 
-    /// Migrates `name` with `command` (`virsh migrate ...` or ours), given on the first host, and measures
-    /// it. `meanwhile` runs beside it.
+    /// Migrates `name` with `command` (`virsh migrate ...` or virsh-hpc), run on the first host, and measures it.
+    /// `meanwhile` runs in parallel.
     ///
     /// # Errors
     /// When something cannot be started or measured; that the migration failed is in the answer.
@@ -250,7 +250,7 @@ impl Rig {
         let output = child.wait_with_output()?;
         let total = self.now()?.saturating_sub(begin);
         beside?;
-        // Some heartbeats from where the guest is now.
+        // Some heartbeats from the guest's present host.
         sleep(Duration::from_millis(500));
         Ok(Move {
             output,
@@ -259,7 +259,7 @@ impl Rig {
         })
     }
 
-    /// Migrates with virsh's own words: `program` migrate --live, then `options`.
+    /// Migrates with virsh's syntax: `program` migrate --live, then `options`.
     ///
     /// # Errors
     /// As [`Rig::migrate`].
@@ -268,7 +268,7 @@ impl Rig {
         self.migrate(name, &command, |_| Ok(()))
     }
 
-    /// Demands that a guest is whole: one copy runs, and every page of it is as the guest wrote it.
+    /// Requires that a guest is whole: one copy runs, without a corrupt page.
     ///
     /// # Errors
     /// When it is not.
@@ -284,7 +284,7 @@ impl Rig {
         Ok(())
     }
 
-    /// libvirt's word for the state of a domain on a host; empty if it is not there.
+    /// libvirt's state of a domain on a host; empty if it is not there.
     #[must_use]
     pub fn state(&self, host: &str, name: &str) -> String {
         let output = self.run(host, &["virsh", "-q", "domstate", name]);
@@ -320,7 +320,7 @@ impl Drop for Rig {
     }
 }
 
-/// A released program of ours, beside the test's own folder.
+/// A released program of this workspace, in the folder of the test's own.
 fn program(name: &str) -> Result<PathBuf> {
     let mut folder = std::env::current_exe()?;
     while folder.pop() {

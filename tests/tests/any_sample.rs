@@ -1,4 +1,4 @@
-//! Whatever libvirt says, no law panics, and what is set stays within QEMU's bounds.
+//! For any answers of libvirt, no law panics, and every limit stays within QEMU's bounds.
 
 use std::time::Duration;
 
@@ -89,7 +89,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     })
 }
 
-/// Of all laws, ours and the peers'.
+/// All laws: adaptive and the baselines.
 fn law() -> impl Strategy<Value = LawName> {
     proptest::sample::select(names().collect::<Vec<_>>())
         .prop_map(|name| name.parse().expect("it is one of the names"))
@@ -98,7 +98,7 @@ fn law() -> impl Strategy<Value = LawName> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// What was found is put back as it was.
+    /// The limits found are restored.
     #[test]
     fn no_sample_panics_a_law_or_leads_it_out_of_bounds(
         samples in proptest::collection::vec(sample(), 1..80),
@@ -112,7 +112,7 @@ proptest! {
             now_ns = now_ns.saturating_add(later_ns);
             let sample = Sample { at: Timestamp::from_nanos(now_ns), ..sample };
             found.extend(sample.settings.map(|settings| settings.downtime_ms));
-            let target = controller.look(&sample, &mut Silent);
+            let target = controller.poll(&sample, &mut Silent);
             if target != Target::NONE {
                 controller.outcome(sample.at, &target, later_ns % 3 != 0, &mut Silent);
             }

@@ -1,5 +1,4 @@
-//! The plant judged: against recorded runs of the rig, and the guests learnt from them against guests that
-//! are known.
+//! The plant against recorded runs of the test bed, and guests learnt from those against guests that are known.
 
 use std::error::Error;
 use std::path::Path;
@@ -24,9 +23,9 @@ const MIB: u64 = 1 << 20;
 /// Fewest runs that make nine in ten mean something.
 const RUNS: u32 = 10;
 
-/// The goal: of nine runs in ten the pause within 15 %, the total within 10 %, of guests of which it is known what
-/// they write. One that was learnt from another run knows nothing of what that run did not see (docs/plant.md 6):
-/// seven pauses and eight totals in ten.
+/// The goal: of nine runs in ten the pause within 15 %, the total within 10 %, for guests whose writes are known. A
+/// guest learnt from another run lacks what that run did not show (docs/plant.md 6): seven pauses and eight totals in
+/// ten.
 #[test]
 fn nine_runs_in_ten_are_predicted() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("traces");
@@ -68,7 +67,7 @@ impl Orders for Undisturbed {
     }
 }
 
-/// Migrates `guest` under the law at a price of pre-copy: the samples of its trace.
+/// Migrates `guest` under the law at a slowdown; returns the samples of its trace.
 fn migrate(guest: &Guest, link: &Link, slowdown_ppm: u64) -> Vec<Record> {
     let mut plant = Plant::new(&PlantConfig::new(guest.clone(), link.clone()));
     let law = LawName::Adaptive.build(slowdown_ppm);
@@ -93,7 +92,7 @@ fn assert_near(what: &str, value: f64, expected: f64, percent: f64) {
     );
 }
 
-/// When the guests are stopped, seconds: spread over what the law has time for.
+/// When the guests are stopped, seconds: spread over the law's time.
 const STOPS: [u64; 6] = [5, 8, 11, 14, 17, 20];
 
 /// A guest learnt from its migration costs what the guest itself costs over another link, whenever it is

@@ -1,4 +1,4 @@
-//! The loop that ships, over the plant, in virtual time; and its trace, decided again.
+//! The control loop that ships, over the plant, in virtual time; and a replay of its trace.
 #![expect(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 
 use std::error::Error;
@@ -69,9 +69,9 @@ impl Observer for Recorder {
     }
 }
 
-/// Nobody orders anything; or an abort, after so many looks; and at last the end.
+/// No orders; or an abort, after so many polls; and at last the end.
 struct After {
-    looks: std::cell::Cell<u32>,
+    polls: std::cell::Cell<u32>,
     abort: Option<u32>,
     over: u32,
 }
@@ -79,7 +79,7 @@ struct After {
 impl After {
     const fn over(over: u32) -> Self {
         Self {
-            looks: std::cell::Cell::new(0),
+            polls: std::cell::Cell::new(0),
             abort: None,
             over,
         }
@@ -88,12 +88,12 @@ impl After {
 
 impl Orders for After {
     fn over(&self) -> bool {
-        self.looks.set(self.looks.get() + 1);
-        self.looks.get() > self.over
+        self.polls.set(self.polls.get() + 1);
+        self.polls.get() > self.over
     }
 
     fn abort(&self) -> bool {
-        self.abort.is_some_and(|looks| self.looks.get() > looks)
+        self.abort.is_some_and(|polls| self.polls.get() > polls)
     }
 }
 
@@ -117,7 +117,7 @@ fn begin(policy: &Policy, law: LawName) -> Record {
     }))
 }
 
-/// Drives `plant` by the adaptive law; checks that its trace is decided the same again.
+/// Drives `plant` by the adaptive law; checks that the replay of its trace decides the same.
 fn run(mut plant: Plant, policy: Policy, mode: Mode, orders: &After) -> (LoopEnd, Plant) {
     let law = LawName::Adaptive;
     let mut recorder = Recorder(Writer::new(Vec::new()));

@@ -1,4 +1,4 @@
-//! Post-copy under the loop that ships, in virtual time: its rate, and what the law makes of it.
+//! Post-copy under the control loop that ships, in virtual time: its rate, and the law's decisions.
 #![expect(clippy::expect_used, reason = "a test ends at what it does not expect")]
 
 use std::cell::Cell;
@@ -15,7 +15,7 @@ use libvirt_hpc_tests::plant::{End, Guest, Link, Outcome, Plant, PlantConfig, Qe
 const MIB: u64 = 1 << 20;
 const DELTA: f64 = 0.1;
 
-/// A guest that pre-copy does not end for, which was begun with post-copy.
+/// A guest whose pre-copy does not end, started with post-copy.
 fn saturated(hot_mib: u64, link: Link) -> PlantConfig {
     let guest = Guest::new(512 * MIB)
         .non_zero(440 * MIB)
@@ -26,13 +26,13 @@ fn saturated(hot_mib: u64, link: Link) -> PlantConfig {
     })
 }
 
-/// Steers until the job is over; what went over the wire, in post-copy, at most in a second.
+/// Steers until the job is over; returns the most bytes on the wire in any second of post-copy.
 fn steer(plant: &mut Plant, policy: Policy) -> f64 {
     let law = Adaptive::new(Slowdown::DEFAULT).or_postcopy();
     let mut control = Controller::new(law, policy);
     let (last, most) = (Cell::new(None), Cell::new(0.0_f64));
     for _ in 0..10_000 {
-        plant.wait(control.next_look());
+        plant.wait(control.next_poll());
         let sample = plant.sample(true).expect("nothing is scripted");
         match (sample.state, last.get()) {
             (JobState::Ended, _) => break,
@@ -47,21 +47,21 @@ fn steer(plant: &mut Plant, policy: Policy) -> f64 {
             }
             _ => {}
         }
-        let target = control.look(&sample, &mut Silent);
+        let target = control.poll(&sample, &mut Silent);
         let done = plant.apply(&target).is_ok();
         control.outcome(plant.now(), &target, done, &mut Silent);
     }
     most.get()
 }
 
-/// The guest's loss, with that of the time in which memory is missing.
+/// The guest's loss, including the time in which memory is missing.
 fn loss(outcome: &Outcome) -> f64 {
     outcome.j(DELTA) + FETCH_PPM as f64 / 1e6 * outcome.fetch().as_secs_f64()
 }
 
-/// Somebody else began the migration, with no limit for post-copy.
+/// Somebody else started the migration, with no limit for post-copy.
 #[test]
-fn an_owners_ceiling_of_speed_holds_after_the_switch_to_post_copy() {
+fn an_owners_speed_ceiling_holds_after_the_switch_to_post_copy() {
     let policy = Policy {
         speed_max_mib_per_s: Some(20),
         postcopy_speed_max_mib_per_s: Some(20),
@@ -81,7 +81,7 @@ fn an_owners_ceiling_of_speed_holds_after_the_switch_to_post_copy() {
 
 /// Missing pages for 13 s, or a pause of 0.6 s.
 #[test]
-fn a_rate_of_post_copy_is_what_the_law_reckons_with() {
+fn the_law_uses_the_rate_limit_of_post_copy() {
     let moved = |postcopy_speed_mib_per_s| {
         let mut config = saturated(64, Link::new(20_000_000));
         config.qemu.postcopy_speed_mib_per_s = postcopy_speed_mib_per_s;
@@ -109,7 +109,7 @@ fn a_rate_of_post_copy_is_what_the_law_reckons_with() {
 
 /// A guest of which 60 GB are rewritten all the time, over 5 Gbit/s.
 #[test]
-fn with_pages_of_2_mib_the_law_stops_guests_that_it_would_have_go_over() {
+fn with_pages_of_2_mib_the_law_stops_guests_that_post_copy_would_move() {
     let end = |page_bytes, left_gib: u64| {
         let guest = Guest::new(128 << 30)
             .non_zero(100 << 30)

@@ -1,4 +1,4 @@
-//! Media that take nothing, a trace's and a terminal's: the loop that ships steers on.
+//! A trace's and a terminal's media that accept nothing: the control loop that ships steers on.
 #![expect(clippy::expect_used, reason = "a test ends at what it does not expect")]
 
 use std::fs::File;
@@ -43,7 +43,7 @@ impl Messages for Quiet {
     }
 }
 
-/// A pipe that takes nothing any more until it is read.
+/// A pipe that accepts nothing any more until it is read.
 fn full() -> (PipeReader, PipeWriter) {
     let (reader, mut writer) = pipe().expect("a pipe");
     writer
@@ -52,7 +52,7 @@ fn full() -> (PipeReader, PipeWriter) {
     (reader, writer)
 }
 
-/// A guest that plain pre-copy does not end for, steered to the end of its job.
+/// A guest whose plain pre-copy does not end, steered to the end of its job.
 fn steer(observer: &mut dyn Observer) -> Outcome {
     let guest = Guest::new(512 << 20)
         .non_zero(400 << 20)
@@ -64,7 +64,7 @@ fn steer(observer: &mut dyn Observer) -> Outcome {
     plant.outcome()
 }
 
-/// What `run` answers on a thread of its own; none if it hangs.
+/// The answer of `run` on a thread of its own; none if it hangs.
 fn within<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     let (done, ended) = mpsc::channel();
     thread::spawn(move || drop(done.send(run())));
@@ -72,7 +72,7 @@ fn within<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> Option
 }
 
 #[test]
-fn a_trace_whose_medium_takes_nothing_holds_up_nothing_and_says_what_it_lacks() {
+fn a_trace_on_a_full_medium_delays_nothing_and_counts_its_losses() {
     let (mut reader, writer) = full();
     let steered = within(move || {
         let trace = Trace::into_file(File::from(OwnedFd::from(writer))).expect("a thread");
@@ -123,7 +123,7 @@ fn a_trace_whose_medium_takes_nothing_holds_up_nothing_and_says_what_it_lacks() 
 
 /// `--verbose` on a terminal that is stopped, or into a pipe that nobody reads.
 #[test]
-fn a_progress_line_that_nobody_takes_holds_up_nothing() {
+fn a_progress_line_that_nobody_reads_delays_nothing() {
     let (mut reader, writer) = full();
     let outcome = within(move || {
         let stderr = Backlog::start(writer, |_| Vec::new()).expect("a thread");

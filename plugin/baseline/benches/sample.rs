@@ -1,6 +1,6 @@
-//! What one look costs: the controller with each law, over the looks at a guest with phases.
+//! The cost of one poll: the controller with each law, over the samples of a guest with phases.
 //!
-//! `cargo bench -p libvirt-hpc-baseline` prints the time of a look for each law.
+//! `cargo bench -p libvirt-hpc-baseline` prints the time of a poll for each law.
 
 use std::time::Duration;
 
@@ -8,21 +8,21 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use libvirt_hpc_baseline::all;
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::event::Silent;
-use libvirt_hpc_control::law::{Adaptive, Differences, Law, Slowdown};
+use libvirt_hpc_control::law::{Adaptive, Law, Slowdown, WithXbzrle};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 
-/// Looks of 100 ms at a link of 1 GB/s.
+/// Samples of 100 ms at a link of 1 GB/s.
 const LOOK_MS: u64 = 100;
 const BYTES_PER_LOOK: u64 = 100_000_000;
 
-/// Looks in a round, and rounds in a phase.
+/// Samples in a round, and rounds in a phase.
 const ROUND: u64 = 12;
 const PHASE: u64 = 5;
 
-/// The look of that number: rounds that leave 1.2 GB, and in every other phase half of that.
+/// The sample of that number: rounds that leave 1.2 GB, and in every other phase half of that.
 fn sample(number: u64) -> Sample {
     let (round, within) = (number / ROUND, number % ROUND);
     let left = (ROUND * BYTES_PER_LOOK) >> (round / PHASE % 2);
@@ -41,10 +41,10 @@ fn sample(number: u64) -> Sample {
     }
 }
 
-/// One look, and its target as libvirt would take it; a step that ends control is refused, so that it goes on.
-fn look<L: Law>(controller: &mut Controller<L>, number: u64) -> Target {
+/// One poll, and its target as libvirt would take it; a step that ends control is refused, so that it goes on.
+fn poll<L: Law>(controller: &mut Controller<L>, number: u64) -> Target {
     let sample = sample(number);
-    let target = controller.look(&sample, &mut Silent);
+    let target = controller.poll(&sample, &mut Silent);
     if target != Target::NONE {
         let ends = matches!(target.action, Some(Action::Abort | Action::StartPostcopy));
         controller.outcome(sample.at, &target, !ends, &mut Silent);
@@ -53,7 +53,7 @@ fn look<L: Law>(controller: &mut Controller<L>, number: u64) -> Target {
 }
 
 fn samples(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("look");
+    let mut group = criterion.benchmark_group("poll");
     let mut bench = |name: &str, make: &dyn Fn() -> Box<dyn FnMut(u64) -> Target>| {
         group.bench_function(BenchmarkId::from_parameter(name), |bencher| {
             let (mut step, mut number) = (make(), 0);
@@ -64,14 +64,14 @@ fn samples(criterion: &mut Criterion) {
         });
     };
     bench("adaptive", &|| {
-        let law = Differences::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
+        let law = WithXbzrle::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
         let mut controller = Controller::new(law, Policy::default());
-        Box::new(move |number| look(&mut controller, number))
+        Box::new(move |number| poll(&mut controller, number))
     });
     for entry in all() {
         bench(entry.name(), &|| {
             let mut controller = Controller::new(entry.baseline().build(), Policy::default());
-            Box::new(move |number| look(&mut controller, number))
+            Box::new(move |number| poll(&mut controller, number))
         });
     }
     group.finish();

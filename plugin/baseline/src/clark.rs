@@ -2,10 +2,10 @@
 //! section 5.3; the numbers are those of its code in Xen (`ADAPTIVE_SAVE` in `xc_linux_save.c`: `START_MBIT_RATE`,
 //! `MAX_MBIT_RATE`).
 //!
-//! It stops by its own rule, so that QEMU's limit is held at its smallest until then. libvirt takes whole MiB/s.
+//! It stops by its own rule, so QEMU's limit is kept at its smallest until then. libvirt takes whole MiB/s.
 
 use crate::name::Range;
-use crate::peer::{Knobs, Look, Peer};
+use crate::peer::{Knobs, Moment, Peer};
 
 /// The speed of the first round, Mbit/s.
 pub(crate) const MIN_MBIT_PER_S: u32 = 100;
@@ -16,7 +16,7 @@ pub(crate) const MAX_MBIT_PER_S: u32 = 500;
 /// How much faster than the guest changed its memory the next round is sent, Mbit/s.
 const ABOVE_MBIT_PER_S: u64 = 50;
 
-/// What may be left for the last round.
+/// The most that may remain for the last round.
 const LITTLE_BYTES: u64 = 256 << 10;
 
 const BYTES_PER_MBIT: u64 = 125_000;
@@ -40,12 +40,12 @@ impl Clark {
 }
 
 impl Peer for Clark {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
         if knobs.is_untouched() {
-            knobs.hold();
+            knobs.run_on();
             knobs.speed_mib_per_s = Some(mib(self.min_bytes_per_s));
         }
-        let Some(round) = look.round() else {
+        let Some(round) = now.round() else {
             return;
         };
         let dirtied = round.unique_dirty_bytes_per_s();
@@ -82,9 +82,9 @@ mod tests {
     }
 
     #[test]
-    fn it_stops_at_the_highest_speed_or_with_little_left() {
+    fn it_stops_at_the_highest_speed_or_with_little_remaining() {
         // 56.25 MB/s and 50 Mbit/s are 500 Mbit/s.
-        for (left, stops) in [
+        for (remaining, stops) in [
             (56_250_000, false),
             (56_250_100, true),
             (262_144, false),
@@ -92,9 +92,9 @@ mod tests {
         ] {
             let mut script = Script::of("clark")
                 .iteration_every_ms(1_000)
-                .at_syncs(move |_| left);
+                .at_syncs(move |_| remaining);
             let stopped = script.limits_until(1_900).last() == Some(&(1_000, 2_000_000));
-            assert_eq!(stopped, stops, "{left}");
+            assert_eq!(stopped, stops, "{remaining}");
             assert_eq!(
                 stops,
                 stopped && script.speed_mib_per_s() == Some(60),

@@ -1,13 +1,13 @@
 //! cloud-hypervisor: the pre-copy loop of `vmm/src/lib.rs` (commit ae44c29).
 //!
-//! It decides before each iteration, with what the dirty log says exactly; QEMU's limit is therefore held at its
-//! smallest until it decides to stop.
+//! It decides before each iteration, by the exact content of the dirty log; so QEMU's limit is kept at its smallest
+//! until it decides to stop.
 
 use std::time::Duration;
 
 use libvirt_hpc_control::target::Action;
 
-use crate::peer::{Knobs, Look, Peer};
+use crate::peer::{Knobs, Moment, Peer};
 
 /// `downtime`, default 300 ms: a pause, not a time on its clock.
 const DOWNTIME: Duration = Duration::from_millis(300);
@@ -15,7 +15,7 @@ const DOWNTIME: Duration = Duration::from_millis(300);
 /// `timeout`, default 3600 s.
 const TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// Stops as soon as what is left fits the pause at the rate of the iteration before.
+/// Stops as soon as the remaining memory fits the pause at the rate of the iteration before.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CloudHypervisor {
     ignore_timeout: bool,
@@ -28,17 +28,17 @@ impl CloudHypervisor {
 }
 
 impl Peer for CloudHypervisor {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
         if knobs.is_untouched() {
-            knobs.hold();
+            knobs.run_on();
         }
-        let Some(round) = look.round() else {
+        let Some(round) = now.round() else {
             return;
         };
-        let left = round.remaining_bytes;
-        if left == 0 || Look::time_to_send(left, round.bytes_per_s()) <= DOWNTIME {
+        let remaining = round.remaining_bytes;
+        if remaining == 0 || Moment::time_to_send(remaining, round.bytes_per_s()) <= DOWNTIME {
             knobs.force();
-        } else if look.clock >= TIMEOUT {
+        } else if now.clock >= TIMEOUT {
             if self.ignore_timeout {
                 knobs.force();
             } else {
@@ -55,8 +55,8 @@ mod tests {
 
     #[test]
     fn it_stops_at_a_sync_that_leaves_300_ms() {
-        // Rounds of 1 s at 100 MB/s; from the fourth sync on 30 MB are left.
-        let left = |at_ms: u64| {
+        // Rounds of 1 s at 100 MB/s; from the fourth sync on 30 MB remain.
+        let remaining = |at_ms: u64| {
             if at_ms < 4_000 {
                 30_000_001
             } else {
@@ -65,7 +65,7 @@ mod tests {
         };
         let mut script = Script::of("cloud-hypervisor")
             .iteration_every_ms(1_000)
-            .at_syncs(left);
+            .at_syncs(remaining);
         assert_eq!(script.limits_until(5_000), [(0, 1), (4_000, 2_000_000)]);
     }
 

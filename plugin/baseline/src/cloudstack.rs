@@ -7,12 +7,12 @@ use std::time::Duration;
 use libvirt_hpc_control::target::Action;
 
 use crate::name::CloudStack;
-use crate::peer::{Knobs, Look, Peer};
+use crate::peer::{Knobs, Moment, Peer};
 
 /// `sleeptime >= 1000`: the moment from which it tries to set the downtime.
 const DOWNTIME_AFTER: Duration = Duration::from_secs(1);
 
-/// Three settings, each taken by the clock. It looks every 100 ms, which is each look.
+/// Three settings, each by the clock. It polls every 100 ms, which is each of our samples.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CloudStackLaw {
     set: CloudStack,
@@ -25,10 +25,10 @@ impl CloudStackLaw {
 }
 
 impl Peer for CloudStackLaw {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
-        let past = |ms: Option<u64>| ms.is_some_and(|ms| look.clock > Duration::from_millis(ms));
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
+        let past = |ms: Option<u64>| ms.is_some_and(|ms| now.clock > Duration::from_millis(ms));
         if let Some(ms) = self.set.downtime_ms
-            && look.clock >= DOWNTIME_AFTER
+            && now.clock >= DOWNTIME_AFTER
         {
             knobs.set_downtime(ms);
         }

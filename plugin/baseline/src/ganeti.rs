@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use libvirt_hpc_control::target::Action;
 
-use crate::peer::{Knobs, Look, Peer, Poll};
+use crate::peer::{Knobs, Moment, Peer, Poll};
 
 /// `migration_bandwidth`, default, MiB/s.
 const SPEED_MIB_PER_S: u64 = 32;
@@ -16,7 +16,7 @@ const DOWNTIME_MS: u32 = 30;
 /// How often it asks.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Goes over to post-copy from that count of syncs on, if `postcopy-ram` is among the capabilities.
+/// Switches to post-copy from that count of syncs on, if `postcopy-ram` is among the capabilities.
 const POSTCOPY_SYNCS: u64 = 2;
 
 /// Two settings, and post-copy after the first round where the owner enables it. It never ends.
@@ -36,11 +36,11 @@ impl Ganeti {
 }
 
 impl Peer for Ganeti {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
         knobs.set_downtime(DOWNTIME_MS);
         knobs.speed_mib_per_s = Some(SPEED_MIB_PER_S);
-        let due = self.poll.is_due(look.clock, POLL);
-        if due && self.postcopy && look.sample().iteration >= POSTCOPY_SYNCS {
+        let due = self.poll.is_due(now.clock, POLL);
+        if due && self.postcopy && now.sample().iteration >= POSTCOPY_SYNCS {
             knobs.action = Some(Action::StartPostcopy);
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libvirt_hpc_control::target::Action;
 
-use crate::peer::{Knobs, Look, Peer};
+use crate::peer::{Knobs, Moment, Peer};
 
 /// `downtime`, default, milliseconds.
 const DOWNTIME_MS: u32 = 500;
@@ -18,15 +18,15 @@ const ITERATIONS: u64 = 30;
 /// `max_time`, default.
 const TIME: Duration = Duration::from_secs(300);
 
-/// A fixed limit, until it is cancelled. It looks every 50 ms, which is each look.
+/// A fixed limit, until it cancels. It polls every 50 ms, which is each of our samples.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Guestperf;
 
 impl Peer for Guestperf {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
         knobs.set_downtime(DOWNTIME_MS);
         knobs.speed_mib_per_s = Some(SPEED_MIB_PER_S);
-        if look.sample().iteration > ITERATIONS || look.clock > TIME {
+        if now.sample().iteration > ITERATIONS || now.clock > TIME {
             knobs.action = Some(Action::Abort);
         }
     }

@@ -11,7 +11,7 @@ mod tune;
 use std::time::Duration;
 
 use crate::name::{KubevirtLaw, Permit};
-use crate::peer::{Knobs, Look, Peer, Poll};
+use crate::peer::{Knobs, Moment, Peer, Poll};
 use legacy::Legacy;
 use stall::Stall;
 use tune::Tune;
@@ -26,12 +26,12 @@ const GB: u64 = 1_000_000_000;
 /// The longest pause it plans for, milliseconds.
 const MAX_MS: u32 = 900;
 
-/// The law of a migration, with what its policy permits.
+/// The law of a migration, with the permissions of its policy.
 #[derive(Clone, Debug)]
 pub(crate) struct Kubevirt {
     poll: Poll,
     permit: Permit,
-    /// The law is made at the first look, which tells the guest's memory.
+    /// The law is made at the first sample, which tells the guest's memory.
     law: KubevirtLaw,
     state: Option<State>,
 }
@@ -55,18 +55,18 @@ impl Kubevirt {
 }
 
 impl Peer for Kubevirt {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
-        let due = self.poll.is_due(look.clock, POLL);
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
+        let due = self.poll.is_due(now.clock, POLL);
         let (law, permit) = (self.law, self.permit);
         let state = self
             .state
-            .get_or_insert_with(|| State::new(law, permit, look));
+            .get_or_insert_with(|| State::new(law, permit, now));
         match state {
-            State::Stall(stall) if look.round().is_some() || due => stall.look(look, knobs),
-            State::Legacy(legacy) if due => legacy.poll(look, knobs),
+            State::Stall(stall) if now.round().is_some() || due => stall.poll(now, knobs),
+            State::Legacy(legacy) if due => legacy.poll(now, knobs),
             State::Tune(tune, legacy) if due => {
-                tune.poll(look, knobs);
-                legacy.poll(look, knobs);
+                tune.poll(now, knobs);
+                legacy.poll(now, knobs);
             }
             _ => {}
         }
@@ -74,8 +74,8 @@ impl Peer for Kubevirt {
 }
 
 impl State {
-    fn new(law: KubevirtLaw, permit: Permit, look: &Look<'_>) -> Self {
-        let acceptable_s = TIMEOUT_S_PER_GB * look.sample().total_bytes.div_ceil(GB);
+    fn new(law: KubevirtLaw, permit: Permit, now: &Moment<'_>) -> Self {
+        let acceptable_s = TIMEOUT_S_PER_GB * now.sample().total_bytes.div_ceil(GB);
         let legacy = || Legacy::new(acceptable_s, permit);
         match law {
             KubevirtLaw::Legacy => Self::Legacy(legacy()),

@@ -12,16 +12,55 @@ use crate::cloudstack::CloudStackLaw;
 use crate::ganeti::Ganeti;
 use crate::guestperf::Guestperf;
 use crate::kubevirt::Kubevirt;
-use crate::name::{Baseline, Name};
+use crate::name::Name;
 use crate::nova::Nova;
 use crate::ovirt::Ovirt;
 use crate::pacer::Pacer;
-use crate::peer::{Knobs, Look, Peer};
+use crate::peer::{Knobs, Moment, Peer};
 use crate::proxmox::Proxmox;
 use crate::stock::{Stock, Stock2011};
 use crate::stops::{ForcedStop, PostcopyAfterRoundOne, StopAfterRoundOne};
-use crate::times::Times;
+use crate::times::{TIMES_AS_PUBLISHED_PPM, Times};
 use crate::xen::Xen;
+
+/// A law of somebody else's: which, and how fast its clock runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Baseline {
+    /// Which law, with its settings.
+    pub law: Name,
+    /// By how much its times are multiplied, parts per million; [`TIMES_AS_PUBLISHED_PPM`] leaves them.
+    pub times_ppm: u64,
+}
+
+impl Baseline {
+    /// The law with its times as published.
+    #[must_use]
+    pub const fn as_published(law: Name) -> Self {
+        Self {
+            law,
+            times_ppm: TIMES_AS_PUBLISHED_PPM,
+        }
+    }
+
+    /// The same law with its times multiplied by `times_ppm` parts per million; zero counts as one.
+    #[must_use]
+    pub const fn scaled(self, times_ppm: u64) -> Self {
+        Self { times_ppm, ..self }
+    }
+
+    /// The law, for one migration.
+    #[must_use]
+    pub fn build(&self) -> BaselineLaw {
+        BaselineLaw::new(self)
+    }
+
+    /// The peer's flags of its migrate call, as options of `virsh migrate`: they cannot be set once the migration runs.
+    /// A law that switches to post-copy cannot do so without.
+    #[must_use]
+    pub const fn virsh_options(&self) -> &'static [&'static str] {
+        self.law.virsh_options()
+    }
+}
 
 /// A law of somebody else's at work on one migration.
 #[derive(Clone, Debug)]
@@ -56,12 +95,12 @@ impl Law for BaselineLaw {
         let began = *self
             .began
             .get_or_insert(at.before(Duration::from_millis(view.sample.elapsed_ms)));
-        let look = Look {
+        let now = Moment {
             clock: self.times.shown(at.since(began)),
             view,
             times: self.times,
         };
-        self.peer.peer().look(&look, &mut self.knobs);
+        self.peer.peer().poll(&now, &mut self.knobs);
         let Knobs {
             limit,
             speed_mib_per_s,

@@ -1,8 +1,8 @@
-//! The laws by which others steer live migrations, as they are published: what ours is compared with.
+//! The laws by which other stacks control live migrations, as published, for comparison.
 //!
-//! Each is a [`Law`](libvirt_hpc_control::law::Law) like ours, and sees no more than ours does. What was read in
-//! whose sources, and when, is said in each file beside its constants. [`all`] lists them; a [`Baseline`] is one of
-//! them with its settings and its time scale, written `NAME`, `NAME=SETTING` or `NAME=SETTING@FACTOR`:
+//! Each is a [`Law`](libvirt_hpc_control::law::Law), and sees no more than any other. Each file cites the sources of
+//! its constants, with commit or date. [`all`] lists them; a [`Baseline`] is one of them with its settings and its time
+//! scale, written `NAME`, `NAME=SETTING` or `NAME=SETTING@FACTOR`:
 //!
 //! ```
 //! use libvirt_hpc_baseline::Baseline;
@@ -12,11 +12,10 @@
 //! # Ok::<(), libvirt_hpc_baseline::ParseError>(())
 //! ```
 //!
-//! The constants of these laws were chosen for guests of some size. A factor multiplies every constant of a law
-//! that is a time on its clock, among them how often it looks; never a pause, a count or a rate.
+//! The constants of these laws were chosen for guests of some size. A factor multiplies every constant of a law that is
+//! a time on its clock, among them the interval of its polls; never a pause, a count or a rate.
 //!
-//! What an outside controller cannot imitate: what a peer gives the migrate call. [`Baseline::virsh_options`] says
-//! what that was.
+//! An outside controller cannot imitate the flags of a peer's migrate call: [`Baseline::virsh_options`] lists them.
 #![forbid(unsafe_code)]
 
 mod clark;
@@ -43,8 +42,8 @@ mod xen;
 #[cfg(test)]
 mod script;
 
-pub use law::BaselineLaw;
-pub use name::{Baseline, CloudStack, KubevirtLaw, Name, NovaTimeout, OvirtPolicy, Permit, Range};
+pub use law::{Baseline, BaselineLaw};
+pub use name::{CloudStack, KubevirtLaw, Name, NovaTimeout, OvirtPolicy, Permit, Range};
 pub use parse::ParseError;
 pub use registry::{Entry, all};
 pub use times::{REFERENCE_ROUND, TIMES_AS_PUBLISHED_PPM, times_ppm_for};

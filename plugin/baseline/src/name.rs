@@ -1,47 +1,5 @@
 //! Which law, with which settings.
 
-use crate::law::BaselineLaw;
-use crate::times::TIMES_AS_PUBLISHED_PPM;
-
-/// A law of somebody else's: which, and how fast its clock runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Baseline {
-    /// Which law, with its settings.
-    pub law: Name,
-    /// By how much its times are multiplied, parts per million; [`TIMES_AS_PUBLISHED_PPM`] leaves them.
-    pub times_ppm: u64,
-}
-
-impl Baseline {
-    /// The law with its times as published.
-    #[must_use]
-    pub const fn as_published(law: Name) -> Self {
-        Self {
-            law,
-            times_ppm: TIMES_AS_PUBLISHED_PPM,
-        }
-    }
-
-    /// The same law with its times multiplied by `times_ppm` parts per million; zero counts as one.
-    #[must_use]
-    pub const fn scaled(self, times_ppm: u64) -> Self {
-        Self { times_ppm, ..self }
-    }
-
-    /// The law, for one migration.
-    #[must_use]
-    pub fn build(&self) -> BaselineLaw {
-        BaselineLaw::new(self)
-    }
-
-    /// What the peer gives its migrate call beside, as options of `virsh migrate`: nobody can set these once the
-    /// migration runs. A law that goes over to post-copy cannot without.
-    #[must_use]
-    pub const fn virsh_options(&self) -> &'static [&'static str] {
-        self.law.virsh_options()
-    }
-}
-
 /// The laws, with their settings. Sources and constants are in the file of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the registry describes each")]
@@ -54,7 +12,7 @@ pub enum Name {
     Proxmox,
     CloudStack(CloudStack),
     Ganeti {
-        /// Whether it goes over to post-copy when the first round has ended.
+        /// Whether it switches to post-copy when the first round has ended.
         postcopy: bool,
     },
     CloudHypervisor {
@@ -65,7 +23,7 @@ pub enum Name {
     XcpNg,
     Clark(Range),
     Pacer {
-        /// When the user wants the migration over, milliseconds of the job.
+        /// When the migration should end, milliseconds of the job.
         finish_ms: u64,
     },
     Guestperf,
@@ -79,7 +37,7 @@ pub enum Name {
     },
 }
 
-/// What nova does at `live_migration_completion_timeout`.
+/// nova's action at `live_migration_completion_timeout`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NovaTimeout {
     /// `live_migration_timeout_action = abort`, its default.
@@ -104,18 +62,18 @@ pub enum OvirtPolicy {
 /// One of KubeVirt's three.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KubevirtLaw {
-    /// What runs without a feature gate.
+    /// The law without a feature gate.
     Legacy,
-    /// The ramp, and the legacy law beside it.
+    /// The ramp, and the legacy law in parallel.
     Vep291,
     /// The stall detector.
     Vep248,
 }
 
-/// What a cluster's migration policy lets KubeVirt do.
+/// The permissions of a cluster's migration policy for KubeVirt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Permit {
-    /// Neither, KubeVirt's default: it aborts what does not converge.
+    /// Neither, KubeVirt's default: it aborts a migration that does not converge.
     Nothing,
     /// `allowWorkloadDisruption`: it may pause the guest. The default here, so that it completes.
     Disruption,

@@ -6,9 +6,9 @@ use std::time::Duration;
 use libvirt_hpc_control::target::Action;
 
 use crate::name::NovaTimeout;
-use crate::peer::{Knobs, Look, Peer, Poll};
+use crate::peer::{Knobs, Moment, Peer, Poll};
 
-/// `_live_migration_monitor` sleeps so long between two looks.
+/// `_live_migration_monitor` sleeps so long between two polls.
 const POLL: Duration = Duration::from_millis(500);
 
 /// `live_migration_downtime`, default: the highest limit, milliseconds.
@@ -53,15 +53,15 @@ impl Nova {
 }
 
 impl Peer for Nova {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
-        if !self.poll.is_due(look.clock, POLL) {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
+        if !self.poll.is_due(now.clock, POLL) {
             return;
         }
-        let bytes = look.sample().total_bytes;
-        if look.clock > for_each_gib(TIMEOUT_S_PER_GIB, bytes) {
+        let bytes = now.sample().total_bytes;
+        if now.clock > for_each_gib(TIMEOUT_S_PER_GIB, bytes) {
             knobs.action = Some(self.at_timeout());
         }
-        if let Some(ms) = step_ms(look.clock, bytes) {
+        if let Some(ms) = step_ms(now.clock, bytes) {
             knobs.set_downtime(ms);
         }
     }
@@ -93,7 +93,7 @@ mod tests {
         let mut script = Script::of("nova-abort").memory_bytes(4 * GIB);
         let limits = script.limits_until(3_200_000);
         let expected = [50, 95, 140, 185, 230, 275, 320, 365, 410, 455, 500];
-        // At the first look the clock is at 0, which is not past the first step's time.
+        // At the first poll the clock is at 0, which is not past the first step's time.
         let due = |step: u64| if step == 0 { 500 } else { step * 300_000 + 500 };
         let expected: Vec<_> = (0..)
             .zip(expected)

@@ -1,17 +1,17 @@
 //! oVirt: the schedules of its engine's migration policies (`vdc_options`, ovirt-engine commit 0111fc6) as vdsm
 //! carries them out (`MonitorThread` in `lib/vdsm/virt/migration.py`, commit fd4b0df).
 //!
-//! What the cluster's policy says of the bandwidth is not set: 52 MiB/s, or the link's over eight and the number of
-//! migrations, would only slow it.
+//! The bandwidth of the cluster's policy is not set: 52 MiB/s, or the link's over eight and the number of migrations,
+//! would only slow it.
 
 use std::time::Duration;
 
 use libvirt_hpc_control::target::Action;
 
 use crate::name::OvirtPolicy;
-use crate::peer::{Knobs, Look, Peer, Poll};
+use crate::peer::{Knobs, Moment, Peer, Poll};
 
-/// `_MIGRATION_MONITOR_INTERVAL`; a look comes after the first of it, too.
+/// `_MIGRATION_MONITOR_INTERVAL`; the first poll comes after it, too.
 const POLL: Duration = Duration::from_secs(10);
 
 /// One step: it is taken when more iterations than that have passed.
@@ -90,7 +90,7 @@ const fn schedule(policy: OvirtPolicy) -> (u32, &'static [Item]) {
     }
 }
 
-/// Steps by the count of iterations, one a look at most.
+/// Steps by the count of iterations, at most one per poll.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ovirt {
     init_ms: u32,
@@ -111,7 +111,7 @@ impl Ovirt {
         }
     }
 
-    /// Takes the first step that is left if it is due, and drops it whether it succeeds or not.
+    /// Takes the first remaining step if it is due, and drops it whether it succeeds or not.
     fn next(&mut self, passed: u64, knobs: &mut Knobs) {
         let Some((&(limit, step), rest)) = self.items.split_first() else {
             return;
@@ -129,18 +129,18 @@ impl Ovirt {
 }
 
 impl Peer for Ovirt {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
         if knobs.is_untouched() {
             knobs.set_downtime(self.init_ms);
         }
-        if !self.poll.is_due(look.clock, POLL) {
+        if !self.poll.is_due(now.clock, POLL) {
             return;
         }
-        let now = look.sample().iteration;
-        let (initial, last) = *self.iterations.get_or_insert((now, now));
-        if now > last {
-            self.iterations = Some((initial, now));
-            self.next(now - initial, knobs);
+        let iteration = now.sample().iteration;
+        let (initial, last) = *self.iterations.get_or_insert((iteration, iteration));
+        if iteration > last {
+            self.iterations = Some((initial, iteration));
+            self.next(iteration - initial, knobs);
         }
     }
 }
@@ -152,14 +152,14 @@ mod tests {
 
     type Run = (Vec<(u64, u32)>, Option<(u64, Action)>);
 
-    /// Five iterations in each of its looks: a step a look from the second on.
+    /// Five iterations between two polls: a step per poll from the second on.
     fn run(law: &str) -> Run {
         let mut script = Script::of(law).iteration_every_ms(2_000);
         (script.limits_until(200_000), script.first_action())
     }
 
     #[test]
-    fn a_step_every_ten_seconds_from_the_second_look_on() {
+    fn a_step_every_ten_seconds_from_the_second_poll_on() {
         let minimal = vec![
             (0, 100),
             (20_000, 150),
@@ -206,7 +206,7 @@ mod tests {
             (40_000, 189),
             (50_000, 500),
         ];
-        // The 43rd after that of the first look, iteration 6, begins at 96 s.
+        // The 43rd after that of the first poll, iteration 6, begins at 96 s.
         assert_eq!(
             run("ovirt-legacy"),
             (legacy, Some((110_000, Action::Abort)))
@@ -214,9 +214,9 @@ mod tests {
     }
 
     #[test]
-    fn rounds_longer_than_a_look_stretch_it() {
+    fn rounds_longer_than_a_poll_stretch_it() {
         let mut script = Script::of("ovirt-minimal").iteration_every_ms(25_000);
-        // The second iteration after that of the first look begins at 50 s.
+        // The second iteration after that of the first poll begins at 50 s.
         assert_eq!(
             script.limits_until(80_000),
             [(0, 100), (50_000, 150), (80_000, 200)]

@@ -1,13 +1,13 @@
 //! Pacer (Zheng and others, Rice University 2013; `yujinyu/QEMU_PACER`): the user says when the migration shall be
 //! over, and it goes no faster than it must.
 //!
-//! What is imitated is its law of the speed for memory: what is left is predicted to shrink by the speed less the
-//! rate at which memory was last seen to change. That it slows the guest's disk writes down is not. When QEMU stops
-//! the guest is left to QEMU, as there.
+//! Only its law of the speed for memory is imitated: the remaining memory is predicted to shrink by the speed less the
+//! last dirty rate. It also slows the guest's disk writes, which is not imitated. QEMU decides when to stop the guest,
+//! as there.
 
 use std::time::Duration;
 
-use crate::peer::{Knobs, Look, Peer, Poll};
+use crate::peer::{Knobs, Moment, Peer, Poll};
 
 /// How often it sets the speed.
 const POLL: Duration = Duration::from_secs(5);
@@ -38,24 +38,24 @@ impl Pacer {
         }
     }
 
-    fn ends_in_time(self, mib_per_s: u64, look: &Look<'_>) -> bool {
+    fn ends_in_time(self, mib_per_s: u64, now: &Moment<'_>) -> bool {
         let gain = (mib_per_s * MIB).saturating_sub(self.dirtied_bytes_per_s);
-        let needed = Look::time_to_send(look.sample().remaining_bytes, gain);
-        gain > 0 && look.times.shown(needed) <= self.finish.saturating_sub(look.clock)
+        let needed = Moment::time_to_send(now.sample().remaining_bytes, gain);
+        gain > 0 && now.times.shown(needed) <= self.finish.saturating_sub(now.clock)
     }
 }
 
 impl Peer for Pacer {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
-        if let Some(round) = look.round() {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
+        if let Some(round) = now.round() {
             self.dirtied_bytes_per_s = round.unique_dirty_bytes_per_s();
         }
-        if !self.poll.is_due(look.clock, POLL) {
+        if !self.poll.is_due(now.clock, POLL) {
             return;
         }
         let steps = 1..MAX_MIB_PER_S / STEP_MIB_PER_S;
         let speeds = steps.map(|step| step * STEP_MIB_PER_S);
-        let mut fast_enough = speeds.filter(|&speed| self.ends_in_time(speed, look));
+        let mut fast_enough = speeds.filter(|&speed| self.ends_in_time(speed, now));
         knobs.speed_mib_per_s = Some(fast_enough.next().unwrap_or(MAX_MIB_PER_S));
     }
 }
@@ -67,22 +67,22 @@ mod tests {
 
     #[test]
     fn the_slowest_speed_that_ends_in_time_is_chosen_every_five_seconds() {
-        let script = |left| Script::of("pacer=100s").remaining(move |_| left);
-        let speed = |left, until_ms| {
-            let mut script = script(left);
+        let script = |remaining| Script::of("pacer=100s").remaining(move |_| remaining);
+        let speed = |remaining, until_ms| {
+            let mut script = script(remaining);
             script.limits_until(until_ms);
             script.speed_mib_per_s()
         };
         // 1,000 MiB in 100 s, in 99.9 s, in 95 s.
         assert_eq!(speed(1000 * MIB, 0), Some(10));
-        assert_eq!(speed(1000 * MIB, 4_900), Some(10), "not yet looked again");
+        assert_eq!(speed(1000 * MIB, 4_900), Some(10), "not polled again yet");
         assert_eq!(speed(1000 * MIB, 5_000), Some(12));
         assert_eq!(speed(100_000 * MIB, 0), Some(80), "as fast as it may");
     }
 
     #[test]
-    fn what_the_guest_changes_is_added() {
-        // 20 MiB changed in each second: with 100 MiB left in 5 s, twenty more.
+    fn the_dirty_rate_is_added() {
+        // 20 MiB changed in each second: with 100 MiB remaining for 5 s, twenty more.
         let mut script = Script::of("pacer=10s")
             .iteration_every_ms(1_000)
             .at_syncs(|_| 20 * MIB)

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::name::{Baseline, CloudStack, Name, NovaTimeout, Permit, Range};
+use crate::law::Baseline;
+use crate::name::{CloudStack, Name, NovaTimeout, Permit, Range};
 use crate::registry;
 use crate::span::{parse_decimal, parse_ms, show_decimal, show_ms};
 use crate::times::TIMES_AS_PUBLISHED_PPM;
@@ -11,7 +12,7 @@ use crate::times::TIMES_AS_PUBLISHED_PPM;
 /// Decimals of a factor.
 const FACTOR_PLACES: u32 = 6;
 
-/// What is wrong with a law as it was written.
+/// Why a written law is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// There is no such law.
@@ -22,7 +23,7 @@ pub enum ParseError {
     BadSetting {
         /// The law's name.
         law: &'static str,
-        /// What was given.
+        /// The given setting.
         given: String,
         /// How the law is written.
         expected: String,
@@ -195,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_printed_is_read_again() {
+    fn printed_laws_are_read_again() {
         for text in [
             "stock",
             "nova-force-complete",
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_law_is_refused_with_its_reason() {
+    fn an_unknown_law_is_refused_with_its_reason() {
         let error = |text: &str| text.parse::<Baseline>().expect_err(text);
         assert_eq!(
             error("adaptive"),

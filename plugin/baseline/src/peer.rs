@@ -1,4 +1,4 @@
-//! What the laws of others have in common: they poll, and they turn knobs that stay as they are.
+//! The common part of other stacks' laws: they poll, and turn knobs that then stay.
 
 use std::time::Duration;
 
@@ -10,26 +10,26 @@ use libvirt_hpc_control::target::Action;
 
 use crate::times::Times;
 
-/// Shorter than QEMU can reckon with: it sends each round to its end, and stops only if nothing is left.
+/// Shorter than any pause that QEMU expects: it sends each round to its end, and stops only if nothing remains.
 const NEVER_MS: u32 = 1;
 
-/// One look at the migration, by the law's own clock.
+/// The migration at one sample, by the law's own clock.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Look<'a> {
+pub(crate) struct Moment<'a> {
     /// Time of the job on the law's clock.
     pub(crate) clock: Duration,
-    /// What is to be seen.
+    /// The input of any law.
     pub(crate) view: &'a View,
     /// How fast that clock runs.
     pub(crate) times: Times,
 }
 
-impl Look<'_> {
+impl Moment<'_> {
     pub(crate) const fn sample(&self) -> &Sample {
         &self.view.sample
     }
 
-    /// The round that has just ended, if this is the first look after a sync.
+    /// The round that has just ended, if this is the first sample after a sync.
     pub(crate) const fn round(&self) -> Option<&Round> {
         self.view.round.as_ref()
     }
@@ -41,7 +41,7 @@ impl Look<'_> {
     }
 }
 
-/// What a law has set so far.
+/// The settings of a law so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Knobs {
     pub(crate) limit: Limit,
@@ -73,32 +73,32 @@ impl Knobs {
     }
 
     /// The smallest limit: for laws of other machines, which send each round to its end and stop when they say so.
-    pub(crate) fn hold(&mut self) {
+    pub(crate) fn run_on(&mut self) {
         self.set_downtime(NEVER_MS);
     }
 }
 
 /// A law of somebody else's.
 pub(crate) trait Peer {
-    /// Takes one look, and turns what it turns then.
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs);
+    /// Turns the knobs that are due at this sample.
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs);
 }
 
-/// When a law looks next, on its own clock.
+/// When a law polls next, on its own clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Poll {
     due: Duration,
 }
 
 impl Poll {
-    /// The first look is due at `clock`.
+    /// The first poll is due at `clock`.
     pub(crate) const fn from(clock: Duration) -> Self {
         Self { due: clock }
     }
 
-    /// Whether a law that looks every `period` looks now. Its rhythm is kept however late our look is, and what
-    /// was missed is dropped: a peer's loop sleeps between its polls or (`KubeVirt`) waits for a ticker's next tick, and
-    /// what our look is late by is no lateness of its own. None looks twice for a time that has passed.
+    /// Whether a law that polls every `period` polls now. Its rhythm is kept however late the sample is, and missed
+    /// polls are dropped: a peer's loop sleeps between its polls or (`KubeVirt`) waits for a ticker's next tick, and
+    /// the delay of our sample is not its own. None polls twice for a time that has passed.
     pub(crate) fn is_due(&mut self, clock: Duration, period: Duration) -> bool {
         let Some(late) = clock.checked_sub(self.due) else {
             return false;
@@ -117,30 +117,30 @@ mod tests {
 
     const PERIOD: Duration = Duration::from_millis(500);
 
-    fn looks(poll: &mut Poll, at_ms: &[u64]) -> Vec<u64> {
+    fn polled(poll: &mut Poll, at_ms: &[u64]) -> Vec<u64> {
         let due = |ms: &&u64| poll.is_due(Duration::from_millis(**ms), PERIOD);
         at_ms.iter().filter(due).copied().collect()
     }
 
     #[test]
-    fn looks_that_are_a_little_late_keep_the_rhythm() {
+    fn polls_a_little_late_keep_the_rhythm() {
         let mut poll = Poll::default();
-        let looks = looks(&mut poll, &[0, 100, 501, 900, 1_000, 1_499, 1_503, 2_000]);
-        assert_eq!(looks, [0, 501, 1_000, 1_503, 2_000]);
+        let polled = polled(&mut poll, &[0, 100, 501, 900, 1_000, 1_499, 1_503, 2_000]);
+        assert_eq!(polled, [0, 501, 1_000, 1_503, 2_000]);
     }
 
     #[test]
     fn a_poll_that_was_missed_is_not_made_up_for() {
         let mut poll = Poll::from(PERIOD);
-        let looks = looks(
+        let polled = polled(
             &mut poll,
             &[499, 1_700, 1_701, 1_999, 2_000, 9_000, 9_499, 9_500],
         );
-        assert_eq!(looks, [1_700, 2_000, 9_000, 9_500]);
+        assert_eq!(polled, [1_700, 2_000, 9_000, 9_500]);
     }
 
     #[test]
-    fn without_a_period_every_look_is_one() {
+    fn without_a_period_every_sample_is_a_poll() {
         let mut poll = Poll::default();
         let clock = Duration::from_secs(1);
         assert!(poll.is_due(clock, Duration::ZERO) && poll.is_due(clock, Duration::ZERO));

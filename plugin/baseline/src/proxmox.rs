@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libvirt_hpc_control::guard::DOWNTIME_LIMIT_MAX_MS;
 
-use crate::peer::{Knobs, Look, Peer, Poll};
+use crate::peer::{Knobs, Moment, Peer, Poll};
 
 /// `migrate_downtime`, default 0.1 s: the first limit, milliseconds.
 const FIRST_MS: u32 = 100;
@@ -12,20 +12,20 @@ const FIRST_MS: u32 = 100;
 /// `migrate_speed`, by default what QEMU takes for no limit, MiB/s (16 GiB/s).
 const SPEED_MIB_PER_S: u64 = 16 << 10;
 
-/// `$usleep` at first, and once what is left is less than a look sends on average.
+/// `$usleep` at first, and once less remains than is sent between two polls on average.
 const SLEEP: Duration = Duration::from_secs(1);
 const SLEEP_NEAR: Duration = Duration::from_millis(100);
 
 /// `$downtimecounter`: more rises than that double the limit.
 const RISES: u32 = 5;
 
-/// Doubles the limit as what is left keeps rising between two looks, whichever moment of a round they meet.
+/// Doubles the limit as the remaining memory keeps rising between two polls, wherever in a round they fall.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Proxmox {
     limit_ms: u32,
     sleep: Duration,
     poll: Poll,
-    looks: u64,
+    polls: u64,
     rises: u32,
     transferred_bytes: u64,
     remaining_bytes: u64,
@@ -37,7 +37,7 @@ impl Default for Proxmox {
             limit_ms: FIRST_MS,
             sleep: SLEEP,
             poll: Poll::from(SLEEP),
-            looks: 0,
+            polls: 0,
             rises: 0,
             transferred_bytes: 0,
             remaining_bytes: 0,
@@ -47,7 +47,7 @@ impl Default for Proxmox {
 
 impl Proxmox {
     fn progress(&mut self, clock: Duration, remaining: u64) {
-        let average = self.transferred_bytes / self.looks;
+        let average = self.transferred_bytes / self.polls;
         if average > 0 && remaining < average && self.sleep != SLEEP_NEAR {
             self.sleep = SLEEP_NEAR;
             self.poll = Poll::from(clock.saturating_add(SLEEP_NEAR));
@@ -65,12 +65,12 @@ impl Proxmox {
 }
 
 impl Peer for Proxmox {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
-        if self.poll.is_due(look.clock, self.sleep) {
-            self.looks += 1;
-            let transferred = look.sample().processed_bytes;
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
+        if self.poll.is_due(now.clock, self.sleep) {
+            self.polls += 1;
+            let transferred = now.sample().processed_bytes;
             if transferred != self.transferred_bytes {
-                self.progress(look.clock, look.sample().remaining_bytes);
+                self.progress(now.clock, now.sample().remaining_bytes);
             }
             self.transferred_bytes = transferred;
         }
@@ -85,9 +85,9 @@ mod tests {
 
     #[test]
     fn the_sixth_rise_doubles_the_limit() {
-        // What is left at its looks rises at every second one: at 2 s, 4 s, and so on.
-        let left = |at_ms: u64| 4_000_000_000 - at_ms / 1000 % 2 * 1_000_000_000;
-        let mut script = Script::of("proxmox").remaining(left);
+        // The remaining memory rises at every second poll: at 2 s, 4 s, and so on.
+        let remaining = |at_ms: u64| 4_000_000_000 - at_ms / 1000 % 2 * 1_000_000_000;
+        let mut script = Script::of("proxmox").remaining(remaining);
         assert_eq!(
             script.limits_until(37_000),
             [(0, 100), (12_000, 200), (24_000, 400), (36_000, 800)]
@@ -97,11 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn near_the_end_it_looks_ten_times_a_second_and_nothing_left_counts() {
-        // Until 3 s there is more left than a look sends; from then on there is nothing.
-        let left = |at_ms: u64| if at_ms < 3_000 { 500_000_000 } else { 0 };
-        let mut script = Script::of("proxmox").remaining(left);
-        // Nothing left at 3.0 s, 3.1 s, ... 3.5 s: six times.
+    fn near_the_end_it_polls_ten_times_a_second_and_an_empty_remainder_counts() {
+        // Until 3 s more remains than is sent between two polls; from then on nothing.
+        let remaining = |at_ms: u64| if at_ms < 3_000 { 500_000_000 } else { 0 };
+        let mut script = Script::of("proxmox").remaining(remaining);
+        // Nothing remains at 3.0 s, 3.1 s, ... 3.5 s: six times.
         assert_eq!(script.limits_until(4_050), [(0, 100), (3_500, 200)]);
     }
 

@@ -1,17 +1,16 @@
 //! All of them.
 
-use crate::name::{
-    Baseline, CloudStack, KubevirtLaw, Name, NovaTimeout, OvirtPolicy, Permit, Range,
-};
+use crate::law::Baseline;
+use crate::name::{CloudStack, KubevirtLaw, Name, NovaTimeout, OvirtPolicy, Permit, Range};
 
 /// One law of the registry.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// The law, with the settings it has if none are given.
     pub law: Name,
-    /// What its settings are, as they follow its name; empty if it has none.
+    /// Its settings, as they follow its name; empty if it has none.
     pub settings: &'static str,
-    /// What it is, in a line.
+    /// A description in a line.
     pub about: &'static str,
 }
 
@@ -71,7 +70,7 @@ const ALL: &[Entry] = &[
     entry(
         Name::Stock,
         "",
-        "libvirt and QEMU alone: a limit of 300 ms, for ever",
+        "libvirt and QEMU alone: a limit of 300 ms, for good",
     ),
     entry(
         Name::Stock2011,
@@ -86,7 +85,7 @@ const ALL: &[Entry] = &[
     entry(
         Name::Nova(NovaTimeout::Pause),
         "[=postcopy]",
-        "the same, but the guest is paused after 800 s/GiB, or goes over to post-copy",
+        "the same, but the guest is paused after 800 s/GiB, or switches to post-copy",
     ),
     ovirt(
         OvirtPolicy::Minimal,
@@ -123,7 +122,7 @@ const ALL: &[Entry] = &[
     entry(
         Name::Proxmox,
         "",
-        "Proxmox VE: twice the limit whenever what is left has risen six times",
+        "Proxmox VE: twice the limit whenever the remaining memory has risen six times",
     ),
     entry(
         Name::CloudStack(CloudStack {
@@ -149,12 +148,12 @@ const ALL: &[Entry] = &[
     entry(
         Name::Xen,
         "",
-        "Xen: stop after five rounds, or with fewer than 50 pages left",
+        "Xen: stop after five rounds, or with fewer than 50 pages remaining",
     ),
     entry(
         Name::XcpNg,
         "",
-        "XCP-ng: stop after four rounds, or with 50 pages left",
+        "XCP-ng: stop after four rounds, or with 50 pages remaining",
     ),
     entry(
         CLARK,

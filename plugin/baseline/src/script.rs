@@ -1,4 +1,4 @@
-//! Scripted looks for tests: every 100 ms, at 100 MB/s, whatever the law does.
+//! Scripted samples for tests: every 100 ms, at 100 MB/s, whatever the law does.
 
 use std::time::Duration;
 
@@ -10,23 +10,23 @@ use libvirt_hpc_control::time::Timestamp;
 
 use crate::{Baseline, BaselineLaw};
 
-const LOOK_MS: u64 = 100;
+const POLL_MS: u64 = 100;
 const BYTES_PER_MS: u64 = 100_000;
 
 /// No script is longer.
 const LONGEST_MS: u64 = 4_000_000;
 
-type Left = Box<dyn Fn(u64) -> u64>;
+type Remaining = Box<dyn Fn(u64) -> u64>;
 
-/// A law, and what it is shown.
+/// A law, and its input.
 pub(crate) struct Script {
     law: BaselineLaw,
     next_ms: u64,
     memory_bytes: u64,
     iteration_every_ms: u64,
     window_bytes_per_s: u64,
-    remaining: Left,
-    at_syncs: Left,
+    remaining: Remaining,
+    at_syncs: Remaining,
     limits: Vec<(u64, u32)>,
     actions: Vec<(u64, Action)>,
     speed_mib_per_s: Option<u64>,
@@ -64,15 +64,15 @@ impl Script {
         self
     }
 
-    /// What libvirt says is left at a time in milliseconds.
-    pub(crate) fn remaining(mut self, left: impl Fn(u64) -> u64 + 'static) -> Self {
-        self.remaining = Box::new(left);
+    /// The remaining memory reported at a time in milliseconds.
+    pub(crate) fn remaining(mut self, remaining: impl Fn(u64) -> u64 + 'static) -> Self {
+        self.remaining = Box::new(remaining);
         self
     }
 
-    /// What the sync at a time in milliseconds leaves.
-    pub(crate) fn at_syncs(mut self, left: impl Fn(u64) -> u64 + 'static) -> Self {
-        self.at_syncs = Box::new(left);
+    /// The remaining memory that the sync at a time in milliseconds finds.
+    pub(crate) fn at_syncs(mut self, remaining: impl Fn(u64) -> u64 + 'static) -> Self {
+        self.at_syncs = Box::new(remaining);
         self
     }
 
@@ -104,7 +104,7 @@ impl Script {
 
     fn step(&mut self) {
         let at_ms = self.next_ms;
-        self.next_ms += LOOK_MS;
+        self.next_ms += POLL_MS;
         let decision = self.law.decide(&self.view(at_ms));
         if let Limit::Millis(ms) = decision.limit
             && self.limits.last().is_none_or(|&(_, last)| last != ms)
@@ -123,7 +123,7 @@ impl Script {
         let every = self.iteration_every_ms;
         let iteration = 1 + at_ms / every;
         let at = Timestamp::from_nanos((1_000 + at_ms) * 1_000_000);
-        let synced = at_ms > 0 && at_ms % every < LOOK_MS;
+        let synced = at_ms > 0 && at_ms % every < POLL_MS;
         View {
             round: synced.then(|| Round {
                 iteration,

@@ -1,6 +1,6 @@
 //! Stock QEMU, now and in 2011.
 
-use crate::peer::{Knobs, Look, Peer};
+use crate::peer::{Knobs, Moment, Peer};
 
 /// `DEFAULT_MIGRATE_SET_DOWNTIME`'s predecessor `max_downtime`, QEMU 0.14 `migration.c`, milliseconds.
 pub(crate) const DOWNTIME_2011_MS: u32 = 30;
@@ -14,19 +14,19 @@ pub(crate) const SPEED_2011_MIB_PER_S: u64 = 32;
 pub(crate) struct Stock;
 
 impl Peer for Stock {
-    fn look(&mut self, _: &Look<'_>, _: &mut Knobs) {}
+    fn poll(&mut self, _: &Moment<'_>, _: &mut Knobs) {}
 }
 
 /// The limits that QEMU had when the method was published.
 ///
-/// What an outside controller cannot bring back: the first window runs without them; the QEMU of that time reckoned
-/// with the bandwidth of one iteration of its sender rather than of 100 ms, synced the dirty bitmap at every such
-/// iteration, and kept its speed limit in the switchover.
+/// An outside controller cannot bring back everything: the first window runs without these limits; the QEMU of that
+/// time computed with the bandwidth of one iteration of its sender rather than of 100 ms, synced the dirty bitmap at
+/// every such iteration, and kept its speed limit in the switchover.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stock2011;
 
 impl Peer for Stock2011 {
-    fn look(&mut self, _: &Look<'_>, knobs: &mut Knobs) {
+    fn poll(&mut self, _: &Moment<'_>, knobs: &mut Knobs) {
         knobs.set_downtime(DOWNTIME_2011_MS);
         knobs.speed_mib_per_s = Some(SPEED_2011_MIB_PER_S);
     }

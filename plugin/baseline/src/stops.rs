@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libvirt_hpc_control::target::Action;
 
-use crate::peer::{Knobs, Look, Peer};
+use crate::peer::{Knobs, Moment, Peer};
 
 /// The iteration that begins when the first round has ended: the one that libvirt reports then.
 const AFTER_ROUND_ONE: u64 = 2;
@@ -14,8 +14,8 @@ const AFTER_ROUND_ONE: u64 = 2;
 pub(crate) struct StopAfterRoundOne;
 
 impl Peer for StopAfterRoundOne {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
-        if look.sample().iteration >= AFTER_ROUND_ONE {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
+        if now.sample().iteration >= AFTER_ROUND_ONE {
             knobs.force();
         }
     }
@@ -26,14 +26,14 @@ impl Peer for StopAfterRoundOne {
 pub(crate) struct PostcopyAfterRoundOne;
 
 impl Peer for PostcopyAfterRoundOne {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
-        if look.sample().iteration >= AFTER_ROUND_ONE {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
+        if now.sample().iteration >= AFTER_ROUND_ONE {
             knobs.action = Some(Action::StartPostcopy);
         }
     }
 }
 
-/// Stops the guest at a given time of the job: over a grid of times the best of them is the oracle.
+/// Stops the guest at a given time of the job: the best of a grid of times is the oracle.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ForcedStop {
     after: Duration,
@@ -50,8 +50,8 @@ impl ForcedStop {
 }
 
 impl Peer for ForcedStop {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
-        if look.clock >= self.after {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
+        if now.clock >= self.after {
             knobs.force();
         } else if let Some(limit_ms) = self.before_limit_ms {
             knobs.set_downtime(limit_ms);

@@ -1,14 +1,14 @@
 //! Xen: `simple_precopy_policy` in `tools/libs/guest/xg_sr_save.c` (`SPP_MAX_ITERATIONS`,
 //! `SPP_TARGET_DIRTY_COUNT`), and XCP-ng: its `emu-manager`.
 //!
-//! Both count the iterations that have been sent, and send each to its end: QEMU's limit is held at its smallest
-//! until they stop. The first is over when libvirt reports iteration 2.
+//! Both count the iterations sent, and send each to its end: QEMU's limit is kept at its smallest until they stop. The
+//! first is over when libvirt reports iteration 2.
 
-use crate::peer::{Knobs, Look, Peer};
+use crate::peer::{Knobs, Moment, Peer};
 
 const PAGE_BYTES: u64 = 4096;
 
-/// Stops after so many rounds, or when next to nothing is left.
+/// Stops after so many rounds, or when next to nothing remains.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Xen {
     rounds: u64,
@@ -30,12 +30,12 @@ impl Xen {
 }
 
 impl Peer for Xen {
-    fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+    fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
         if knobs.is_untouched() {
-            knobs.hold();
+            knobs.run_on();
         }
-        let enough = look.sample().iteration > self.rounds;
-        let little = look
+        let enough = now.sample().iteration > self.rounds;
+        let little = now
             .round()
             .is_some_and(|round| round.remaining_bytes <= self.left_bytes);
         if enough || little {
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn or_when_next_to_nothing_is_left() {
+    fn or_when_next_to_nothing_remains() {
         for (law, pages, stops) in [
             ("xen", 50, false),
             ("xen", 49, true),

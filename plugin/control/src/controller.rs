@@ -1,18 +1,18 @@
-//! One migration under control: samples in, targets out, events to whoever listens.
+//! Control of one migration: takes samples, returns targets, publishes events.
 //!
 //! ```text
-//!              first look with memory flowing        terminal / by hand / acted
+//!              first sample with memory flowing    terminal / external change / acted
 //!   Waiting ------------------------------> Active -----------------------------> Released
 //! ```
-//! In `Waiting` nothing is set, for what is set before memory flows outlives a failed migration
-//! (`libvirt` restores only what changed during the job). `Released` is for ever.
+//! In `Waiting` nothing is set: limits set before memory flows outlive a failed migration, because libvirt restores
+//! only settings changed during the job. `Released` is final.
 
-mod by_hand;
+mod external_change;
 mod postcopy_speed;
 
 use core::time::Duration;
 
-use crate::estimate::{Activity, Bandwidth, Beside, Compression, Round, Rounds, Writes};
+use crate::estimate::{Activity, Bandwidth, Compression, DeviceState, Round, Rounds, Writes};
 use crate::event::{Event, Publisher, Release};
 use crate::guard::{Guard, Measured, Order};
 use crate::law::{Decision, Law, Limit, View};
@@ -22,20 +22,19 @@ use crate::target::{Action, Target};
 use crate::time::Timestamp;
 use postcopy_speed::PostcopySpeed;
 
-/// How often to look while memory flows: QEMU's own window; an iteration event shortens the wait.
-const LOOK: Duration = Duration::from_millis(100);
+/// How often to poll while memory flows: QEMU's own window. An iteration event shortens the wait.
+const POLL: Duration = Duration::from_millis(100);
 
-/// How often to look before memory flows, and before its bandwidth is known: the first round of a small
-/// guest is short.
-const LOOK_EARLY: Duration = Duration::from_millis(50);
+/// How often to poll before memory flows, and before its bandwidth is known: the first round of a small guest is short.
+const POLL_EARLY: Duration = Duration::from_millis(50);
 
-/// How often to look when nothing is left to decide.
-const LOOK_RELEASED: Duration = Duration::from_millis(500);
+/// How often to poll after control has ended.
+const POLL_RELEASED: Duration = Duration::from_millis(500);
 
 /// A limit within this share of the one in force is not sent again: QEMU's windows vary by as much.
 const DEAD_BAND_PERCENT: u64 = 10;
 
-/// Where control stands.
+/// The state of control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Waiting,
@@ -51,20 +50,20 @@ pub struct Controller<L> {
     ceiling: Option<Duration>,
     rounds: Rounds,
     bandwidth: Bandwidth,
-    beside: Beside,
+    device_state: DeviceState,
     activity: Activity,
     writes: Writes,
-    /// The bandwidth that QEMU was told to reckon with, bytes per second.
-    told_bytes_per_s: Option<u64>,
-    /// None if that is not ours to say.
+    /// The switchover bandwidth configured in QEMU, bytes per second.
+    configured_bytes_per_s: Option<u64>,
+    /// None if this controller does not set the cache size.
     compression: Option<Compression>,
     postcopy_speed: PostcopySpeed,
     phase: Phase,
     decision: Option<Decision>,
     in_force: Target,
     settings_before: Option<Settings>,
-    /// What is still to be put back after a change by hand.
-    parting: Target,
+    /// Settings still to be restored after an external change.
+    to_restore: Target,
     unreachable: bool,
 }
 
@@ -79,8 +78,8 @@ impl<L: Law> Controller<L> {
                 .map(|ms| Duration::from_millis(ms.into())),
             rounds: Rounds::default(),
             bandwidth: Bandwidth::default(),
-            beside: Beside::default(),
-            told_bytes_per_s: policy.switchover_bytes_per_s,
+            device_state: DeviceState::default(),
+            configured_bytes_per_s: policy.switchover_bytes_per_s,
             activity: Activity::default(),
             writes: Writes::default(),
             compression: policy.cache_most_bytes.map(Compression::new),
@@ -89,12 +88,12 @@ impl<L: Law> Controller<L> {
             decision: None,
             in_force: Target::NONE,
             settings_before: None,
-            parting: Target::NONE,
+            to_restore: Target::NONE,
             unreachable: false,
         }
     }
 
-    /// The same, of a migration whose limits were `before` until a predecessor set them.
+    /// The same, for a migration whose limits were `before` until a predecessor set them.
     #[must_use]
     pub fn after(mut self, before: Settings) -> Self {
         self.settings_before = Some(before);
@@ -106,51 +105,51 @@ impl<L: Law> Controller<L> {
         self.law.name()
     }
 
-    /// How long to wait before the next look, at most.
+    /// How long to wait before the next poll, at most.
     #[must_use]
-    pub fn next_look(&self) -> Duration {
+    pub fn next_poll(&self) -> Duration {
         match self.phase {
-            Phase::Waiting => LOOK_EARLY,
+            Phase::Waiting => POLL_EARLY,
             // Until QEMU's first window has ended, nothing can be set.
-            Phase::Active if self.bandwidth.smooth() == 0 || self.beside.is_doubtful() => {
-                LOOK_EARLY
+            Phase::Active if self.bandwidth.smooth() == 0 || self.device_state.is_doubtful() => {
+                POLL_EARLY
             }
-            Phase::Active => LOOK,
-            Phase::Released => LOOK_RELEASED,
+            Phase::Active => POLL,
+            Phase::Released => POLL_RELEASED,
         }
     }
 
-    /// Whether the next look should read the settings back: each of them, for a change by hand that is not
-    /// seen before the next target would be overwritten by it, and never be noticed.
+    /// Whether the next poll should read the settings back. Each one should: an external change not seen before the
+    /// next target would be overwritten, and never be noticed.
     #[must_use]
     pub fn wants_settings(&self) -> bool {
         self.phase != Phase::Released
     }
 
-    /// The bandwidth of the link as it is reckoned now, bytes per second; zero while unknown.
+    /// The present estimate of the bandwidth, bytes per second; zero while unknown.
     #[must_use]
     pub fn bytes_per_s(&self) -> u64 {
         self.bandwidth.smooth()
     }
 
-    /// Takes one look; returns what must change, which is often nothing.
-    pub fn look(&mut self, sample: &Sample, publisher: &mut dyn Publisher) -> Target {
+    /// Takes one sample in; returns the settings to change, often none.
+    pub fn poll(&mut self, sample: &Sample, publisher: &mut dyn Publisher) -> Target {
         if self.phase == Phase::Released {
-            // libvirt may not have answered when it was to be put back.
+            // libvirt may not have answered when it was to be restored.
             return match sample.state {
-                JobState::Precopy => self.parting,
+                JobState::Precopy => self.to_restore,
                 _ => Target::NONE,
             };
         }
         if sample.state == JobState::Setup {
-            // The guest's phases are as they will be.
+            // The guest already works in the phases that it will have during the migration.
             self.activity.update(sample);
             self.writes.update(sample, None);
             return self.before_memory(sample, publisher);
         }
         if sample.state == JobState::Switchover {
-            // The guest stands, in the last copy or because somebody has suspended it, which libvirt does not tell
-            // apart: should it run again, it is steered again.
+            // The guest is paused, for the last copy or because somebody suspended it: libvirt does not tell which. If
+            // it runs again, control goes on.
             return Target::NONE;
         }
         if sample.state != JobState::Precopy {
@@ -169,7 +168,7 @@ impl<L: Law> Controller<L> {
         self.steer(sample, publisher)
     }
 
-    /// Says how the target of the last look fared.
+    /// Tells whether the target of the last poll was set.
     pub fn outcome(
         &mut self,
         at: Timestamp,
@@ -192,7 +191,7 @@ impl<L: Law> Controller<L> {
             publisher.publish(at, Event::Refused(*target));
             return;
         }
-        self.parting = Target::NONE;
+        self.to_restore = Target::NONE;
         self.in_force.downtime_ms = target.downtime_ms.or(self.in_force.downtime_ms);
         self.in_force.speed_mib_per_s = target.speed_mib_per_s.or(self.in_force.speed_mib_per_s);
         if let Some(action @ (Action::Abort | Action::StartPostcopy)) = target.action {
@@ -218,7 +217,7 @@ impl<L: Law> Controller<L> {
             publisher.publish(sample.at, Event::Round(round));
         }
         self.follow_writes(sample, round.as_ref(), publisher);
-        self.follow_beside(sample, round.as_ref(), publisher);
+        self.follow_device_state(sample, round.as_ref(), publisher);
         let decision = self.law.decide(&View {
             round,
             bytes_per_s: self.bandwidth.smooth(),
@@ -234,7 +233,7 @@ impl<L: Law> Controller<L> {
         self.publish_decision(sample.at, decision, round.is_some(), publisher);
         let measured = Measured {
             bandwidth: &self.bandwidth,
-            beside: &self.beside,
+            pending: &self.device_state,
         };
         let order = self.guard.pass(sample, &decision, measured);
         self.publish_unreachable(sample.at, &order, publisher);
@@ -257,7 +256,7 @@ impl<L: Law> Controller<L> {
         target
     }
 
-    /// Learns what the guest writes, and tells when a sync changes what the counter behind it is worth.
+    /// Updates the estimate of the guest's writes, and publishes when a sync changes the trust in the counter.
     fn follow_writes(
         &mut self,
         sample: &Sample,
@@ -272,23 +271,24 @@ impl<L: Law> Controller<L> {
         }
     }
 
-    /// Learns what is pending beside memory, and tells of it when more shows.
-    fn follow_beside(
+    /// Updates the estimate of pending data other than memory, and publishes when it grows.
+    fn follow_device_state(
         &mut self,
         sample: &Sample,
         round: Option<&Round>,
         publisher: &mut dyn Publisher,
     ) {
-        let known = self.beside.bytes();
-        self.beside.update(sample, round, self.told_bytes_per_s);
-        let bytes = self.beside.bytes();
+        let known = self.device_state.bytes();
+        self.device_state
+            .update(sample, round, self.configured_bytes_per_s);
+        let bytes = self.device_state.bytes();
         if bytes > known {
-            publisher.publish(sample.at, Event::Beside { bytes });
+            publisher.publish(sample.at, Event::DeviceState { bytes });
         }
     }
 
-    /// Tells of a decision at a sync, or when its cause changes: what is accepted before the first sync
-    /// follows the bandwidth, which is no news.
+    /// Publishes a decision at a sync, or when its cause changes. Before the first sync the threshold follows the
+    /// bandwidth, which is no news.
     fn publish_decision(
         &mut self,
         at: Timestamp,
@@ -299,12 +299,12 @@ impl<L: Law> Controller<L> {
         let known = self
             .decision
             .replace(decision)
-            .is_some_and(|d| d.cause == decision.cause && d.accept_bytes().is_some());
-        if let Some(accept_bytes) = decision.accept_bytes().filter(|_| round || !known) {
+            .is_some_and(|d| d.cause == decision.cause && d.threshold_bytes().is_some());
+        if let Some(threshold_bytes) = decision.threshold_bytes().filter(|_| round || !known) {
             publisher.publish(
                 at,
                 Event::Decided {
-                    accept_bytes,
+                    threshold_bytes,
                     cause: decision.cause,
                 },
             );
@@ -318,7 +318,7 @@ impl<L: Law> Controller<L> {
         }
     }
 
-    /// What a law reckons in bytes varies with the bandwidth; what it says in milliseconds, it means.
+    /// A limit computed from bytes varies with the bandwidth; one given in milliseconds is exact.
     fn dead_band_percent(&self) -> u64 {
         match self.decision.map(|decision| decision.limit) {
             Some(Limit::Millis(_)) => 0,
@@ -326,7 +326,7 @@ impl<L: Law> Controller<L> {
         }
     }
 
-    /// What of `wanted` is not in force.
+    /// The part of `wanted` that is not in force.
     fn difference(&self, wanted: &Target) -> Target {
         let near = |new: u32, old: u32| {
             u64::from(new.abs_diff(old)) * 100 <= u64::from(old) * self.dead_band_percent()

@@ -1,17 +1,17 @@
-//! From samples to what the law reasons with: the bandwidth, what each round left, and what is pending beside memory.
+//! The estimates behind the law's decisions: bandwidth, rounds, phases, writes, and pending data other than memory.
 
 mod activity;
 mod bandwidth;
-mod beside;
 mod compression;
+mod device_state;
+mod phases;
 mod round;
-mod spells;
 mod writes;
 
 pub use activity::Activity;
 pub use bandwidth::Bandwidth;
-pub use beside::Beside;
 pub use compression::{CACHE_DEFAULT, Compression};
+pub use device_state::DeviceState;
+pub use phases::Phases;
 pub use round::{Round, Rounds, Sent};
-pub use spells::Phases;
 pub use writes::{Trust, Writes};

@@ -1,5 +1,4 @@
-//! What happened on the way from sample to target, and why: for the log, the progress line, the trace,
-//! the metrics and the replay.
+//! Events on the way from sample to target, with their causes: for log, progress line, trace, metrics and replay.
 
 use core::time::Duration;
 
@@ -10,38 +9,36 @@ use crate::time::Timestamp;
 /// Why a decision was taken. The law's causes first, then the guard's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The law only watches.
+    /// The law only observes.
     Observing,
     /// The first round carries no dirty data: nothing can be decided yet.
     FirstRound,
-    /// One more round still pays: what is left falls faster than the round costs.
+    /// One more round still pays: the remaining memory falls by more than the round costs.
     Falling,
-    /// What is left no longer falls, but it may fall again: waiting costs less than it may save.
+    /// The remaining memory no longer falls, but it may fall again: waiting costs less than it may save.
     Waiting,
-    /// What is left has fallen far below what the guest usually leaves, and the quiet is likely to last
-    /// one more round.
+    /// The remaining memory is far below its usual amount, and the quiet phase is likely to last one more round.
     Quiet,
-    /// What is left is at most what another round would be worth.
+    /// The remaining memory is at most the reservation value: going on is worth no more.
     Reservation,
-    /// Waiting has cost as much as the whole pause: whatever comes, more than twice the best is not paid
-    /// (ski rental).
+    /// Waiting has cost as much as the whole pause. So no more than twice the optimum is ever paid (ski rental).
     Patience,
-    /// What is left takes less than the shortest round: no further round can pay.
+    /// The remaining memory is below the cost of the shortest round: no further round can pay.
     Floor,
     /// The pause would be longer than the policy allows.
     Ceiling,
-    /// The deadline has come, and the policy says what then.
+    /// The deadline has come; the policy gives the action.
     Deadline,
     /// The user's own order: a timeout or post-copy given at the start.
     Order,
-    /// A step of a law that goes by a clock, or by a count.
+    /// A step of a law that follows a clock or counts rounds.
     Schedule,
 }
 
 impl Cause {
-    /// Whether the law means the guest to stop now, rather than to go on.
+    /// Whether the law wants the guest to stop now.
     #[must_use]
-    pub const fn goes(self) -> bool {
+    pub const fn stops(self) -> bool {
         matches!(self, Self::Reservation | Self::Patience | Self::Floor)
     }
 }
@@ -49,16 +46,16 @@ impl Cause {
 /// How control of a migration ended, or why nothing is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Release {
-    /// The job is over or the guest has stopped or gone: nothing is left to decide.
+    /// The job is over, or the guest has moved: there is nothing to decide.
     Terminal,
-    /// Somebody changed downtime or speed by hand: theirs counts.
-    ByHand {
+    /// Somebody else changed the downtime or speed limit, which counts from now on.
+    ExternalChange {
         /// The downtime limit found, milliseconds.
         downtime_ms: u64,
         /// The speed limit found, MiB/s.
         speed_mib_per_s: u64,
     },
-    /// The last step was taken (abort, post-copy, suspend): the rest is libvirt's.
+    /// The final action was taken (abort, post-copy, suspend); libvirt does the rest.
     Acted(Action),
 }
 
@@ -67,47 +64,47 @@ pub enum Release {
 pub enum Event {
     /// Memory flows: control begins.
     Begun,
-    /// A bitmap sync was seen, and with it a true value of what is left.
+    /// A sync was seen, and with it an exact value of the remaining memory.
     Round(Round),
-    /// Something is pending beside memory, and more of it than was allowed for: the bitmap of a disk, or a device's state.
-    Beside {
-        /// What is allowed for from now on, bytes.
+    /// More data other than memory is pending than was allowed for: a device's state, or the dirty bitmap of a disk.
+    DeviceState {
+        /// The allowance from now on, bytes.
         bytes: u64,
     },
-    /// A sync has judged the counter of page faults, and it is trusted otherwise than before.
+    /// A sync has changed the trust in the counter of page faults.
     Counter(Trust),
-    /// The law chose how much may be left when the guest stops.
+    /// The law chose a threshold.
     Decided {
-        /// Accept a switchover that leaves no more than this, bytes.
-        accept_bytes: u64,
+        /// The guest may stop when no more than this remains, bytes.
+        threshold_bytes: u64,
         /// Why.
         cause: Cause,
     },
     /// A target that differs from the one before was sent.
     Targeted {
-        /// What libvirt is told.
+        /// The settings.
         target: Target,
         /// Why.
         cause: Cause,
     },
     /// libvirt refused a target, or did not answer.
     Refused(Target),
-    /// No pause within the policy is in sight: what the guest leaves round after round takes longer.
+    /// No pause within the policy is in sight: the memory that remains after each round takes longer.
     Unreachable {
         /// The pause it would take, if the guest stopped now.
         pause: Duration,
         /// The longest pause the policy allows.
         ceiling: Duration,
     },
-    /// Somebody changed the downtime limit by hand; the policy says that ours counts.
+    /// Somebody else changed the downtime limit; the policy insists, and it is set again.
     Insisted {
         /// The downtime limit found, milliseconds.
         downtime_ms: u64,
         /// The speed limit found, MiB/s.
         speed_mib_per_s: u64,
     },
-    /// Somebody set another speed limit, where the policy says that the downtime limit is ours: that speed is an
-    /// order from now on.
+    /// Somebody else changed the speed limit where the policy insists on the downtime limit: that speed is an order
+    /// from now on.
     SpeedOrdered {
         /// The speed limit found, MiB/s.
         speed_mib_per_s: u64,
@@ -116,13 +113,13 @@ pub enum Event {
     Released(Release),
 }
 
-/// Whoever listens. Tests collect; the trace writes; [`Silent`] does neither.
+/// A subscriber of events. Tests collect them, the trace writes them, [`Silent`] drops them.
 pub trait Publisher {
     /// `event` happened at `at`.
     fn publish(&mut self, at: Timestamp, event: Event);
 }
 
-/// Nobody listens.
+/// Drops every event.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 

@@ -1,11 +1,11 @@
-//! The guard: turns what a law accepts into settings of libvirt, within the policy, for every law alike.
+//! The guard: turns the decision of any law into settings of libvirt, within the policy.
 //!
-//! * A pause is what is left over the bandwidth of the *switchover*, and its ceiling is the policy's.
-//!   QEMU however compares with the bandwidth of *pre-copy*, in one 100 ms window
-//!   (`migration_update_counters`, QEMU `migration/migration.c`), and lifts a speed limit for the
-//!   switchover. Under a speed ceiling a limit may therefore be larger than the pause it leads to.
-//! * Where the ceiling alone hides whether the link could make the pause, it is lifted for a moment:
-//!   QEMU then measures the link, and switches over if the pause is within the policy.
+//! * A pause is the remaining memory over the bandwidth of the *switchover*, and the policy bounds it. But QEMU
+//!   compares with the bandwidth of *pre-copy* in one window of 100 ms (`migration_update_counters`, QEMU
+//!   `migration/migration.c`), and lifts a speed limit for the switchover. So under a speed ceiling a limit may be
+//!   larger than its pause.
+//! * If only the ceiling hides whether the link is fast enough for the pause, it is lifted briefly: QEMU then measures
+//!   the link, and switches over if the pause is within the policy.
 //! * The user's orders and the deadline come last, and outrank the law.
 
 mod limits;
@@ -29,42 +29,42 @@ pub const DOWNTIME_LIMIT_MAX_MS: u32 = 2_000_000;
 /// libvirt's "no limit" (`QEMU_DOMAIN_MIG_BANDWIDTH_MAX`, libvirt `src/qemu/qemu_domain.h`), MiB/s.
 pub const SPEED_UNLIMITED_MIB_PER_S: u64 = 8_796_093_022_207;
 
-/// After an action was refused, it is tried again no sooner.
+/// A refused action is tried again no sooner.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// How often post-copy is asked for: an answer may be lost, but libvirt's mind does not change.
+/// How often post-copy is tried: an answer may be lost, but a refusal stays one.
 const POSTCOPY_TRIES: u32 = 3;
 
-/// What the guard lets through.
+/// The output of the guard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Order {
-    /// The target, whole.
+    /// The complete target.
     pub target: Target,
-    /// Why: the law's cause, or what overruled it.
+    /// The law's cause, or that of the rule that overruled it.
     pub cause: Cause,
-    /// The pause that the policy forbids, if the law would have gone.
+    /// The pause that the policy forbids, if the law would have switched over.
     pub forbidden_pause: Option<Duration>,
 }
 
-/// More than a limit.
+/// A step beyond a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Act(Action),
-    /// Stop the guest whatever is left.
+    /// Stop the guest with any remainder.
     Switchover,
 }
 
-/// The guard's memory of one migration.
+/// The guard of one migration.
 #[derive(Clone, Copy, Debug)]
 pub struct Guard {
     policy: Policy,
     link: Link,
     begun: Option<Timestamp>,
-    /// The first look, and the age of the job then.
+    /// The first sample, and the age of the job then.
     first: Option<(Timestamp, Duration)>,
     synced: Synced,
     acted: Option<Action>,
-    /// Why the guest was suspended, if it was.
+    /// The cause of the guest's suspension, if it was suspended.
     suspended: Option<Cause>,
     retry_at: Option<Timestamp>,
     refusals: u32,
@@ -87,13 +87,13 @@ impl Guard {
         }
     }
 
-    /// Whether limits that somebody else changes are set again.
+    /// Whether limits changed externally are set again.
     #[must_use]
     pub fn insists(&self) -> bool {
         self.policy.insists
     }
 
-    /// Somebody has set another speed limit: his order from now on.
+    /// Somebody else has set the speed limit: it is an order from now on.
     pub fn order_speed(&mut self, mib_per_s: u64) {
         self.policy = self.policy.under_speed(mib_per_s);
         if self.link.is_lifted() {
@@ -101,9 +101,9 @@ impl Guard {
         }
     }
 
-    /// Whether no law may go over to post-copy. A migration that somebody began without it refuses it. Its pause is
-    /// longer than a short one that the policy allows at most, and longest where most was found left; a speed ceiling hides
-    /// what the pause would be that it is to spare; and each fault of huge pages is a pause of its own.
+    /// Whether no law may use post-copy: it was refused, because the migration was started without it; its pause, which
+    /// grows with the remaining memory, is longer than the policy allows; a speed ceiling hides the pause that it would
+    /// spare; or huge pages make each fault a pause of its own.
     #[must_use]
     pub fn rules_out_postcopy(&self) -> bool {
         let refused = self.refusals >= POSTCOPY_TRIES;
@@ -114,14 +114,14 @@ impl Guard {
         refused || too_long || hidden || self.fetch().has_huge_pages()
     }
 
-    /// What post-copy would meet.
+    /// The conditions of post-copy.
     #[must_use]
     pub fn fetch(&self) -> Fetch {
         Fetch::of(&self.policy)
     }
 
-    /// libvirt refused `action`: it has not happened. A migration that was not begun with post-copy cannot
-    /// go over to it at its deadline: the guest is then switched over, for the deadline outranks the pause.
+    /// libvirt refused `action`. A migration that was not started with post-copy cannot switch to it at its deadline:
+    /// the guest is then switched over, because the deadline outranks the pause.
     pub fn refused(&mut self, action: Action, at: Timestamp) {
         if action == Action::Suspend {
             self.suspended = None;
@@ -142,8 +142,8 @@ impl Guard {
         }
     }
 
-    /// What is due before memory flows, when nothing may be set: giving up at the deadline, for storage
-    /// that is copied first may take as long as it likes.
+    /// The order before memory flows, when nothing may be set: only to abort at the deadline, because storage is copied
+    /// first and may take any time.
     pub fn before_memory(&mut self, sample: &Sample) -> Option<Order> {
         if self.suspended.is_some() {
             return None;
@@ -168,7 +168,7 @@ impl Guard {
         let due = self.due(sample, begun);
         let wanted = decision.action.filter(|&action| self.may(action));
         let step = due.or(wanted.map(|action| (Step::Act(action), decision.cause)));
-        // A guest that stands waits for nothing but to be given up.
+        // A suspended guest is switched over, unless it is aborted.
         if let Some(cause) = self.suspended {
             let mut order = force(cause);
             if let Some((Step::Act(Action::Abort), cause)) = step {
@@ -197,18 +197,18 @@ impl Guard {
         order
     }
 
-    /// Whether a law may take this step. An observer's takes none.
+    /// Whether a law may take this action. The law of an observer may take none.
     fn may(&self, action: Action) -> bool {
         let ruled_out = action == Action::StartPostcopy && self.rules_out_postcopy();
         !self.policy.observes && !ruled_out
     }
 
-    /// Whether it is likely to be refused again: what the law accepts beside it counts meanwhile.
+    /// Whether it is likely to be refused again: the law's limit counts meanwhile.
     fn is_doubtful(&self, action: Action) -> bool {
         action == Action::StartPostcopy && self.refusals > 0
     }
 
-    /// The user's orders and the deadline.
+    /// The step due by the user's orders and the deadline.
     fn due(&mut self, sample: &Sample, begun: Timestamp) -> Option<(Step, Cause)> {
         let age = self.age(sample);
         if self.policy.postcopy_after_first_round && sample.iteration >= 2 {
@@ -224,8 +224,8 @@ impl Guard {
             .deadline
             .filter(|deadline| age >= deadline.after)?;
         let step = match deadline.then {
-            // The first round has nothing to show for a pause: all of memory would be sent in it, and the
-            // migration be over no sooner than if the guest ran on until the round has ended.
+            // Stopping in the first round gains nothing: all of memory would be sent in the pause, and the migration
+            // would end no sooner than if the guest ran until the end of the round.
             Then::Switchover if sample.iteration < 2 && sample.remaining_bytes > 0 => return None,
             Then::Switchover => Step::Switchover,
             Then::Abort => Step::Act(Action::Abort),
@@ -234,14 +234,14 @@ impl Guard {
         Some((step, Cause::Deadline))
     }
 
-    /// How old the job is.
+    /// The age of the job.
     fn age(&mut self, sample: &Sample) -> Duration {
         let found = Duration::from_millis(sample.elapsed_ms);
         let (at, age) = *self.first.get_or_insert((sample.at, found));
         age + sample.at.since(at)
     }
 
-    /// Lets one action through, once; a guest that was suspended may be given up all the same.
+    /// Lets one action through, once; a suspended guest may still be aborted.
     fn once(&mut self, at: Timestamp, action: Action, cause: Cause) -> Option<Action> {
         let free = match self.acted {
             None => true,
@@ -257,7 +257,7 @@ impl Guard {
         Some(action)
     }
 
-    /// Nothing but the speed that is due.
+    /// Only the speed that is due.
     fn keep(&self, cause: Cause) -> Order {
         Order {
             target: Target {

@@ -1,71 +1,69 @@
-//! The contract of a law: from what is known of a migration to how much may be left when the guest
-//! stops.
+//! The contract of a law: from the state of a migration to a threshold, below which the guest may stop.
 
 mod adaptive;
 #[cfg(test)]
 mod counted;
-mod differences;
-mod foresight;
-mod look;
+mod forecast;
+mod observed;
 mod postcopy;
 mod reservation;
 mod rounds_ahead;
 mod slowdown;
 mod stock;
+mod xbzrle;
 
 pub use adaptive::Adaptive;
-pub use differences::Differences;
 pub(crate) use postcopy::postcopy_pause;
 pub use postcopy::{FETCH_PPM, Fetch};
 pub use slowdown::Slowdown;
 pub use stock::Stock;
+pub use xbzrle::WithXbzrle;
 
 use crate::estimate::{Phases, Round, Sent, Writes};
 use crate::event::Cause;
 use crate::sample::Sample;
 use crate::target::Action;
 
-/// What a law may know at one look.
+/// The input of a law at one sample.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct View {
-    /// The round that has just ended, if this look is the first after a sync.
+    /// The round that has just ended, if this sample is the first after a sync.
     pub round: Option<Round>,
     /// The bandwidth of pre-copy, bytes per second on the wire; zero while unknown.
     pub bytes_per_s: u64,
-    /// What the round under way has sent so far.
+    /// The data sent so far in the present round.
     pub in_round: Sent,
-    /// What is sent of a byte of memory that is left, parts per million; zero where it is sent whole. All else that is left
-    /// is told as what is sent of it.
+    /// Bytes on the wire per byte of remaining memory, parts per million; zero if it is sent whole. All other
+    /// remainders are given in bytes on the wire.
     pub sent_ppm: u64,
-    /// What was left before is no measure of what is left now: differences have begun to tell.
+    /// XBZRLE has begun to compress: earlier remainders are no measure of this one.
     pub anew: bool,
-    /// The look itself, for laws that go by a clock, or by what libvirt reports.
+    /// The sample itself, for laws that follow a clock or libvirt's figures.
     pub sample: Sample,
-    /// What the guest's processors show of its phases, if they have been busy and idle by turns so far.
+    /// The guest's phases, if it has been busy and idle by turns so far.
     pub phases: Option<Phases>,
-    /// What the guest writes, as KVM counts it; nothing where it does not.
+    /// The guest's writes as KVM counts them; empty where it does not.
     pub writes: Writes,
     /// With a round: whether the guest was idle throughout, where that is known.
     pub idle_round: Option<bool>,
-    /// Whether going over to post-copy is out of the question: libvirt refused it, or the policy rules it out.
+    /// Whether post-copy is ruled out, by a refusal of libvirt's or by the policy.
     pub postcopy_ruled_out: bool,
-    /// What post-copy would meet.
+    /// The conditions of post-copy.
     pub fetch: Fetch,
 }
 
 /// When QEMU may stop the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// As it was started: QEMU's own limit stays.
+    /// Unchanged: the limit that the migration was started with.
     Leave,
-    /// As soon as a sync finds no more than so many bytes left.
+    /// As soon as a sync finds no more than so many bytes remaining.
     Bytes(u64),
-    /// As soon as QEMU reckons with a pause of so many milliseconds, in its own terms: what the laws set
-    /// that know no memory.
+    /// As soon as QEMU expects a pause of no more than so many milliseconds: for laws that do not follow memory.
     Millis(u32),
 }
 
-/// What a law wants.
+/// The decision of a law.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// When the guest may stop.
@@ -90,15 +88,15 @@ impl Decision {
         }
     }
 
-    /// The guest may stop when no more than `bytes` are left.
+    /// The guest may stop when no more than `bytes` remain.
     #[must_use]
-    pub const fn accept(bytes: u64, cause: Cause) -> Self {
+    pub const fn threshold(bytes: u64, cause: Cause) -> Self {
         Self::limit(Limit::Bytes(bytes), cause)
     }
 
-    /// The bytes that are accepted, if that is what the law says.
+    /// The threshold in bytes, if the law gives one.
     #[must_use]
-    pub const fn accept_bytes(&self) -> Option<u64> {
+    pub const fn threshold_bytes(&self) -> Option<u64> {
         match self.limit {
             Limit::Bytes(bytes) => Some(bytes),
             Limit::Leave | Limit::Millis(_) => None,
@@ -106,11 +104,11 @@ impl Decision {
     }
 }
 
-/// A control law. It sees samples in order, and nothing else: same input, same output.
+/// A control law. It sees samples in order, and nothing else: the same input gives the same output.
 pub trait Law {
     /// The name in traces and options.
     fn name(&self) -> &'static str;
 
-    /// Decides at one look.
+    /// Decides at one sample.
     fn decide(&mut self, view: &View) -> Decision;
 }

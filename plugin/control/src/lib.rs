@@ -1,8 +1,8 @@
 //! The control law of `libvirt-hpc`: no clock, no I/O, no dependency, no allocation.
 //!
 //! Data flows one way: [`sample::Sample`] -> [`estimate`] -> [`law`] -> [`guard`] -> [`target::Target`],
-//! and what happens on that way is published as an [`event::Event`]. [`controller::Controller`] holds the
-//! parts together; whoever drives it brings a [`port::Job`].
+//! and each step is published as an [`event::Event`]. [`controller::Controller`] connects the parts; its caller
+//! provides a [`port::Job`].
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,4 @@
-//! What the law may do: the owner's policy and the user's orders, resolved by the caller into one set of
-//! bounds.
+//! The bounds of a law: the owner's policy and the user's orders, resolved by the caller into one.
 
 use core::time::Duration;
 
@@ -7,26 +6,25 @@ use crate::guard::SPEED_UNLIMITED_MIB_PER_S;
 use crate::target::Action;
 use crate::time::Timestamp;
 
-/// What to do when the deadline has come.
+/// The action at the deadline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Then {
-    /// Stop the guest and send what is left, however long that takes: the deadline outranks the
-    /// longest pause.
+    /// Stop the guest and send the remainder, however long that takes: the deadline outranks the longest pause.
     #[default]
     Switchover,
-    /// Give up; the guest stays.
+    /// Abort; the guest stays.
     Abort,
-    /// Go over to post-copy. Only for a job that was started with it.
+    /// Switch to post-copy. Only for a job that was started with it.
     Postcopy,
 }
 
 /// When the migration must be over with pre-copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
-    /// Time of the job: as `time_elapsed` counts it at the first look, and on the monotonic clock from then on, for libvirt's
-    /// is that of the wall (`virTimeMillisNow`).
+    /// The age of the job: `time_elapsed` at the first sample, and the monotonic clock from then on, because libvirt's
+    /// age follows the wall clock (`virTimeMillisNow`).
     pub after: Duration,
-    /// What then.
+    /// The action.
     pub then: Then,
 }
 
@@ -35,9 +33,9 @@ pub struct Deadline {
 pub struct Timeout {
     /// How long.
     pub after: Duration,
-    /// From when: the command's start (virsh before 11.0), or none: since memory flows.
+    /// Since when: the command's start (virsh before 11.0), or, if none, since memory flows.
     pub from: Option<Timestamp>,
-    /// What then; failures are not errors.
+    /// The action; its failure is no error.
     pub action: Action,
 }
 
@@ -46,48 +44,46 @@ pub struct Timeout {
 pub struct Policy {
     /// Never pause longer on purpose, milliseconds.
     pub downtime_max_ms: Option<u32>,
-    /// What a pause of this guest takes with nothing left to send, as its users feel it, milliseconds, where the caller
-    /// knows: it grows with processors and devices.
+    /// The fixed part of this guest's pauses, as its users feel it, milliseconds, if the caller knows it: it grows with
+    /// processors and devices.
     pub pause_fixed_ms: Option<u32>,
     /// Never set a longer downtime limit, milliseconds: the limit that the user has stored in the domain, an order as a
-    /// stored speed is. What every pause takes beside the copy is not in it, for it never was in QEMU's limit.
+    /// stored speed is. The fixed part of a pause is not subtracted, because QEMU's limit never contained it.
     pub limit_max_ms: Option<u32>,
     /// The deadline.
     pub deadline: Option<Deadline>,
-    /// The owner's ceiling of the speed, MiB/s: what stays when the user lifts an order.
+    /// The owner's speed ceiling, MiB/s, which stays when the user lifts an order.
     pub owners_speed_mib_per_s: Option<u64>,
     /// Never send faster while the guest runs, MiB/s: the lower of the owner's ceiling and the user's order.
     pub speed_max_mib_per_s: Option<u64>,
-    /// That ceiling is the user's own: it is never lifted, not even for the moment in which QEMU would
-    /// see the link. An owner's is meant for the time that the guest runs.
+    /// That ceiling is the user's own and is never lifted, not even briefly to let QEMU measure the link. An owner's
+    /// ceiling is meant for the time that the guest runs.
     pub speed_is_order: bool,
-    /// Never send faster in post-copy, MiB/s; none, or zero, is as fast as the link. The lowest of the owner's ceiling, which
-    /// is of the time that the guest runs, and the user's own.
+    /// Never send faster in post-copy, MiB/s; none, or zero, is as fast as the link. The lower of the owner's ceiling,
+    /// in force while the guest runs, and the user's own.
     pub postcopy_speed_max_mib_per_s: Option<u64>,
-    /// What libvirt holds for that, MiB/s: who joins a migration has it set where it is another.
+    /// libvirt's present limit of that, MiB/s. A controller that joins a migration sets it if it differs.
     pub postcopy_speed_found_mib_per_s: Option<u64>,
-    /// The largest pages that the guest's memory is backed with, bytes; none where they are the processor's own.
+    /// The largest pages that back the guest's memory, bytes; none if they are the processor's own.
     pub page_bytes: Option<u64>,
-    /// The bandwidth of the switchover that QEMU was told (`avail-switchover-bandwidth`), bytes per
-    /// second.
+    /// The switchover bandwidth configured in QEMU (`avail-switchover-bandwidth`), bytes per second.
     pub switchover_bytes_per_s: Option<u64>,
-    /// Where memory is sent as differences (XBZRLE), it is for us to say how much is remembered for it: at most so many
-    /// bytes. None leaves it.
+    /// The largest cache that the controller may set for XBZRLE, bytes. None leaves the cache as it is.
     pub cache_most_bytes: Option<u64>,
     /// The user's timer.
     pub timeout: Option<Timeout>,
-    /// A downtime limit that somebody else changes meanwhile is set again, and a speed is an order. For sites whose
-    /// management sets the former by a clock of its own, as nova does; otherwise such a change ends control.
+    /// A downtime limit changed externally is set again, and a changed speed limit is an order. For sites whose manager
+    /// moves the downtime limit by a timer, as nova does; otherwise such a change ends control.
     pub insists: bool,
-    /// Nothing is to be done but what the user has ordered: steps that a law takes are not.
+    /// Only the user's orders are carried out, not the law's actions.
     pub observes: bool,
     /// The user's `--postcopy-after-precopy`: post-copy as soon as the first round has ended.
     pub postcopy_after_first_round: bool,
 }
 
 impl Policy {
-    /// The same, of a migration that would run under a speed limit of `mib_per_s` without us: that is the user's order,
-    /// and the owner's ceiling counts where it is lower.
+    /// The same, for a migration found with a speed limit of `mib_per_s`: that is the user's order, and the owner's
+    /// ceiling counts where it is lower.
     #[must_use]
     pub fn under_speed(mut self, mib_per_s: u64) -> Self {
         let (owners, order) = (self.owners_speed_mib_per_s, speed_limit(mib_per_s));
@@ -96,7 +92,7 @@ impl Policy {
         self
     }
 
-    /// The longest pause that may be aimed at, milliseconds; none if nobody bounds it.
+    /// The longest pause allowed, milliseconds; none if unbounded.
     #[must_use]
     pub fn longest_pause_ms(&self) -> Option<u32> {
         self.downtime_max_ms
@@ -106,8 +102,8 @@ impl Policy {
     }
 }
 
-/// A speed limit of libvirt's, MiB/s; none where it does not limit: zero is no limit for libvirt and QEMU
-/// (`migration_rate_exceeded`, QEMU `migration/migration-stats.c`), as is the largest that libvirt takes.
+/// A speed limit of libvirt's, MiB/s; none if it does not limit: zero is no limit for libvirt and QEMU
+/// (`migration_rate_exceeded`, QEMU `migration/migration-stats.c`), nor is the largest that libvirt takes.
 #[must_use]
 pub const fn speed_limit(mib_per_s: u64) -> Option<u64> {
     match mib_per_s {

@@ -1,5 +1,4 @@
-//! The port through which a controller meets a migration. The adapter to libvirt implements it, and so
-//! does the plant.
+//! The port between a controller and a migration. The adapter to libvirt implements it, and so does the plant.
 
 use core::time::Duration;
 
@@ -21,13 +20,14 @@ pub trait Job {
     /// When libvirt cannot answer. A job that is over is an answer, not an error.
     fn sample(&mut self, settings: bool) -> Result<Sample, Self::Error>;
 
-    /// Sets what `target` names, in the order speed, downtime, cache, speed of post-copy, action; stops at the first refusal.
+    /// Sets the fields of `target`, in the order speed, downtime, cache, speed of post-copy, action; stops at the first
+    /// refusal.
     ///
     /// # Errors
     /// When libvirt refuses or cannot answer.
     fn apply(&mut self, target: &Target) -> Result<(), Self::Error>;
 
-    /// Waits until something is worth a look (an iteration, a change of state, an end), but no longer
-    /// than `at_most`. An event only shortens the wait: what happened is for the next sample to say.
+    /// Waits for an event (an iteration, a change of state, an end), but no longer than `at_most`. An event only
+    /// shortens the wait; the next sample tells what happened.
     fn wait(&mut self, at_most: Duration);
 }

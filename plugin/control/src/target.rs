@@ -1,29 +1,29 @@
-//! What the actuator is told: absolute targets, so that repeating one is harmless and a restarted
-//! controller converges.
+//! Settings for libvirt. They are absolute, so that repeating one is harmless and a restarted controller converges.
 
 /// A step that cannot be taken back. At most one of them happens in a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// `virDomainAbortJob`: the guest stays where it is.
     Abort,
-    /// `virDomainMigrateStartPostCopy`: the guest goes now, its memory follows.
+    /// `virDomainMigrateStartPostCopy`: the guest moves now, its memory follows.
     StartPostcopy,
     /// `virDomainSuspend`: virsh's `--timeout-suspend`.
     Suspend,
 }
 
-/// What libvirt should be set to now. `None` leaves a thing as it is.
+/// The settings to make now. `None` leaves one as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Target {
     /// For `virDomainMigrateSetMaxDowntime`, milliseconds, 1 to 2,000,000.
     pub downtime_ms: Option<u32>,
     /// For `virDomainMigrateSetMaxSpeed`, MiB/s.
     pub speed_mib_per_s: Option<u64>,
-    /// For `virDomainMigrateSetMaxSpeed` of post-copy (`VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY`), MiB/s; zero is no limit.
+    /// For `virDomainMigrateSetMaxSpeed` of post-copy (`VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY`), MiB/s; zero is no
+    /// limit.
     pub postcopy_speed_mib_per_s: Option<u64>,
     /// For `virDomainMigrateSetCompressionCache`, bytes, a power of two.
     pub compression_cache_bytes: Option<u64>,
-    /// For the calls that end or turn the job.
+    /// For the calls that end the job, or switch it to post-copy.
     pub action: Option<Action>,
 }
 

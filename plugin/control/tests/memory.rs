@@ -1,22 +1,22 @@
-//! A migration may last for hours: whatever its length, a controller takes no more memory than it has.
+//! A migration may last for hours: whatever its length, a controller needs no more memory.
 
 use std::hint::black_box;
 
 use allocation_counter::measure;
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::event::Silent;
-use libvirt_hpc_control::law::{Adaptive, Differences, Slowdown};
+use libvirt_hpc_control::law::{Adaptive, Slowdown, WithXbzrle};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 
-/// Looks of 100 ms: 28 hours.
+/// Samples of 100 ms: 28 hours.
 const SAMPLES: u64 = 1_000_000;
 
-const BYTES_PER_LOOK: u64 = 10_000_000;
+const BYTES_PER_POLL: u64 = 10_000_000;
 
-/// Rounds of ten looks that leave 100 MB, and less in every other minute.
+/// Rounds of ten samples that leave 100 MB, and less in every other minute.
 fn sample(number: u64) -> Sample {
     let (round, within) = (number / 10, number % 10);
     let busy = round / 60 % 2;
@@ -26,9 +26,9 @@ fn sample(number: u64) -> Sample {
         iteration: 1 + round,
         elapsed_ms: number * 100,
         total_bytes: 4 << 30,
-        processed_bytes: number * BYTES_PER_LOOK,
-        remaining_bytes: (10 + 40 * busy - within) * BYTES_PER_LOOK,
-        window_bytes_per_s: BYTES_PER_LOOK * 10 + round % 7,
+        processed_bytes: number * BYTES_PER_POLL,
+        remaining_bytes: (10 + 40 * busy - within) * BYTES_PER_POLL,
+        window_bytes_per_s: BYTES_PER_POLL * 10 + round % 7,
         compression_cache_bytes: 64 << 20,
         vcpu_time_ns: Some(number * 100_000_000 * busy),
         ..Sample::default()
@@ -37,13 +37,13 @@ fn sample(number: u64) -> Sample {
 
 #[test]
 fn a_million_samples_allocate_nothing() {
-    let law = Differences::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
+    let law = WithXbzrle::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
     let mut controller = Controller::new(law, Policy::default());
     let mut targets = 0;
     let allocated = measure(|| {
         for number in 0..SAMPLES {
             let sample = sample(number);
-            let target = controller.look(&sample, &mut Silent);
+            let target = controller.poll(&sample, &mut Silent);
             if target != Target::NONE {
                 targets += 1;
                 controller.outcome(sample.at, &target, true, &mut Silent);

@@ -1,12 +1,11 @@
-//! Whatever the samples: nothing outside the policy, nothing after the end, and the same again for the
-//! same.
+//! For any samples: nothing outside the policy, nothing after the end, and the same output for the same input.
 
 use std::time::Duration;
 
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::event::{Event, Publisher, Release};
 use libvirt_hpc_control::guard::{DOWNTIME_LIMIT_MAX_MS, SPEED_UNLIMITED_MIB_PER_S};
-use libvirt_hpc_control::law::{Adaptive, Differences, Slowdown};
+use libvirt_hpc_control::law::{Adaptive, Slowdown, WithXbzrle};
 use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
 use libvirt_hpc_control::sample::{JobState, Sample, Settings};
 use libvirt_hpc_control::target::{Action, Target};
@@ -117,7 +116,7 @@ fn policy() -> impl Strategy<Value = Policy> {
 
 /// Feeds the samples, in order of time; libvirt refuses where `refusals` says so.
 fn run(policy: Policy, samples: &[(u64, Sample)], refusals: u64) -> Vec<(Sample, Target, bool)> {
-    let law = Differences::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
+    let law = WithXbzrle::new(Adaptive::new(Slowdown::DEFAULT), Slowdown::DEFAULT);
     let mut control = Controller::new(law, policy);
     let (mut events, mut now) = (Events::default(), 0);
     let mut seen = Vec::new();
@@ -127,12 +126,12 @@ fn run(policy: Policy, samples: &[(u64, Sample)], refusals: u64) -> Vec<(Sample,
             at: Timestamp::from_nanos(now),
             ..*sample
         };
-        let target = control.look(&sample, &mut events);
+        let target = control.poll(&sample, &mut events);
         if matches!(
             events.0.last(),
-            Some(Event::Released(Release::ByHand { .. }))
+            Some(Event::Released(Release::ExternalChange { .. }))
         ) {
-            // What is put back is what was found, which no policy of ours rules.
+            // The restored limits are those found, which no policy of this controller bounds.
             break;
         }
         let done = refusals >> (index % 64) & 1 == 0;
@@ -144,8 +143,8 @@ fn run(policy: Policy, samples: &[(u64, Sample)], refusals: u64) -> Vec<(Sample,
     seen
 }
 
-/// What outranks the longest pause: a deadline that orders the switchover, or post-copy that libvirt has
-/// `refused` for good, and a guest that stands.
+/// Whether something outranks the longest pause: a deadline that orders the switchover, or post-copy that libvirt has
+/// `refused` for good, or a suspended guest.
 fn overruled(policy: &Policy, age: Duration, suspended: bool, refused: u32) -> bool {
     suspended
         || policy.deadline.is_some_and(|d| {
@@ -155,7 +154,7 @@ fn overruled(policy: &Policy, age: Duration, suspended: bool, refused: u32) -> b
         })
 }
 
-/// How old the job is: libvirt's word at the first look that is one of a job, and the monotonic clock from then on.
+/// The age of the job: libvirt's at the first sample of one, and the monotonic clock from then on.
 fn age(first: &mut Option<Sample>, sample: &Sample) -> Duration {
     let of_job = match sample.state {
         JobState::Setup => true,

@@ -24,7 +24,7 @@ pub struct KeepAlive {
 pub struct Options {
     /// None: no keepalive.
     pub keepalive: Option<KeepAlive>,
-    /// `VIR_CONNECT_RO`: may look, may not touch.
+    /// `VIR_CONNECT_RO`: may read, may not change.
     pub read_only: bool,
 }
 
@@ -123,8 +123,8 @@ impl Connection {
         self.handle().uri().named("virConnectGetURI", None)
     }
 
-    /// Whether calls can still be made. Asks nobody, so it never blocks; a peer that died silently is
-    /// noticed by the keepalive alone.
+    /// Whether calls can still be made. It calls nobody, so it never blocks; only the keepalive notices a peer that
+    /// died silently.
     #[must_use]
     pub fn is_alive(&self) -> bool {
         self.closed().is_none() && self.handle().is_alive().unwrap_or(false)
@@ -195,7 +195,7 @@ fn keep_alive(connect: &Connect, wanted: Option<KeepAlive>) -> Result<(), Error>
     }
 }
 
-/// Whether `closing` will be told; drivers inside this process are never lost.
+/// Whether a loss is reported to `closing`; drivers inside this process are never lost.
 fn watch_close(connect: &Connect, closing: &Arc<Mutex<Closing>>) -> bool {
     let closing = Arc::clone(closing);
     let note = move |reason| {

@@ -1,4 +1,4 @@
-//! Domains: who they are, how they are, and what is written in them.
+//! Domains: identity, state, and metadata.
 
 use virt::domain::Domain as Handle;
 use virt_sys as sys;
@@ -8,7 +8,7 @@ use crate::error::{Error, Named, without_nul};
 use crate::ffi;
 use crate::stats::page_faults;
 
-/// Characters of a UUID as text: virsh looks up by UUID only what is exactly this long.
+/// Characters of a UUID as text: virsh searches by UUID only for texts of exactly this length.
 const UUID_LENGTH: usize = sys::VIR_UUID_STRING_BUFLEN as usize - 1;
 
 /// Which of a domain's two definitions is meant: `virDomainModificationImpact`.
@@ -45,8 +45,8 @@ pub struct DomainState {
 }
 
 impl DomainState {
-    /// Stopped within a migration: for the switchover, or by a suspend during it, which libvirt does
-    /// not tell apart (`qemuDomainSuspend`, `src/qemu/qemu_driver.c`).
+    /// Paused within a migration: for the switchover, or by a suspend during it; libvirt does not distinguish them
+    /// (`qemuDomainSuspend`, `src/qemu/qemu_driver.c`).
     #[must_use]
     pub fn is_paused_for_migration(self) -> bool {
         self.state == sys::VIR_DOMAIN_PAUSED && self.reason == sys::VIR_DOMAIN_PAUSED_MIGRATION
@@ -135,7 +135,7 @@ impl Domain {
             .collect()
     }
 
-    /// Wraps libvirt's handle, whose name and UUID it holds itself.
+    /// Wraps libvirt's handle, which has its name and UUID.
     pub(crate) fn new(connection: &Connection, handle: Handle) -> Result<Self, Error> {
         let name = handle.name().named("virDomainGetName", None)?;
         let uuid = handle
@@ -196,9 +196,9 @@ impl Domain {
         ffi::vcpu_time(&self.handle).ok()
     }
 
-    /// The guest's page faults so far, all virtual processors together, as KVM counts them (`virDomainListGetStats`, libvirt
-    /// 8.9 and newer); none where nobody counts, and while another call holds the domain: it is a hint, for which nobody is
-    /// to wait.
+    /// The guest's page faults so far, of all virtual processors together, as KVM counts them (`virDomainListGetStats`,
+    /// libvirt 8.9 and newer); none if they are not counted, or while another call has the domain: the count is a hint,
+    /// and nobody waits for it.
     #[must_use]
     pub fn page_faults(&self) -> Option<u64> {
         page_faults(&ffi::vcpu_stats(&self.handle).ok()?)

@@ -1,11 +1,11 @@
-//! What can go wrong between us and libvirt.
+//! Errors of the adapter to libvirt.
 
 use core::time::Duration;
 use std::ffi::CString;
 
 use virt_sys as sys;
 
-/// A call to libvirt that did not do what was asked.
+/// A call to libvirt that failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// libvirt answered, and refused.
@@ -33,9 +33,9 @@ pub enum Error {
         waited: Duration,
     },
     /// A string holds a NUL byte, which no C string can carry.
-    #[error("{what} holds a NUL byte, which libvirt cannot be given")]
+    #[error("{what} holds a NUL byte, which libvirt cannot take")]
     NulByte {
-        /// What the string is, in the user's terms.
+        /// The string's meaning, in the user's terms.
         what: String,
     },
     /// A thread of the adapter could not be started.
@@ -55,7 +55,7 @@ fn on(domain: Option<&str>) -> String {
 }
 
 impl Error {
-    /// What `call` on `domain` answered, from the `virt` crate's error.
+    /// The answer of `call` on `domain`, from the `virt` crate's error.
     pub(crate) fn refused(
         call: &'static str,
         domain: Option<&str>,
@@ -79,7 +79,7 @@ impl Error {
         }
     }
 
-    /// libvirt's message alone, if libvirt answered: what virsh prints.
+    /// libvirt's message alone, if libvirt answered: virsh prints this.
     #[must_use]
     pub fn libvirt_message(&self) -> Option<&str> {
         match self {
@@ -119,14 +119,14 @@ impl Error {
         self.code() == Some(sys::VIR_ERR_OPERATION_INVALID)
     }
 
-    /// The domain, or its running, is over: what comes after the end is not missed.
+    /// The domain, or its run, is over: settings that come after the end are not missed.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         self.is_no_domain() || self.is_operation_invalid()
     }
 
-    /// The migration was aborted by somebody. An abort may also come back as a broken channel, when QEMU
-    /// notices that first: who has aborted must know it without this.
+    /// Somebody aborted the migration. An abort may also come back as a broken channel, if QEMU notices that first: the
+    /// one who aborted must know it without this.
     #[must_use]
     pub fn is_aborted(&self) -> bool {
         self.code() == Some(sys::VIR_ERR_OPERATION_ABORTED)
@@ -150,7 +150,7 @@ impl Error {
     }
 }
 
-/// Adds the call and the domain to what the `virt` crate returns.
+/// Adds the call and the domain to an error of the `virt` crate.
 pub(crate) trait Named<T> {
     /// The failure as a refusal of `call` on `domain`.
     fn named(self, call: &'static str, domain: Option<&str>) -> Result<T, Error>;
@@ -162,7 +162,7 @@ impl<T> Named<T> for Result<T, virt::error::Error> {
     }
 }
 
-/// `text` as a C string; `what` it is, for the error.
+/// `text` as a C string; `what` names it in the error.
 pub(crate) fn c_string(what: &str, text: &str) -> Result<CString, Error> {
     CString::new(text).map_err(|_| Error::NulByte {
         what: what.to_owned(),

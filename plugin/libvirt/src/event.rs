@@ -21,7 +21,7 @@ pub struct DomainId {
     pub uuid: String,
 }
 
-/// What happened.
+/// The kind of event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum EventKind {
     /// `VIR_DOMAIN_EVENT_ID_LIFECYCLE`
@@ -46,7 +46,7 @@ pub struct Event {
     pub at: Timestamp,
     /// Whose it is.
     pub domain: DomainId,
-    /// What it is.
+    /// The kind.
     pub kind: EventKind,
 }
 

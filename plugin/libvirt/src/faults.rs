@@ -1,4 +1,4 @@
-//! The guest's page faults, looked at beside the job: nobody waits for the answer.
+//! The guest's page faults, read in parallel to the job: nobody waits for the answer.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
 
@@ -11,15 +11,15 @@ use crate::pace::Pace;
 use crate::session::Session;
 use crate::worker::Worker;
 
-/// What one look has brought, and when.
+/// The result of one reading, and its time.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct Reading {
     began: Timestamp,
     ended: Timestamp,
     pages: Option<u64>,
 }
 
-impl Look {
+impl Reading {
     fn at(domain: Option<&Domain>) -> Self {
         let began = ffi::now();
         let pages = domain.and_then(Domain::page_faults);
@@ -37,26 +37,26 @@ impl Look {
     }
 }
 
-/// Looks at the counters now and then.
+/// Reads the counters from time to time.
 #[derive(Debug, Default)]
-pub(crate) struct FaultLooks {
+pub(crate) struct FaultReader {
     pace: Pace,
-    under_way: Option<Receiver<Look>>,
+    under_way: Option<Receiver<Reading>>,
     read: Option<Faults>,
 }
 
-impl FaultLooks {
-    /// Begins a look if one is due and none is under way. To be called when nothing is to be ordered for a while: an order
-    /// waits for the look's end.
+impl FaultReader {
+    /// Begins a reading if one is due and none is under way. To be called when no order will be given for a while: an
+    /// order waits for its end.
     pub(crate) fn begin(&mut self, worker: &mut Worker<Session>) {
         self.settle();
         if self.under_way.is_some() || !self.pace.is_due(ffi::now()) {
             return;
         }
-        self.under_way = worker.post(|session| Look::at(session.domain().ok()));
+        self.under_way = worker.post(|session| Reading::at(session.domain().ok()));
     }
 
-    /// What the last look has read; none if that was taken already.
+    /// The result of the last reading; none if that was taken already.
     pub(crate) fn take(&mut self) -> Option<Faults> {
         self.settle();
         self.read.take()
@@ -68,10 +68,10 @@ impl FaultLooks {
             return;
         };
         match answer.try_recv() {
-            Ok(look) => {
+            Ok(reading) => {
                 self.pace
-                    .looked(look.began, look.ended, look.pages.is_some());
-                self.read = look.faults();
+                    .finished(reading.began, reading.ended, reading.pages.is_some());
+                self.read = reading.faults();
                 self.under_way = None;
             }
             Err(TryRecvError::Disconnected) => self.under_way = None,

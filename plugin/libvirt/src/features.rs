@@ -1,4 +1,4 @@
-//! Versions, and what they can do.
+//! Versions, and their abilities.
 
 use virt::connect::Connect;
 
@@ -58,7 +58,7 @@ pub fn library_version() -> Result<Version, Error> {
 /// The daemon behind `connection` (`virConnectGetLibVersion`).
 ///
 /// # Errors
-/// When it does not say.
+/// If it does not say.
 pub fn daemon_version(connection: &Connection) -> Result<Version, Error> {
     connection
         .handle()
@@ -67,14 +67,14 @@ pub fn daemon_version(connection: &Connection) -> Result<Version, Error> {
         .named("virConnectGetLibVersion", None)
 }
 
-/// What the other end of a connection is and can do.
+/// The other end of a connection, and its abilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Features {
     /// The client library (`virGetVersion`).
     pub library: Version,
     /// The daemon (`virConnectGetLibVersion`).
     pub daemon: Version,
-    /// The daemon's default hypervisor (`virConnectGetVersion`), none where it cannot say. A guest
+    /// The daemon's default hypervisor (`virConnectGetVersion`), none if it cannot say. A guest
     /// started before an upgrade may run an older one.
     pub hypervisor: Option<Version>,
 }
@@ -88,7 +88,7 @@ impl Features {
     /// Asks the daemon behind `connection`.
     ///
     /// # Errors
-    /// When a version cannot be had. A driver that does not tell its hypervisor's is no error.
+    /// If a version cannot be had. A driver that does not report its hypervisor's is no error.
     pub fn of(connection: &Connection) -> Result<Self, Error> {
         Ok(Self {
             library: library_version()?,

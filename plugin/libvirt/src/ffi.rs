@@ -1,7 +1,7 @@
 //! The calls to libvirt that the `virt` crate lacks or gets wrong.
 //!
-//! Every function here is safe to call: what it hands to C lives long enough, and what C hands back is
-//! copied and freed before it returns.
+//! Every function here is safe to call: data handed to C lives long enough, and data from C is copied and freed before
+//! it returns.
 #![expect(
     unsafe_code,
     reason = "the one module that speaks to libvirt's C interface itself"
@@ -86,7 +86,7 @@ pub(crate) fn max_downtime(domain: &Domain) -> Result<u64, Error> {
     Ok(downtime)
 }
 
-/// How many virtual processors are looked at: enough to tell whether a guest is busy.
+/// How many virtual processors are read: enough to tell whether a guest is busy.
 const VCPUS_SEEN: usize = 1024;
 
 /// `virDomainGetVcpus`: CPU time of the virtual processors together, nanoseconds.

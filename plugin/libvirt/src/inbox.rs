@@ -1,4 +1,4 @@
-//! Where events wait for the controller.
+//! The queue of events for the controller.
 
 use core::time::Duration;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use crate::stats::{JobStats, MIGRATION_OUT};
 /// Iterations remembered: more than can pass between a poll's answer and its reading, where each takes
 /// longer than QEMU's 100 ms window.
 const ITERATIONS: usize = 16;
-/// Events kept for whoever records them; a migration has a few lifecycle events and one per iteration.
+/// Events kept for the log; a migration has a few lifecycle events and one per iteration.
 const EVENTS: usize = 256;
 
 #[derive(Default)]
@@ -53,7 +53,7 @@ impl Inbox {
         self.bell.notify_all();
     }
 
-    /// Forgets all but the bell: what came is of a migration that is over.
+    /// Forgets all but the bell: earlier events are of a migration that is over.
     pub(crate) fn forget(&self) {
         let mut state = self.state();
         *state = State {
@@ -96,7 +96,7 @@ impl Inbox {
         known.map(|(_, at)| *at)
     }
 
-    /// What the last lifecycle event said of the migration.
+    /// The state of the migration by its last lifecycle event.
     pub(crate) fn phase(&self) -> Option<JobState> {
         self.state().phase
     }
@@ -118,7 +118,7 @@ fn push<T>(queue: &mut VecDeque<T>, capacity: usize, item: T) {
     queue.push_back(item);
 }
 
-/// What a lifecycle event of the source says of the migration.
+/// The state of the migration by a lifecycle event of the source.
 fn phase(event: u32, detail: u32) -> Option<JobState> {
     match (event, detail) {
         (sys::VIR_DOMAIN_EVENT_SUSPENDED, sys::VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED) => {

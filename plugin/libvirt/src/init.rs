@@ -1,4 +1,4 @@
-//! What the process owes libvirt before its first connection.
+//! Set-up of the process before its first connection to libvirt.
 
 use core::time::Duration;
 use std::sync::OnceLock;

@@ -1,11 +1,11 @@
 //! The adapter to libvirt: connections, domains, migrations and their statistics.
 //!
-//! Whoever steers a migration opens two connections: one for the blocking [`migrate::migrate`], one for
-//! [`watcher::Watcher`]. A client library older than 10.0 can lose the wake-up of a second thread that
-//! calls on the same connection, until the migration is over (`src/rpc/virnetclient.c`).
+//! Control of a migration needs two connections: one for the blocking [`migrate::migrate`], one for
+//! [`watcher::Watcher`]. A client library older than 10.0 can lose the wake-up of a second thread that calls on the
+//! same connection, until the migration is over (`src/rpc/virnetclient.c`).
 //!
-//! Handles are the `virt` crate's. What it lacks or gets wrong is in `ffi`, the only unsafe file. Only
-//! symbols of libvirt 9.0 are linked; newer abilities are found at run time by [`features::Features`].
+//! Handles are the `virt` crate's. Calls that it lacks or gets wrong are in `ffi`, the only unsafe file. Only symbols
+//! of libvirt 9.0 are linked; newer abilities are found at run time by [`features::Features`].
 
 pub mod connect;
 pub mod domain;

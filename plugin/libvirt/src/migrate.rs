@@ -8,7 +8,7 @@ use crate::error::{Error, Named, c_string};
 use crate::ffi::{self, Params};
 use crate::parameter::{Parameter, Value};
 
-/// Where to, and over whom.
+/// The destination, and the connections to it.
 #[derive(Clone, Copy, Debug)]
 pub enum Destination<'a> {
     /// This client talks to both daemons: `virDomainMigrate3`. Dies with the client.

@@ -1,20 +1,20 @@
-//! When to look at something that costs: no more often than a share of a core allows.
+//! When to read something expensive: no more often than a share of a core allows.
 
 use core::time::Duration;
 
 use libvirt_hpc_control::time::Timestamp;
 
-/// One look in so many times what it takes: 2 % of a core, for the call is at most one core's work.
+/// One reading in so many times its duration: 2 % of a core, because a call is at most one core's work.
 const SHARE: u32 = 50;
 
-/// The least time between two looks: nobody looks at the job more often.
+/// The least time between two readings, which is that between two polls of the job.
 const APART: Duration = Duration::from_millis(100);
 
-/// The most between two looks where nothing was found: whether somebody counts does not change while a guest runs, but a
-/// look may have found the domain held by another call.
+/// The longest time between two readings that found nothing: whether faults are counted does not change while a guest
+/// runs, but another call may have had the domain.
 const APART_FRUITLESS: Duration = Duration::from_secs(10);
 
-/// When the next look may be.
+/// When the next reading may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pace {
     not_before: Timestamp,
@@ -22,13 +22,14 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Whether a look may begin.
+    /// Whether a reading may begin.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         now >= self.not_before
     }
 
-    /// A look began and ended then, and has `found` something or nothing. In vain it is made less and less often.
-    pub(crate) fn looked(&mut self, began: Timestamp, ended: Timestamp, found: bool) {
+    /// A reading began and ended then, and has `found` something or nothing. Those that find nothing become less
+    /// frequent.
+    pub(crate) fn finished(&mut self, began: Timestamp, ended: Timestamp, found: bool) {
         let share = ended.since(began).saturating_mul(SHARE);
         self.fruitless = (!found).then(|| {
             let last = self.fruitless.unwrap_or(APART / 2);
@@ -47,7 +48,7 @@ mod tests {
         Timestamp::from_nanos(ms * 1_000_000)
     }
 
-    /// When the next look after one from `began` on may be, ms.
+    /// When the next reading after one from `began` on may be, ms.
     fn next(pace: &Pace, began: u64) -> u64 {
         (began..)
             .find(|&ms| pace.is_due(at(ms)))
@@ -55,12 +56,12 @@ mod tests {
     }
 
     #[test]
-    fn the_first_look_is_due_at_once() {
+    fn the_first_reading_is_due_at_once() {
         assert!(Pace::default().is_due(at(0)));
     }
 
     #[test]
-    fn a_look_costs_two_per_cent_of_a_core_at_most() {
+    fn a_reading_costs_two_per_cent_of_a_core_at_most() {
         for (took, apart) in [
             (0, 100),
             (1, 100),
@@ -70,17 +71,17 @@ mod tests {
             (76, 3_800),
         ] {
             let mut pace = Pace::default();
-            pace.looked(at(1_000), at(1_000 + took), true);
+            pace.finished(at(1_000), at(1_000 + took), true);
             assert_eq!(next(&pace, 1_000) - 1_000, apart, "took {took} ms");
         }
     }
 
     #[test]
-    fn what_is_looked_for_in_vain_is_looked_for_ever_less() {
+    fn readings_that_find_nothing_become_less_frequent() {
         let (mut pace, mut now) = (Pace::default(), 0);
         let apart: Vec<u64> = (0..10)
             .map(|_| {
-                pace.looked(at(now), at(now + 1), false);
+                pace.finished(at(now), at(now + 1), false);
                 let span = next(&pace, now) - now;
                 now += span;
                 span
@@ -92,17 +93,17 @@ mod tests {
                 100, 200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000, 10_000
             ]
         );
-        pace.looked(at(now), at(now + 1), true);
+        pace.finished(at(now), at(now + 1), true);
         assert_eq!(next(&pace, now) - now, 100, "found");
-        pace.looked(at(now), at(now + 1), false);
-        assert_eq!(next(&pace, now) - now, 100, "one look in vain is no news");
+        pace.finished(at(now), at(now + 1), false);
+        assert_eq!(next(&pace, now) - now, 100, "one failure changes nothing");
     }
 
     #[test]
-    fn a_clock_at_its_end_and_a_call_that_took_for_ever_are_no_panic() {
+    fn the_end_of_the_clock_and_an_endless_call_are_no_panic() {
         let mut pace = Pace::default();
-        pace.looked(at(0), Timestamp::from_nanos(u64::MAX), true);
+        pace.finished(at(0), Timestamp::from_nanos(u64::MAX), true);
         assert!(!pace.is_due(at(1_000_000)));
-        pace.looked(Timestamp::from_nanos(u64::MAX), at(0), false);
+        pace.finished(Timestamp::from_nanos(u64::MAX), at(0), false);
     }
 }

@@ -1,7 +1,6 @@
 //! Typed parameters of a migration, as plain data.
 //!
-//! Nothing here calls libvirt: whoever parses a command line may name parameters without loading the
-//! library.
+//! Nothing here calls libvirt, so that a command line can be parsed without loading the library.
 
 /// One typed parameter of `virDomainMigrate3` or `virDomainMigrateToURI3`.
 ///

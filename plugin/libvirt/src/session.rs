@@ -17,7 +17,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// for long after the daemon is back.
 const LAST_PAUSE: Duration = Duration::from_secs(2);
 
-/// What a lost connection must not be asked for too often.
+/// A failed attempt to reconnect, not to be repeated too often.
 #[derive(Clone, Debug)]
 struct Failure {
     pause: Duration,
@@ -48,7 +48,7 @@ impl Session {
         })
     }
 
-    /// The domain, looked up again by its UUID on a new connection if the old one was lost.
+    /// The domain, found again by its UUID on a new connection if the old one was lost.
     ///
     /// # Errors
     /// Why it cannot be had now. Between attempts, the last attempt's answer.

@@ -1,4 +1,4 @@
-//! What may be asked of and set on a domain while it migrates, from any connection.
+//! Queries and settings of a migrating domain, from any connection.
 
 use virt_sys as sys;
 
@@ -25,10 +25,10 @@ impl Speed {
     }
 }
 
-/// `virDomainGetJobInfo`: what virsh makes its progress line of.
+/// `virDomainGetJobInfo`: the data of virsh's progress line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobInfo {
-    /// What kind of job there is.
+    /// The kind of job.
     pub job_type: JobType,
     /// bytes
     pub data_total: u64,
@@ -76,7 +76,7 @@ impl Domain {
             .named("virDomainMigrateSetMaxSpeed", Some(self.name()))
     }
 
-    /// `virDomainMigrateSetCompressionCache`, bytes: what XBZRLE may remember. QEMU wants a power of two of at least a page.
+    /// `virDomainMigrateSetCompressionCache`, bytes: the cache of XBZRLE. QEMU wants a power of two of at least a page.
     ///
     /// # Errors
     /// When the domain does not run, or QEMU refuses.
@@ -94,7 +94,7 @@ impl Domain {
         ffi::abort_job(self.handle()).named("virDomainAbortJob", Some(self.name()))
     }
 
-    /// `virDomainMigrateStartPostCopy`: the guest goes now, its memory follows.
+    /// `virDomainMigrateStartPostCopy`: the guest moves now, its memory follows.
     ///
     /// # Errors
     /// When the migration was not started with post-copy, or there is none.
@@ -128,7 +128,7 @@ impl Domain {
         })
     }
 
-    /// `virDomainGetJobStats` of the job that goes on; type none if none does.
+    /// `virDomainGetJobStats` of the present job; type none without one.
     ///
     /// # Errors
     /// When the domain does not run, or the driver cannot.

@@ -38,7 +38,7 @@ pub type Field = (String, FieldValue);
 
 /// The page faults in the statistics of virtual processors, all of them together; none if there are no such counters.
 ///
-/// `pf_taken` is there from Linux 5.19 on. Before, what was fixed, fast or not, are the same faults.
+/// `pf_taken` exists from Linux 5.19 on; before, `pf_fixed` and `pf_fast` together count the same faults.
 ///
 /// Source: `qemuDomainGetStatsVcpu`, `src/qemu/qemu_driver.c`: `vcpu.N.STAT.sum` for each cumulative number of QEMU's
 /// `query-stats`.
@@ -48,7 +48,7 @@ pub(crate) fn page_faults(fields: &[Field]) -> Option<u64> {
     sum(fields, "pf_taken").or_else(fixed)
 }
 
-/// The sum of `vcpu.N.STAT.sum` over all N; none if there is none.
+/// The sum of `vcpu.N.STAT.sum` over all N; none without any.
 fn sum(fields: &[Field], stat: &str) -> Option<u64> {
     let of_a_vcpu = |name: &str| {
         let (number, rest) = name.strip_prefix("vcpu.")?.split_once('.')?;
@@ -68,9 +68,9 @@ pub enum JobType {
     /// No job.
     #[default]
     None,
-    /// A job whose end can be told.
+    /// A job whose end can be estimated.
     Bounded,
-    /// A job whose end cannot be told: every migration.
+    /// A job whose end cannot be estimated: every migration.
     Unbounded,
     /// Done.
     Completed,
@@ -97,7 +97,7 @@ impl JobType {
         }
     }
 
-    /// Whether the job is still going on.
+    /// Whether the job still runs.
     #[must_use]
     pub fn is_running(self) -> bool {
         matches!(self, Self::Bounded | Self::Unbounded)
@@ -114,7 +114,7 @@ macro_rules! job_stats {
         /// Source: `VIR_DOMAIN_JOB_*` in libvirt's `include/libvirt/libvirt-domain.h`.
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct JobStats {
-            /// What kind of job there is.
+            /// The kind of job.
             pub job_type: JobType,
             $($(#[$doc])* pub $field: Option<u64>,)*
             /// All that libvirt sent, the unknown included, in its order.
@@ -122,7 +122,7 @@ macro_rules! job_stats {
         }
 
         impl JobStats {
-            /// Sorts what libvirt sent.
+            /// Sorts libvirt's fields.
             #[must_use]
             pub fn new(job_type: JobType, fields: Vec<Field>) -> Self {
                 let mut stats = Self { job_type, ..Self::default() };
@@ -146,9 +146,9 @@ job_stats! {
     time_elapsed_ms = "time_elapsed",
     /// ms, without the time it took to reach the other host
     time_elapsed_net_ms = "time_elapsed_net",
-    /// ms; QEMU never tells it
+    /// ms; QEMU never reports it
     time_remaining_ms = "time_remaining",
-    /// ms; what QEMU expects while the job runs, what it was when the job is done
+    /// ms; QEMU's estimate while the job runs, the measured value when it is done
     downtime_ms = "downtime",
     /// ms, without the time it took to reach the other host
     downtime_net_ms = "downtime_net",
@@ -164,9 +164,9 @@ job_stats! {
     memory_total = "memory_total",
     /// bytes on the wire
     memory_processed = "memory_processed",
-    /// bytes left at the last sync, less what was sent since
+    /// bytes remaining at the last sync, less those sent since
     memory_remaining = "memory_remaining",
-    /// pages that held one value throughout
+    /// pages filled with one value
     memory_constant = "memory_constant",
     /// pages sent as they are
     memory_normal = "memory_normal",
@@ -207,7 +207,7 @@ job_stats! {
 }
 
 impl JobStats {
-    /// Whether this is an outgoing migration that goes on.
+    /// Whether this is an outgoing migration that still runs.
     #[must_use]
     pub fn is_outgoing_migration(&self) -> bool {
         self.job_type.is_running() && self.operation == Some(MIGRATION_OUT)
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nobody_counts_there_are_no_faults() {
+    fn without_counters_there_are_no_faults() {
         assert_eq!(page_faults(&[]), None);
         let others = counters(&[
             ("vcpu.0.exits.sum", 1),

@@ -1,4 +1,4 @@
-//! From what libvirt answers to what the controller reads.
+//! From libvirt's answers to the controller's samples.
 
 use core::time::Duration;
 
@@ -49,32 +49,32 @@ pub(crate) struct Tracker {
 }
 
 impl Tracker {
-    /// We have suspended the guest: that it stands still is no switchover.
+    /// This program has suspended the guest: its pause is no switchover.
     pub(crate) fn suspended(&mut self) {
         self.suspended = true;
     }
 
-    /// Whether we have suspended the guest.
+    /// Whether this program has suspended the guest.
     pub(crate) fn is_suspended(&self) -> bool {
         self.suspended
     }
 
-    /// The job began then, as somebody knows who has seen it earlier.
+    /// The job began then, as seen earlier.
     pub(crate) fn began(&mut self, at: Timestamp) {
         self.began = Some(at);
     }
 
-    /// How long the job goes on, by a clock that does not step: libvirt counts by the wall clock, and is believed at
-    /// the first look alone.
+    /// The age of the job, by a clock that does not step: libvirt follows the wall clock, and counts only at the first
+    /// sample.
     pub(crate) fn elapsed(&mut self, at: Timestamp, stats: &JobStats) -> Duration {
-        let told = Duration::from_millis(stats.time_elapsed_ms.unwrap_or(0));
+        let reported = Duration::from_millis(stats.time_elapsed_ms.unwrap_or(0));
         if !stats.is_outgoing_migration() {
-            return told;
+            return reported;
         }
-        at.since(*self.began.get_or_insert(at.before(told)))
+        at.since(*self.began.get_or_insert(at.before(reported)))
     }
 
-    /// Where the migration stands after `reading`. An end is for good: a later job is not ours.
+    /// The state of the migration after `reading`. An end is final: a later job is another migration.
     pub(crate) fn observe(&mut self, reading: Reading<'_>) -> JobState {
         let state = self.judge(reading);
         self.ended |= state == JobState::Ended;

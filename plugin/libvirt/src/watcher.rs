@@ -1,4 +1,4 @@
-//! One outgoing migration, watched and set over a control connection.
+//! Watches and sets one outgoing migration over a control connection.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use libvirt_hpc_control::time::Timestamp;
 use crate::domain::{Domain, DomainState};
 use crate::error::Error;
 use crate::event::Event;
-use crate::faults::FaultLooks;
+use crate::faults::FaultReader;
 use crate::ffi;
 use crate::inbox::Inbox;
 use crate::session::Session;
@@ -36,8 +36,8 @@ impl Waker {
     }
 }
 
-/// What one look asks libvirt for, all in one order to the thread that calls: an order costs two switches of threads, as
-/// dear as a call.
+/// The answers of one poll, all in one order to the thread that calls: an order costs two switches of threads, as much
+/// as a call.
 struct Answers {
     at: Timestamp,
     stats: JobStats,
@@ -47,7 +47,7 @@ struct Answers {
 }
 
 impl Answers {
-    /// Asks; for the settings only where `with_settings` says so of the domain's state.
+    /// Polls; for the settings only if `with_settings` says so of the domain's state.
     fn of(domain: &Domain, with_settings: impl FnOnce(DomainState) -> bool) -> Result<Self, Error> {
         let stats = domain.job_stats()?;
         let at = ffi::now();
@@ -68,7 +68,7 @@ impl Answers {
     }
 }
 
-/// Downtime and speed as they stand; none if the job ended between two questions, as the next look will tell.
+/// Downtime and speed limits; none if the job ended between two calls, as the next poll will show.
 fn settings(domain: &Domain) -> Result<Option<Settings>, Error> {
     let downtime = domain.max_downtime_ms();
     let both = downtime.and_then(|downtime_ms| {
@@ -93,7 +93,7 @@ pub struct Watcher {
     last: Sample,
     stats: JobStats,
     done: Option<Action>,
-    faults: FaultLooks,
+    faults: FaultReader,
 }
 
 impl Watcher {
@@ -112,28 +112,28 @@ impl Watcher {
             last: Sample::default(),
             stats: JobStats::default(),
             done: None,
-            faults: FaultLooks::default(),
+            faults: FaultReader::default(),
         })
     }
 
-    /// Watches the domain's next migration: what was learnt of the one before is forgotten.
+    /// Watches the domain's next migration: the state of the last one is forgotten.
     pub fn watch_anew(&mut self) {
         self.inbox.forget();
         self.tracker = Tracker::default();
         self.last = Sample::default();
         self.stats = JobStats::default();
         self.done = None;
-        self.faults = FaultLooks::default();
+        self.faults = FaultReader::default();
     }
 
-    /// What ends this watcher's wait from elsewhere: a signal, or the end of the migrate call.
+    /// Ends this watcher's wait from elsewhere: at a signal, or the end of the migrate call.
     #[must_use]
     pub fn waker(&self) -> Waker {
         Waker(Arc::clone(&self.inbox))
     }
 
-    /// The job that is watched began `at` that time, as somebody knows who has seen it earlier: without, what libvirt
-    /// tells at the first look counts, which is by a clock that may have stepped.
+    /// The watched job began `at` that time, as seen earlier. Without this, libvirt's age at the first sample counts,
+    /// which is by a clock that may have stepped.
     pub fn began(&mut self, at: Timestamp) {
         self.tracker.began(at);
     }
@@ -152,7 +152,7 @@ impl Watcher {
         self.inbox.completed(at_most)
     }
 
-    /// The events since the last time, oldest first; the oldest are lost if nobody asks for long.
+    /// The events since the last call, oldest first; the oldest are lost if that is long ago.
     pub fn take_events(&mut self) -> Vec<Event> {
         self.inbox.take_events()
     }
@@ -171,7 +171,7 @@ impl Watcher {
             .call(call, CALL_DEADLINE, move |session, ticket| {
                 let found = session.domain()?;
                 if ticket.is_abandoned() {
-                    // Finding it took too long: what was to be done then must not happen now.
+                    // Finding it took too long: the order must not be carried out now.
                     return Err(Error::NotAnswering {
                         call,
                         domain,
@@ -207,7 +207,7 @@ impl Watcher {
     fn present(&mut self, at: Timestamp, stats: JobStats, domain: DomainState) -> Sample {
         let state = self.tracker.observe(Reading::Present(&stats, domain));
         if state == JobState::Ended {
-            // The job's statistics are gone with it: the last ones are what is known of it.
+            // The job's statistics are gone with it: the last ones are used.
             return self.ended(at);
         }
         let sync_at = stats
@@ -237,7 +237,7 @@ impl Watcher {
         }
     }
 
-    /// No answer: expected while QEMU stops the guest, if an event has told so.
+    /// No answer: expected while QEMU stops the guest, if an event has announced that.
     fn silent(&self, error: Error) -> Result<Sample, Error> {
         match self.inbox.phase() {
             Some(state @ (JobState::Switchover | JobState::Postcopy))
@@ -254,8 +254,8 @@ impl Watcher {
         }
     }
 
-    /// Whether the counters of faults tell something: from the begin of the job on, or what is counted up to the first look
-    /// would be missed, and up to the guest's stop.
+    /// Whether the counters of faults are useful: from the beginning of the job on, or the faults up to the first
+    /// reading would be missed, and until the guest stops.
     fn counts_faults(&self) -> bool {
         self.stats.is_outgoing_migration()
             && matches!(self.last.state, JobState::Setup | JobState::Precopy)
@@ -331,7 +331,7 @@ impl Job for Watcher {
     }
 
     fn wait(&mut self, at_most: Duration) {
-        // Orders have been given, and none will be before the next look at the job.
+        // All orders have been given, and none will follow before the next poll.
         if self.counts_faults() {
             self.faults.begin(&mut self.worker);
         }

@@ -1,4 +1,4 @@
-//! A thread that makes the calls, so that a call that hangs does not hang who asked for it.
+//! A thread that makes the calls, so that a call that hangs does not hang its caller.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::ffi;
 
 type Work<S> = Box<dyn FnOnce(&mut S) + Send>;
 
-/// What is between the one who asked and the one who works.
+/// The state shared by the caller and the thread.
 #[derive(Default)]
 pub(crate) struct Ticket {
     abandoned: AtomicBool,
@@ -21,13 +21,13 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// Whether nobody waits any more: what has not been begun must not be.
+    /// Whether nobody waits any more: work not yet begun must not begin.
     pub(crate) fn is_abandoned(&self) -> bool {
         self.abandoned.load(Ordering::Acquire)
     }
 }
 
-/// Tells that the work is over, however it ended.
+/// Marks the work as finished, however it ended.
 struct Finish(Arc<Ticket>);
 
 impl Drop for Finish {
@@ -72,7 +72,7 @@ impl<S: Send + 'static> Worker<S> {
         &self.domain
     }
 
-    /// Has `run` done, which makes `call`, and waits for it no longer than `deadline`.
+    /// Runs `run`, which makes `call`, on the thread, and waits for it no longer than `deadline`.
     ///
     /// # Errors
     /// `run`'s own, or [`Error::NotAnswering`]: now, or at once while an earlier call is outstanding.
@@ -107,8 +107,8 @@ impl<S: Send + 'static> Worker<S> {
         Err(self.not_answering(call, since))
     }
 
-    /// Has `run` done without waiting for it, and says where its answer will be; none while a call is outstanding. The
-    /// next call waits for its end.
+    /// Runs `run` on the thread without waiting for it, and returns where its answer will be; none while a call is
+    /// outstanding. The next call waits for its end.
     pub(crate) fn post<T: Send + 'static>(
         &mut self,
         run: impl FnOnce(&mut S) -> T + Send + 'static,
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_posted_is_not_waited_for_and_the_next_call_comes_after_it() {
+    fn posted_work_is_not_waited_for_and_the_next_call_comes_after_it() {
         let mut worker = Worker::start("guest", 1_u32).expect("a thread");
         let (release, wait) = mpsc::channel::<()>();
         let answer = worker.post(move |state| {

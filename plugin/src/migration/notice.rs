@@ -14,7 +14,7 @@ const SHORT_MS: u64 = 1_000;
 /// not go, or is soon back.
 #[must_use]
 pub fn of_pause(cause: Cause, pause_ms: Option<u64>) -> Option<String> {
-    let goes = cause.goes() || cause == Cause::Deadline;
+    let goes = cause.stops() || cause == Cause::Deadline;
     let ms = pause_ms.filter(|&ms| goes && ms > SHORT_MS)?;
     let pause = in_words::span(Duration::from_millis(ms));
     let (when, instead) = match cause {

@@ -53,7 +53,7 @@ impl Writing {
     fn of(writes: &Writes) -> Option<Self> {
         Some(Self {
             bytes_per_s: writes.peak_bytes_per_s()?,
-            hot_bytes: writes.hot_bytes()?,
+            hot_bytes: writes.working_set_bytes()?,
         })
         .filter(|_| writes.trust() == Trust::Confirmed)
     }
@@ -231,13 +231,13 @@ impl<V: Messages> Recorder<V> {
                 self.outlook.pause_ms = tally::pause_ms(round.remaining_bytes, bytes_per_s);
                 self.tally.synced(round, self.last.elapsed_ms, bytes_per_s);
             }
-            Event::Beside { bytes } => self.beside(*bytes),
+            Event::DeviceState { bytes } => self.beside(*bytes),
             Event::Decided { cause, .. } | Event::Targeted { cause, .. } => {
                 self.outlook.cause = Some(*cause);
                 self.announce(*cause);
             }
             Event::Unreachable { pause, ceiling } => self.unreachable(*pause, *ceiling),
-            Event::Released(Release::ByHand {
+            Event::Released(Release::ExternalChange {
                 downtime_ms,
                 speed_mib_per_s,
             }) => {

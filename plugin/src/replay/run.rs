@@ -140,7 +140,7 @@ impl Run {
         if !self.same_law {
             sample.settings = None;
         }
-        let target = self.controller.look(&sample, &mut self.log);
+        let target = self.controller.poll(&sample, &mut self.log);
         if !self.same_law && target != Target::NONE {
             self.controller
                 .outcome(sample.at, &target, true, &mut self.log);

@@ -185,10 +185,10 @@ impl Judge<'_> {
         let told = policy.switchover_bytes_per_s;
         let mut limit = Limit::new(self.begin);
         for sample in &self.recording.before {
-            controller.look(&settings_unseen(sample), &mut Silent);
+            controller.poll(&settings_unseen(sample), &mut Silent);
         }
         for (index, (sample, _)) in self.recording.samples.iter().enumerate() {
-            let target = controller.look(&settings_unseen(sample), &mut Silent);
+            let target = controller.poll(&settings_unseen(sample), &mut Silent);
             let end = |way| Some(self.end(way, index, told.unwrap_or(controller.bytes_per_s())));
             let compared = told.unwrap_or(sample.window_bytes_per_s);
             let switches_over = |limit_ms| self.switches_over(index, in_ms(compared, limit_ms));

@@ -30,7 +30,7 @@ fn recorded(law: LawName, refuse_first: bool) -> Vec<Record> {
     for poll in 0..120_u64 {
         let sample = sample(poll);
         events.0.push(Record::Sample((&sample).into()));
-        let target = controller.look(&sample, &mut events);
+        let target = controller.poll(&sample, &mut events);
         if target != Target::NONE {
             let error = std::mem::take(&mut refuse).then(|| "refused".to_owned());
             let at_ns = sample.at.as_nanos();

@@ -110,7 +110,7 @@ fn events() -> Vec<Event> {
             ..Round::default()
         }),
         Event::Decided {
-            accept_bytes: 3,
+            threshold_bytes: 3,
             cause: Cause::FirstRound,
         },
         Event::Targeted {
@@ -118,14 +118,14 @@ fn events() -> Vec<Event> {
             cause: Cause::Reservation,
         },
         Event::Refused(target),
-        Event::Beside { bytes: 7 },
+        Event::DeviceState { bytes: 7 },
         Event::Counter(Trust::Unconfirmed),
         Event::Counter(Trust::Confirmed),
         Event::Counter(Trust::Refuted),
         Event::Unreachable { pause, ceiling },
         Event::SpeedOrdered { speed_mib_per_s: 0 },
         Event::Released(Release::Terminal),
-        Event::Released(Release::ByHand {
+        Event::Released(Release::ExternalChange {
             downtime_ms: 1,
             speed_mib_per_s: 2,
         }),

@@ -1,4 +1,4 @@
-//! A guest on a link: it is booted once and goes to and fro.
+//! A guest on a link: it is booted once and moves to and fro.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use libvirt_hpc_plugin::clock;
 
 use super::guests::Cell;
-use super::laws::OURS;
+use super::laws::ADAPTIVE;
 use super::machine::{self, Machine};
 use super::plan::Task;
 use super::progress::curve;
@@ -17,10 +17,10 @@ use super::sets::Set;
 use super::work::Bench;
 use crate::rig::{HOSTS, Rig};
 
-/// How long a probe waits for stock: it only looks for the ends of the first rounds.
+/// How long a probe waits for stock: it only needs the ends of the first rounds.
 const PROBE: Duration = Duration::from_secs(25);
 
-/// A guest that is up.
+/// A running guest.
 #[derive(Debug)]
 pub(super) struct Block<'a> {
     rig: &'a Rig,
@@ -90,11 +90,11 @@ impl<'a> Block<'a> {
         Ok(told)
     }
 
-    /// The guest under stock and under ours: when rounds end and where the best stop may be.
+    /// The guest under stock and under the adaptive law: when rounds end, and where the best stop may be.
     pub(super) fn probe(&mut self, set: Set) -> Result<Probe> {
         let stock = self.migrate(&["--hpc-law", "stock"], PROBE)?;
-        let ours = self.migrate(&["--hpc-law", OURS], set.horizon(PROBE))?;
-        let round_one_ms = ours.digest.round_one_ms.or(stock.digest.round_one_ms);
+        let adaptive = self.migrate(&["--hpc-law", ADAPTIVE], set.horizon(PROBE))?;
+        let round_one_ms = adaptive.digest.round_one_ms.or(stock.digest.round_one_ms);
         let stop = |told: &Told| {
             let moved = told.outcome == Outcome::Moved;
             told.digest.precopy_until_ms.filter(|_| moved)
@@ -104,18 +104,18 @@ impl<'a> Block<'a> {
             guest: self.cell.guest.name.to_owned(),
             link: self.cell.link.to_owned(),
             round_one_ms: round_one_ms.context("no first round ended in the probe")?,
-            syncs_ms: if stock.digest.syncs_ms.len() > ours.digest.syncs_ms.len() {
+            syncs_ms: if stock.digest.syncs_ms.len() > adaptive.digest.syncs_ms.len() {
                 stock.digest.syncs_ms.clone()
             } else {
-                ours.digest.syncs_ms.clone()
+                adaptive.digest.syncs_ms.clone()
             },
             stock_stop_ms: stop(&stock),
-            ours_stop_ms: stop(&ours),
-            machine: self.machine.now(&ours.digest.versions),
+            ours_stop_ms: stop(&adaptive),
+            machine: self.machine.now(&adaptive.digest.versions),
         })
     }
 
-    /// One run of `task`; its trace and its curve are kept.
+    /// One run of `task`; keeps its trace and its curve.
     pub(super) fn run(&mut self, bench: &Bench, task: &Task) -> Result<Run> {
         let began = clock::now();
         let probe = bench.store.probe(&self.cell).context("no probe")?;

@@ -1,4 +1,4 @@
-//! How long runs take, by those that were made.
+//! How long runs take, by earlier runs.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::plan::{Task, is_forced, is_scaled};
 use super::record::Run;
 use super::stats::median;
 
-/// What a run takes of which nothing is known: a migration of a few rounds, and the watch after it.
+/// The time of a run of which nothing is known: a migration of a few rounds, and the watch after it.
 const UNKNOWN: Duration = Duration::from_secs(14);
 
 /// The same for a law on a clock for bigger guests, and for those that may never end.
@@ -15,7 +15,7 @@ const UNKNOWN_LONG: Duration = Duration::from_secs(50);
 /// Two hosts and a guest that boots.
 const BLOCK: Duration = Duration::from_secs(30);
 
-/// What is known of durations.
+/// The known durations.
 #[derive(Debug, Default)]
 pub(super) struct Durations {
     known: Vec<Known>,
@@ -33,7 +33,7 @@ fn variant(law: &str, hpc_law: &str) -> (String, bool) {
 }
 
 impl Durations {
-    /// What `runs` took.
+    /// The durations of `runs`.
     pub(super) fn of<'a>(runs: impl Iterator<Item = &'a Run>) -> Self {
         let known = |run: &Run| Known {
             cell: (run.key.guest.clone(), run.key.link.clone()),
@@ -45,7 +45,7 @@ impl Durations {
         }
     }
 
-    /// How long a run will take: as the same law took with the same guest, or else with others.
+    /// How long a run will take: as long as the same law took with the same guest, or else with others.
     #[must_use]
     pub(super) fn expect(&self, task: &Task) -> Duration {
         let (cell, variant) = (
@@ -66,7 +66,7 @@ impl Durations {
         .map_or_else(|| unknown(task), Duration::from_secs_f64)
     }
 
-    /// How long all of these will take; those of one guest and link are made in one go.
+    /// How long all of these will take; those of one guest and link are made together.
     #[must_use]
     pub(super) fn sum(&self, tasks: &[Task]) -> Duration {
         let mut cells: Vec<_> = tasks.iter().map(|t| (&t.key.guest, &t.key.link)).collect();

@@ -1,10 +1,10 @@
-//! Laws against the best forced stop, and against ours.
+//! Laws against the best forced stop, and against the adaptive law.
 
-use super::laws::{Class, LAWS, Law, OURS, OURS_OR_POSTCOPY};
+use super::laws::{ADAPTIVE, ADAPTIVE_OR_POSTCOPY, Class, LAWS, Law};
 use super::stats::{geometric_mean, greatest, mean, standard_error};
 use super::summary::{Cell, Entry};
 
-/// The slowdowns by which J is judged: the headline's, and beside it a low one and a high one.
+/// The slowdowns by which J is judged: the headline's, a low one and a high one.
 pub(super) const DELTAS: [f64; 3] = [0.1, 0.02, 0.3];
 
 /// A law over all guests and links, with the better of its variants on each.
@@ -12,25 +12,25 @@ pub(super) const DELTAS: [f64; 3] = [0.1, 0.02, 0.3];
 pub(super) struct Overall {
     /// The law.
     pub(super) law: Law,
-    /// Runs that moved their guest, of how many; of the better variants.
+    /// How many runs moved their guest, of how many; of the better variants.
     pub(super) completed: (usize, usize),
-    /// Guests and links on which most runs moved the guest, of how many: what all that follows is over.
+    /// Guests and links on which most runs moved the guest, of how many: the following figures are over these.
     pub(super) cells: (usize, usize),
     /// J over the oracle's for each of [`DELTAS`].
     pub(super) regret: [Spread; DELTAS.len()],
-    /// Its J over ours, geometric mean, for each of [`DELTAS`].
-    pub(super) j_over_ours: [Option<f64>; DELTAS.len()],
-    /// Its J over ours with the work that auto-converge took, geometric mean, for the first of [`DELTAS`].
-    pub(super) cost_over_ours: Option<f64>,
-    /// Its pause over ours, geometric mean.
-    pub(super) pause_over_ours: Option<f64>,
-    /// Its pause over the shortest of the forced stops', geometric mean: what the choice of the moment can do.
+    /// Its J over the adaptive law's, geometric mean, for each of [`DELTAS`].
+    pub(super) j_over_adaptive: [Option<f64>; DELTAS.len()],
+    /// The same with the work that auto-converge took, for the first of [`DELTAS`].
+    pub(super) cost_over_adaptive: Option<f64>,
+    /// Its pause over the adaptive law's, geometric mean.
+    pub(super) pause_over_adaptive: Option<f64>,
+    /// Its pause over the shortest of the forced stops', geometric mean: what choosing the moment can achieve.
     pub(super) pause_over_forced: Option<f64>,
-    /// Its total time over ours, geometric mean.
-    pub(super) total_over_ours: Option<f64>,
-    /// Its delay less ours, milliseconds: delays may be none, and have no geometric mean. A law with post-copy is compared
-    /// with ours for guests that allow it.
-    pub(super) delay_less_ours_ms: Option<Mean>,
+    /// Its total time over the adaptive law's, geometric mean.
+    pub(super) total_over_adaptive: Option<f64>,
+    /// Its delay less the adaptive law's, milliseconds: delays may be zero, and have no geometric mean. A law with
+    /// post-copy is compared with the adaptive one for guests that allow it.
+    pub(super) delay_less_adaptive_ms: Option<Mean>,
     /// Its delay, mean, milliseconds.
     pub(super) delay_ms: Option<f64>,
 }
@@ -38,9 +38,9 @@ pub(super) struct Overall {
 /// An arithmetic mean over guests and links.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Mean {
-    /// It.
+    /// The mean.
     pub(super) mean: f64,
-    /// Its standard error; none of a single one.
+    /// Its standard error; none of a single value.
     pub(super) error: Option<f64>,
 }
 
@@ -94,7 +94,7 @@ fn of_law(law: Law, cells: &[Cell<'_>]) -> Option<Overall> {
     }
     let pairs: Vec<_> = entries
         .iter()
-        .filter_map(|(cell, entry)| Some((*entry, cell.better(OURS)?)))
+        .filter_map(|(cell, entry)| Some((*entry, cell.better(ADAPTIVE)?)))
         .collect();
     let completed = entries.iter().map(|(_, e)| e.completed()).sum();
     let runs = entries.iter().map(|(_, e)| e.runs.len()).sum();
@@ -104,8 +104,10 @@ fn of_law(law: Law, cells: &[Cell<'_>]) -> Option<Overall> {
         .count();
     let delay = |e: &Entry<'_>| e.delay_ms();
     let own = match law.class {
-        Class::Postcopy => OURS_OR_POSTCOPY,
-        Class::Ours | Class::Variant | Class::Precopy | Class::Throttling | Class::Forced => OURS,
+        Class::Postcopy => ADAPTIVE_OR_POSTCOPY,
+        Class::Adaptive | Class::Variant | Class::Precopy | Class::Throttling | Class::Forced => {
+            ADAPTIVE
+        }
     };
     let gaps: Vec<_> = entries
         .iter()
@@ -116,14 +118,14 @@ fn of_law(law: Law, cells: &[Cell<'_>]) -> Option<Overall> {
         completed: (completed, runs),
         cells: (ended, entries.len()),
         regret: DELTAS.map(|delta| spread(&entries, delta)),
-        j_over_ours: DELTAS.map(|delta| over_ours(&pairs, |e| e.j_ms(delta))),
-        cost_over_ours: over_ours(&pairs, |e| e.cost_ms(DELTAS[0])),
-        pause_over_ours: over_ours(&pairs, |e| e.pause_ms()),
+        j_over_adaptive: DELTAS.map(|delta| over_ours(&pairs, |e| e.j_ms(delta))),
+        cost_over_adaptive: over_ours(&pairs, |e| e.cost_ms(DELTAS[0])),
+        pause_over_adaptive: over_ours(&pairs, |e| e.pause_ms()),
         pause_over_forced: geometric_mean(entries.iter().filter_map(|(cell, entry)| {
             Some(entry.pause_ms()? / cell.shortest_forced_pause_ms()?)
         })),
-        total_over_ours: over_ours(&pairs, |e| e.total_ms()),
-        delay_less_ours_ms: Mean::of(&gaps),
+        total_over_adaptive: over_ours(&pairs, |e| e.total_ms()),
+        delay_less_adaptive_ms: Mean::of(&gaps),
         delay_ms: mean(entries.iter().filter_map(|(_, e)| delay(e))),
     })
 }
@@ -149,6 +151,7 @@ fn over_ours(
     pairs: &[(&Entry<'_>, &Entry<'_>)],
     value: impl Fn(&Entry<'_>) -> Option<f64>,
 ) -> Option<f64> {
-    let ratio = |(theirs, ours): &(&Entry<'_>, &Entry<'_>)| Some(value(theirs)? / value(ours)?);
+    let ratio =
+        |(other, adaptive): &(&Entry<'_>, &Entry<'_>)| Some(value(other)? / value(adaptive)?);
     geometric_mean(pairs.iter().filter_map(ratio))
 }

@@ -1,27 +1,27 @@
-//! What a trace tells of a run.
+//! The content of a run's trace.
 
 use anyhow::Result;
 use libvirt_hpc_control::sample::JobState;
 use libvirt_hpc_plugin::trace::{EventRecord, Record, SampleRecord, Totals, Versions, read};
 
-/// What is taken from a trace. Times are milliseconds since the job began, but for the spans.
+/// Figures of a trace. Times are milliseconds since the job began, but for the spans.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Digest {
-    /// Who took part.
+    /// The versions involved.
     pub(super) versions: Versions,
-    /// What it took; none if the trace was cut short.
+    /// The totals; none if the trace was cut short.
     pub(super) totals: Option<Totals>,
     /// How long the first round took.
     pub(super) round_one_ms: Option<u64>,
     /// When rounds ended.
     pub(super) syncs_ms: Vec<u64>,
-    /// The last look at which the guest still ran on the source.
+    /// The last sample with the guest running on the source.
     pub(super) precopy_until_ms: Option<u64>,
-    /// The first look that found it in post-copy.
+    /// The first sample in post-copy.
     pub(super) postcopy_from_ms: Option<u64>,
     /// Rounds.
     pub(super) rounds: u64,
-    /// Bytes of memory sent, at the last look.
+    /// Bytes of memory sent, at the last sample.
     pub(super) sent_bytes: u64,
 }
 

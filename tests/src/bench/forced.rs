@@ -1,15 +1,15 @@
-//! The times of the forced stops: where the best stop is to be looked for.
+//! The times of the forced stops: where to search for the best stop.
 
 use super::record::Probe;
 
-/// Two times nearer than this part of the earlier one are one time: a rig repeats itself no better.
+/// Two times nearer than this part of the earlier one are one time: the test bed repeats itself no better.
 const APART: f64 = 0.06;
 
-/// How many rounds of stock are candidates: later ones only cost.
+/// How many of stock's rounds are candidates: later ones only cost.
 const ROUNDS: usize = 4;
 
-/// At most `count` stop times, milliseconds since the job began, in order: our own, the ends of the first
-/// rounds, then what is between and around them.
+/// At most `count` stop times, milliseconds since the job began, in order: that of the adaptive law, the ends of the
+/// first rounds, then times between and around them.
 #[must_use]
 pub(super) fn stop_times_ms(probe: &Probe, count: usize) -> Vec<u64> {
     let rounds: Vec<_> = probe.syncs_ms.iter().copied().take(ROUNDS).collect();

@@ -5,13 +5,13 @@ use std::time::Duration;
 /// For a guest without phases.
 const STEADY: Duration = Duration::from_secs(3);
 
-/// A guest and the two links of the full set: the first is one on which stock ends, the second one on which it
-/// does not. What it really did is in the report.
+/// A guest and the two links of the full set: on the first one stock ends, on the second it does not. The report shows
+/// what it really did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Guest {
     /// Its name, also libvirt's.
     pub(super) name: &'static str,
-    /// What it computes: `hpc.work` of its kernel command line.
+    /// Its program: `hpc.work` of its kernel command line.
     pub(super) workload: &'static str,
     /// Whether it runs under KVM, without Linux; else emulated.
     pub(super) kvm: bool,
@@ -28,21 +28,22 @@ pub(super) struct Guest {
 /// A guest on one of its links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
-    /// Which guest.
+    /// The guest.
     pub(super) guest: &'static Guest,
     /// The link's rate.
     pub(super) link: &'static str,
 }
 
 impl Cell {
-    /// How tables and files name it.
+    /// Its name in tables and files.
     #[must_use]
     pub(super) fn name(&self) -> String {
         format!("{}-{}", self.guest.name, self.link)
     }
 }
 
-/// All guests. The kernels are of `tests/guest`, `hpcc` is Debian's. `bench --probe` shows what stock does on each link.
+/// All guests. The kernels are those of `tests/guest`, `hpcc` is Debian's. `bench --probe` shows what stock does on
+/// each link.
 pub(super) const GUESTS: [Guest; 7] = [
     Guest {
         name: "stencil",
@@ -133,7 +134,7 @@ const NATIVE: Guest = Guest {
     ..KERNEL
 };
 
-/// What the guests with a kernel have in common: small, so that a first round is short on a slow link.
+/// The common settings of guests with a kernel: small, so that a first round is short on a slow link.
 const KERNEL: Guest = Guest {
     name: "",
     workload: "",

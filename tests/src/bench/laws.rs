@@ -1,17 +1,17 @@
-//! The laws that are compared, and how each is asked for.
+//! The laws that are compared, and the options of each.
 
-/// What a law does to the guest beside stopping it.
+/// The effect of a law on the guest besides stopping it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
-    /// This project's, by pre-copy alone: what the others are compared with.
-    Ours,
-    /// The same without what most others do not switch on: what those are compared with.
+    /// The adaptive law with pre-copy alone: the others are compared with it.
+    Adaptive,
+    /// The same without XBZRLE: the laws without it are compared with this one.
     Variant,
-    /// Somebody else's, by pre-copy alone.
+    /// Another law, with pre-copy alone.
     Precopy,
-    /// Somebody else's, with the guest's processors throttled.
+    /// Another law, with the guest's processors throttled.
     Throttling,
-    /// It ends in post-copy, or may: shown apart.
+    /// A law that may end in post-copy: shown apart.
     Postcopy,
     /// A stop at a given time: the grid that gives the oracle.
     Forced,
@@ -22,15 +22,15 @@ pub(super) enum Class {
 pub(super) struct Law {
     /// Its name in records and tables.
     pub(super) name: &'static str,
-    /// What `--hpc-law` is given, without a time scale.
+    /// The value of `--hpc-law`, without a time scale.
     pub(super) hpc_law: &'static str,
-    /// What its stack gives the migrate call beside.
+    /// The flags that its stack adds to the migrate call.
     pub(super) options: &'static [&'static str],
-    /// What it does.
+    /// Its class.
     pub(super) class: Class,
-    /// Whether its times were chosen for bigger guests: it is also run with them scaled.
+    /// Whether its times were chosen for larger guests: it is also run with them scaled.
     pub(super) timed: bool,
-    /// As the report calls it.
+    /// Its name in the report.
     pub(super) title: &'static str,
 }
 
@@ -45,14 +45,14 @@ const fn law(name: &'static str, title: &'static str, class: Class) -> Law {
     }
 }
 
-/// The law of this project.
-pub(super) const OURS: &str = "adaptive";
+/// libvirt-hpc's law.
+pub(super) const ADAPTIVE: &str = "adaptive";
 
 /// The same where the guest's owner allows post-copy.
-pub(super) const OURS_OR_POSTCOPY: &str = "adaptive-or-postcopy";
+pub(super) const ADAPTIVE_OR_POSTCOPY: &str = "adaptive-or-postcopy";
 
-/// The same without XBZRLE, which most of the others do not switch on.
-pub(super) const OURS_UNCOMPRESSED: &str = "adaptive-uncompressed";
+/// The same without XBZRLE, which most other stacks do not enable.
+pub(super) const ADAPTIVE_UNCOMPRESSED: &str = "adaptive-uncompressed";
 
 /// The forced stops' common name; each is written `forced-stop=TIME`.
 pub(super) const FORCED: &str = "forced-stop";
@@ -61,11 +61,15 @@ const THROTTLED: &[&str] = &["--auto-converge", "--compressed"];
 
 /// All but the forced stops, in the order of the tables.
 pub(super) const LAWS: [Law; 10] = [
-    law(OURS, "ours", Class::Ours),
+    law(ADAPTIVE, "adaptive", Class::Adaptive),
     Law {
-        hpc_law: OURS,
+        hpc_law: ADAPTIVE,
         options: &["--hpc-compression", "no"],
-        ..law(OURS_UNCOMPRESSED, "ours, without XBZRLE", Class::Variant)
+        ..law(
+            ADAPTIVE_UNCOMPRESSED,
+            "adaptive, without XBZRLE",
+            Class::Variant,
+        )
     },
     law("stock", "stock", Class::Precopy),
     Law {
@@ -105,12 +109,16 @@ pub(super) const LAWS: [Law; 10] = [
     },
     Law {
         options: &["--postcopy"],
-        ..law(OURS_OR_POSTCOPY, "ours, or post-copy", Class::Postcopy)
+        ..law(
+            ADAPTIVE_OR_POSTCOPY,
+            "adaptive, or post-copy",
+            Class::Postcopy,
+        )
     },
 ];
 
 impl Law {
-    /// Whether somebody else's law has XBZRLE switched on.
+    /// Whether another stack's law enables XBZRLE.
     #[must_use]
     pub(super) fn compresses(&self) -> bool {
         self.options.contains(&"--compressed")

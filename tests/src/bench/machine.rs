@@ -1,4 +1,4 @@
-//! Where and when something was measured.
+//! Where and when a run was measured.
 
 use std::fs;
 use std::process::Command;

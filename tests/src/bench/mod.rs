@@ -1,9 +1,9 @@
-//! The benchmark: guests on the real rig, moved under every law, and the report of it.
+//! The benchmark: guests on the real test bed, moved under every law, and the report of it.
 //!
 //! ```text
-//! guests x links x laws -> plan -> runs on the rig -> results.jsonl, results.csv -> the report
+//! guests x links x laws -> plan -> runs on the test bed -> results.jsonl, results.csv -> the report
 //!                            ^                              |
-//!                            +---- what is there already ---+
+//!                            +------- existing results ------+
 //! ```
 //!
 //! The file of results is the whole state: it may be gathered over days and machines.
@@ -23,12 +23,12 @@ mod record;
 pub mod report;
 mod run;
 mod sets;
+mod slowdown;
 mod stats;
 mod store;
 mod summary;
 #[cfg(test)]
 mod tests;
-mod toll;
 mod verdict;
 mod work;
 

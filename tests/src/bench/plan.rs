@@ -1,4 +1,4 @@
-//! Which runs there are, in which order.
+//! The runs to make, and their order.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::plant::SplitMix64;
 /// A run to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Task {
-    /// Which.
+    /// Its key.
     pub(super) key: Key,
     /// Its law.
     pub(super) law: Law,
 }
 
-/// All runs of a guest on a link, in the order in which they are made: each repeat has all laws, in an order of its
-/// own, so that no law always follows the same one. The same on every machine.
+/// All runs of a guest on a link, in order: each repeat has all laws, in an order of its own, so that no law always
+/// follows the same one. The same on every machine.
 #[must_use]
 pub(super) fn tasks(set: Set, cell: &Cell, probe: &Probe, repeats: u32) -> Vec<Task> {
     let mut all = Vec::new();

@@ -19,14 +19,14 @@ pub(super) const BIN_MS: u64 = 100;
 /// A guest's progress over one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Curve {
-    /// Which run.
+    /// The run.
     #[serde(flatten)]
     pub(super) key: Key,
     /// When the migration began, nanoseconds of the hosts' clock, which is also that of traces.
     pub(super) began_ns: u64,
     /// Steps done since [`LEAD_NS`] before the beginning, at the end of each [`BIN_MS`].
     pub(super) steps: Vec<u64>,
-    /// When phases began, milliseconds since [`LEAD_NS`] before the beginning, and which.
+    /// When each phase began, milliseconds since [`LEAD_NS`] before the beginning, and its number.
     pub(super) phases: Vec<(u64, usize)>,
 }
 
@@ -51,8 +51,8 @@ pub(super) fn beats(logs: &[(&'static str, String)], guest: &str) -> Vec<Beat> {
     beats
 }
 
-/// How much later than undisturbed the guest did its work in the end, milliseconds; none if it did not arrive or was not
-/// heard for all of `watch` before. What it does in the last `watch`, after post-copy too, it does undisturbed.
+/// How much later than undisturbed the guest finished its work, milliseconds; none if it did not arrive or was not
+/// heard for all of `watch` before. In the last `watch` it is undisturbed, even after post-copy.
 #[must_use]
 pub(super) fn delay_ms(beats: &[Beat], began_ns: u64, watch: Duration) -> Option<f64> {
     let watch_ns = u64::try_from(watch.as_nanos()).ok()?;
@@ -101,7 +101,7 @@ pub(super) fn curve(key: &Key, beats: &[Beat], began_ns: u64) -> Curve {
     } in since
     {
         let at_ms = (at_ns - from_ns) / 1_000_000;
-        // What is silent stands still.
+        // Without heartbeats there is no progress.
         while u64::try_from(curve.steps.len()).unwrap_or(u64::MAX) < at_ms / BIN_MS {
             curve.steps.push(done);
         }

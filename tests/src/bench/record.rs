@@ -1,17 +1,17 @@
-//! What is written of each run.
+//! The record of each run.
 
 use serde::{Deserialize, Serialize};
 
 use super::machine::Machine;
 
-/// The version of the file of results: raised when a reader of the one before would misunderstand it.
+/// The version of the results file, raised when older programs would misread it.
 pub(super) const FORMAT: u32 = 1;
 
 /// One line of the file of results.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Line {
-    /// What the first runs of a guest on a link told; the others are planned by it.
+    /// The first runs of a guest on a link; the others are planned by them.
     Probe(Box<Probe>),
     /// One measured run.
     Run(Box<Run>),
@@ -32,13 +32,13 @@ pub(super) struct Probe {
     pub(super) syncs_ms: Vec<u64>,
     /// When stock stopped the guest, milliseconds since the job began; none if it did not in the probe's time.
     pub(super) stock_stop_ms: Option<u64>,
-    /// When ours did, likewise.
+    /// When the adaptive law did, likewise.
     pub(super) ours_stop_ms: Option<u64>,
     /// Where and when.
     pub(super) machine: Machine,
 }
 
-/// How a run ended.
+/// The outcome of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Outcome {
@@ -46,11 +46,11 @@ pub(super) enum Outcome {
     Moved,
     /// It had not by the horizon: aborted by the benchmark.
     CutOff,
-    /// The law, libvirt or QEMU gave up.
+    /// The law, libvirt or QEMU aborted.
     Failed,
 }
 
-/// Which run: what a resumed benchmark goes by.
+/// The key of a run, by which a benchmark resumes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(super) struct Key {
     /// The guest's name.
@@ -86,14 +86,14 @@ impl Key {
 pub(super) struct Run {
     /// [`FORMAT`].
     pub(super) format: u32,
-    /// Which.
+    /// Its key.
     #[serde(flatten)]
     pub(super) key: Key,
-    /// What the guest computed.
+    /// The guest's program.
     pub(super) workload: String,
     /// Its memory, MiB.
     pub(super) memory_mib: u32,
-    /// What virsh was given beside, as the law's owner does.
+    /// Further options of virsh, as the law's owner sets them.
     pub(super) options: Vec<String>,
     /// The host it came from.
     pub(super) from: String,
@@ -101,31 +101,31 @@ pub(super) struct Run {
     pub(super) booted: bool,
     /// Where and when.
     pub(super) machine: Machine,
-    /// The machine's load average over the minute before: what else ran shows in it.
+    /// The machine's load average over the minute before: other load shows in it.
     pub(super) load: f64,
     /// How it ended.
     pub(super) outcome: Outcome,
     /// The last words of the command, if the guest was not moved.
     pub(super) error: Option<String>,
-    /// When it would be cut off, milliseconds.
+    /// The horizon at which it is cut off, milliseconds.
     pub(super) horizon_ms: u64,
-    /// What it took.
+    /// The measurements.
     #[serde(flatten)]
     pub(super) measured: Measured,
-    /// What it took the benchmark, milliseconds.
+    /// The time it took the benchmark, milliseconds.
     pub(super) took_ms: u64,
     /// The trace's name, if it was kept.
     pub(super) trace: Option<String>,
 }
 
-/// What a run took.
+/// Measurements of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Measured {
     /// The pause as the guest's users saw it, milliseconds; none if it did not move.
     pub(super) pause_ms: Option<f64>,
     /// From the migrate call to its return, milliseconds.
     pub(super) total_ms: f64,
-    /// Of that before the guest was stopped or went over to post-copy, milliseconds.
+    /// Of that before the guest was stopped or switched to post-copy, milliseconds.
     pub(super) precopy_ms: f64,
     /// How long the first round took, milliseconds; none if it did not end.
     pub(super) round_one_ms: Option<u64>,
@@ -133,7 +133,7 @@ pub(super) struct Measured {
     pub(super) rounds: u64,
     /// Bytes of memory on the wire.
     pub(super) sent_bytes: u64,
-    /// Its work that auto-converge took, as time at full speed, milliseconds; none if that was not told.
+    /// The guest's work that auto-converge took, as time at full speed, milliseconds; none if unknown.
     #[serde(default)]
     pub(super) throttled_ms: Option<f64>,
     /// The application's delay until it was undisturbed again, as its own report has it, milliseconds.
@@ -172,7 +172,7 @@ impl Run {
         Some(self.j_ms(delta)? + self.measured.throttled_ms.or(nothing)?)
     }
 
-    /// It in a line.
+    /// A line about it.
     #[must_use]
     pub(super) fn in_words(&self) -> String {
         let m = &self.measured;
@@ -202,7 +202,7 @@ impl Run {
         options.any(|option| option == "--auto-converge")
     }
 
-    /// Whether the guest's speed hangs on its phase.
+    /// Whether the guest's speed depends on its phase.
     #[must_use]
     pub(super) fn phased(&self) -> bool {
         ["phase", "hpcc"]
@@ -210,7 +210,7 @@ impl Run {
             .any(|kind| self.workload.starts_with(kind))
     }
 
-    /// Whether one copy ran afterwards, as the guest wrote it.
+    /// Whether exactly one copy ran afterwards, without a corrupt page.
     #[must_use]
     pub(super) fn whole(&self) -> bool {
         self.measured.running_copies == 1 && self.measured.corrupt_pages == 0
@@ -218,7 +218,7 @@ impl Run {
 }
 
 impl Probe {
-    /// What is supposed of a guest on a link before its probe.
+    /// The assumptions about a guest on a link before its probe.
     #[must_use]
     pub(super) fn unknown(cell: &super::guests::Cell) -> Self {
         Self {
@@ -233,7 +233,7 @@ impl Probe {
         }
     }
 
-    /// It in a line.
+    /// A line about it.
     #[must_use]
     pub(super) fn in_words(&self) -> String {
         let at = |ms: Option<u64>| {
@@ -242,7 +242,7 @@ impl Probe {
             })
         };
         format!(
-            "round one {} ms; stock {}, ours {}",
+            "round one {} ms; stock {}, adaptive {}",
             self.round_one_ms,
             at(self.stock_stop_ms),
             at(self.ours_stop_ms)

@@ -1,4 +1,4 @@
-//! One run on the rig.
+//! One run on the test bed.
 
 use std::process::{Child, Output};
 use std::thread::sleep;
@@ -12,19 +12,19 @@ use super::progress::{self, Beat, LEAD_NS};
 use super::record::{Measured, Outcome};
 use crate::rig::{HOSTS, Report, Rig};
 
-/// How much longer than it must be the guest is watched: beats are late on a busy machine.
+/// How much longer than necessary the guest is watched: heartbeats are late on a busy machine.
 const SLACK: Duration = Duration::from_millis(500);
 
-/// Where a trace is in both hosts.
+/// The trace's path in both hosts.
 const TRACE: &str = "/rig/bench.trace";
 
-/// How often it is looked whether a migration has ended.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often the end of a migration is checked.
+const POLL: Duration = Duration::from_millis(20);
 
 /// How long an aborted migration has to end.
 const ABORT_PATIENCE: Duration = Duration::from_secs(90);
 
-/// How often an abort is asked for: a job that completes just then refuses it.
+/// How often an abort is tried: a job that completes just then refuses it.
 const ABORT_AGAIN: Duration = Duration::from_secs(5);
 
 /// A guest on the hosts.
@@ -36,22 +36,22 @@ pub(super) struct Place<'a> {
     pub(super) guest: &'a str,
     /// How long it is watched before and after.
     pub(super) watch: Duration,
-    /// Where it is, of [`HOSTS`].
+    /// Its present host, of [`HOSTS`].
     pub(super) at: usize,
 }
 
-/// All that a run told.
+/// The results of a run.
 #[derive(Debug)]
 pub(super) struct Told {
-    /// How it ended.
+    /// The outcome.
     pub(super) outcome: Outcome,
     /// The command's last words, if the guest was not moved.
     pub(super) error: Option<String>,
-    /// What it took.
+    /// The measurements.
     pub(super) measured: Measured,
     /// The host that runs the guest now.
     pub(super) host: String,
-    /// What the trace says.
+    /// The figures of the trace.
     pub(super) digest: Digest,
     /// The trace.
     pub(super) trace: Vec<u8>,
@@ -65,7 +65,7 @@ impl Place<'_> {
     /// Migrates the guest to the other host with `options` of `virsh-hpc migrate`; aborts it after `horizon`.
     ///
     /// # Errors
-    /// When the rig or the trace fails; that the migration failed is in the answer.
+    /// When the test bed or the trace fails; a failed migration is in the answer.
     pub(super) fn migrate(&self, options: &[&str], horizon: Duration) -> Result<Told> {
         let (source, other) = (HOSTS[self.at], HOSTS[1 - self.at]);
         let uri = format!("qemu+tcp://{other}/system");
@@ -124,12 +124,12 @@ impl Place<'_> {
                 self.rig
                     .run(source, &["virsh", "-q", "domjobabort", self.guest])?;
             }
-            sleep(LOOK);
+            sleep(POLL);
         }
         Ok((child.wait_with_output()?, cut_off))
     }
 
-    /// Lets it run: what it does now is what it does undisturbed.
+    /// Lets it run undisturbed.
     pub(super) fn undisturbed(&self) {
         sleep(self.watch + SLACK);
     }

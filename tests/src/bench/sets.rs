@@ -1,9 +1,9 @@
-//! Which guests and laws are run together.
+//! The sets of guests and laws.
 
 use std::time::Duration;
 
 use super::guests::{Cell, GUESTS, Guest, KVM_GUESTS};
-use super::laws::{LAWS, Law, OURS_OR_POSTCOPY, OURS_UNCOMPRESSED};
+use super::laws::{ADAPTIVE_OR_POSTCOPY, ADAPTIVE_UNCOMPRESSED, LAWS, Law};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -17,16 +17,16 @@ pub enum Set {
 }
 
 /// Laws left out of [`Set::Default`].
-const FULL_ONLY: [&str; 2] = ["vep-248", OURS_UNCOMPRESSED];
+const FULL_ONLY: [&str; 2] = ["vep-248", ADAPTIVE_UNCOMPRESSED];
 
-/// Laws left out of [`Set::Kvm`]: whether differences pay there is one of its questions, post-copy is none.
-const NOT_UNDER_KVM: [&str; 3] = ["vep-248", "postcopy-after-round-one", OURS_OR_POSTCOPY];
+/// Laws left out of [`Set::Kvm`]: it asks whether XBZRLE pays there, not about post-copy.
+const NOT_UNDER_KVM: [&str; 3] = ["vep-248", "postcopy-after-round-one", ADAPTIVE_OR_POSTCOPY];
 
 /// Guests of [`Set::Default`], on the link on which stock does not end, by their place in [`GUESTS`].
 const DEFAULT_GUESTS: [usize; 2] = [0, 1];
 
 impl Set {
-    /// Guests and links, the most telling first: a budget drops from the end.
+    /// Guests and links, the most important first: a budget drops from the end.
     #[must_use]
     pub(super) fn cells(self) -> Vec<Cell> {
         let over = |guests: &'static [Guest], link: usize| {
@@ -72,7 +72,7 @@ impl Set {
         }
     }
 
-    /// After how many times its round one a migration is cut off, and the least time for it.
+    /// After how many times its first round a migration is cut off, and the shortest time for it.
     #[must_use]
     pub(super) fn horizon(self, round_one: Duration) -> Duration {
         match self {

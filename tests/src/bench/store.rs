@@ -1,4 +1,4 @@
-//! The folder of results: what is there is done.
+//! The folder of results.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -26,11 +26,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// What is in `folder`, which is made if it is not there. A last line without its end, of a benchmark that
-    /// was killed, is removed.
+    /// Reads `folder`, and makes it if it does not exist. An incomplete last line, of a benchmark that was killed, is
+    /// removed.
     ///
     /// # Errors
-    /// When a file cannot be read, or a line is none of ours.
+    /// When a file cannot be read, or a line has another format.
     pub fn open(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         cut_short(&folder.join(CURVES))?;

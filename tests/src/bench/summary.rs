@@ -12,13 +12,13 @@ pub(super) struct Cell<'a> {
     pub(super) guest: &'a str,
     /// The link's rate.
     pub(super) link: &'a str,
-    /// What was told before; none in a file without its probe.
+    /// The probe; none in a file without one.
     pub(super) probe: Option<&'a Probe>,
     /// Its laws, forced stops among them.
     pub(super) entries: Vec<Entry<'a>>,
 }
 
-/// A law, as it was given, with a guest on a link.
+/// A variant of a law with a guest on a link.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
     /// The law.
@@ -29,7 +29,7 @@ pub(super) struct Entry<'a> {
     pub(super) runs: Vec<&'a Run>,
 }
 
-/// The runs by guest and link, in the order in which they first appear; runs of laws that are no more are left out.
+/// The runs by guest and link, in order of first appearance; runs of laws that no longer exist are left out.
 #[must_use]
 pub(super) fn cells<'a>(
     runs: impl Iterator<Item = &'a Run>,
@@ -62,7 +62,7 @@ pub(super) fn cells<'a>(
 }
 
 impl<'a> Cell<'a> {
-    /// How tables and files name it.
+    /// Its name in tables and files.
     #[must_use]
     pub(super) fn name(&self) -> String {
         format!("{}, {}", self.guest, self.link)
@@ -101,8 +101,8 @@ impl<'a> Cell<'a> {
         self.runs().find(|run| run.key == *key)
     }
 
-    /// The application's undisturbed speed when a run began, steps a second: the median of what the runs of that hour saw
-    /// before they began, for one of another hour may be another machine's; none if it hangs on the phase.
+    /// The application's undisturbed speed when a run began, steps a second: the median of the speeds before the runs
+    /// of that hour, because one of another hour may be of another machine; none if it depends on the phase.
     #[must_use]
     pub(super) fn undisturbed(&self, run: &Run) -> Option<f64> {
         let of_hour = self
@@ -135,14 +135,14 @@ impl<'a> Cell<'a> {
         self.entries.iter().filter(|e| is_forced(e.law.name))
     }
 
-    /// The least J of any single forced run, milliseconds: what luck could have.
+    /// The least J of any single forced run, milliseconds: the luckiest one.
     #[must_use]
     pub(super) fn luckiest_j_ms(&self, delta: f64) -> Option<f64> {
         let runs = self.forced().flat_map(|entry| &entry.runs);
         runs.filter_map(|run| run.j_ms(delta)).reduce(f64::min)
     }
 
-    /// The better variant of a law here: that which completes more often, then that with the lower J at 10 %.
+    /// The better variant of a law here: the one that completes more often, then the one with the lower J at 10 %.
     #[must_use]
     pub(super) fn better(&self, law: &str) -> Option<&Entry<'a>> {
         let rank = |entry: &&Entry<'_>| entry.j_ms(0.1).unwrap_or(f64::INFINITY);
@@ -178,7 +178,7 @@ impl Entry<'_> {
         self.completed() as f64 / self.runs.len().max(1) as f64
     }
 
-    /// The median J, milliseconds, if most of its runs completed: of fewer it would be the luckier half's.
+    /// The median J, milliseconds, if most of its runs completed: otherwise it would be that of the luckier half.
     #[must_use]
     pub(super) fn j_ms(&self, delta: f64) -> Option<f64> {
         self.of_moved(|run| run.j_ms(delta))
@@ -208,7 +208,7 @@ impl Entry<'_> {
         self.of_moved(|run| Some(run.measured.total_ms))
     }
 
-    /// The median of what was sent, MiB, likewise.
+    /// The median of the bytes sent, MiB, likewise.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a table needs no byte of it")]
     pub(super) fn sent_mib(&self) -> Option<f64> {
@@ -221,8 +221,8 @@ impl Entry<'_> {
         self.of_moved(|run| run.measured.throttled_ms)
     }
 
-    /// The median of the application's end-to-end delay, milliseconds, likewise: its own measure, or else the time
-    /// it was watched for less what it would have needed for the work it did in it.
+    /// The median of the application's end-to-end delay, milliseconds, likewise: its own measure, or the time it was
+    /// watched less the time for the work it did in it.
     #[must_use]
     pub(super) fn delay_ms(&self) -> Option<f64> {
         self.of_moved(|run| run.measured.delay_ms.or_else(|| behind_ms(run)))
@@ -239,7 +239,7 @@ impl Entry<'_> {
 #[expect(clippy::cast_precision_loss, reason = "steps stay far below 2^53")]
 fn behind_ms(run: &Run) -> Option<f64> {
     let before = run.measured.steps_per_s_before;
-    // A speed that hangs on the phase is no measure of time.
+    // A speed that depends on the phase is no measure of time.
     let speed = before.filter(|speed| *speed > 0.0 && !run.phased())?;
     let undisturbed_ms = run.measured.watched_steps as f64 / speed * 1e3;
     Some(run.measured.watched_ms - undisturbed_ms)

@@ -1,9 +1,9 @@
-//! What is claimed, and whether these results bear it out.
+//! The claims, and whether these results support them.
 
 use super::compare::{Mean, Overall};
-use super::laws::{Class, LAWS, Law, OURS, OURS_OR_POSTCOPY, OURS_UNCOMPRESSED};
+use super::laws::{ADAPTIVE, ADAPTIVE_OR_POSTCOPY, ADAPTIVE_UNCOMPRESSED, Class, LAWS, Law};
 
-/// J over the oracle's, at most: in geometric mean, and ever.
+/// J over the oracle's, at most: geometric mean, and worst.
 const REGRET_MEAN: f64 = 1.10;
 const REGRET_WORST: f64 = 1.4;
 
@@ -13,22 +13,22 @@ const TOTAL: f64 = 1.1;
 /// A claim and its figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// What is claimed.
+    /// The claim.
     pub(super) claim: &'static str,
-    /// What was measured, and against whom it could not be.
+    /// The measurement, and laws that could not be compared.
     pub(super) figure: String,
     /// Whether it holds; none if too little was measured to say.
     pub(super) met: Option<bool>,
 }
 
-/// The laws that a claim is about: those with a figure, and those without one, with the reason.
+/// The laws of a claim: those with a figure, and those without one, with the reason.
 #[derive(Debug, Default)]
 struct Rivals {
     judged: Vec<(&'static str, Figure)>,
     left_out: Vec<(&'static str, &'static str)>,
 }
 
-/// What a law is compared by.
+/// The figure by which a law is compared.
 #[derive(Clone, Debug)]
 struct Figure {
     value: f64,
@@ -51,7 +51,7 @@ impl Figure {
     }
 }
 
-/// Others' laws of pre-copy.
+/// Other stacks' laws with pre-copy.
 fn precopy(law: &Law) -> bool {
     matches!(law.class, Class::Precopy | Class::Throttling)
 }
@@ -59,59 +59,59 @@ fn precopy(law: &Law) -> bool {
 /// All claims, judged.
 #[must_use]
 pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
-    let Some(ours) = laws.iter().find(|o| o.law.name == OURS) else {
+    let Some(adaptive) = laws.iter().find(|o| o.law.name == ADAPTIVE) else {
         return Vec::new();
     };
-    let of_ours = |o: &Overall| no_ratio(o, ours);
+    let of_adaptive = |o: &Overall| no_ratio(o, adaptive);
     let completes = |o: &Overall| {
         let reason = (!o.always_completes()).then_some("not every run moved its guest");
-        reason.or_else(|| of_ours(o))
+        reason.or_else(|| of_adaptive(o))
     };
     let uncompressed = laws
         .iter()
-        .find(|o| o.law.name == OURS_UNCOMPRESSED)
-        .and_then(|o| o.j_over_ours[0]);
-    let pause = |o: &Overall| o.pause_over_ours.map(Figure::ratio);
-    let delay = |o: &Overall| o.delay_less_ours_ms.map(Figure::gap);
+        .find(|o| o.law.name == ADAPTIVE_UNCOMPRESSED)
+        .and_then(|o| o.j_over_adaptive[0]);
+    let pause = |o: &Overall| o.pause_over_adaptive.map(Figure::ratio);
+    let delay = |o: &Overall| o.delay_less_adaptive_ms.map(Figure::gap);
     vec![
         Verdict {
-            claim: "Every migration under ours completes",
-            figure: format!("{} of {}", ours.completed.0, ours.completed.1),
-            met: Some(ours.always_completes()),
+            claim: "Every migration under the adaptive law completes",
+            figure: format!("{} of {}", adaptive.completed.0, adaptive.completed.1),
+            met: Some(adaptive.always_completes()),
         },
         at_most(
-            "J of ours over the oracle's, geometric mean, at most 1.10",
-            ours.regret[0].mean,
+            "J of adaptive over the oracle's, geometric mean, at most 1.10",
+            adaptive.regret[0].mean,
             REGRET_MEAN,
         ),
         at_most(
-            "J of ours over the oracle's, at worst 1.4",
-            ours.regret[0].worst,
+            "J of adaptive over the oracle's, at worst 1.4",
+            adaptive.regret[0].worst,
             REGRET_WORST,
         ),
-        Rivals::of(laws, precopy, of_ours, |o| {
-            o.j_over_ours[0].map(Figure::ratio)
+        Rivals::of(laws, precopy, of_adaptive, |o| {
+            o.j_over_adaptive[0].map(Figure::ratio)
         })
         .above(
-            "J of every other pre-copy law above ours, geometric mean",
+            "J of every other pre-copy law above adaptive's, geometric mean",
             1.0,
         ),
-        Rivals::of(laws, precopy, of_ours, |o| {
-            o.cost_over_ours.map(Figure::ratio)
+        Rivals::of(laws, precopy, of_adaptive, |o| {
+            o.cost_over_adaptive.map(Figure::ratio)
         })
         .above(
             "The same with the work that throttling took counted",
             1.0,
         ),
-        Rivals::of(laws, |law| precopy(law) && !law.compresses(), of_ours, |o| {
-            Some(Figure::ratio(o.j_over_ours[0]? / uncompressed?))
+        Rivals::of(laws, |law| precopy(law) && !law.compresses(), of_adaptive, |o| {
+            Some(Figure::ratio(o.j_over_adaptive[0]? / uncompressed?))
         })
         .above(
-            "J of those without XBZRLE above that of ours without it",
+            "J of those without XBZRLE above that of adaptive without it",
             1.0,
         ),
         Rivals::of(laws, precopy, completes, pause).above(
-            "Pause of every law that always completes above ours, geometric mean",
+            "Pause of every law that always completes above adaptive's, geometric mean",
             1.0,
         ),
         Rivals::of(laws, |law| law.class == Class::Precopy, completes, pause).above(
@@ -119,30 +119,30 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
             1.0,
         ),
         Rivals::of(laws, precopy, completes, |o| {
-            o.total_over_ours.map(Figure::ratio)
+            o.total_over_adaptive.map(Figure::ratio)
         })
         .fastest(),
-        Rivals::of(laws, precopy, of_ours, delay).above(
-            "The application's delay under every other pre-copy law above that under ours, mean",
+        Rivals::of(laws, precopy, of_adaptive, delay).above(
+            "The application's delay under every other pre-copy law above that under adaptive, mean",
             0.0,
         ),
-        Rivals::of(laws, |law| law.class == Class::Postcopy, of_ours, delay).above(
-            "Where post-copy is allowed: its delay going over after round one above that under ours, mean",
+        Rivals::of(laws, |law| law.class == Class::Postcopy, of_adaptive, delay).above(
+            "Where post-copy is allowed: its delay with post-copy after round one above that under adaptive, mean",
             0.0,
         ),
     ]
 }
 
-/// Why a law has nothing that could be compared with ours.
-fn no_ratio(rival: &Overall, ours: &Overall) -> Option<&'static str> {
+/// Why a law cannot be compared with the adaptive one.
+fn no_ratio(rival: &Overall, adaptive: &Overall) -> Option<&'static str> {
     if rival.cells.0 == 0 {
-        return Some("most of its runs ended nowhere");
+        return Some("most of its runs did not complete");
     }
-    (ours.cells.0 == 0).then_some("most runs of ours ended nowhere")
+    (adaptive.cells.0 == 0).then_some("most runs of adaptive did not complete")
 }
 
 impl Rivals {
-    /// All laws of others that are `meant`: `reason` says why one is left out, `figure` is what it is compared by.
+    /// All laws of others that are `meant`: `reason` says why one is left out, `figure` gives the value compared.
     fn of(
         laws: &[Overall],
         meant: impl Fn(&Law) -> bool,
@@ -150,9 +150,9 @@ impl Rivals {
         figure: impl Fn(&Overall) -> Option<Figure>,
     ) -> Self {
         let mut rivals = Self::default();
-        let ours = [OURS, OURS_UNCOMPRESSED, OURS_OR_POSTCOPY];
-        let theirs = |law: &&Law| meant(law) && !ours.contains(&law.name);
-        for law in LAWS.iter().filter(theirs) {
+        let own = [ADAPTIVE, ADAPTIVE_UNCOMPRESSED, ADAPTIVE_OR_POSTCOPY];
+        let other = |law: &&Law| meant(law) && !own.contains(&law.name);
+        for law in LAWS.iter().filter(other) {
             let run = laws.iter().find(|o| o.law.name == law.name);
             let found = run.ok_or("not run").and_then(|o| {
                 reason(o).map_or(Ok(()), Err)?;
@@ -196,14 +196,14 @@ impl Rivals {
 
     fn fastest(self) -> Verdict {
         let fastest = self.least();
-        let ours = fastest.map(|(title, theirs)| (title, 1.0 / theirs.value));
-        let words = ours.map_or("no such law".to_owned(), |(title, ratio)| {
+        let ratio = fastest.map(|(title, other)| (title, 1.0 / other.value));
+        let words = ratio.map_or("no such law".to_owned(), |(title, ratio)| {
             format!("{ratio:.2} times that of {title}")
         });
         Verdict {
-            claim: "Total time of ours at most 1.1 times that of the fastest law that always completes",
+            claim: "Total time of adaptive at most 1.1 times that of the fastest law that always completes",
             figure: words + &self.without(),
-            met: ours.map(|(_, ratio)| ratio <= TOTAL),
+            met: ratio.map(|(_, ratio)| ratio <= TOTAL),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The benchmark at work: what is missing is made, block by block.
+//! The benchmark at work: makes the missing runs, block by block.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -18,27 +18,27 @@ use crate::rig::Rig;
 /// The benchmark at work.
 #[derive(Debug)]
 pub struct Bench {
-    /// What is measured.
+    /// The set.
     pub set: Set,
-    /// How often.
+    /// The number of repeats.
     pub repeats: u32,
     /// Only guests on links whose name contains this.
     pub only: String,
     /// Only these laws; none named is all.
     pub laws: Vec<String>,
-    /// Only look at each guest on each link, and measure nothing: whether stock ends there.
+    /// Only probe each guest on each link, without measuring: whether stock ends there.
     pub probe: bool,
-    /// How long it may take; none is as long as it takes.
+    /// The budget; none is unlimited.
     pub budget: Option<Duration>,
-    /// Where traces are kept.
+    /// The folder of traces.
     pub traces: PathBuf,
     /// The results.
     pub store: Store,
 }
 
 impl Bench {
-    /// Makes what is not made yet, as far as the budget reaches, and returns how many runs are missing then. A
-    /// guest and link that fail are told of and left for another time.
+    /// Makes the missing runs as far as the budget reaches, and returns how many are missing then. A guest and link
+    /// that fail are reported, and left for another time.
     pub fn run(&mut self) -> usize {
         let began = clock::now();
         let wanted = |cell: &Cell| cell.name().contains(&self.only);
@@ -54,7 +54,7 @@ impl Bench {
                 println!("{}: done", cell.name());
                 continue;
             }
-            // One repeat of all laws is worth beginning: the others can be made another time.
+            // One repeat of all laws is worth making: the others can follow another time.
             let first = open
                 .iter()
                 .filter(|task| task.key.repeat == open[0].key.repeat);
@@ -71,7 +71,7 @@ impl Bench {
         cells.iter().map(|cell| self.open(cell).len()).sum()
     }
 
-    /// What is not made of a guest on a link. Before its probe the forced stops are not known.
+    /// The missing runs of a guest on a link. Before its probe the forced stops are not known.
     fn open(&self, cell: &Cell) -> Vec<Task> {
         let unknown = Probe::unknown(cell);
         let probe = self.store.probe(cell).unwrap_or(&unknown);
@@ -82,7 +82,7 @@ impl Bench {
         missing(wanted, &self.store.done())
     }
 
-    /// What is left of the budget; none is as long as it takes.
+    /// The remaining budget; none is unlimited.
     fn left(&self, began: Instant) -> Option<Duration> {
         self.budget
             .map(|budget| budget.saturating_sub(began.elapsed()))
@@ -111,7 +111,7 @@ impl Bench {
         rig.whole(cell.guest.name)
     }
 
-    /// One run, tried again once with a new guest if the rig fails.
+    /// One run, tried again once with a new guest if the test bed fails.
     fn one(&mut self, block: &mut Block<'_>, task: &Task) -> Result<()> {
         let run = match block.run(self, task) {
             Ok(run) => run,

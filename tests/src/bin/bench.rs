@@ -1,4 +1,4 @@
-//! Every law on the real rig, and the report of it. `make bench`.
+//! Every law on the test bed, and the report of it. `make bench`.
 //!
 //! ```text
 //! cargo run --release -p libvirt-hpc-tests --bin bench                       20 minutes into target/bench
@@ -6,7 +6,7 @@
 //! cargo run --release -p libvirt-hpc-tests --bin bench -- --set kvm --results docs/benchmark-kvm
 //! cargo run --release -p libvirt-hpc-tests --bin bench -- --report-only --results docs/benchmark
 //! ```
-//! It may be interrupted at any moment: begun again, it makes what is missing.
+//! It may be interrupted at any moment: a second start makes what is missing.
 #![forbid(unsafe_code)]
 
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ struct Args {
     /// Make the runs of that law again
     #[arg(long, value_name = "LAW")]
     again: Vec<String>,
-    /// Only look at each guest on each link: how long round one takes, whether stock ends
+    /// Only probe each guest on each link: how long round one takes, whether stock ends
     #[arg(long)]
     probe: bool,
     /// Measure nothing

@@ -1,4 +1,4 @@
-//! The plant judged: records runs on the rig, and predicts recorded ones.
+//! Calibration of the plant: records runs on the test bed, and predicts recorded ones.
 //!
 //! ```text
 //! cargo run --release -p libvirt-hpc-tests --bin calibrate -- record tests/traces      what is missing there

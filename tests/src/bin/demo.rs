@@ -44,7 +44,7 @@ fn main() -> Result<()> {
         "plain virsh moved the guest: not a saturated one"
     );
 
-    // Work lost is against the speed in the last 3 s before, which is to be that of a guest nobody copies.
+    // The work lost is relative to the speed in the 3 s before, which must be undisturbed.
     sleep(UNDISTURBED);
     let command = [
         "virsh-hpc",
@@ -111,7 +111,7 @@ fn print(heads: &[String; 2], columns: &[[String; LABELS.len()]; 2]) {
     }
 }
 
-/// What virsh's migration has sent so far, in libvirt's words.
+/// Bytes sent so far by virsh's migration, in libvirt's words.
 fn sent_by_virsh(rig: &Rig) -> Result<String> {
     let output = rig.run(HOSTS[0], &["virsh", "domjobinfo", GUEST])?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -125,7 +125,7 @@ fn sent_by_virsh(rig: &Rig) -> Result<String> {
         .join(" "))
 }
 
-/// What ours sent, from the end of its trace.
+/// Bytes sent by libvirt-hpc, from the end of its trace.
 fn sent_by_us(trace: &[u8]) -> Result<String> {
     for record in read(trace) {
         if let (_, Record::End(end)) = record? {
@@ -142,7 +142,7 @@ fn save(trace: &[u8]) -> Result<()> {
     let path = folder.join("migration.trace");
     std::fs::write(&path, trace).with_context(|| format!("writing {}", path.display()))?;
     println!(
-        "\n  Every look and every decision: virsh-hpc hpc-replay {}",
+        "\n  Every sample and every decision: virsh-hpc hpc-replay {}",
         path.display()
     );
     Ok(())

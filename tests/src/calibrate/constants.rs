@@ -1,4 +1,4 @@
-//! What recorded runs measure of the constants in `profile`.
+//! The constants of `profile`, as recorded runs measure them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,16 +7,16 @@ use super::profile::Rate;
 use super::run::Recording;
 use crate::plant::see;
 
-/// What one run measures.
+/// The measurements of one run.
 #[derive(Clone, Copy)]
 struct Measured {
     /// From the job's begin until memory flows.
     setup_ms: f64,
-    /// The first round's bytes over its time, as a part of what the link should carry.
+    /// The rate of the first round, as a share of the link's expected rate.
     carried: f64,
-    /// Data of the first round beside what the guest filled.
+    /// Data of the first round beyond the pages that the guest filled.
     system_mb: f64,
-    /// The pause, less the time that what was left takes at the link's rate.
+    /// The pause, less the time for the remaining memory at the link's rate.
     fixed_ms: f64,
     /// From the pause's end to the call's return.
     finish_ms: f64,

@@ -1,4 +1,4 @@
-//! A trial guest of the rig, as it was started, and as the plant has it.
+//! A guest of the test bed as it was started, and as the plant models it.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::plant::{Access, Guest, Order, Writer};
 
 const MIB: u64 = 1 << 20;
 
-/// What a guest of the rig holds beside the pages it fills: kernel, initramfs, page tables and the kernel's
-/// word of each page, which grow with its memory. Measured: what the first round sends, less `--fill`, is
-/// 66, 74 and 90 MB for 256, 512 and 1024 MiB.
+/// Data of a test guest beyond the pages it fills: kernel, initramfs, page tables and the kernel's `struct page`s,
+/// which grow with its memory. Measured: the bytes of the first round, less `--fill`, are 66, 74 and 90 MB for 256, 512
+/// and 1024 MiB.
 const SYSTEM_BYTES: u64 = 58_000_000;
 const MEMORY_PER_SYSTEM_BYTE: u64 = 33;
 
-/// What the guest's kernel and heartbeat rewrite all the time, bytes. Measured: left at syncs 13 to
-/// 25 ms apart, less what the workload wrote.
+/// Bytes that the guest's kernel and heartbeat rewrite all the time. Measured: remainders at syncs 13 to 25 ms apart,
+/// less the workload's writes.
 const BACKGROUND_BYTES: u64 = 800_000;
 
 /// How a guest was started.
@@ -27,7 +27,7 @@ pub struct GuestSpec {
     pub workload: String,
 }
 
-/// A workload whose writing is not in its name: a kernel that computes.
+/// A workload whose name does not describe its writes: a kernel that computes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "what the workload '{0}' writes is not in its name: it must be predicted from another record"
@@ -63,7 +63,7 @@ impl GuestSpec {
         Ok(self.phases()?.into_iter().map(|(span, _)| span).collect())
     }
 
-    /// What `rig guest` fills: 70 % of the memory, but not the last 112 MiB.
+    /// The memory that `rig guest` fills: 70 %, but not the last 112 MiB.
     pub(super) fn fill_bytes(&self) -> u64 {
         (self.memory_mib * 7 / 10).min(self.memory_mib.saturating_sub(112)) * MIB
     }
@@ -93,7 +93,7 @@ fn phase(spec: &str) -> Option<(Duration, Access)> {
     Some((span, access(rest)?))
 }
 
-/// The words of tests/guest: sizes in MiB, rates in MB/s.
+/// The syntax of tests/guest: sizes in MiB, rates in MB/s.
 fn access(spec: &str) -> Option<Access> {
     if spec == "idle" {
         return Some(Access::Idle);

@@ -17,10 +17,10 @@ use super::run::Recording;
 use crate::patience::Patience;
 use crate::plant::{Guest, Plant, PlantConfig, RecordedGuest};
 
-/// Looks after which a run counts as endless: an hour of them.
+/// Polls after which a run counts as endless: an hour of them.
 const LOOKS_MAX: u32 = 36_000;
 
-/// What the plant says of a run.
+/// The plant's prediction of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Prediction {
     /// The pause as the guest's users would see it, milliseconds.
@@ -29,14 +29,14 @@ pub struct Prediction {
     pub total_ms: f64,
 }
 
-/// A recorded run and what the plant says of it.
+/// A recorded run and its predictions.
 #[derive(Clone, Debug)]
 pub struct Judged<'a> {
     /// The run.
     pub recording: &'a Recording,
-    /// Whether the law is still the one that was recorded: if not, nothing is predicted.
+    /// Whether today's law decides as the recorded one did: if not, nothing is predicted.
     pub same_law: bool,
-    /// From the workload as it was configured; none if its name does not say what it writes.
+    /// From the workload as it was configured; none if its name does not describe its writes.
     pub known: Option<Prediction>,
     /// From another recording of the same guest, and which; none if there is no other.
     pub recorded: Option<(Prediction, &'a str)>,
@@ -77,7 +77,7 @@ fn judge_one<'a>(recording: &'a Recording, all: &'a [Recording]) -> Result<Judge
     })
 }
 
-/// The other recording that shows most of this guest: of its rounds, over the same link if there is one.
+/// The other recording that shows most of this guest, by its rounds; over the same link if there is one.
 fn teacher<'a>(recording: &Recording, all: &'a [Recording]) -> Option<&'a Recording> {
     all.iter()
         .filter(|other| other.name != recording.name && other.run.guest == recording.run.guest)

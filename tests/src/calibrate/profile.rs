@@ -1,4 +1,4 @@
-//! The rig in the plant's terms: its link, and what QEMU and libvirt cost there.
+//! The test bed in the plant's terms: its link, and the costs of QEMU and libvirt there.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use crate::plant;
 const SEGMENT_BYTES: u64 = 1448;
 const FRAME_BYTES: u64 = 1514;
 
-/// What QEMU has written to the socket and the link has not carried yet when the guest stops: the pause
-/// waits for it. It is in the socket's buffer, which Linux lets grow to 4 MiB (`net.ipv4.tcp_wmem`).
+/// Bytes that QEMU has written to the socket and the link has not carried when the guest stops: the pause waits for
+/// them. They are in the socket's buffer, which Linux lets grow to 4 MiB (`net.ipv4.tcp_wmem`).
 ///
-/// Measured with [`FIXED_PAUSE`], the 30 runs of `tests/traces`: pauses, less what was left over the link's rate,
-/// are 85 ms at 1 Gbit/s, 111 ms at 500 Mbit/s and 152 ms at 200 Mbit/s in the median; the line nearest to them is
-/// 73 ms and 1.9 MB.
+/// Measured with [`FIXED_PAUSE`], the 30 runs of `tests/traces`: pauses, less the time for the remaining memory at the
+/// link's rate, are 85 ms at 1 Gbit/s, 111 ms at 500 Mbit/s and 152 ms at 200 Mbit/s in the median; the line nearest to
+/// them is 73 ms and 1.9 MB.
 const IN_PIPE_BYTES: u64 = 1_900_000;
 
-/// What a pause costs beside memory and pipe, as the guest's users see it: vCPU stop, libvirt's
+/// The fixed part of a pause without memory and socket buffer, as the guest's users see it: vCPU stop, libvirt's
 /// pause-before-switchover, device state, start at the destination, two halves of a heartbeat.
 const FIXED_PAUSE: Duration = Duration::from_millis(73);
 
@@ -44,20 +44,20 @@ impl Rate {
         (bits_per_s > 0).then_some(Self { bits_per_s })
     }
 
-    /// What TCP carries at it, bytes/s: tbf counts whole frames.
+    /// TCP's bandwidth at that rate, bytes/s: tbf counts whole frames.
     #[must_use]
     pub const fn payload_bytes_per_s(self) -> u64 {
         self.bits_per_s / 8 / FRAME_BYTES * SEGMENT_BYTES
     }
 }
 
-/// The rig's link at that rate.
+/// The test bed's link at that rate.
 #[must_use]
 pub fn rig_link(rate: Rate) -> plant::Link {
     plant::Link::new(rate.payload_bytes_per_s())
 }
 
-/// QEMU 10.0 and libvirt 11.3 on the rig, behind that link.
+/// QEMU 10.0 and libvirt 11.3 on the test bed, behind that link.
 #[must_use]
 pub fn rig_qemu(rate: Rate) -> plant::Qemu {
     let in_pipe = IN_PIPE_BYTES as f64 / rate.payload_bytes_per_s() as f64;

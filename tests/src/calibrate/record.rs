@@ -1,4 +1,4 @@
-//! Recording a run on the rig.
+//! Recording a run on the test bed.
 
 use std::fs;
 use std::path::Path;
@@ -13,10 +13,10 @@ use super::run::{RunRecord, read_trace};
 use super::set::Plan;
 use crate::rig::{HOSTS, Move, Rig};
 
-/// What a fresh guest is given to settle: the rig's report wants as much of its undisturbed speed.
+/// The time for a fresh guest to settle: the report needs as much of its undisturbed speed.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// Where the trace is in the source host.
+/// The trace's path in the source host.
 const TRACE: &str = "/rig/calibrate.trace";
 
 /// Records `plan` into `folder`: `NAME.trace` and `NAME.json`.
@@ -106,7 +106,7 @@ fn into_ms(rig: &Rig, plan: &Plan, records: &[Record]) -> Result<Option<u64>> {
     Ok(Some(u64::try_from(into.as_millis()).unwrap_or(u64::MAX)))
 }
 
-/// When the guest went into which phase of its workload, ns; the first when its workload began.
+/// When the guest entered which phase of its workload, ns; the first when its workload began.
 fn phase_changes(rig: &Rig, name: &str) -> Result<Vec<(u64, usize)>> {
     let program = format!(
         "$2 == \"{name}\" && $9 == 1 && $7 \"\" != phase {{ phase = $7 \"\"; print $1, phase }}"

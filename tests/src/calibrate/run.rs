@@ -1,4 +1,4 @@
-//! A recorded run: the trace of its controller, and beside it what the trace does not know.
+//! A recorded run: the trace of its controller, and further facts.
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::guest::GuestSpec;
 
-/// What is kept beside a trace, `NAME.json`.
+/// The content of `NAME.json`, kept with a trace.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// The guest.
@@ -32,9 +32,9 @@ pub struct RunRecord {
 /// A run as it was recorded.
 #[derive(Clone, Debug)]
 pub struct Recording {
-    /// Of its files.
+    /// The name of its files.
     pub name: String,
-    /// What is beside the trace.
+    /// The content of the JSON file.
     pub run: RunRecord,
     /// The head of the trace.
     pub begin: Begin,
@@ -43,8 +43,8 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Whether today's law of that name decides as the recorded one did. If not, the record is of a guest
-    /// under a law that is no more: it shows the guest, and no closed loop can be judged by it.
+    /// Whether today's law of that name decides as the recorded one did. If not, the record shows the guest under a law
+    /// that no longer exists, and no closed loop can be judged by it.
     #[must_use]
     pub fn law_is_the_same(&self) -> bool {
         let begin = Record::Begin(Box::new(self.begin.clone()));
@@ -53,7 +53,7 @@ impl Recording {
     }
 }
 
-/// Every run in `folder`: each `NAME.json` with `NAME.trace` beside it, in the order of their names.
+/// Every run in `folder`: each `NAME.json` with a `NAME.trace`, in the order of their names.
 ///
 /// # Errors
 /// When the folder or a file in it cannot be read.

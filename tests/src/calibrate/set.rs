@@ -1,13 +1,13 @@
-//! What is recorded.
+//! The runs to record.
 
 /// One run: a guest, the link it crosses, and the options of its migration.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
-    /// Names the files of the record.
+    /// The name of its files.
     pub name: &'static str,
     /// Memory of the guest, MiB.
     pub memory_mib: u64,
-    /// What the guest does (`rig help`).
+    /// The guest's workload (`rig help`).
     pub workload: &'static str,
     /// Rate of the link, in tc's words.
     pub link: &'static str,
@@ -31,13 +31,13 @@ const fn plan(
     }
 }
 
-/// No run without an end: long past any that ends by itself.
+/// No run is endless: long after any that ends by itself.
 const GUARD: &[&str] = &["--hpc-deadline", "40"];
 const STOCK: &[&str] = &["--hpc-law", "stock", "--hpc-deadline", "40"];
 const CHEAP: &[&str] = &["--hpc-slowdown", "2", "--hpc-deadline", "40"];
 const DEAR: &[&str] = &["--hpc-slowdown", "30", "--hpc-deadline", "40"];
 
-/// The stock law, forced over at a time of the job.
+/// The stock law, switched over at a given time of the job.
 macro_rules! forced {
     ($seconds:literal) => {
         &["--hpc-law", "stock", "--hpc-deadline", $seconds]
@@ -49,8 +49,8 @@ const RATE: &str = "rate:64@50";
 const SWEEP: &str = "sweep:256@80";
 const PHASES: &str = "phases:3s=flat:200,3s=rate:16@50";
 
-/// Guests that never end by themselves and such that do; links of 1 Gbit/s to 200 Mbit/s; the law at three
-/// prices of pre-copy, stock, and stops at given times. No trace is longer than 100 kB.
+/// Guests that never end by themselves and guests that do; links of 1 Gbit/s to 200 Mbit/s; the law at three slowdowns,
+/// stock, and stops at given times. No trace is longer than 100 kB.
 pub const SET: &[Plan] = &[
     plan("flat-law-2", 512, FLAT, "1gbit", CHEAP),
     plan("flat-law-10", 512, FLAT, "1gbit", GUARD),

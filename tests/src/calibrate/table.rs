@@ -1,10 +1,10 @@
-//! The table of the judgement.
+//! The table of predictions.
 
 use std::fmt::Write as _;
 
 use super::judge::{Judged, Prediction};
 
-/// How near a prediction must be, per cent of what was recorded.
+/// How near a prediction must be, per cent of the recorded value.
 const PAUSE_PERCENT: f64 = 15.0;
 const TOTAL_PERCENT: f64 = 10.0;
 

@@ -13,7 +13,7 @@ use super::stage::Step;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Family {
-    /// What the page calls them.
+    /// Its title on the page.
     pub title: String,
     /// The cases, in the order in which they are run.
     pub case: Vec<Case>,
@@ -30,11 +30,11 @@ pub struct Case {
     /// The options of `migrate`.
     #[serde(default)]
     pub options: String,
-    /// What `migrate` is given for the domain; none for the guest.
+    /// The domain argument of `migrate`; none for the guest.
     pub domain: Option<String>,
     /// The destination's URI; none for the other host over TCP.
     pub destination: Option<String>,
-    /// Whether the peer runs it directly and with `--p2p`, and so do we.
+    /// Whether the peer runs it directly and with `--p2p`, and this test does too.
     #[serde(default)]
     pub both_ways: bool,
     /// Whether the command has a terminal; what is written to `/tmp/keys` is typed there.
@@ -46,16 +46,16 @@ pub struct Case {
     /// Lines for `qemu.conf` of a host, and of `libvirtd.conf`: the daemon is started anew with them.
     #[serde(default)]
     pub conf: Vec<Step>,
-    /// What comes first.
+    /// Commands before.
     #[serde(default)]
     pub before: Vec<Step>,
-    /// What happens meanwhile.
+    /// Commands during the migration.
     #[serde(default)]
     pub during: Vec<Step>,
-    /// What comes afterwards.
+    /// Commands afterwards.
     #[serde(default)]
     pub after: Vec<Step>,
-    /// What the peer expects of the command.
+    /// The peer's expectation of the command.
     #[serde(default)]
     pub expect: Outcome,
     /// A part of the error that it expects; alternatives between bars, where the hour decides which it is.
@@ -64,24 +64,24 @@ pub struct Case {
     pub source: Option<String>,
     /// The same on the destination.
     pub target: Option<String>,
-    /// What may differ, and why.
+    /// An allowed difference, and its reason.
     pub difference: Option<Difference>,
     /// Whether it stands for its family in `make check`.
     #[serde(default)]
     pub check: bool,
 }
 
-/// A difference that is meant.
+/// An intended difference.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Difference {
-    /// What differs.
+    /// The fields that differ.
     pub of: Vec<Aspect>,
     /// Why.
     pub why: String,
 }
 
-/// How a command ends.
+/// The way a command ends.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
@@ -140,7 +140,7 @@ pub fn families() -> Result<Vec<Family>> {
     Ok(families)
 }
 
-/// What is left out.
+/// The cases left out.
 ///
 /// # Errors
 /// When the table cannot be read.

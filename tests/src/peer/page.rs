@@ -1,4 +1,4 @@
-//! What both did, side by side: docs/virsh-cases.md.
+//! The results of virsh and virsh-hpc, side by side: docs/virsh-cases.md.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,22 +13,22 @@ use super::seen::{Aspect, Seen};
 /// The runs of a case.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Compared {
-    /// By virsh: run again where ours differs, for libvirt has more than one answer to some things, as to an abort
-    /// while the destination closes its connection.
+    /// By virsh: run again if virsh-hpc's differ, because libvirt has more than one answer to some things, as to an
+    /// abort while the destination closes its connection.
     pub virsh: Vec<Seen>,
     /// By virsh-hpc.
     pub ours: Seen,
 }
 
-/// How often virsh is asked for an answer that ours had.
+/// How often virsh is tried for the same answer as virsh-hpc's.
 const TRIES: usize = 4;
 
-/// What comes of the comparison.
+/// The result of the comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// They are the same.
     Same,
-    /// They differ in what the case says why they may.
+    /// They differ as the case says they may.
     Explained,
     /// They differ in these.
     Different(Vec<Aspect>),
@@ -37,7 +37,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether nothing is left to explain.
+    /// Whether every difference is explained.
     #[must_use]
     pub const fn is_fine(&self) -> bool {
         matches!(self, Self::Same | Self::Explained)
@@ -60,7 +60,7 @@ impl Compared {
         Ok(both)
     }
 
-    /// What virsh did that is nearest to what ours did.
+    /// virsh's run that is nearest to virsh-hpc's.
     #[must_use]
     pub fn nearest(&self) -> &Seen {
         let by_differences = |seen: &&Seen| seen.differences(&self.ours).len();
@@ -70,7 +70,7 @@ impl Compared {
             .unwrap_or(&self.ours)
     }
 
-    /// Where that differs.
+    /// The differences to it.
     fn differences(&self) -> Vec<Aspect> {
         self.nearest().differences(&self.ours)
     }
@@ -95,7 +95,7 @@ impl Compared {
     }
 }
 
-/// What the peer expects and virsh does not do here.
+/// The peer's expectations that virsh does not meet here.
 fn unlike_the_peer(case: &Case, virsh: &Seen) -> Vec<String> {
     let mut unlike = Vec::new();
     let failed = virsh.status != 0;

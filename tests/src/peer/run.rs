@@ -1,4 +1,4 @@
-//! One case by one program, on the rig.
+//! One case by one program, on the test bed.
 
 use std::process::Output;
 use std::thread::sleep;
@@ -16,13 +16,13 @@ use crate::rig::{HOSTS, Rig};
 
 /// The reference.
 pub(super) const VIRSH: &str = "virsh";
-/// Ours.
+/// The program under test.
 pub(super) const VIRSH_HPC: &str = "virsh-hpc";
 
-/// The guest that is moved.
+/// The guest.
 pub(super) const GUEST: &str = "g";
 
-/// Small, so that hundreds of migrations take no long; and it ends by itself unless a speed limit keeps it.
+/// Small, so that hundreds of migrations do not take long; its migration ends by itself unless a speed limit keeps it.
 const WORKLOAD: [&str; 7] = [
     "--memory",
     "160",
@@ -33,18 +33,18 @@ const WORKLOAD: [&str; 7] = [
     "--marked",
 ];
 
-/// Where the guest is kept, running, for each run to begin with.
+/// The saved, running guest, with which each run begins.
 const SAVED: &str = "/var/lib/g.save";
 const DOCUMENT: &str = "/tmp/g.xml";
 
-/// `signal NAME`: to whatever migrates.
+/// `signal NAME`: to the process that migrates.
 const SIGNAL: &str =
     r#"signal() { pkill "-$1" -f '^(/usr/bin/)?virsh(-hpc(-session)?)? (.* )?migrate '; }"#;
 
-/// How long a migration that goes on without its client, or a command that hangs, is waited for.
+/// How long to wait for a migration that goes on without its client, or a command that hangs.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// The domains of a host, one line each: state with its reason, what is kept, and what a next migration would find.
+/// The domains of a host, one line each: state with its reason, metadata, and settings for a next migration.
 const DOMAINS: &str = r#"
 for name in $(virsh -q list --all --name); do
     info=$(virsh -q dominfo "$name")
@@ -60,7 +60,7 @@ for name in $(virsh -q list --all --name); do
 done 2>&1
 "#;
 
-/// What runs the case's command: not for ever, and on a terminal if it is to have one.
+/// The command line of the case: with a time limit, and on a terminal if it needs one.
 fn command_line(case: &Case, program: &str) -> String {
     let (patience, words) = (PATIENCE.as_secs(), case.words());
     if case.terminal {
@@ -72,7 +72,8 @@ fn command_line(case: &Case, program: &str) -> String {
     format!("exec timeout -s KILL {patience} {program} {words}")
 }
 
-/// Ends and forgets every domain. A broken post-copy has a job that a destroy ends; a domain goes as soon as its process has.
+/// Ends and forgets every domain. A broken post-copy has a job that a destroy ends; a domain goes as soon as its
+/// process has.
 const CLEAN: &str = r#"
 for try in 1 2 3 4 5 6; do
     for name in $(virsh -q list --all --name); do
@@ -86,7 +87,7 @@ pkill -KILL -f '^/usr/bin/qemu-system' && sleep 1
 [ -z "$(virsh -q list --all --name)" ]
 "#;
 
-/// Two hosts and the guest, kept.
+/// Two hosts and the saved guest.
 #[derive(Debug)]
 pub struct Stand {
     rig: Rig,
@@ -116,7 +117,7 @@ impl Stand {
         Ok(stand)
     }
 
-    /// With what, at which commit and when cases are run here.
+    /// Versions, commit and date of the results.
     ///
     /// # Errors
     /// When libvirt or git does not answer.
@@ -137,7 +138,7 @@ impl Stand {
         ))
     }
 
-    /// What is seen of `case` where `program` is every `virsh` of it.
+    /// The result of `case` with `program` for every `virsh` in it.
     ///
     /// # Errors
     /// When its preconditions cannot be had. Whatever the case itself comes to is in the answer.
@@ -193,7 +194,7 @@ impl Stand {
         Ok(())
     }
 
-    /// What a step answered: its status, and its words; nothing where it is fine and silent.
+    /// A step's answer: its status, and its output; nothing if it succeeded silently.
     fn step(&self, step: &Step, program: &str) -> Result<Option<String>> {
         let Some(host) = step.host else {
             return self.of_the_rig(&step.command).map(|()| None);
@@ -236,7 +237,7 @@ impl Stand {
     /// Waits for the end of a migration that goes on.
     fn settle(&self) -> Result<()> {
         let since = clock::now();
-        // Of a broken post-copy libvirt keeps the job.
+        // libvirt keeps the job of a broken post-copy.
         let busy = r#"
 for name in $(virsh -q list --all --name); do
     virsh -q domstate --reason "$name" | grep -q 'post-copy failed' || virsh -q domjobinfo "$name"
@@ -266,14 +267,14 @@ done | grep -q 'Job type: *[UB]'"#;
                 false => lines.join("; "),
             };
         }
-        // Every page of it, where it runs under its name and has them all.
+        // Every page, if it runs under its name and has them all.
         if running.len() == 1 {
             self.rig.whole(GUEST)?;
         }
         Ok(hosts)
     }
 
-    /// Nothing is left of a case for the next.
+    /// Removes everything that a case has left behind.
     fn clean(&self, case: &Case) -> Result<()> {
         self.rig.link("restore")?;
         for host in HOSTS {

@@ -1,20 +1,20 @@
-//! What can be seen of a run, in words that do not depend on the hour.
+//! The visible results of a run, in words that do not depend on the time.
 
 use std::fmt::Write;
 use std::process::Output;
 
 use serde::{Deserialize, Serialize};
 
-/// All that two runs of a case are compared by, and how long it took.
+/// The results by which two runs of a case are compared, and the duration.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Seen {
     /// The command's exit status.
     pub status: i32,
-    /// What it printed on stdout.
+    /// stdout.
     pub printed: String,
-    /// What it said on stderr: all but progress and the lines of ours.
+    /// stderr without progress and virsh-hpc's own lines.
     pub said: Vec<String>,
-    /// What the commands around it answered.
+    /// The answers of the commands around it.
     pub steps: Vec<String>,
     /// The domains of the source afterwards.
     pub source: String,
@@ -22,12 +22,12 @@ pub struct Seen {
     pub target: String,
     /// Not compared.
     pub seconds: f64,
-    /// The lines of ours on stderr; not compared.
+    /// virsh-hpc's own lines on stderr; not compared.
     pub ours: Vec<String>,
 }
 
 impl Seen {
-    /// What a command on a terminal answered, whose streams are one.
+    /// The answer of a command on a terminal, whose streams are one.
     pub(super) fn of_terminal(output: &Output) -> Self {
         let text = String::from_utf8_lossy(&output.stdout);
         let (mut said, ours) = said(&text.replace("^C", "\n"));
@@ -41,7 +41,7 @@ impl Seen {
         }
     }
 
-    /// What a command answered.
+    /// The answer of a command.
     pub(super) fn of_command(output: &Output) -> Self {
         let (said, ours) = said(&String::from_utf8_lossy(&output.stderr));
         Self {
@@ -53,7 +53,7 @@ impl Seen {
         }
     }
 
-    /// In what the two differ.
+    /// The fields in which the two differ.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<Aspect> {
         [
@@ -70,17 +70,17 @@ impl Seen {
     }
 }
 
-/// What is compared.
+/// The compared fields.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Aspect {
     /// The exit status.
     Status,
-    /// What is on stdout.
+    /// stdout.
     Stdout,
-    /// What is on stderr.
+    /// stderr.
     Stderr,
-    /// What the commands around it answered.
+    /// The answers of the commands around it.
     Steps,
     /// The source's domains.
     Source,
@@ -102,13 +102,13 @@ impl Aspect {
     }
 }
 
-/// Lines of virsh-hpc's own begin so.
+/// The beginning of virsh-hpc's own lines.
 const OURS: &str = "virsh-hpc: ";
 
 /// The progress of virsh and of virsh-hpc.
 const PROGRESS: &str = "Migration: [";
 
-/// What libvirt's library logs beside its errors, and what the rig's shells say of a program that a signal ended.
+/// Further output: libvirt's log, and the shells' words on a program that a signal ended.
 fn is_of_neither(line: &str) -> bool {
     let logged = [": info : ", ": warning : "];
     let ended = ["Terminated", "Killed", "Hangup"];
@@ -117,7 +117,7 @@ fn is_of_neither(line: &str) -> bool {
         || line.contains("nsenter -t ")
 }
 
-/// stderr as lines that are compared, and those of ours. Of the progress only its end counts: that it says 100 %.
+/// stderr as lines to compare, and virsh-hpc's own. Only the end of the progress counts: that it says 100 %.
 pub(super) fn said(stderr: &str) -> (Vec<String>, Vec<String>) {
     let mut lines = Vec::new();
     let (mut progress, mut ours) = (None, Vec::new());
@@ -128,7 +128,7 @@ pub(super) fn said(stderr: &str) -> (Vec<String>, Vec<String>) {
             .and_then(|rest| rest.split_once(']'))
         {
             progress = Some(percent.trim().starts_with("100"));
-            // virsh goes on behind it with an error; ours, on a terminal, with more about the progress.
+            // virsh continues with an error; virsh-hpc, on a terminal, with more progress.
             line = rest.find("error:").map_or("", |at| &rest[at..]);
         }
         if line.starts_with(OURS) {
@@ -143,7 +143,7 @@ pub(super) fn said(stderr: &str) -> (Vec<String>, Vec<String>) {
     (lines, ours)
 }
 
-/// Without what differs from run to run: times of day, UUIDs, and numbers of four digits and more (ports, processes).
+/// Without parts that differ between runs: times of day, UUIDs, and numbers of four digits and more (ports, processes).
 pub(super) fn timeless(text: &str) -> String {
     // As `2026-01-31T12:00:00.5Z` of QEMU's, `2026-01-31` and `12:00:00.5+0000:` of libvirt's.
     let is_time = |word: &str| {

@@ -1,4 +1,4 @@
-//! What is done around a command: on which host, at which stage of the migration.
+//! Commands around a migration: their host, and the stage of the migration at which they run.
 
 use std::fmt;
 use std::str::FromStr;
@@ -61,9 +61,9 @@ impl fmt::Display for Step {
     }
 }
 
-/// What holds on the source from a stage on, as a shell's condition.
+/// The shell condition that holds on the source from a stage on.
 ///
-/// A stage is looked for in what libvirt says, so that virsh and virsh-hpc are met at the same one.
+/// Stages are recognised by libvirt's output, so that virsh and virsh-hpc are met at the same one.
 fn condition(stage: &str) -> Option<String> {
     let job = "virsh -q domjobinfo g";
     let iteration = |least: &str| format!("{job} | grep -q 'Iteration: *{least}'");

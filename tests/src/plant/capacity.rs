@@ -1,9 +1,8 @@
-//! How much data the link has carried by when: how long a flush takes at least, without running it.
+//! Data carried by the link over time: the shortest duration of a flush, without running it.
 
 use super::{Link, PlantConfig, Qemu};
 
-/// What the whole nanoseconds and bytes of the steps may take off a span, as a share of it and in all,
-/// seconds.
+/// Rounding of the steps to whole nanoseconds and bytes, as a share of a span and in all, seconds.
 const ROUNDING_SHARE: f64 = 1e-6;
 const ROUNDING_S: f64 = 1e-5;
 
@@ -23,7 +22,7 @@ impl Stretch {
     }
 }
 
-/// The link from the job's begin to wherever somebody asked.
+/// The link from the job's beginning up to the last query.
 #[derive(Debug)]
 pub(super) struct Capacity<'a> {
     link: &'a Link,
@@ -44,8 +43,8 @@ impl<'a> Capacity<'a> {
         }
     }
 
-    /// How long `bytes` of memory that holds data take at least from `from_ns` on, seconds; infinite if
-    /// they never arrive.
+    /// The shortest time for `bytes` of memory that holds data from `from_ns` on, seconds; infinite if they never
+    /// arrive.
     pub(super) fn least_s(&mut self, from_ns: u64, bytes: u64) -> f64 {
         if bytes == 0 {
             return 0.0;
@@ -93,7 +92,7 @@ impl<'a> Capacity<'a> {
         let bytes_per_ns = if rate == 0 {
             0.0
         } else {
-            // As the sender reckons, whose nanoseconds are whole.
+            // Like the sender, whose nanoseconds are whole.
             self.chunk_bytes as f64 / self.qemu.send_ns(self.chunk_bytes, false, rate) as f64
         };
         self.stretches.push(Stretch {

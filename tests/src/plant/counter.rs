@@ -1,4 +1,4 @@
-//! KVM's count of the guest's page faults, as a reader of it would see it, right or wrong.
+//! KVM's count of the guest's page faults, as a reader would see it, true or false.
 
 use libvirt_hpc_control::sample::Faults;
 use libvirt_hpc_control::time::Timestamp;
@@ -9,10 +9,10 @@ use super::{NANOS_PER_S, scale};
 /// The least time between two readings, ns: the adapter's pace.
 const APART_NS: u64 = 100_000_000;
 
-/// How long a noisy counter errs by as much, ns.
+/// How long a noisy counter has the same error, ns.
 const NOISE_NS: u64 = 1_000_000_000;
 
-/// What counts the first write to each page since it was protected.
+/// The kind of counter of first writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Counter {
     /// Nothing, as without KVM.
@@ -54,7 +54,7 @@ impl FaultCounter {
         }
     }
 
-    /// Whether somebody would read it now.
+    /// Whether a reading is due now.
     pub(super) fn is_due(&self, now_ns: u64) -> bool {
         self.counter != Counter::None
             && self
@@ -62,7 +62,7 @@ impl FaultCounter {
                 .is_none_or(|(last_ns, _)| now_ns.saturating_sub(last_ns) >= APART_NS)
     }
 
-    /// What is read, `pages` having been written for the first time so far.
+    /// The reading, with `pages` written for the first time so far.
     pub(super) fn read(&mut self, now_ns: u64, pages: u64) -> Faults {
         let (last_ns, last_pages) = self.last.replace((now_ns, pages)).unwrap_or_default();
         let (span_ns, more) = (now_ns - last_ns, pages.saturating_sub(last_pages));
@@ -90,7 +90,7 @@ impl FaultCounter {
 mod tests {
     use super::*;
 
-    /// What is read after so many pages, written in two seconds.
+    /// The reading after so many pages, written in two seconds.
     fn read(counter: Counter, pages: u64) -> u64 {
         let mut faults = FaultCounter::new(counter, 7);
         faults.read(0, 0);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_read_ten_times_a_second_at_most() {
+    fn the_counter_is_read_ten_times_a_second_at_most() {
         let mut faults = FaultCounter::new(Counter::Exact, 0);
         assert!(faults.is_due(0));
         faults.read(0, 0);

@@ -7,8 +7,8 @@
 //!                          +-- Throttled (speed used up: until the window ends)
 //! post-copy asked, at a check: Turn (pause) -> Fetch -> Ended      abort, failure, any time: -> Ended
 //! ```
-//! A step is decided, and its bytes are sent, when it begins; who looks in the middle sees it
-//! interpolated. So looking changes nothing.
+//! A step is decided, and its bytes are sent, when it begins; a sample in the middle sees it interpolated. So sampling
+//! changes nothing.
 
 mod thread;
 
@@ -25,7 +25,7 @@ use super::throttle::Throttle;
 use super::window::Window;
 use super::{Link, PlantConfig, nanos, scale};
 
-/// What the thread is doing until the step's end.
+/// The thread's activity until the step's end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Setup,
@@ -40,7 +40,7 @@ enum Phase {
     Ended(End),
 }
 
-/// A stretch of time and what it moves.
+/// A span of time, and the bytes it moves.
 #[derive(Clone, Copy, Debug, Default)]
 struct Step {
     from_ns: u64,
@@ -51,7 +51,7 @@ struct Step {
     pending_after: u64,
 }
 
-/// What the link carries for a while.
+/// The rate of the link for a while.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rate {
     from_ns: u64,
@@ -59,7 +59,7 @@ struct Rate {
     bytes_per_s: u64,
 }
 
-/// What the guest and the controller did to the thread.
+/// Requests of the guest and the controller to the thread.
 #[derive(Clone, Copy, Debug, Default)]
 struct Orders {
     stopped_ns: Option<u64>,
@@ -130,7 +130,7 @@ impl Engine {
         (!matches!(self.phase, Phase::Ended(_))).then_some(self.step.to_ns)
     }
 
-    /// `virDomainSuspend`: the guest stops, the migration goes on as before.
+    /// `virDomainSuspend`: the guest is paused, the migration goes on as before.
     pub(super) fn suspend(&mut self, now_ns: u64) {
         self.orders.stopped_ns.get_or_insert(now_ns);
         self.notices += 1;
@@ -141,12 +141,12 @@ impl Engine {
         self.orders.postcopy = true;
     }
 
-    /// Accepts whatever the next check finds: what a limit does that was armed beforehand.
+    /// The next check stops the guest with any remainder, as a limit set beforehand does.
     pub(super) fn force(&mut self) {
         self.orders.force = true;
     }
 
-    /// Ends the job in the middle of a step: the guest goes on where it is.
+    /// Ends the job in the middle of a step: the guest runs on where it is.
     pub(super) fn break_off(&mut self, now_ns: u64, end: End) {
         let (sent, pending) = (self.sent_bytes(now_ns), self.remaining_bytes(now_ns));
         self.step = Step {
@@ -164,7 +164,7 @@ impl Engine {
         self.end(now_ns, end);
     }
 
-    /// Where the job stands.
+    /// The state of the job.
     pub(super) fn state(&self) -> JobState {
         match self.phase {
             Phase::Setup => JobState::Setup,
@@ -184,7 +184,7 @@ impl Engine {
         self.step.sent_before + self.share(now_ns, self.step.sent_after - self.step.sent_before)
     }
 
-    /// Bytes left of the last sync at `now_ns`.
+    /// Remaining bytes of the last sync at `now_ns`.
     pub(super) fn remaining_bytes(&self, now_ns: u64) -> u64 {
         let gone = self
             .step
@@ -202,7 +202,7 @@ impl Engine {
         }
     }
 
-    /// What it has cost up to `now_ns`.
+    /// The outcome so far, at `now_ns`.
     pub(super) fn outcome(&self, now_ns: u64) -> Outcome {
         let total_ns = self.elapsed_ns(now_ns);
         let running_ns = self.orders.stopped_ns.unwrap_or(total_ns).min(total_ns);
@@ -249,12 +249,12 @@ impl Engine {
         self.ram.first_writes_bytes(work_ns) / PAGE_BYTES
     }
 
-    /// How much of its processors' time is taken away from the guest, percent.
+    /// The share of processor time taken from the guest, per cent.
     pub(super) const fn throttle_percent(&self) -> u64 {
         self.throttle.percent()
     }
 
-    /// Bytes waiting that hold data, at the step's end.
+    /// Pending bytes that hold data, at the step's end.
     pub(super) fn pending_data_bytes(&self) -> u64 {
         self.ram.pending_data_bytes()
     }

@@ -1,4 +1,4 @@
-//! What the plant refuses.
+//! Errors of the plant.
 
 use libvirt_hpc_control::target::Action;
 

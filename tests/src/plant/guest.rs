@@ -1,4 +1,4 @@
-//! What the guest's memory is, and who writes it.
+//! The guest's memory, and its writers.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub enum Order {
     Cyclic,
 }
 
-/// What a writer does for a while.
+/// A writer's activity for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Nothing.
@@ -32,7 +32,7 @@ pub enum Access {
         /// Size of the set, bytes.
         bytes: u64,
     },
-    /// Fills `bytes` with zeros, as a kernel does with what a program frees: dirty, and sent in no time.
+    /// Fills `bytes` with zeros, as a kernel does with freed memory: dirty, and sent in no time.
     Zero {
         /// Size of the set, bytes.
         bytes: u64,
@@ -118,7 +118,7 @@ impl Writer {
         Self { into, ..self }
     }
 
-    /// The set begins at this guest address, instead of behind the writer before it.
+    /// The set begins at this guest address, not after the writer before it.
     #[must_use]
     pub fn at_address(self, address: u64) -> Self {
         Self {
@@ -127,7 +127,7 @@ impl Writer {
         }
     }
 
-    /// The same, busy all the time: what waits, spins.
+    /// The same, busy all the time: it spins while it waits.
     #[must_use]
     pub fn spinning(self) -> Self {
         Self {
@@ -136,8 +136,8 @@ impl Writer {
         }
     }
 
-    /// How long this program has kept a processor busy when it has run for `span`: all of a phase that
-    /// rewrites flat out, none of any other, whose writes leave it waiting most of the time.
+    /// How long this program has kept a processor busy after running for `span`: all of a phase that rewrites flat out,
+    /// none of any other, because those mostly wait.
     #[must_use]
     pub fn busy(&self, span: Duration) -> Duration {
         if self.spins {
@@ -162,7 +162,7 @@ impl Writer {
         Duration::from_nanos(until(into_ns.saturating_add(nanos(span))) - until(into_ns))
     }
 
-    /// The same from the begin of a cycle, for no longer than one.
+    /// The same from the beginning of a cycle, for no longer than one.
     fn busy_within(&self, span_ns: u64) -> u64 {
         let (mut left_ns, mut busy_ns) = (span_ns, 0);
         for (length, access) in &self.phases {
@@ -186,7 +186,8 @@ impl Writer {
     }
 }
 
-/// A guest. Its low addresses hold data, the rest is zero pages; a writer's set holds data unless it has filled it with zeros.
+/// A guest. Its low addresses hold data, the rest is zero pages; a writer's set holds data unless it was filled with
+/// zeros.
 #[derive(Clone, Debug)]
 pub struct Guest {
     pub(super) total_bytes: u64,
@@ -196,7 +197,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// `total_bytes` of memory, none of it zero, and nobody writing.
+    /// `total_bytes` of memory, none of it zero, without writers.
     #[must_use]
     pub fn new(total_bytes: u64) -> Self {
         let guest = Self {

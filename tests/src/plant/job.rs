@@ -17,12 +17,12 @@ use super::qemu::MAX_DOWNTIME_MS;
 use super::script::{Change, Fault, Faults, Script};
 use super::{PlantConfig, nanos};
 
-/// What the controller set, and when.
+/// A target that was accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Applied {
     /// When.
     pub at: Timestamp,
-    /// That part of the target that was accepted.
+    /// The accepted part of the target.
     pub target: Target,
 }
 
@@ -68,7 +68,7 @@ impl Plant {
             .sum()
     }
 
-    /// The counter of page faults, if somebody reads it now.
+    /// The counter of page faults, if a reading is due now.
     fn count(&mut self) -> Option<sample::Faults> {
         if !self.counter.is_due(self.now_ns) {
             return None;
@@ -106,38 +106,37 @@ impl Plant {
         self.engine.outcome(self.now_ns)
     }
 
-    /// Every bitmap sync so far, as it truly was.
+    /// Every sync so far, with its true values.
     #[must_use]
     pub fn syncs(&self) -> &[Sync] {
         &self.engine.syncs
     }
 
-    /// Every target that was accepted through the port, in order.
+    /// Every target accepted through the port, in order.
     #[must_use]
     pub fn applied(&self) -> &[Applied] {
         &self.applied
     }
 
-    /// Downtime and speed as they stand in libvirt.
+    /// libvirt's present downtime and speed limits.
     #[must_use]
     pub fn settings(&self) -> Settings {
         self.engine.settings
     }
 
-    /// QEMU's `expected-downtime`, milliseconds: what was dirty at the last sync over a window's
-    /// bandwidth, the limit itself while there is no dirty rate.
+    /// QEMU's `expected-downtime`, milliseconds: the dirty bytes of the last sync over a window's bandwidth, or the
+    /// limit itself while there is no dirty rate.
     #[must_use]
     pub fn expected_downtime_ms(&self) -> u64 {
         self.engine.window.expected_downtime_ms
     }
 
-    /// Accepts whatever is left at the next check of the loop, as a limit armed long before would.
+    /// The next check of the loop stops the guest with any remainder, as a limit set long before would.
     pub(super) fn force(&mut self) {
         self.engine.force();
     }
 
-    /// Lets time pass until the guest has stopped and its last sync is over, or the clock shows
-    /// `until_ns`.
+    /// Lets time pass until the guest has stopped and its last sync is over, or the clock shows `until_ns`.
     pub(super) fn stop(&mut self, until_ns: u64) {
         while self.now_ns < until_ns
             && matches!(self.engine.state(), JobState::Setup | JobState::Precopy)
@@ -149,7 +148,7 @@ impl Plant {
         }
     }
 
-    /// Bytes waiting that hold data, at the end of what the sender is doing.
+    /// Pending bytes that hold data, at the end of the sender's present step.
     pub(super) fn pending_data_bytes(&self) -> u64 {
         self.engine.pending_data_bytes()
     }
@@ -206,7 +205,7 @@ impl Plant {
         }
     }
 
-    /// Does what `target` says, up to the first refusal: what was done, and the refusal.
+    /// Carries out `target` up to the first refusal; returns the accepted part, and the refusal.
     fn order(&mut self, target: &Target) -> (Target, Result<(), PlantError>) {
         let mut done = Target::NONE;
         let result = self.order_into(target, &mut done);

@@ -1,20 +1,20 @@
-//! What lies between the hosts.
+//! The link between the hosts.
 
 use std::time::Duration;
 
 use super::{nanos, random};
 
-/// Each stretch of this length has its own jitter: QEMU's window (`BUFFER_DELAY`), so that every window
-/// sees another bandwidth.
+/// Each span of this length has its own jitter: QEMU's window (`BUFFER_DELAY`), so that every window sees another
+/// bandwidth.
 const SLOT_NS: u64 = 100_000_000;
 
 /// Whole of a share in parts per million.
 const MILLION: u64 = 1_000_000;
 
-/// The link's rate over time. A rate of 0 is a cut: whoever writes to the socket blocks.
+/// The link's rate over time. A rate of 0 is a cut: a write to the socket blocks.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// When, ns, and what rate from then on, bytes/s; in order of time, the first at 0.
+    /// Start times, ns, and the rate from then on, bytes/s; in order of time, the first at 0.
     rates: Vec<(u64, u64)>,
     jitter_ppm: u64,
 }
@@ -43,7 +43,7 @@ impl Link {
         self
     }
 
-    /// Nothing passes from `at` on, for `lasting`; then what would have passed without the cut.
+    /// Nothing passes from `at` on, for `lasting`; after that the rate is as it would be without the cut.
     #[must_use]
     pub fn cut(mut self, at: Duration, lasting: Duration) -> Self {
         let (from_ns, to_ns) = (nanos(at), nanos(at.saturating_add(lasting)));

@@ -5,11 +5,11 @@
 //!                                            ^                                |
 //!                 limit, speed --> Window: bandwidth, threshold <-- bytes ----+
 //! ```
-//! Nothing here knows a clock or a thread: [`Plant`] moves only when [`libvirt_hpc_control::port::Job`]'s
-//! `wait` and `sample`, or [`Plant::run`], move it. Equal configurations and equal calls give equal results,
-//! and looking does not disturb: a run that was sampled is the run that was not. What is modelled
-//! is what QEMU 10.0 does (`migration/migration.c`, `migration/ram.c`, auto-converge in
-//! `migration/cpu-throttle.c`); what is not: multifd, xbzrle, storage, VFIO and the socket's buffer.
+//! Nothing here has a clock or a thread: [`Plant`] moves only when [`libvirt_hpc_control::port::Job`]'s `wait` and
+//! `sample`, or [`Plant::run`], move it. Equal configurations and equal calls give equal results, and sampling does not
+//! disturb: a sampled run is the same as one that was not. The model is QEMU 10.0 (`migration/migration.c`,
+//! `migration/ram.c`, auto-converge in `migration/cpu-throttle.c`), without multifd, XBZRLE, storage, VFIO and the
+//! socket's buffer.
 //!
 //! ```
 //! use std::time::Duration;
@@ -62,13 +62,13 @@ use std::time::Duration;
 pub struct PlantConfig {
     /// Memory and who writes it.
     pub guest: Guest,
-    /// What lies between the hosts.
+    /// The link between the hosts.
     pub link: Link,
     /// QEMU's and libvirt's constants.
     pub qemu: Qemu,
     /// For the link's jitter and the random writers.
     pub seed: u64,
-    /// Who counts what the guest writes.
+    /// The counter of the guest's writes.
     pub counter: Counter,
 }
 
@@ -91,7 +91,7 @@ impl PlantConfig {
         Self { qemu, ..self }
     }
 
-    /// The same with a counter of what the guest writes.
+    /// The same with a counter of the guest's writes.
     #[must_use]
     pub fn with_counter(self, counter: Counter) -> Self {
         Self { counter, ..self }

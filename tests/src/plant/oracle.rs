@@ -39,19 +39,19 @@ const SWITCHOVER: Duration = Duration::from_secs(86_400);
 pub fn forced_stop(config: &PlantConfig, at: Duration) -> Outcome {
     let mut plant = Plant::new(config);
     plant.run(at);
-    // Refused only when the migration is over, which is then the answer.
+    // Refused only when the migration is over, which then is the answer.
     if plant.apply(&FORCE).is_err() {
         return plant.outcome();
     }
     plant.run(at.saturating_add(SWITCHOVER))
 }
 
-/// The stop of least `J` at this `delta`: over a grid of times and the moment after each sync, under
-/// the limit of `config` and a few others, stopping without the delay of a window. Looks no
-/// further than 20 first rounds, or a minute, or where pre-copy alone costs more than the best found.
+/// The stop of least `J` at this `delta`: over a grid of times and the moment after each sync, under the limit of
+/// `config` and a few others, stopping without the delay of a window. It searches no further than 20 first rounds, or a
+/// minute, or the time at which pre-copy alone costs more than the best found.
 ///
-/// It is the best of all *stops*, not of all schedules of limits: who changes the limit on the way
-/// moves the rounds, and may in rare cases meet a phase better.
+/// It is the best of all *stops*, not of all schedules of limits: a limit changed on the way moves the rounds, and may
+/// in rare cases meet a phase better.
 #[must_use]
 pub fn oracle(config: &PlantConfig, delta: f64) -> Outcome {
     let mut search = Search {
@@ -69,7 +69,7 @@ pub fn oracle(config: &PlantConfig, delta: f64) -> Outcome {
     search.best
 }
 
-/// The best stop so far, and what it takes to tell that another is worse without running it to its end.
+/// The best stop so far, and the state for seeing that another is worse without running it to its end.
 struct Search<'a> {
     capacity: Capacity<'a>,
     delta: f64,
@@ -77,7 +77,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The stop that is hard to beat: most others need only begin to be seen to be worse.
+    /// The stop that is hard to beat: most others are soon seen to be worse.
     fn try_after_first_round(&mut self, config: &PlantConfig) {
         let horizon_ns = horizon_ns(first_round_ns(config));
         let mut plant = Plant::new(config);
@@ -90,7 +90,7 @@ impl Search<'_> {
         self.try_stop(&plant);
     }
 
-    /// Every stop of the grid, as far as it pays to look.
+    /// Every stop of the grid, as far as the search pays.
     fn try_all(&mut self, config: &PlantConfig) {
         let round_ns = first_round_ns(config);
         let grid = Duration::from_nanos((round_ns / GRID_PARTS).max(MAX_WAIT_NS));
@@ -112,7 +112,7 @@ impl Search<'_> {
         }
     }
 
-    /// What it costs to stop here.
+    /// The cost of stopping here.
     fn try_stop(&mut self, plant: &Plant) {
         if self.least_j(plant) > self.best.j(self.delta) {
             return;
@@ -121,7 +121,7 @@ impl Search<'_> {
         let until = plant.outcome().total.saturating_add(SWITCHOVER);
         plant.force();
         plant.stop(nanos(until));
-        // What was written since the last sync is in it now.
+        // It now contains the writes since the last sync.
         if self.least_j(&plant) <= self.best.j(self.delta) {
             self.take(plant.run(until));
         }
@@ -133,7 +133,7 @@ impl Search<'_> {
         }
     }
 
-    /// What a stop here costs at least: what it has cost, and the link's time for what is waiting.
+    /// The least cost of a stop here: the cost so far, and the link's time for pending data.
     fn least_j(&mut self, plant: &Plant) -> f64 {
         let flush_s = self
             .capacity
@@ -156,7 +156,7 @@ mod tests {
     use super::super::{Access, Guest, Link, Writer};
     use super::*;
 
-    /// Every stop of the grid run to its end, whatever it costs.
+    /// Every stop of the grid run to its end, at any cost.
     fn exhaustive(config: &PlantConfig, delta: f64) -> f64 {
         let round_ns = first_round_ns(config);
         let grid = Duration::from_nanos((round_ns / GRID_PARTS).max(MAX_WAIT_NS));
@@ -175,7 +175,7 @@ mod tests {
         best
     }
 
-    /// Stops that are given up early are none of the best.
+    /// None of the stops cut short is the best.
     #[test]
     fn nothing_is_lost_by_giving_up_early() {
         const MB: u64 = 1_000_000;

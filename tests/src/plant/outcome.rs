@@ -1,8 +1,8 @@
-//! How a migration ended, and what it cost.
+//! The end of a migration, and its cost.
 
 use std::time::Duration;
 
-/// How it ended.
+/// The end of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// The guest runs on the destination, all its memory with it.
@@ -13,31 +13,31 @@ pub enum End {
     Aborted,
     /// The job failed: the guest runs on the source.
     Failed,
-    /// It had not ended when the looking ended.
+    /// It had not ended by the horizon.
     Never,
 }
 
-/// A bitmap sync, as it truly was.
+/// A sync, with its true values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sync {
     /// When it ended, from the job's begin.
     pub at: Duration,
-    /// Bytes left right after it.
+    /// Remaining bytes right after it.
     pub remaining_bytes: u64,
 }
 
-/// What a migration cost.
+/// The cost of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// How it ended.
     pub end: End,
     /// From the job's begin to its end.
     pub total: Duration,
-    /// How long the guest stood still.
+    /// How long the guest was paused.
     pub pause: Duration,
     /// How long it ran under pre-copy.
     pub precopy: Duration,
-    /// The work it did not do meanwhile because it was throttled, as time at full speed.
+    /// The guest's work lost to throttling, as time at full speed.
     pub throttled: Duration,
     /// Bytes on the wire.
     pub bytes: u64,
@@ -46,8 +46,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// `J = pause + delta x precopy`, seconds (docs/control-law.md, section 1), and the work lost to
-    /// throttling; infinite if the guest did not arrive. What post-copy costs after its pause is not in it.
+    /// `J = pause + delta x precopy`, seconds (docs/control-law.md, section 1), and the work lost to throttling;
+    /// infinite if the guest did not arrive. Without the cost of post-copy after its pause.
     #[must_use]
     pub fn j(&self, delta: f64) -> f64 {
         match self.end {

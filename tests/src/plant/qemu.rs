@@ -11,13 +11,13 @@ pub const UNLIMITED_MIB_PER_S: u64 = 8_796_093_022_207;
 /// Highest limit QEMU takes, milliseconds (`MAX_MIGRATE_DOWNTIME`).
 pub(super) const MAX_DOWNTIME_MS: u64 = 2_000_000;
 
-/// What a window is, ns (`BUFFER_DELAY`, migration/migration.c).
+/// The length of a window, ns (`BUFFER_DELAY`, migration/migration.c).
 pub(super) const WINDOW_NS: u64 = 100_000_000;
 
-/// How long the sender goes on before it looks at the rest of the loop, ns (`MAX_WAIT`, migration/ram.c).
+/// How long the sender runs before it returns to the rest of the loop, ns (`MAX_WAIT`, migration/ram.c).
 pub(super) const MAX_WAIT_NS: u64 = 50_000_000;
 
-/// How QEMU and libvirt are set, and what their work costs on these hosts.
+/// The settings of QEMU and libvirt, and the costs of their work on these hosts.
 #[derive(Clone, Debug)]
 pub struct Qemu {
     /// `downtime-limit` at the start, milliseconds.
@@ -30,28 +30,28 @@ pub struct Qemu {
     pub postcopy: bool,
     /// The `auto-converge` capability: the guest is throttled until it converges.
     pub auto_converge: Option<AutoConverge>,
-    /// What is pending beside memory and sent in the pause alone, as QEMU counts it: the bitmap of a disk that is copied along, a
-    /// device's state.
+    /// Pending data other than memory, sent in the pause alone, as QEMU counts it: the bitmap of a disk that is copied
+    /// along, a device's state.
     pub beside_bytes: u64,
-    /// How much less of it there is each second, as where a device sends its state ahead.
+    /// How much less of it there is each second, as when a device sends its state ahead.
     pub beside_shrinks_bytes_per_s: u64,
-    /// What a sender that has no memory to send puts on the wire as it turns round.
+    /// Bytes that a sender without memory to send puts on the wire each time it loops.
     pub spin_bytes_per_s: u64,
-    /// From the job's begin until memory flows.
+    /// From the job's beginning until memory flows.
     pub setup: Duration,
-    /// c0: what a pause costs beside memory and its last sync (vCPU stop, device state, destination's start).
+    /// c0: the fixed part of a pause without memory and last sync (vCPU stop, device state, start at the destination).
     pub fixed_pause: Duration,
-    /// The pause of going over to post-copy.
+    /// The pause of switching to post-copy.
     pub postcopy_pause: Duration,
-    /// What it costs more for each GiB that is missing.
+    /// Its growth for each missing GiB.
     pub postcopy_pause_per_gib: Duration,
     /// `max-postcopy-bandwidth` at the start, MiB/s; zero is no limit.
     pub postcopy_speed_mib_per_s: u64,
-    /// How fast missing memory arrives at most, bytes/s.
+    /// The highest rate of fetching, bytes/s.
     pub fetch_bytes_per_s: u64,
-    /// What a bitmap sync costs at least; the sender stands meanwhile.
+    /// The least duration of a sync; the sender waits meanwhile.
     pub sync: Duration,
-    /// What a sync costs more for each GiB of guest memory.
+    /// Its growth for each GiB of guest memory.
     pub sync_per_gib: Duration,
     /// How fast zero pages are told from others, bytes/s.
     pub zero_scan_bytes_per_s: u64,
@@ -95,7 +95,7 @@ impl Default for Qemu {
 }
 
 impl Qemu {
-    /// An ideal one: nothing but pages costs time or bytes. For closed forms.
+    /// An ideal QEMU: only pages cost time or bytes. For closed forms.
     #[must_use]
     pub fn ideal() -> Self {
         Self {
@@ -112,26 +112,26 @@ impl Qemu {
         }
     }
 
-    /// What one sync of `total_bytes` of memory costs, ns.
+    /// The duration of one sync of `total_bytes` of memory, ns.
     pub(super) fn sync_ns(&self, total_bytes: u64) -> u64 {
         let growing = super::scale(total_bytes, super::nanos(self.sync_per_gib), 1 << 30);
         super::nanos(self.sync).saturating_add(growing)
     }
 
-    /// What is pending beside memory at `now_ns`, bytes.
+    /// Pending data other than memory at `now_ns`, bytes.
     pub(super) fn beside_bytes(&self, now_ns: u64) -> u64 {
         let gone = super::scale(self.beside_shrinks_bytes_per_s, now_ns, super::NANOS_PER_S);
         self.beside_bytes.saturating_sub(gone)
     }
 
-    /// What going over to post-copy costs with so much missing, ns.
+    /// The pause of switching to post-copy with so much missing, ns.
     pub(super) fn postcopy_pause_ns(&self, missing_bytes: u64) -> u64 {
         let per_gib = super::nanos(self.postcopy_pause_per_gib);
         let growing = super::scale(missing_bytes, per_gib, 1 << 30);
         super::nanos(self.postcopy_pause).saturating_add(growing)
     }
 
-    /// What `raw_bytes` of memory are on the wire, bytes.
+    /// Bytes on the wire for `raw_bytes` of memory.
     pub(super) fn wire_bytes(&self, raw_bytes: u64, zero: bool) -> u64 {
         let page = if zero {
             self.zero_page_bytes
@@ -141,7 +141,7 @@ impl Qemu {
         super::scale(raw_bytes, page, PAGE_BYTES)
     }
 
-    /// How long `raw_bytes` of memory take to find and send at `bytes_per_s`, ns; never 0.
+    /// The time to find and send `raw_bytes` of memory at `bytes_per_s`, ns; never 0.
     pub(super) fn send_ns(&self, raw_bytes: u64, zero: bool, bytes_per_s: u64) -> u64 {
         let wire = super::scale(
             self.wire_bytes(raw_bytes, zero),

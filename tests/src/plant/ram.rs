@@ -25,7 +25,7 @@ pub(super) struct Allowance {
 /// Why the sender stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stop {
-    /// No bit is left.
+    /// No bit is set.
     Empty,
     /// The time is over.
     Time,
@@ -33,7 +33,7 @@ pub(super) enum Stop {
     Budget,
 }
 
-/// What was sent in one go.
+/// The result of one call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sent {
     pub(super) span_ns: u64,
@@ -41,8 +41,8 @@ pub(super) struct Sent {
     pub(super) stop: Stop,
 }
 
-/// The writers as they are between two looks at the log, for somebody who looks at the count of faults: what they write here is
-/// written again when the log is looked at.
+/// The writers between two reads of the log, for a reader of the fault count: their writes here are repeated when the
+/// log is read.
 #[derive(Clone, Debug)]
 struct Shadow {
     writers: Writers,
@@ -54,7 +54,7 @@ struct Shadow {
 #[derive(Clone, Debug)]
 pub(super) struct Ram {
     writers: Writers,
-    /// None while nobody looks at the count of faults.
+    /// None while nobody reads the fault count.
     shadow: Option<Shadow>,
     /// The most that count has shown, chunks.
     counted_chunks: u64,
@@ -74,7 +74,7 @@ pub(super) struct Ram {
 }
 
 impl Ram {
-    /// All of memory waits to be sent.
+    /// All of memory is pending.
     pub(super) fn new(guest: &Guest, qemu: &Qemu, seed: u64) -> Self {
         let count = |bytes: u64| usize::try_from(bytes / guest.chunk_bytes).unwrap_or(usize::MAX);
         let chunks = count(guest.total_bytes);
@@ -116,12 +116,12 @@ impl Ram {
         (chunks * self.chunk_bytes).saturating_sub(self.part_bytes)
     }
 
-    /// From now on, who writes flat out does so at this rate.
+    /// From now on, a writer that writes flat out does so at this rate.
     pub(super) fn pace_flat(&mut self, bytes_per_s: u64) {
         self.writers.pace_flat(bytes_per_s);
     }
 
-    /// What has been written for the first time since it was protected, the guest having worked until `work_ns`, bytes. To look
+    /// Bytes written for the first time since they were protected, the guest having worked until `work_ns`. Reading
     /// changes nothing.
     pub(super) fn first_writes_bytes(&mut self, work_ns: u64) -> u64 {
         let shadow = self.shadow.get_or_insert_with(|| Shadow {
@@ -147,7 +147,7 @@ impl Ram {
         self.run_writers(work_ns);
         let before = self.pending_bytes();
         if self.log.contains(self.cursor) {
-            // The part that was sent is to be sent again.
+            // The part already sent is to be sent again.
             self.part_bytes = 0;
         }
         self.pending_chunks += self.pending.merge(&self.log) as u64;
@@ -222,7 +222,7 @@ impl Ram {
         })
     }
 
-    /// How much of `run` fits, and what stops it if not all does.
+    /// How much of `run` fits, and the limit that stops it if not all does.
     fn fit(&self, qemu: &Qemu, run: &Run, left: Allowance) -> (Part, Option<Stop>) {
         let chunk_ns = qemu.send_ns(self.chunk_bytes, run.zero, left.bytes_per_s);
         let chunk_wire = qemu.wire_bytes(self.chunk_bytes, run.zero);
@@ -302,7 +302,7 @@ struct Run {
     left_bytes: u64,
 }
 
-/// What of them is sent.
+/// The bytes sent for them.
 struct Part {
     raw_bytes: u64,
     span_ns: u64,

@@ -32,7 +32,7 @@ impl SplitMix64 {
     }
 }
 
-/// The bits that belong to `index` under `seed`: the same whoever asks, and in whatever order.
+/// The bits that belong to `index` under `seed`, in whatever order they are asked for.
 pub(super) const fn hash(seed: u64, index: u64) -> u64 {
     mix(mix(seed.wrapping_add(GAMMA)) ^ index.wrapping_mul(GAMMA))
 }

@@ -1,16 +1,16 @@
-//! A recorded migration as a guest: what it wrote within a round, over its rounds, and when it was busy.
+//! A recorded migration as a guest: its writes within a round, over its rounds, and its busy times.
 //!
 //! ```text
 //! trace --> rounds (x, R)   --fit--> W(x) of the busy guest, of the quiet one --+--> Guest: any law, in
-//!       \-> processor time  -------> spells, and their cycle if one is seen ----+    closed loop
+//!       \-> processor time  -------> phases, and their cycle if one is seen ----+    closed loop
 //! ```
 //! A sync shows how many distinct bytes were written in the round before it: a point of the working-set
 //! curve W(x) (docs/control-law.md, section 1). The curve between and beyond the points is that of a set of S bytes
 //! written at a rate, at random or from end to end, whichever comes nearest to all of them.
 
 mod curve;
+mod phases;
 mod rounds;
-mod spells;
 
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ use libvirt_hpc_plugin::trace::Record;
 
 use super::guest::{Access, Guest, Writer};
 use curve::{Curves, fit};
+use phases::{Phase, phases};
 pub use rounds::{RoundSeen, Seen, see};
-use spells::{Spell, spells};
 
 /// Size of the chunks: a few tens of pages, small enough for rounds of 10 ms, bytes.
 const CHUNK_BYTES: u64 = 32 << 10;
@@ -30,7 +30,7 @@ pub struct RecordedGuest {
     total_bytes: u64,
     data_bytes: u64,
     curves: Curves,
-    spells: Vec<Spell>,
+    phases: Vec<Phase>,
 }
 
 impl RecordedGuest {
@@ -38,8 +38,8 @@ impl RecordedGuest {
     #[must_use]
     pub fn from_trace(records: &[Record]) -> Option<Self> {
         let seen = see(records)?;
-        let spells = spells(&seen.marks);
-        let curves = fit(&seen.rounds, &spells, seen.data_bytes);
+        let phases = phases(&seen.marks);
+        let curves = fit(&seen.rounds, &phases, seen.data_bytes);
         let Seen {
             total_bytes,
             data_bytes,
@@ -49,11 +49,11 @@ impl RecordedGuest {
             total_bytes,
             data_bytes,
             curves,
-            spells,
+            phases,
         })
     }
 
-    /// How many rounds a trace shows of its guest.
+    /// How many rounds of its guest a trace shows.
     #[must_use]
     pub fn rounds_of(records: &[Record]) -> usize {
         see(records).map_or(0, |seen| seen.rounds.len())
@@ -64,7 +64,7 @@ impl RecordedGuest {
     #[must_use]
     pub fn guest(&self, later_s: f64) -> Guest {
         let memory = |busy: bool| self.curves.access(busy);
-        // Nothing is written by it: it keeps a processor busy, as the recorded guest did.
+        // This writes nothing: it keeps a processor busy, as the recorded guest did.
         let compute = |busy: bool| match busy {
             true => Access::Flat { bytes: 0 },
             false => Access::Idle,
@@ -77,20 +77,20 @@ impl RecordedGuest {
             .with(Writer::steady(self.curves.background()))
     }
 
-    /// One program that does `access` in the busy spells and in the quiet ones.
+    /// One program that does `access` in the busy phases and in the quiet ones.
     fn writer(&self, access: impl Fn(bool) -> Access, later_s: f64) -> Writer {
-        if let Some((cycle, into)) = spells::cycle(&self.spells) {
-            let period: Duration = cycle.iter().map(|spell| spell.span).sum();
+        if let Some((cycle, into)) = phases::cycle(&self.phases) {
+            let period: Duration = cycle.iter().map(|phase| phase.span).sum();
             let into_s = (into.as_secs_f64() + later_s).rem_euclid(period.as_secs_f64());
-            let phases = cycle.map(|spell| (spell.span, access(spell.busy)));
+            let phases = cycle.map(|phase| (phase.span, access(phase.busy)));
             return Writer::phases(phases).starting_into(Duration::from_secs_f64(into_s));
         }
-        // What came last goes on.
-        let last = self.spells.last().is_none_or(|spell| spell.busy);
+        // The last phase goes on.
+        let last = self.phases.last().is_none_or(|phase| phase.busy);
         let seen = self
-            .spells
+            .phases
             .iter()
-            .map(|spell| (spell.span, access(spell.busy)));
+            .map(|phase| (phase.span, access(phase.busy)));
         Writer::phases(seen.chain([(Duration::MAX / 2, access(last))]))
             .starting_into(Duration::from_secs_f64(later_s.max(0.0)))
     }

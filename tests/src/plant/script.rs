@@ -1,4 +1,4 @@
-//! What others do to a migration, and what goes wrong, at given times.
+//! External changes and faults of a migration, at given times.
 
 use libvirt_hpc_control::target::Target;
 
@@ -13,10 +13,10 @@ pub enum Fault {
     EventsLost,
 }
 
-/// Something that happens without the controller.
+/// An event outside the controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Somebody else sets or orders this; what libvirt would refuse is lost.
+    /// An external change; one that libvirt would refuse is lost.
     ByHand(Target),
     /// The trouble begins.
     Begin(Fault),

@@ -20,7 +20,7 @@ fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Bytes left right after each sync.
+/// Remaining bytes right after each sync.
 fn remaining(syncs: &[Sync]) -> Vec<u64> {
     syncs.iter().map(|sync| sync.remaining_bytes).collect()
 }
@@ -36,7 +36,7 @@ fn assert_near(value: f64, expected: f64, percent: f64) {
     );
 }
 
-/// A trial guest of the rig: 512 MiB of which about 400 MB hold data. c0 is the default's 25 ms: pauses
+/// A test guest: 512 MiB of which about 400 MB hold data. c0 is the default's 25 ms: pauses
 /// of 50 to 60 ms were seen there, and 1163 ms for 128 MiB, which alone take 1147 ms.
 fn rig(writer: Writer) -> PlantConfig {
     let guest = Guest::new(512 * MIB).non_zero(400 * MB).with(writer);

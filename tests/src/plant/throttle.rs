@@ -6,10 +6,10 @@ use super::NANOS_PER_S;
 /// Syncs nearer to the last that counted than this do not count, ns.
 const PERIOD_MIN_NS: u64 = NANOS_PER_S;
 
-/// Dirtied bytes beyond this share of the sent ones are too many (`throttle-trigger-threshold`), percent.
+/// More dirtied bytes than this share of the sent ones are too many (`throttle-trigger-threshold`), per cent.
 const TRIGGER_PERCENT: u64 = 50;
 
-/// So many times too many raise the throttle.
+/// After so many rounds with too many, the throttle rises.
 const TIMES: u32 = 2;
 
 /// `cpu-throttle-initial`, `cpu-throttle-increment` and `max-cpu-throttle`, percent.
@@ -23,12 +23,11 @@ const SYNC_NS: u64 = 5 * NANOS_PER_S;
 /// The `auto-converge` capability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AutoConverge {
-    /// How fast a writer that rewrites its set flat out does so, bytes/s: once it is throttled, that
-    /// counts.
+    /// The rate of a writer that rewrites its set flat out, bytes/s: it matters once it is throttled.
     pub flat_bytes_per_s: u64,
 }
 
-/// QEMU's counters, and what the guest has lost.
+/// QEMU's counters, and the guest's lost work.
 #[derive(Clone, Debug)]
 pub(super) struct Throttle {
     config: Option<AutoConverge>,
@@ -66,7 +65,7 @@ impl Throttle {
         self.lost_ns + super::scale(lately, self.percent, 100)
     }
 
-    /// What is taken away now, percent.
+    /// The share taken now, per cent.
     pub(super) const fn percent(&self) -> u64 {
         self.percent
     }
@@ -156,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_half_of_the_link_is_let_alone_and_so_is_whoever_has_it_off() {
+    fn a_guest_within_half_of_the_link_or_without_auto_converge_is_not_throttled() {
         let mut throttle = on();
         (0..9).for_each(|n| throttle.synced(n * 2 * S, n * 2 * S, 50, n * 100));
         assert_eq!((throttle.percent, throttle.flat_bytes_per_s()), (0, None));

@@ -1,6 +1,6 @@
-//! What QEMU believes: the window's bandwidth, the threshold, the dirty rate, the expected downtime
-//! (`migration_update_counters`, migration/migration.c; `migration_trigger_throttle` and
-//! `migration_update_rates`, migration/ram.c).
+//! QEMU's estimates: the window's bandwidth, the threshold, the dirty rate, the expected downtime
+//! (`migration_update_counters`, migration/migration.c; `migration_trigger_throttle` and `migration_update_rates`,
+//! migration/ram.c).
 
 use libvirt_hpc_control::sample::Settings;
 
@@ -49,7 +49,7 @@ impl Window {
         self.sent_bytes = self.sent_bytes.saturating_add(wire_bytes);
     }
 
-    /// What `max-bandwidth` still allows in this window, bytes.
+    /// Bytes that `max-bandwidth` still allows in this window.
     pub(super) fn budget_bytes(&self) -> u64 {
         self.limit_bytes.saturating_sub(self.sent_bytes)
     }

@@ -8,13 +8,13 @@ use super::{NANOS_PER_S, nanos};
 /// Draws per chunk beyond which none is left untouched worth speaking of (e^-32).
 const CERTAIN: u64 = 32;
 
-/// All of them. They run when somebody looks at the log: up to then nobody can tell.
+/// All of them. They run when the log is read: until then nobody can tell.
 #[derive(Clone, Debug)]
 pub(super) struct Writers {
     cycles: Vec<Cycle>,
     random: SplitMix64,
     at_ns: u64,
-    /// How fast who writes flat out does so; none: all at once.
+    /// The rate of a writer that writes flat out; none: all at once.
     flat_bytes_per_s: Option<u64>,
     /// Chunks that were clean in the log when they were written.
     first_writes: u64,
@@ -50,12 +50,12 @@ impl Writers {
         self.first_writes
     }
 
-    /// From now on, who writes flat out does so at this rate.
+    /// From now on, a writer that writes flat out does so at this rate.
     pub(super) fn pace_flat(&mut self, bytes_per_s: u64) {
         self.flat_bytes_per_s = Some(bytes_per_s);
     }
 
-    /// Runs them until `to_ns`, marking in `log` what they write, and in `data` whether that is more than zeros.
+    /// Runs them until `to_ns`, marking their writes in `log`, and in `data` whether those are more than zeros.
     pub(super) fn run(&mut self, to_ns: u64, log: &mut Bitmap, data: &mut Bitmap) {
         for cycle in &mut self.cycles {
             let mut pen = Pen {
@@ -72,7 +72,7 @@ impl Writers {
     }
 }
 
-/// What a stroke writes with.
+/// The parameters of a stroke.
 struct Pen<'a> {
     log: &'a mut Bitmap,
     data: &'a mut Bitmap,
@@ -113,7 +113,7 @@ impl Cycle {
         }
     }
 
-    /// Which stroke is on at `at_ns`, and for how long yet; none if there is none of any length.
+    /// The stroke at `at_ns`, and its remaining time; none if none has any length.
     fn phase(&self, at_ns: u64) -> Option<(usize, u64)> {
         let period = self
             .strokes

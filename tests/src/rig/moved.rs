@@ -1,4 +1,4 @@
-//! What one migration was: for whoever asked for it, and for the guest's users.
+//! Measurements of one migration: by its client, and by the guest's users.
 
 use std::process::Output;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-/// What the guest's users saw of a move; `rig report`.
+/// The guest's users' view of a move; `rig report`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Report {
     /// Whether the guest was heard on both hosts.
@@ -27,7 +27,7 @@ pub struct Report {
     pub steps_per_s_after: Option<f64>,
     /// Work lost until the arrival, in time of the guest's undisturbed speed.
     pub work_lost_ms: Option<f64>,
-    /// Pages the guest found corrupt.
+    /// Corrupt pages found by the guest.
     pub corrupt_pages: u64,
     /// Hosts on which the guest runs.
     pub running_copies: u64,
@@ -36,11 +36,11 @@ pub struct Report {
 /// One migration: the command's answer, its time, and the guest's report.
 #[derive(Debug)]
 pub struct Move {
-    /// What the command printed, and its status.
+    /// The command's output and status.
     pub output: Output,
     /// From the command's start to its end.
     pub total: Duration,
-    /// What the guest's users saw.
+    /// The guest's users' view.
     pub report: Report,
 }
 
@@ -57,8 +57,8 @@ impl Move {
         Ok(Duration::from_secs_f64(ms / 1000.0))
     }
 
-    /// J = pause + delta x (time under pre-copy), seconds, at the default delta of 10 %; with the whole
-    /// time for the time under pre-copy, as the grid is judged.
+    /// J = pause + delta x (time under pre-copy), seconds, at the default delta of 10 %; with the whole time for the
+    /// time under pre-copy.
     ///
     /// # Errors
     /// When the guest did not move.
@@ -66,7 +66,7 @@ impl Move {
         Ok(self.pause()?.as_secs_f64() + 0.1 * self.total.as_secs_f64())
     }
 
-    /// What the command said on standard error.
+    /// The command's standard error.
     #[must_use]
     pub fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()

@@ -1,4 +1,4 @@
-//! The product in the hosts as a package would put it there, and the logs of what it does.
+//! libvirt-hpc in the hosts as a package would install it, and its logs.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::{HOSTS, Rig, program};
 
-/// What `rig agent` does to a host's `libvirt-hpcd`.
+/// Actions of `rig agent` on a host's `libvirt-hpcd`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AgentVerb {
     /// Starts it, and waits until its control socket listens.
@@ -39,8 +39,8 @@ impl AgentVerb {
 }
 
 impl Rig {
-    /// Installs what `make install` does into both hosts, and lets their libvirt find the hook. No agent
-    /// runs until it is started.
+    /// Installs the files of `make install` into both hosts, and lets their libvirt find the hook. No agent runs until
+    /// it is started.
     ///
     /// # Errors
     /// When a program is not built, or the rig refuses.
@@ -48,7 +48,7 @@ impl Rig {
         let tree = tempfile::tempdir().context("making a folder for the product")?;
         stage(tree.path())?;
         self.must([OsStr::new("install-tree"), tree.path().as_os_str()])?;
-        // Where a package has none; virsh-hpc would take it before the installed one.
+        // A package has none there; virsh-hpc would take it before the installed one.
         for host in HOSTS {
             self.must(["exec", host, "rm", "-f", "/usr/bin/virsh-hpc-session"])?;
         }
@@ -64,7 +64,7 @@ impl Rig {
         self.must(command.iter().chain(arguments)).map(drop)
     }
 
-    /// What the agents of a host have logged since the rig came up.
+    /// The log of a host's agents since the test bed came up.
     ///
     /// # Errors
     /// When none was ever started there.
@@ -72,7 +72,7 @@ impl Rig {
         self.log(host, "agent")
     }
 
-    /// Begins or ends the daemon's log of the calls its clients make; a restarted one has forgotten it.
+    /// Switches the daemon's log of its clients' calls on or off; a restarted daemon has it off.
     ///
     /// # Errors
     /// When the daemon does not answer.

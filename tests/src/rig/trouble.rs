@@ -1,12 +1,12 @@
-//! What hosts have to put up with, besides guests.
+//! Faults of hosts, besides guests.
 
 use anyhow::Result;
 
 use super::Rig;
 
 impl Rig {
-    /// Sets the wall clock of a host's libvirtd, and of nothing else, so many seconds beside the machine's. The first time
-    /// libvirtd starts anew for it.
+    /// Shifts the wall clock of a host's libvirtd, and of nothing else, by so many seconds. The first time restarts
+    /// libvirtd.
     ///
     /// # Errors
     /// When the rig refuses.
@@ -15,7 +15,7 @@ impl Rig {
             .map(drop)
     }
 
-    /// Puts a hook of somebody else's before ours, that takes `seconds` for an operation of libvirt's.
+    /// Puts another hook before libvirt-hpc's, which takes `seconds` for an operation of libvirt's.
     ///
     /// # Errors
     /// When the rig refuses.

@@ -1,4 +1,4 @@
-//! The policy's longest pause, alone and with a speed ceiling: kept, whatever QEMU's windows say.
+//! The policy's longest pause, alone and with a speed ceiling, is kept, whatever QEMU's windows say.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn bounded(longest_ms: u32, speed_mib_per_s: Option<u64>) -> Policy {
     }
 }
 
-/// What is written takes 1.1 to 3 times as long as is allowed, over links whose windows vary.
+/// The working set takes 1.1 to 3 times as long as allowed, over links whose windows vary.
 #[test]
 fn a_speed_ceiling_makes_no_pause_longer_than_is_allowed() {
     let (mut moves, mut over) = (0, Vec::new());
@@ -38,9 +38,9 @@ fn a_speed_ceiling_makes_no_pause_longer_than_is_allowed() {
     assert!(over.is_empty(), "{over:?}");
 }
 
-/// What is written fits: the owner's speed ceiling is lifted for the pause, and it is kept.
+/// The working set fits: the owner's speed ceiling is lifted for the pause, and the pause is kept.
 #[test]
-fn what_fits_goes_though_the_speed_ceiling_hides_it() {
+fn a_remainder_within_the_policy_is_sent_though_the_speed_ceiling_hides_it() {
     for speed in [5, 10, 20, 40] {
         for longest_ms in [200, 500, 1000, 2000] {
             let hot = (u64::from(longest_ms) - 60) * GIGABIT / 1000 * 3 / 4;
@@ -56,7 +56,7 @@ fn what_fits_goes_though_the_speed_ceiling_hides_it() {
     }
 }
 
-/// Ceilings that can be kept are, and the guest goes.
+/// Ceilings within reach are kept, and the guest is moved.
 #[test]
 fn a_ceiling_within_reach_is_kept() {
     for longest_ms in [60, 100, 300, 1000] {
@@ -73,9 +73,9 @@ fn a_ceiling_within_reach_is_kept() {
     }
 }
 
-/// A link that was seen behind a speed ceiling, and has become slow since.
+/// A link that was measured behind a speed ceiling, and has become slow since.
 #[test]
-fn what_a_link_has_carried_is_not_believed_for_ever() {
+fn the_sustained_bandwidth_is_not_believed_for_ever() {
     for (hot_mib, slow_from_s) in [(128, 60), (300, 80)] {
         let phases = [
             (

@@ -1,25 +1,25 @@
-//! What KVM's counters foretell of a sync, over guests whose counters are right, wrong or not there.
+//! Predictions of syncs from KVM's counters, for guests whose counters are right, wrong or missing.
 
 use libvirt_hpc_control::estimate::{Rounds, Trust, Writes};
 use libvirt_hpc_control::law::{Decision, View};
-use libvirt_hpc_tests::draw::Case;
 use libvirt_hpc_tests::plant::Counter;
+use libvirt_hpc_tests::random_cases::Case;
 
 use super::*;
 
-/// How long before a sync its estimate is made.
+/// How long before a sync its prediction is made.
 const BEFORE: Duration = Duration::from_millis(100);
 
-/// As the rig takes to begin: looks before memory flows, as a real migration has them.
+/// As on the test bed: samples before memory flows, as in a real migration.
 const SETUP: Duration = Duration::from_millis(520);
 
-/// In shorter rounds there are few looks to foretell from: the counter is read every 100 ms.
-const FEW_LOOKS: Duration = Duration::from_millis(500);
+/// Shorter rounds have few samples to predict from: the counter is read every 100 ms.
+const FEW_POLLS: Duration = Duration::from_millis(500);
 
-/// A sync, and what was expected of it.
+/// A sync, and its prediction.
 #[derive(Debug)]
 struct Foretold {
-    /// How long the round took that it ended.
+    /// Duration of the round that it ended.
     round: Duration,
     found_bytes: u64,
     estimate_bytes: Option<u64>,
@@ -33,7 +33,7 @@ impl Foretold {
     }
 }
 
-/// The law as it is without a counter: which rounds there are to foretell does not hang on what is foretold.
+/// The law without a counter: the rounds must not depend on the predictions.
 struct Blind(Adaptive);
 
 impl Law for Blind {
@@ -51,7 +51,7 @@ impl Law for Blind {
     }
 }
 
-/// Steers `config` under `counter`: each sync that had at least two looks before it, and the trust at the end.
+/// Steers `config` under `counter`: each sync with at least two samples before it, and the trust at the end.
 fn foretold(config: &PlantConfig, counter: Counter) -> (Vec<Foretold>, Trust) {
     let mut plant = Plant::new(&counted(config, counter));
     let law = Blind(Adaptive::new(Slowdown::DEFAULT));
@@ -83,7 +83,7 @@ fn foretold(config: &PlantConfig, counter: Counter) -> (Vec<Foretold>, Trust) {
     (foretold, writes.trust())
 }
 
-/// The guests of the scenarios, and drawn ones.
+/// The guests of the scenarios, and random ones.
 fn guests() -> impl Iterator<Item = (String, PlantConfig)> {
     let made = [
         ("saturated".to_owned(), saturated()),
@@ -107,7 +107,7 @@ fn guests() -> impl Iterator<Item = (String, PlantConfig)> {
     });
     let drawn = (0..200).map(|number| {
         let case = Case::draw(1, number);
-        // Fine enough for 5 % of what little a large guest may leave.
+        // Fine enough for 5 % of the little that a large guest may leave.
         let mut config = case.config;
         config.guest = config.guest.chunks(1 << 15);
         (format!("{} {number}", case.kind.name()), config)
@@ -115,19 +115,20 @@ fn guests() -> impl Iterator<Item = (String, PlantConfig)> {
     made.into_iter().chain(phases).chain(drawn)
 }
 
-/// How many syncs are foretold within so many per cent, and how many there are, of rounds with more than a few looks.
+/// How many syncs are predicted within so many per cent, and how many there are, of rounds with more than a few
+/// samples.
 fn score(config: &PlantConfig, counter: Counter, percent: u64) -> [usize; 2] {
     let (syncs, _) = foretold(config, counter);
     let seen: Vec<_> = syncs
         .iter()
-        .filter(|sync| sync.round >= FEW_LOOKS)
+        .filter(|sync| sync.round >= FEW_POLLS)
         .collect();
     let near = seen.iter().filter(|sync| sync.within_percent(percent));
     [near.count(), seen.len()]
 }
 
 #[test]
-fn nine_of_ten_syncs_are_foretold_within_five_per_cent() {
+fn nine_of_ten_syncs_are_predicted_within_five_per_cent() {
     let [near, all] = guests()
         .map(|(_, config)| score(&config, Counter::Exact, 5))
         .fold([0, 0], |sum, one| [sum[0] + one[0], sum[1] + one[1]]);
@@ -135,7 +136,7 @@ fn nine_of_ten_syncs_are_foretold_within_five_per_cent() {
 }
 
 #[test]
-fn a_counter_that_is_a_fifth_off_foretells_to_that() {
+fn a_counter_off_by_a_fifth_predicts_within_that() {
     let [near, all] = guests()
         .map(|(_, config)| score(&config, Counter::Noisy, 25))
         .fold([0, 0], |sum, one| [sum[0] + one[0], sum[1] + one[1]]);
@@ -152,7 +153,7 @@ fn steady() -> [PlantConfig; 3] {
 }
 
 #[test]
-fn a_counter_that_is_wrong_is_refuted_by_the_first_sync_and_says_nothing_more() {
+fn a_wrong_counter_is_refuted_by_the_first_sync_and_not_used() {
     for counter in [
         Counter::Half,
         Counter::Deaf,
@@ -169,7 +170,7 @@ fn a_counter_that_is_wrong_is_refuted_by_the_first_sync_and_says_nothing_more() 
 }
 
 #[test]
-fn without_a_counter_nothing_is_foretold() {
+fn without_a_counter_nothing_is_predicted() {
     for config in steady() {
         let (syncs, trust) = foretold(&config, Counter::None);
         assert_eq!(trust, Trust::Unconfirmed);
@@ -177,14 +178,14 @@ fn without_a_counter_nothing_is_foretold() {
     }
 }
 
-/// As the rig begins: the counter is read before memory flows.
+/// As on the test bed: the counter is read before memory flows.
 fn counted(config: &PlantConfig, counter: Counter) -> PlantConfig {
     let mut config = config.clone().with_counter(counter);
     config.qemu.setup = SETUP;
     config
 }
 
-/// Busy for 3 s and idle for 3 s, in rounds of 1.1 s, and its processors tell nothing.
+/// Busy for 3 s and idle for 3 s, in rounds of 1.1 s, and its processors show nothing.
 fn spinning(into: Duration) -> PlantConfig {
     let phases = [
         (Duration::from_secs(3), Access::Flat { bytes: 120 * MIB }),
@@ -193,14 +194,14 @@ fn spinning(into: Duration) -> PlantConfig {
     config(Writer::phases(phases).starting_into(into).spinning())
 }
 
-/// That, begun every 100 ms of its cycle.
+/// The same, begun every 100 ms of its cycle.
 fn all_spinning() -> impl Iterator<Item = PlantConfig> {
     (0..60).map(|n| spinning(Duration::from_millis(100 * n)))
 }
 
-/// With its first writes after the first round it has shown all that a second round would.
+/// Its first writes after the first round have shown all that a second round would.
 #[test]
-fn a_saturated_guest_goes_within_half_a_second_of_the_first_round() {
+fn a_saturated_guest_is_stopped_within_half_a_second_of_the_first_round() {
     let config = counted(&saturated(), Counter::Exact);
     let mut plant = Plant::new(&config);
     let (got, seen) = run(&mut plant, Policy::default());
@@ -208,7 +209,7 @@ fn a_saturated_guest_goes_within_half_a_second_of_the_first_round() {
     let went = seen
         .events
         .iter()
-        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.goes()));
+        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.stops()));
     let (at, _) = went.expect("it goes");
     assert!(at.since(first_round_ends) <= Duration::from_millis(300));
     let spent = got.precopy.saturating_sub(plant.syncs()[1].at);
@@ -218,17 +219,17 @@ fn a_saturated_guest_goes_within_half_a_second_of_the_first_round() {
         got.j(DELTA) <= 1.03 * best.j(DELTA),
         "{got:?} against {best:?}"
     );
-    let without = ours(&counted(&saturated(), Counter::None));
+    let without = adaptive(&counted(&saturated(), Counter::None));
     assert!(got.j(DELTA) < 0.95 * without.j(DELTA), "{without:?}");
 }
 
-/// The others are busy after the first round, and go: nobody has seen that they have phases.
+/// The others are busy after the first round, and are stopped: no phases have been seen.
 #[test]
-fn half_of_the_phases_of_a_spinning_guest_end_in_its_quiet() {
+fn half_of_the_migrations_of_a_spinning_guest_end_in_its_quiet_phase() {
     let fifth = Duration::from_millis(120 * 1049 / 117 / 5);
     let outcomes = |counter| -> Vec<Outcome> {
         all_spinning()
-            .map(|config| ours(&counted(&config, counter)))
+            .map(|config| adaptive(&counted(&config, counter)))
             .collect()
     };
     let in_quiet = |outcomes: &[Outcome]| outcomes.iter().filter(|got| got.pause < fifth).count();
@@ -239,14 +240,14 @@ fn half_of_the_phases_of_a_spinning_guest_end_in_its_quiet() {
     assert!(j(&with) < 0.9 * j(&without), "{with:?} against {without:?}");
 }
 
-/// It is refuted by the first sync, before anything was done for it.
+/// It is refuted by the first sync, before anything was decided by it.
 #[test]
-fn a_counter_that_is_wrong_changes_nothing() {
+fn a_wrong_counter_changes_nothing() {
     let guests = guests().map(|(_, config)| config).take(60);
     for config in guests.chain(all_spinning()) {
-        let without = ours(&counted(&config, Counter::None));
+        let without = adaptive(&counted(&config, Counter::None));
         for counter in [Counter::Half, Counter::Deaf] {
-            let got = ours(&counted(&config, counter));
+            let got = adaptive(&counted(&config, counter));
             assert_eq!(got, without, "{counter:?}: {config:?}");
         }
     }
@@ -270,8 +271,8 @@ fn the_trace_tells_when_a_sync_confirms_or_refutes_the_counter() {
     }
 }
 
-/// Of 64 GiB over 10 Gbit/s, of which it writes 20 flat out until so long after the begin, and then nothing for two minutes, while
-/// its processors spin: rounds of 56 and 18 s.
+/// Of 64 GiB over 10 Gbit/s, of which it writes 20 flat out until so long after the beginning, and then nothing for two
+/// minutes, while its processors spin: rounds of 56 and 18 s.
 fn large_spinning(busy: Duration) -> PlantConfig {
     let cycle = Duration::from_secs(120);
     let phases = [
@@ -285,21 +286,21 @@ fn large_spinning(busy: Duration) -> PlantConfig {
     PlantConfig::new(guest, Link::new(1_170 * MB))
 }
 
-/// It has rewritten nearly all by the sync at 75 s, and nothing after it: that shows in what is sent next, of many chunks.
+/// It has rewritten nearly all by the sync at 75 s, and nothing after it: that shows in the many chunks sent next.
 #[test]
-fn a_large_guest_that_has_just_turned_quiet_is_not_stopped_for_all_it_wrote_before() {
+fn a_large_guest_that_has_just_turned_quiet_is_not_stopped_with_its_earlier_writes() {
     for busy_s in [73, 74] {
         let config = large_spinning(Duration::from_secs(busy_s));
-        let with = ours(&counted(&config, Counter::Exact));
-        let without = ours(&counted(&config, Counter::None));
+        let with = adaptive(&counted(&config, Counter::Exact));
+        let without = adaptive(&counted(&config, Counter::None));
         assert!(without.pause > Duration::from_secs(15), "{without:?}");
         assert!(with.pause < Duration::from_secs(1), "{with:?}");
     }
 }
 
-/// One more look tells what a guest of many chunks does after the second sync: it is said at once.
+/// One more sample after the second sync shows what a guest of many chunks does: the decision comes at once.
 #[test]
-fn a_large_saturated_guest_goes_at_the_next_look_after_its_second_round() {
+fn a_large_saturated_guest_is_stopped_one_sample_after_its_second_round() {
     let config = counted(&large_spinning(Duration::from_secs(120)), Counter::Exact);
     let (_, seen) = run(&mut Plant::new(&config), Policy::default());
     let sync = seen
@@ -309,7 +310,7 @@ fn a_large_saturated_guest_goes_at_the_next_look_after_its_second_round() {
     let went = seen
         .events
         .iter()
-        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.goes()));
+        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.stops()));
     let ((sync, _), (went, _)) = (sync.expect("a sync"), went.expect("it goes"));
     assert!(
         went.since(*sync) <= Duration::from_millis(400),

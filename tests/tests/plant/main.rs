@@ -1,9 +1,9 @@
-//! The law in virtual time: the loop that ships, over the plant. Bounds are in simulated time, and so
-//! exact: a scenario either holds or does not.
+//! The law in virtual time: the control loop that ships, over the plant. Bounds are in simulated time, and so exact: a
+//! scenario either holds or does not.
 
-mod beside;
 mod ceilings;
 mod counters;
+mod device_state;
 mod never_worse;
 mod scenarios;
 mod stalls;
@@ -30,10 +30,10 @@ const MB: u64 = 1_000_000;
 const MIB: u64 = 1 << 20;
 const DELTA: f64 = 0.1;
 
-/// What 1 Gbit/s carries.
+/// The rate of 1 Gbit/s.
 const GIGABIT: u64 = 117 * MB;
 
-/// Listens to everything.
+/// Collects everything.
 #[derive(Default)]
 struct Seen {
     events: Vec<(Timestamp, Event)>,
@@ -57,19 +57,19 @@ impl Observer for Seen {
 }
 
 impl Seen {
-    /// The most bytes that a decision to go accepted.
-    fn most_accepted(&self) -> u64 {
+    /// The highest threshold of a switchover.
+    fn highest_threshold(&self) -> u64 {
         let accepted = self.events.iter().filter_map(|(_, event)| match event {
             Event::Decided {
-                accept_bytes,
+                threshold_bytes,
                 cause,
-            } if cause.goes() => Some(*accept_bytes),
+            } if cause.stops() => Some(*threshold_bytes),
             _ => None,
         });
         accepted.max().unwrap_or(0)
     }
 
-    /// What was sent in the second before, bytes per second.
+    /// The rate of the second before, bytes per second.
     fn bytes_per_s(&self, at: Timestamp) -> f64 {
         let from = at.before(Duration::from_secs(1));
         let mut last_second = self
@@ -88,14 +88,14 @@ impl Seen {
     }
 }
 
-/// Five minutes of looks and some.
-const LOOKS: u32 = 3000;
+/// Polls of a little more than five minutes.
+const POLLS: u32 = 3000;
 
 fn steer(plant: &mut Plant, law: impl Law, policy: Policy) -> (Outcome, Seen) {
-    steer_for(LOOKS, plant, law, policy)
+    steer_for(POLLS, plant, law, policy)
 }
 
-fn steer_for(looks: u32, plant: &mut Plant, law: impl Law, policy: Policy) -> (Outcome, Seen) {
+fn steer_for(polls: u32, plant: &mut Plant, law: impl Law, policy: Policy) -> (Outcome, Seen) {
     let mut control = Controller::new(law, policy);
     let mut seen = Seen::default();
     drive(
@@ -103,7 +103,7 @@ fn steer_for(looks: u32, plant: &mut Plant, law: impl Law, policy: Policy) -> (O
         &mut control,
         &mut seen,
         Mode::Steer,
-        &Patience::of(looks),
+        &Patience::of(polls),
     );
     (plant.outcome(), seen)
 }
@@ -112,11 +112,11 @@ fn run(plant: &mut Plant, policy: Policy) -> (Outcome, Seen) {
     steer(plant, Adaptive::new(Slowdown::DEFAULT), policy)
 }
 
-fn ours(config: &PlantConfig) -> Outcome {
+fn adaptive(config: &PlantConfig) -> Outcome {
     run(&mut Plant::new(config), Policy::default()).0
 }
 
-/// 512 MiB, most of it data, over 1 Gbit/s: the guest of the rig.
+/// 512 MiB, most of it data, over 1 Gbit/s: the guest of the test bed.
 fn config(writer: Writer) -> PlantConfig {
     let guest = Guest::new(512 * MIB).non_zero(440 * MIB).with(writer);
     PlantConfig::new(guest, Link::gigabit().jitter(5))

@@ -1,11 +1,11 @@
-//! Whatever plain virsh moves, ours moves; and hardly ever later than in 1.5 times its time and 2 s.
+//! The adaptive law completes whatever plain virsh completes, hardly ever later than in 1.5 times its time and 2 s.
 
-use libvirt_hpc_tests::draw::Case;
+use libvirt_hpc_tests::random_cases::Case;
 use proptest::prelude::*;
 
 use super::*;
 
-/// A drawn guest beside whose memory so much is pending as the link carries in `beside_ms`; no bitmap or device has more than a
+/// A random guest with as much pending state as the link carries in `beside_ms`; no bitmap or device has more than a
 /// gigabyte.
 fn drawn(seed: u64, number: u64, beside_ms: u64) -> Case {
     let mut case = Case::draw(seed, number);
@@ -15,25 +15,25 @@ fn drawn(seed: u64, number: u64, beside_ms: u64) -> Case {
     case
 }
 
-/// One look of the loop.
-const LOOK_MS: u128 = 100;
+/// One poll of the loop.
+const POLL_MS: u128 = 100;
 
-/// How long a guest may take: the largest need hours for a round.
+/// The time limit of a guest: the largest need hours for a round.
 fn horizon(case: &Case) -> Duration {
     case.first_round * 20 + Duration::from_secs(60)
 }
 
-/// Stock, if it ends.
+/// Stock, if it completes.
 fn stock(case: &Case) -> Option<Outcome> {
     let outcome = Plant::new(&case.config).run(horizon(case));
     (outcome.end == End::Completed).then_some(outcome)
 }
 
-fn ours_at(slowdown: Slowdown, case: &Case) -> Outcome {
+fn adaptive_at(slowdown: Slowdown, case: &Case) -> Outcome {
     let mut plant = Plant::new(&case.config);
-    let looks = (2 * horizon(case)).as_millis() / LOOK_MS;
+    let polls = (2 * horizon(case)).as_millis() / POLL_MS;
     steer_for(
-        u32::try_from(looks).unwrap_or(u32::MAX).max(100_000),
+        u32::try_from(polls).unwrap_or(u32::MAX).max(100_000),
         &mut plant,
         Adaptive::new(slowdown),
         Policy::default(),
@@ -46,7 +46,7 @@ proptest! {
 
     /// At any slowdown that a policy may name.
     #[test]
-    fn what_stock_ends_ours_ends(
+    fn migrations_that_stock_completes_adaptive_completes(
         seed in 0..1_000_000_u64,
         number in 0..5_u64,
         beside_ms in prop_oneof![Just(0), 0..300_u64],
@@ -56,15 +56,15 @@ proptest! {
         let Some(stock) = stock(&case) else {
             return Ok(());
         };
-        let got = ours_at(Slowdown::from_ppm(percent * 10_000), &case);
+        let got = adaptive_at(Slowdown::from_ppm(percent * 10_000), &case);
         prop_assert_eq!(got.end, End::Completed, "stock: {:?}", stock);
     }
 }
 
-/// At the default slowdown, of the same guests each time. Over 4,000 of them it was later for 5 of the 1,706 that stock ends:
-/// guests that stock happens to meet in a moment in which they write little.
+/// At the default slowdown, for the same guests each time. Of 4,000 it was later for 5 of the 1,706 that stock
+/// completes: guests that stock happens to meet in a moment in which they write little.
 #[test]
-fn what_stock_ends_ours_hardly_ever_ends_later() {
+fn adaptive_is_hardly_ever_later_than_stock() {
     let (mut ended, mut late) = (0, Vec::new());
     for n in 0..600 {
         let case = drawn(
@@ -75,7 +75,7 @@ fn what_stock_ends_ours_hardly_ever_ends_later() {
         let Some(stock) = stock(&case) else {
             continue;
         };
-        let got = ours_at(Slowdown::DEFAULT, &case);
+        let got = adaptive_at(Slowdown::DEFAULT, &case);
         assert_eq!(got.end, End::Completed, "stock: {stock:?}");
         ended += 1;
         if got.total > stock.total.mul_f64(1.5) + Duration::from_secs(2) {

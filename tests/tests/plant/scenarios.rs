@@ -1,10 +1,10 @@
-//! Guests and links as they come: where the law ends, and what it costs.
+//! Typical guests and links: where the law stops, and the cost.
 
 use super::*;
 
 #[test]
 fn saturated_ends_near_the_oracle_and_stock_never() {
-    let (best, got) = (oracle(&saturated(), DELTA), ours(&saturated()));
+    let (best, got) = (oracle(&saturated(), DELTA), adaptive(&saturated()));
     assert_eq!(got.end, End::Completed);
     assert!(
         got.j(DELTA) <= 1.2 * best.j(DELTA),
@@ -27,7 +27,7 @@ fn converging_pauses_a_third_of_stock() {
         let config = config(writer);
         let (stock, got) = (
             Plant::new(&config).run(Duration::from_secs(60)),
-            ours(&config),
+            adaptive(&config),
         );
         assert!(
             ratio(got.pause, stock.pause) <= 1.0 / 3.0,
@@ -45,7 +45,7 @@ fn swept_is_followed_down() {
     let config = config(Writer::sweep(256 * MB, 80 * MB));
     let (stock, got) = (
         Plant::new(&config).run(Duration::from_secs(60)),
-        ours(&config),
+        adaptive(&config),
     );
     assert!(
         ratio(got.pause, stock.pause) <= 0.5,
@@ -61,7 +61,7 @@ fn swept_is_followed_down() {
 #[test]
 fn phased_is_mostly_moved_in_its_quiet() {
     let pauses: Vec<_> = (0..60)
-        .map(|n| ours(&phased(Duration::from_millis(100 * n))).pause)
+        .map(|n| adaptive(&phased(Duration::from_millis(100 * n))).pause)
         .collect();
     let short = pauses
         .iter()
@@ -75,7 +75,7 @@ fn phased_is_mostly_moved_in_its_quiet() {
 fn a_small_guest_on_a_fast_link_is_not_stopped_in_its_first_round() {
     let guest = Guest::new(1 << 30).with(Writer::flat(10 * MIB));
     let config = PlantConfig::new(guest, Link::new(25 * 117 * MB));
-    let (best, got) = (oracle(&config, DELTA), ours(&config));
+    let (best, got) = (oracle(&config, DELTA), adaptive(&config));
     assert!(
         got.j(DELTA) <= 1.2 * best.j(DELTA),
         "{got:?} against {best:?}"
@@ -89,7 +89,7 @@ fn a_tail_of_zero_pages_is_no_slow_link() {
         .non_zero(50 << 30)
         .with(Writer::random(8 << 30, 300 * MB));
     let config = PlantConfig::new(guest, Link::new(10 * 117 * MB).jitter(5));
-    let (best, got) = (oracle(&config, DELTA), ours(&config));
+    let (best, got) = (oracle(&config, DELTA), adaptive(&config));
     assert!(
         got.j(DELTA) <= 1.2 * best.j(DELTA),
         "{got:?} against {best:?}"
@@ -99,15 +99,18 @@ fn a_tail_of_zero_pages_is_no_slow_link() {
 #[test]
 fn idle_is_done_after_the_first_round() {
     let config = config(Writer::steady(Access::Idle));
-    let (first, got) = (forced_stop(&config, Duration::from_secs(5)), ours(&config));
+    let (first, got) = (
+        forced_stop(&config, Duration::from_secs(5)),
+        adaptive(&config),
+    );
     assert!(got.total <= first.total, "{got:?} against {first:?}");
     assert!(got.pause < Duration::from_millis(60), "{got:?}");
 }
 
 #[test]
-fn whole_memory_hot_ends_within_the_ski_rentals_bound() {
+fn a_guest_that_rewrites_all_memory_ends_within_the_ski_rental_bound() {
     let config = config(Writer::flat(440 * MIB));
-    let (best, got) = (oracle(&config, DELTA), ours(&config));
+    let (best, got) = (oracle(&config, DELTA), adaptive(&config));
     assert_eq!(got.end, End::Completed);
     assert!(
         got.j(DELTA) <= 1.5 * best.j(DELTA),
@@ -121,7 +124,7 @@ fn a_link_that_slows_down_midway_only_takes_longer() {
     config.link = Link::gigabit()
         .jitter(5)
         .then(Duration::from_secs(3), 30 * MB);
-    let (best, got) = (oracle(&config, DELTA), ours(&config));
+    let (best, got) = (oracle(&config, DELTA), adaptive(&config));
     assert!(
         got.j(DELTA) <= 1.3 * best.j(DELTA),
         "{got:?} against {best:?}"
@@ -132,7 +135,7 @@ fn a_link_that_slows_down_midway_only_takes_longer() {
 fn a_link_that_is_cut_for_a_while_only_delays() {
     let mut config = saturated();
     config.link = Link::gigabit().cut(Duration::from_secs(2), Duration::from_secs(5));
-    let got = ours(&config);
+    let got = adaptive(&config);
     assert_eq!(got.end, End::Completed);
     assert!(got.pause < Duration::from_millis(1400), "{got:?}");
 }
@@ -170,7 +173,7 @@ fn a_ceiling_that_hides_a_pause_within_the_policy_is_lifted_for_it() {
 }
 
 #[test]
-fn a_pause_out_of_reach_is_told_once_and_never_taken() {
+fn a_pause_out_of_reach_is_reported_once_and_never_made() {
     let mut plant = Plant::new(&saturated());
     let policy = Policy {
         downtime_max_ms: Some(500),
@@ -204,7 +207,7 @@ fn deadline(then: Then) -> (Plant, Outcome, Seen) {
 }
 
 #[test]
-fn the_deadline_switches_over_whatever_is_left() {
+fn the_deadline_switches_over_with_any_remainder() {
     let (_, got, _) = deadline(Then::Switchover);
     assert_eq!(got.end, End::Completed);
     assert!(got.precopy >= Duration::from_secs(20), "{got:?}");
@@ -212,7 +215,7 @@ fn the_deadline_switches_over_whatever_is_left() {
 }
 
 #[test]
-fn the_deadline_aborts_or_goes_over_once() {
+fn the_deadline_aborts_or_switches_to_post_copy_once() {
     for (then, end, action) in [
         (Then::Abort, End::Aborted, Action::Abort),
         (Then::Postcopy, End::Postcopy, Action::StartPostcopy),
@@ -230,7 +233,7 @@ fn the_deadline_aborts_or_goes_over_once() {
 }
 
 #[test]
-fn a_setting_changed_by_hand_ends_control() {
+fn an_external_change_ends_control() {
     let by_hand = Target {
         downtime_ms: Some(777),
         ..Target::NONE
@@ -241,7 +244,7 @@ fn a_setting_changed_by_hand_ends_control() {
     let released = |e: &Event| {
         matches!(
             e,
-            Event::Released(Release::ByHand {
+            Event::Released(Release::ExternalChange {
                 downtime_ms: 777,
                 ..
             })
@@ -252,12 +255,12 @@ fn a_setting_changed_by_hand_ends_control() {
 }
 
 #[test]
-fn a_change_by_hand_is_seen_whenever_it_comes() {
+fn an_external_change_is_seen_whenever_it_comes() {
     let by_hand = Target {
         downtime_ms: Some(15),
         ..Target::NONE
     };
-    // Times that fall everywhere between two looks and two syncs, up to where the guest goes.
+    // Times everywhere between two polls and two syncs, up to the switchover.
     for ms in (1_000..7_000).step_by(37) {
         let at = Duration::from_millis(ms);
         let mut plant = Plant::new(&saturated()).at(at, Change::ByHand(by_hand));
@@ -265,7 +268,7 @@ fn a_change_by_hand_is_seen_whenever_it_comes() {
         if got.end == End::Completed && got.total < at + Duration::from_secs(2) {
             break;
         }
-        let released = |e: &Event| matches!(e, Event::Released(Release::ByHand { .. }));
+        let released = |e: &Event| matches!(e, Event::Released(Release::ExternalChange { .. }));
         assert!(seen.has(released), "at {ms} ms");
         assert_eq!(plant.settings().downtime_ms, 15, "at {ms} ms");
     }
@@ -292,7 +295,7 @@ fn the_law_of_doing_nothing_does_nothing() {
         &mut control,
         &mut Seen::default(),
         Mode::Steer,
-        &Patience::of(LOOKS),
+        &Patience::of(POLLS),
     );
     assert!(plant.applied().is_empty());
     assert_eq!(

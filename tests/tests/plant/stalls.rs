@@ -1,15 +1,15 @@
-//! Links that stall or trickle just as the law goes, and recover: what was accepted is what is paused for.
+//! Links that stall or trickle just at the switchover, and recover: the pause is that of the threshold.
 
 use super::*;
 
-/// What no pause may be above: twice what was accepted, at the rate of the link as it was, and 0.2 s; and what the link stalled
-/// in it.
+/// The upper bound of any pause: twice the threshold, at the rate of the link before, and 0.2 s; and the stall of the
+/// link within it.
 fn bound(seen: &Seen, stalled: Duration) -> Duration {
-    let accepted = seen.most_accepted().max(GIGABIT / 100);
+    let accepted = seen.highest_threshold().max(GIGABIT / 100);
     Duration::from_secs_f64(2.0 * accepted as f64 / GIGABIT as f64 + 0.2) + stalled
 }
 
-/// For how long of the pause the link was slow.
+/// How long the link was slow during the pause.
 fn stalled_in_pause(got: &Outcome, from_ms: u64, long_ms: u64) -> Duration {
     let (from, to) = (from_ms, from_ms + long_ms);
     let begin = got.precopy.max(Duration::from_millis(from));
@@ -39,7 +39,7 @@ fn hold(config: &PlantConfig, from_ms: u64, long_ms: u64, bytes_per_s: u64) {
     assert!(
         got.pause <= bound(&seen, stalled_in_pause(&got, from_ms, long_ms)),
         "{bytes_per_s} B/s from {from_ms} ms for {long_ms} ms: {got:?}, accepted {} bytes",
-        seen.most_accepted()
+        seen.highest_threshold()
     );
 }
 
@@ -58,7 +58,7 @@ fn a_phased_guest_is_not_stopped_in_its_busy_phase_by_a_stall_that_ends() {
 }
 
 #[test]
-fn a_stall_while_the_law_goes_allows_no_more_than_was_accepted() {
+fn a_stall_at_the_switchover_allows_no_more_than_the_threshold() {
     for bytes_per_s in [10_000, 100_000, 1_000_000, 10_000_000] {
         for from_ms in (3_000..8_000).step_by(100) {
             hold(&saturated(), from_ms, 800, bytes_per_s);
@@ -91,13 +91,13 @@ fn a_link_that_trickles_for_long_is_waited_for() {
 
 /// A link that is slow for good is believed in the end.
 #[test]
-fn a_link_that_stays_slow_is_gone_over() {
+fn over_a_link_that_stays_slow_the_guest_is_stopped() {
     for (bytes_per_s, most_s) in [(30 * MB, 40), (5 * MB, 160)] {
         let mut config = saturated();
         config.link = Link::gigabit()
             .jitter(5)
             .then(Duration::from_secs(3), bytes_per_s);
-        let got = ours(&config);
+        let got = adaptive(&config);
         assert_eq!(got.end, End::Completed);
         assert!(got.total < Duration::from_secs(most_s), "{got:?}");
     }

@@ -1,8 +1,8 @@
-//! Guests that fill memory, free it and have it zeroed, and work on little, again and again: what a sync finds is mostly zero
-//! pages, of which next to nothing is sent.
+//! Guests that fill memory, free it and have it zeroed, and work on little, again and again: syncs find mostly zero
+//! pages, which are hardly sent.
 
 use libvirt_hpc_control::event::Cause;
-use libvirt_hpc_tests::draw::Case;
+use libvirt_hpc_tests::random_cases::Case;
 
 use super::*;
 
@@ -24,14 +24,14 @@ fn zeroed(filled: Duration, worked: Duration, into: Duration) -> PlantConfig {
     PlantConfig::new(guest, Link::new(24 * MB).jitter(5))
 }
 
-/// Wherever in its cycle it is, and whether it fills its memory once or again in the midst of the migration.
+/// Wherever in its cycle it is, and whether it fills its memory once, or again in the middle of the migration.
 #[test]
-fn a_guest_that_frees_what_it_filled_is_stopped_with_what_it_works_on() {
+fn a_guest_that_frees_memory_is_stopped_with_its_working_set() {
     let seconds = Duration::from_secs;
     for (filled, worked) in [(2, 600), (5, 600), (3, 30)] {
         for into in 0..3 {
             let config = zeroed(seconds(filled), seconds(worked), seconds(into));
-            let (best, got) = (oracle(&config, DELTA), ours(&config));
+            let (best, got) = (oracle(&config, DELTA), adaptive(&config));
             assert_eq!(got.end, End::Completed);
             let case = format!("{filled} s, {worked} s, {into} s: {got:?}, best {best:?}");
             assert!(ratio(got.pause, best.pause) <= 1.5, "{case}");
@@ -40,10 +40,10 @@ fn a_guest_that_frees_what_it_filled_is_stopped_with_what_it_works_on() {
     }
 }
 
-/// While the law waits, no limit allows a pause that it would not choose with open eyes: at the bandwidth of the last second
-/// no more than a fifth of the most that a sync has found, or what is taken at any time; and a tenth for two ways to smooth.
+/// While the law waits, no limit allows a pause that the law would not choose: at the bandwidth of the last second no
+/// more than a fifth of the most that a sync has found, or the floor; and a tenth for two ways of smoothing.
 #[test]
-fn no_limit_set_while_waiting_allows_more_than_its_share() {
+fn no_limit_while_waiting_allows_more_than_its_share() {
     let drawn = (0..400).map(|number| Case::draw(3, number).config);
     let (long, never) = (Duration::from_secs(5), Duration::from_secs(600));
     let waited = drawn
@@ -53,7 +53,7 @@ fn no_limit_set_while_waiting_allows_more_than_its_share() {
     assert!(waited > 30, "{waited} limits were seen");
 }
 
-/// Checks the limits that are set while waiting; how many there were.
+/// Checks the limits set while waiting; returns how many there were.
 fn waiting_limits(config: &PlantConfig) -> usize {
     let (_, seen) = run(&mut Plant::new(config), Policy::default());
     let (mut found, mut limits) = (0, 0);

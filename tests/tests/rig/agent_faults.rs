@@ -1,5 +1,5 @@
-//! Whatever happens to the agent, or to libvirtd under it, the migration ends well, steered again by
-//! whoever is there, and the limits are as before.
+//! Whatever happens to the agent, or to libvirtd under it, the migration ends well, is steered again by whoever is
+//! there, and the limits are as before.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -9,14 +9,14 @@ use libvirt_hpc_plugin::agent::api::Control;
 use libvirt_hpc_plugin::trace::ControllerName;
 use libvirt_hpc_tests::rig::AgentVerb;
 
-use crate::hands::stage::{BEFORE, DEFAULTS, GUEST, SATURATED, Stage};
+use crate::control::stage::{BEFORE, DEFAULTS, GUEST, SATURATED, Stage};
 
 const KILL: &str = "pkill -KILL -x libvirt-hpcd";
 
 /// The agent waits in a later round.
 const WAITS: &str = r#""kind":"round","iteration":3"#;
 
-/// The agent has allowed a pause of a second or more: it has decided to go.
+/// The agent has allowed a pause of a second or more: it has decided to switch over.
 const GOES: &str = r#""type":"outcome".*"downtime_ms":[0-9]{4}.*"error":null"#;
 
 /// A guest that is worth waiting for some rounds: there is time to find it in each phase.
@@ -53,7 +53,7 @@ fn killed(stage: &mut Stage, phase: &str, pattern: Option<&str>, log: &str) -> R
     stage.arrived(&format!("agent killed {phase}"), &moved)?;
     let (said, told) = (stage.said(source, skip, log)?, stage.told(source)?);
     println!("  then: {said:?}; {told:?}");
-    // In the switchover there may be nothing left to take over a second later.
+    // In the switchover nothing may remain to be taken over a second later.
     let takes_over = pattern != Some(GOES);
     ensure!(
         !takes_over || said.len() == usize::from(pattern.is_some()) + 1,
@@ -128,7 +128,7 @@ fn libvirtd_killed_idle(stage: &mut Stage) -> Result<()> {
     stage.arrived("after libvirtd was killed under an idle agent", &moved)
 }
 
-/// Demands that the agent is back at libvirtd by itself, and has said so.
+/// Requires that the agent reconnects to libvirtd by itself, and says so.
 fn reconnected(stage: &Stage, host: &str, pid: u32, skip: usize) -> Result<()> {
     let started = stage.rig.now()?;
     stage.wait("the agent is back at libvirtd", 10, || {

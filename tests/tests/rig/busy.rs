@@ -1,5 +1,5 @@
-//! A host on which other domains take long to start, as those with many huge pages do: what the agent is asked, told and
-//! ordered meanwhile is done as ever.
+//! A host on which other domains take long to start, as those with many huge pages do: queries and orders of the agent
+//! work as ever meanwhile.
 
 use std::process::Child;
 use std::time::Duration;
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, ensure};
 use libvirt_hpc_plugin::agent::api::Control;
 use libvirt_hpc_tests::rig::AgentVerb;
 
-use crate::hands::stage::{DEFAULTS, GUEST, Stage};
+use crate::control::stage::{DEFAULTS, GUEST, Stage};
 use crate::hook::{MARK, tiny_domain};
 
-/// How long a start takes: more than the minute after which a libvirt that says nothing is given up.
+/// How long a start takes: more than the minute after which a silent libvirt is given up.
 const START: Duration = Duration::from_secs(65);
 
 /// Keeps the start of a domain whose name is `slow…` waiting, as libvirt then keeps every list of domains.
@@ -19,10 +19,10 @@ const SLOW: &str = "#!/bin/sh
 case \"$1 $2 $3\" in slow*' start begin') exec sleep SECONDS ;; esac
 ";
 
-/// A limit that a user has stored, below what the guest ever leaves.
+/// A limit that a user has stored, below the remainder of the guest.
 const STORED: [&str; 2] = ["100", DEFAULTS[1]];
 
-/// The promise for a migration that no event has told of; one that an event has told of is found at once.
+/// The promise for a migration without an event; one with an event is found at once.
 const PROMISED: Duration = Duration::from_secs(10);
 
 /// Three marked domains that begin to start at once.
@@ -62,8 +62,8 @@ fn steered(stage: &Stage) -> Result<Duration> {
     Ok(stage.rig.now()?.saturating_sub(begin))
 }
 
-/// A guest whose user suspends it in the midst of its migration, and lets it run again before the end: which libvirt
-/// refuses to do, but QEMU does.
+/// A guest whose user suspends it in the middle of its migration, and resumes it before the end: libvirt refuses to do
+/// that, but QEMU does it.
 fn suspended(stage: &mut Stage) -> Result<()> {
     // Slow enough for the first round to be there yet when the agent has set its first limit.
     let moved = stage.virsh(&["--bandwidth", "40"], |stage| {
@@ -81,7 +81,7 @@ fn suspended(stage: &mut Stage) -> Result<()> {
     stage.arrived("suspended, and let run on", &moved)
 }
 
-/// Demands that the agent steers under the limit that was stored before, and that it stands in the end.
+/// Requires that the agent steers under the limit stored before, and that it is still in force in the end.
 fn obeyed(stage: &Stage, what: &str, begin: impl FnOnce(&Stage) -> Result<()>) -> Result<()> {
     let host = stage.here();
     let skip = stage.logged(host)?;
@@ -106,7 +106,7 @@ fn obeyed(stage: &Stage, what: &str, begin: impl FnOnce(&Stage) -> Result<()>) -
     Ok(())
 }
 
-/// A stored limit is an order, and said, whoever finds it when.
+/// A stored limit is an order, and reported, whoever finds it when.
 fn stored(stage: &mut Stage) -> Result<()> {
     let host = stage.here();
     obeyed(stage, "stored before, found at once", |_| Ok(()))?;
@@ -155,7 +155,7 @@ fn a_host_whose_domains_start_slowly_is_watched_and_orders_count() -> Result<()>
     let skip = stage.logged(host)?;
     let begun = stage.rig.now()?;
     let starting = start_slowly(&stage)?;
-    // A new agent has not looked yet, and cannot: libvirt does not tell which domains are active.
+    // A new agent has not polled yet, and cannot: libvirt does not tell which domains are active.
     stage.rig.agent(host, AgentVerb::Kill, &[])?;
     stage.rig.agent(host, AgentVerb::Start, &[])?;
     let python = "import libvirt, sys

@@ -1,5 +1,5 @@
-//! Programs that others wrote, which migrate guests and know nothing of us: each with the agent on the source, beside
-//! virsh-hpc in the same run. What each does is in `tests/rig/clients`.
+//! Other stacks' programs that migrate guests and know nothing of libvirt-hpc: each with the agent on the source,
+//! compared with virsh-hpc in the same run. Their behaviour is in `tests/rig/clients`.
 
 mod managers;
 mod nova;
@@ -11,13 +11,13 @@ use anyhow::{Context, Result, ensure};
 use libvirt_hpc_tests::rig::Move;
 use serde::de::DeserializeOwned;
 
-use crate::hands::stage::{GUEST, Stage};
+use crate::control::stage::{GUEST, Stage};
 use crate::seconds;
 
 /// Such a program takes no longer than this many times what virsh-hpc takes.
 const WITHIN: f64 = 1.2;
 
-/// The agent of a site whose manager changes limits by a clock of its own.
+/// The agent of a site whose manager changes limits by a timer.
 const INSIST: &str = "insist = true\n";
 
 /// Puts a program of `tests/rig/clients` into both hosts.
@@ -26,9 +26,8 @@ fn install(stage: &Stage, program: &str) -> Result<()> {
     stage.rig.install(&folder.join(program))
 }
 
-/// One move by virsh-hpc, in seconds. Without differences, which the others have not begun with: the control is
-/// compared.
-fn ours(stage: &mut Stage) -> Result<f64> {
+/// One move by virsh-hpc, in seconds. Without XBZRLE, which the others have not started with: the control is compared.
+fn virsh_hpc(stage: &mut Stage) -> Result<f64> {
     let destination = stage.destination();
     let command = ["virsh-hpc", "migrate", "--live", GUEST, &destination];
     let command = [&command[..], &["--hpc-compression", "no"]].concat();
@@ -37,9 +36,9 @@ fn ours(stage: &mut Stage) -> Result<f64> {
     Ok(seconds(moved.total))
 }
 
-/// Moves the guest twice by `theirs`, between two moves by virsh-hpc, and compares the quicker of each two: what else
-/// runs on the machine only adds.
-fn as_quick_as_ours(
+/// Moves the guest twice by `theirs`, between two moves by virsh-hpc, and compares the quicker of each two: other load
+/// on the machine only adds.
+fn as_quick_as_virsh_hpc(
     stage: &mut Stage,
     who: &str,
     theirs: impl Fn(&mut Stage) -> Result<f64>,
@@ -47,7 +46,7 @@ fn as_quick_as_ours(
     let mut least = [f64::INFINITY; 2];
     for is_ours in [true, false, false, true] {
         let took = if is_ours {
-            ours(stage)?
+            virsh_hpc(stage)?
         } else {
             theirs(stage)?
         };
@@ -61,7 +60,7 @@ fn as_quick_as_ours(
     Ok(())
 }
 
-/// The last line that a program of ours has printed.
+/// The last line that one of libvirt-hpc's programs has printed.
 fn last_line<T: DeserializeOwned>(moved: &Move) -> Result<T> {
     let out = String::from_utf8_lossy(&moved.output.stdout);
     let line = out.lines().last().unwrap_or_default();

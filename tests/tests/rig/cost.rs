@@ -1,4 +1,4 @@
-//! What we cost: the front door beside virsh, the controller beside the migration.
+//! The cost of libvirt-hpc: the front door compared with virsh, the controller compared with the migration.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub(crate) fn fastest_second(trace: &[u8]) -> Result<f64> {
             samples.push(sample);
         }
     }
-    // The last look may already see the switchover, before libvirt tells of it.
+    // The last sample may already see the switchover, before libvirt reports it.
     samples.pop();
     let mut fastest = 0.0_f64;
     for (index, from) in samples.iter().enumerate() {
@@ -67,7 +67,7 @@ fn the_front_door_costs_at_most_five_milliseconds() -> Result<()> {
     Ok(())
 }
 
-/// Ten seconds of the controller, and of a virsh that is told to ask the same ten times a second; both see cold caches. Prints
+/// Ten seconds of the controller, and of a virsh that asks the same ten times a second; both see cold caches. Prints
 /// the processor time of each, ns, and how often each has asked: the controller's is in its trace.
 const SIDE_BY_SIDE: &str = r#"
 ours=$(pidof virsh-hpc-session)
@@ -90,14 +90,14 @@ seen
 grep VmHWM "/proc/$ours/status"
 "#;
 
-/// The most memory the controller has held, KiB.
+/// The peak memory of the controller, KiB.
 const MOST_MEMORY_KIB: f64 = 20.0 * 1024.0;
 
 #[test]
 fn control_costs_less_than_a_virsh_that_asks_the_same() -> Result<()> {
     let rig = Rig::up(&[])?;
     rig.guest("busy", &["--workload", "flat:128", "--marked"])?;
-    // Waits for a lull that never comes: the controller works for as long as it is let.
+    // Waits for a quiet phase that never comes: the controller works for as long as it is let.
     let command = [
         "virsh-hpc",
         "migrate",
@@ -134,13 +134,13 @@ fn control_costs_less_than_a_virsh_that_asks_the_same() -> Result<()> {
     let ours_ms = (ours_then - ours) / 1e6 / (polls_then - polls);
     let theirs_ms = (theirs_then - theirs) / 1e6 / 100.0;
     println!(
-        "{ours_ms:.2} ms of a core a look, {theirs_ms:.2} ms where virsh asks the same; {:.1} looks a second, \
+        "{ours_ms:.2} ms of a core a poll, {theirs_ms:.2} ms where virsh asks the same; {:.1} polls a second, \
          {:.2} % of a core; {:.1} MiB at most",
         (polls_then - polls) / 10.0,
         (ours_then - ours) / 1e8,
         peak_kib / 1024.0
     );
-    ensure!(polls_then > polls, "the controller did not look");
+    ensure!(polls_then > polls, "the controller did not poll");
     ensure!(ours_ms <= theirs_ms, "{ours_ms} ms against {theirs_ms} ms");
     ensure!(peak_kib <= MOST_MEMORY_KIB, "{peak_kib} KiB");
     rig.whole("busy")

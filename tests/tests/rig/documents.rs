@@ -1,5 +1,5 @@
-//! What README.md and docs say is so: their commands are run as they stand, their configuration is read by
-//! the programs that read it, and the messages they explain are printed.
+//! README.md and docs are true: their commands are run as they stand, their configuration is read by the programs, and
+//! the messages they explain are printed.
 
 mod blocks;
 mod configuration;
@@ -39,7 +39,7 @@ fn every_command_is_run() -> Result<()> {
                 walk.guests_start()?;
             }
             if command.text.starts_with("ln -s /usr/bin/virsh-hpc") {
-                walk.callers_get_ours()?;
+                walk.callers_get_virsh_hpc()?;
             }
         }
     }

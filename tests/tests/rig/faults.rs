@@ -10,10 +10,11 @@ use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
 const ALPHA: &str = HOSTS[0];
 const BETA: &str = HOSTS[1];
 
-/// Settings that nothing of ours or of libvirt's would choose. A stored downtime limit is an order: this one keeps no guest here.
+/// Settings that neither libvirt-hpc nor libvirt would choose. A stored downtime limit is an order: this one keeps no
+/// guest here.
 const BEFORE: [&str; 2] = ["7777", "500"];
 
-/// The cache for differences, which nobody has chosen: another would be left alone.
+/// The XBZRLE cache, which nobody has chosen: another would be left alone.
 const CACHE: &str = "Compression cache: 64.000 MiB";
 
 /// A marked guest on alpha, with settings of its own.
@@ -28,7 +29,7 @@ fn guest_of(rig: &Rig, name: &str, options: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Demands that the guest is on alpha, whole, and set as before.
+/// Requires that the guest is on alpha, whole, and set as before.
 fn unharmed(rig: &Rig, name: &str) -> Result<()> {
     ensure!(
         rig.state(ALPHA, name) == "running",
@@ -87,7 +88,7 @@ fn same_refusal(rig: &Rig, domain: &str, destination: &str) -> Result<()> {
 }
 
 #[test]
-fn what_virsh_refuses_is_refused_with_its_words() -> Result<()> {
+fn options_that_virsh_refuses_are_refused_with_its_words() -> Result<()> {
     let rig = Rig::up(&[])?;
     guest(&rig, "g", "rate:16@20")?;
     same_refusal(&rig, "nosuch", DESTINATION)?;
@@ -146,7 +147,7 @@ fn a_destination_without_room_is_refused() -> Result<()> {
 }
 
 #[test]
-fn a_policy_that_does_not_parse_is_told_and_the_defaults_apply() -> Result<()> {
+fn a_policy_that_does_not_parse_is_reported_and_the_defaults_apply() -> Result<()> {
     let rig = Rig::up(&[])?;
     rig.guest(
         "g",

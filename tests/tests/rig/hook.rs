@@ -1,4 +1,4 @@
-//! The hook as libvirt calls it: what a guest waits for, and who hears of it.
+//! The hook as libvirt calls it: how long a guest waits, and which agents are notified.
 
 mod call;
 mod says;
@@ -14,7 +14,7 @@ use libvirt_hpc_tests::rig::{AgentVerb, HOSTS, Rig};
 const ALPHA: &str = HOSTS[0];
 const BETA: &str = HOSTS[1];
 
-/// Where the package has it.
+/// The package's path of the hook.
 pub(crate) const HOOK: &str = "/etc/libvirt/hooks/qemu.d/50-libvirt-hpc";
 
 /// A mark without a policy.
@@ -41,7 +41,7 @@ fn create_paused(rig: &Rig, name: &str, metadata: &str) -> Result<()> {
     .map(drop)
 }
 
-/// Runs a command in a host that must succeed; what it printed.
+/// Runs a command in a host that must succeed; returns its output.
 pub(crate) fn run(rig: &Rig, host: &str, command: &[&str]) -> Result<String> {
     let output = rig.run(host, command)?;
     let said = String::from_utf8_lossy(&output.stderr);
@@ -55,7 +55,7 @@ pub(crate) fn start_agent(rig: &Rig, host: &str) -> Result<()> {
     let configure = format!("echo 'log_level = \"debug\"' >{file}");
     run(rig, host, &["sh", "-c", &configure])?;
     rig.agent(host, AgentVerb::Start, &[])?;
-    wait_until("the agent looks at the domains", || {
+    wait_until("the agent polls the domains", || {
         let status = run(rig, host, &["virsh-hpc", "hpc-status", "--json"])?;
         let status: serde_json::Value = serde_json::from_str(&status)?;
         Ok(status["looked_ago_ms"].is_u64())

@@ -1,4 +1,4 @@
-//! What the agent costs a host on which nothing happens.
+//! The cost of the agent on a host on which nothing happens.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,11 +25,11 @@ for index in range(int(sys.argv[1])):
     host.createXML(xml, libvirt.VIR_DOMAIN_START_PAUSED)
 ";
 
-/// How often it is looked, ten seconds apart: as often as the agent itself looks.
-const LOOKS: usize = 4;
+/// How often the cost is read, ten seconds apart: as often as the agent itself polls.
+const POLLS: usize = 4;
 
-/// So often as `$1` says, ten seconds apart: seconds of the clock, and of the processor as the agent and libvirtd have
-/// had it in all of their threads.
+/// `$1` times, ten seconds apart: seconds of the clock, and of processor time of the agent and libvirtd in all of their
+/// threads.
 const WATCH: &str = "
 import os, subprocess, sys, time
 tick = os.sysconf('SC_CLK_TCK')
@@ -45,7 +45,7 @@ for turn in range(int(sys.argv[1])):
     print(time.monotonic(), spent(agent), spent(daemon), flush=True)
 ";
 
-/// KiB: the agent's peak and its present size, and what all QEMUs have together (shared pages divided).
+/// KiB: the agent's peak and its present size, and the sum of all QEMUs (shared pages divided).
 const MEMORY: &str = "p=$(pidof libvirt-hpcd) && awk '/^VmHWM|^VmRSS/ {print $2}' /proc/$p/status &&
 for q in $(pidof qemu-system-x86_64); do cat /proc/$q/smaps_rollup; done | awk '/^Pss:/ {s += $2} END {print s}'";
 
@@ -56,17 +56,17 @@ fn numbers(line: &str) -> Result<Vec<f64>> {
 
 /// Shares of a core: the agent's in each window, and over all of them the agent's and libvirtd's.
 fn shares(watched: &str) -> Result<(Vec<f64>, f64, f64)> {
-    let looks = watched.lines().map(numbers).collect::<Result<Vec<_>>>()?;
+    let polls = watched.lines().map(numbers).collect::<Result<Vec<_>>>()?;
     let share = |from: &[f64], to: &[f64], of: usize| (to[of] - from[of]) / (to[0] - from[0]);
     ensure!(
-        looks.len() == LOOKS && looks.iter().all(|look| look.len() == 3),
+        polls.len() == POLLS && polls.iter().all(|poll| poll.len() == 3),
         "{watched}"
     );
-    let windows = looks.windows(2).map(|two| share(&two[0], &two[1], 1));
+    let windows = polls.windows(2).map(|two| share(&two[0], &two[1], 1));
     Ok((
         windows.collect(),
-        share(&looks[0], &looks[LOOKS - 1], 1),
-        share(&looks[0], &looks[LOOKS - 1], 2),
+        share(&polls[0], &polls[POLLS - 1], 1),
+        share(&polls[0], &polls[POLLS - 1], 2),
     ))
 }
 
@@ -98,7 +98,7 @@ fn idle_domains_take_half_a_percent_of_a_core_and_thirty_mebibytes() -> Result<(
     )?;
     let took = seconds(rig.now()?.saturating_sub(begin));
 
-    // Every one was started with the hook, and what was to be found out about them has been.
+    // Every one was started with the hook, and the agent has learnt all about them.
     wait_until("the agent knows the domains", || {
         let status = run(&rig, ALPHA, &["virsh-hpc", "hpc-status", "--json"])?;
         let known = status.matches("\"name\": \"idle").count();
@@ -107,7 +107,7 @@ fn idle_domains_take_half_a_percent_of_a_core_and_thirty_mebibytes() -> Result<(
     })?;
     std::thread::sleep(Duration::from_secs(2));
     rig.calls(ALPHA, true)?;
-    let watched = run(&rig, ALPHA, &["python3", "-c", WATCH, &LOOKS.to_string()])?;
+    let watched = run(&rig, ALPHA, &["python3", "-c", WATCH, &POLLS.to_string()])?;
     rig.calls(ALPHA, false)?;
 
     let (windows, agent, daemon) = shares(&watched)?;

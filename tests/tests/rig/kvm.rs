@@ -1,5 +1,5 @@
-//! Guests under KVM, at native speed: what they rewrite between two looks no emulated guest does, and KVM counts it. Where there
-//! is no KVM the tests say so and pass.
+//! Guests under KVM, at native speed: they rewrite more between two samples than any emulated guest, and KVM counts it.
+//! Without KVM the tests say so and pass.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use libvirt_hpc_tests::rig::{Kvm, Move, Rig};
 
 use crate::shuttle::Shuttle;
 
-/// Saturated, in rounds of half a second over the rig's link.
+/// Saturated, in rounds of half a second over the test bed's link.
 const SMALL: [&str; 6] = ["--memory", "256", "--fill", "96", "--workload", "flat:64"];
 
 /// How often that one moves, there or back.
 const MOVES: usize = 20;
 
-/// 3 s busy and 3 s of waiting as MPI ranks wait: the processors tell nothing of it. Rounds take a second and more.
+/// 3 s busy and 3 s of waiting as MPI ranks wait: the processors show nothing. Rounds take a second and more.
 const SPINNING: [&str; 2] = ["--workload", "phases:3s=flat:128,3s=spin"];
 
-/// Of so many moves of that one, most must be in its quiet; one that is busy at the end of round one is stopped there. They pause
-/// less than half as long as the link takes for what it works on. Busy it pauses for 0.9 s, in its quiet for 0.1 s on an idle
-/// machine.
+/// Of so many moves of that one, most must be in its quiet phase; one that is busy at the end of round one is stopped
+/// there. They pause for less than half as long as the link takes for its working set. Busy it pauses for 0.9 s, quiet
+/// for 0.1 s on an idle machine.
 const MET: usize = 6;
 const QUIET: Duration = Duration::from_millis(570);
 
@@ -45,7 +45,7 @@ fn start<'a>(rig: &'a Rig, name: &'a str, guest: &[&str]) -> Result<Shuttle<'a>>
 
 /// By virsh-hpc; it must arrive, whole and heard.
 fn arrives(shuttle: &mut Shuttle<'_>, options: &[&str]) -> Result<Move> {
-    let moved = shuttle.ours(options)?;
+    let moved = shuttle.virsh_hpc(options)?;
     ensure!(moved.report.corrupt_pages == 0, "{moved:?}");
     ensure!(moved.report.pause_ms.is_some(), "{moved:?}");
     Ok(moved)
@@ -86,7 +86,7 @@ fn guests_of_every_kind_arrive_whole_under_kvm() -> Result<()> {
 }
 
 #[test]
-fn a_guest_that_spins_in_its_quiet_is_moved_in_it() -> Result<()> {
+fn a_guest_that_spins_in_its_quiet_phase_is_moved_in_it() -> Result<()> {
     let Some(rig) = hosts()? else {
         return Ok(());
     };
@@ -103,8 +103,8 @@ fn a_guest_that_spins_in_its_quiet_is_moved_in_it() -> Result<()> {
     Ok(())
 }
 
-/// libvirt hands the counters on while the guest migrates, and the law goes by them: nothing is to be gained by a second round. Where
-/// they are read too seldom to tell in time, it is run all the same.
+/// libvirt reports the counters while the guest migrates, and the law uses them: a second round gains nothing. If they
+/// are read too rarely to tell in time, it is run all the same.
 #[test]
 fn a_saturated_guest_under_kvm_is_stopped_after_one_round_or_two() -> Result<()> {
     const TRACE: &str = "/tmp/counted.trace";
@@ -128,20 +128,20 @@ fn a_saturated_guest_under_kvm_is_stopped_after_one_round_or_two() -> Result<()>
     Ok(())
 }
 
-/// Where the machine is busy the counters are read less often, for they may take 2 % of a core at most.
+/// On a busy machine the counters are read less often, because they may take 2 % of a core at most.
 fn is_counted(trace: &str) -> Result<()> {
-    let looks = trace
+    let polls = trace
         .lines()
         .filter(|line| line.contains(r#""state":"precopy""#));
-    let counted = looks.clone().filter(|line| line.contains("faults_pages"));
-    let (looks, counted) = (looks.count(), counted.count());
-    println!("counted in {counted} of {looks} looks");
-    ensure!(counted * 5 > looks, "{counted} of {looks}");
+    let counted = polls.clone().filter(|line| line.contains("faults_pages"));
+    let (polls, counted) = (polls.count(), counted.count());
+    println!("counted in {counted} of {polls} samples");
+    ensure!(counted * 5 > polls, "{counted} of {polls}");
     Ok(())
 }
 
-/// Whether the law went after so many rounds, or fewer. On a busy machine the guest may write no faster than the link sends, and
-/// need not be stopped.
+/// Whether the law stopped the guest after so many rounds, or fewer. On a busy machine the guest may write no faster
+/// than the link sends, and need not be stopped.
 fn goes_after(rounds: u32, trace: &str) -> bool {
     let gone = trace.find(r#""cause":"reservation""#);
     let next = format!(r#""kind":"round","iteration":{}"#, rounds + 2);

@@ -1,15 +1,15 @@
-//! Real libvirt, real QEMU, real guests on two hosts: what the product promises, measured against plain
-//! virsh in the same run. Needs root; brings its hosts up and down by itself. Every guest that moves is
-//! counted (one running copy) and verified (no corrupt page).
+//! Real libvirt, real QEMU, real guests on two hosts: the promises of libvirt-hpc, measured against plain virsh in the
+//! same run. Needs root; brings its hosts up and down by itself. Every guest that moves is counted (one running copy)
+//! and verified (no corrupt page).
 
 mod adapter;
 mod agent_faults;
 mod busy;
 mod clients;
+mod control;
 mod cost;
 mod documents;
 mod faults;
-mod hands;
 mod hook;
 mod idle;
 mod kvm;

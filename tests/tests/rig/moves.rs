@@ -1,4 +1,4 @@
-//! Guests that move: how long it takes, and how long they stand.
+//! Guests that move: how long it takes, and how long they are paused.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -24,7 +24,7 @@ fn forced(shuttle: &mut Shuttle<'_>, at: Duration) -> Result<Move> {
     Ok(moved)
 }
 
-/// Plain virsh for more than twice what any other move here takes, then aborted; the guest must still run where it was.
+/// Plain virsh for more than twice as long as any other move here, then aborted; the guest must still run where it was.
 fn never_ends(shuttle: &mut Shuttle<'_>) -> Result<()> {
     let tried = shuttle.go("virsh", &[], |shuttle| {
         sleep(Duration::from_secs(15));
@@ -47,11 +47,11 @@ fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
     let mut shuttle = Shuttle::start(&rig, GUEST, &guest)?;
     never_ends(&mut shuttle)?;
     let (mut grid, mut runs) = (Vec::new(), Vec::new());
-    // Ours among them, so that both go both ways.
+    // virsh-hpc among them, so that both move both ways.
     for tenths in [30, 35, 40, 45, 55] {
         grid.push(forced(&mut shuttle, Duration::from_millis(tenths * 100))?);
         if tenths % 10 == 0 || tenths == 55 {
-            runs.push(shuttle.ours(&[])?);
+            runs.push(shuttle.virsh_hpc(&[])?);
         }
     }
     let js = grid.iter().map(Move::j).collect::<Result<Vec<_>>>()?;
@@ -80,14 +80,14 @@ fn a_converging_guest_pauses_a_third_as_long_as_under_virsh() -> Result<()> {
     let rig = Rig::up(&[])?;
     let mut shuttle = Shuttle::start(&rig, GUEST, &CONVERGING)?;
     let (mut theirs, mut runs) = (Vec::new(), Vec::new());
-    // Each goes both ways: there, back and back, there.
+    // Each moves both ways: there, back and back, there.
     for ours_first in [false, true, false] {
         if ours_first {
-            runs.push(shuttle.ours(&[])?);
+            runs.push(shuttle.virsh_hpc(&[])?);
         }
         theirs.push(shuttle.virsh()?);
         if !ours_first {
-            runs.push(shuttle.ours(&[])?);
+            runs.push(shuttle.virsh_hpc(&[])?);
         }
     }
     let pause = |moves: &[Move]| median_of(moves, |m| Ok(seconds(m.pause()?)));
@@ -113,7 +113,7 @@ fn a_converging_guest_pauses_a_third_as_long_as_under_virsh() -> Result<()> {
 fn a_phased_guest_is_moved_in_its_quiet_phase() -> Result<()> {
     let rig = Rig::up(&[])?;
     let mut shuttle = Shuttle::start(&rig, GUEST, &PHASED)?;
-    let runs = (0..3).map(|_| shuttle.ours(&[]));
+    let runs = (0..3).map(|_| shuttle.virsh_hpc(&[]));
     let runs = runs.collect::<Result<Vec<_>>>()?;
     let pause = median_of(&runs, Move::pause)?;
     ensure!(
@@ -142,7 +142,7 @@ fn guests_of_every_shape_arrive_whole() -> Result<()> {
     ] {
         let guest = [shape, &["--workload", "flat:64", "--marked"]].concat();
         let mut shuttle = Shuttle::start(&rig, name, &guest)?;
-        shuttle.ours(transport)?;
+        shuttle.virsh_hpc(transport)?;
     }
     Ok(())
 }
@@ -154,7 +154,7 @@ fn a_speed_ceiling_holds_while_the_guest_runs_and_not_for_its_pause() -> Result<
     let guest = [&["--fill", "128"], &SATURATED[..], &policy].concat();
     let mut shuttle = Shuttle::start(&rig, GUEST, &guest)?;
     let trace = "/tmp/ceiling.trace";
-    let moved = shuttle.ours(&["--hpc-trace", trace])?;
+    let moved = shuttle.virsh_hpc(&["--hpc-trace", trace])?;
     // QEMU counts its limit by tenths of a second, which a busy machine stretches; the link has 60 MiB/s.
     let text = rig.run(HOSTS[0], &["cat", trace])?.stdout;
     let fastest = crate::cost::fastest_second(&text)?;

@@ -8,11 +8,11 @@ use crate::shuttle::Shuttle;
 /// The matrices that a pass transposes are 4 MiB, so that one ends soon.
 const GUEST: [&str; 3] = ["--workload", "hpcc:4", "--marked"];
 
-/// A shuttle demands that the pass in which the guest moved ends well, on one copy.
+/// A shuttle requires that the pass in which the guest moved ends well, on one copy.
 #[test]
-fn an_mpi_program_goes_on_where_it_was_moved() -> Result<()> {
+fn an_mpi_program_runs_on_where_it_was_moved() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let moved = Shuttle::start(&rig, "hpcc", &GUEST)?.ours(&[])?;
+    let moved = Shuttle::start(&rig, "hpcc", &GUEST)?.virsh_hpc(&[])?;
     ensure!(moved.report.moved, "hpcc is not on the other host");
     Ok(())
 }

@@ -11,10 +11,10 @@ const CONVERGING: [&str; 5] = ["--fill", "160", "--workload", "rate:64@50", "--m
 #[test]
 fn libvirt_9_moves_a_saturated_and_a_converging_guest() -> Result<()> {
     let rig = Rig::up(&["--old"])?;
-    Shuttle::start(&rig, "saturated", &SATURATED)?.ours(&[])?;
+    Shuttle::start(&rig, "saturated", &SATURATED)?.virsh_hpc(&[])?;
     let mut converging = Shuttle::start(&rig, "converging", &CONVERGING)?;
     let theirs = converging.virsh()?;
-    let moved = converging.ours(&["--p2p"])?;
+    let moved = converging.virsh_hpc(&["--p2p"])?;
     anyhow::ensure!(
         moved.pause()? * 2 < theirs.pause()?,
         "{moved:?} against {theirs:?}"

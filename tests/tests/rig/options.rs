@@ -1,4 +1,4 @@
-//! virsh's options of `migrate` under our control, with virsh's meaning.
+//! virsh's options of `migrate` under virsh-hpc, with virsh's meaning.
 
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
@@ -60,7 +60,7 @@ fn every_option_of_virsh_means_the_same() -> Result<()> {
 
 #[test]
 #[ignore = "a minute: make thorough"]
-fn what_libvirt_9_refuses_is_refused_alike() -> Result<()> {
+fn options_that_libvirt_9_refuses_are_refused_alike() -> Result<()> {
     let rig = Rig::up(&["--old", "--tls"])?;
     rig.guest(GUEST, &[&SMALL[..], &["--persistent"]].concat())?;
     let mut table = Table::of(&rig, GUEST);
@@ -71,7 +71,7 @@ fn what_libvirt_9_refuses_is_refused_alike() -> Result<()> {
     table.finish()
 }
 
-/// A document of the user's is what the guest is defined by where it arrives.
+/// A user's document defines the guest on the destination.
 fn documents(rig: &Rig, table: &mut Table<'_>) -> Result<()> {
     let dump = rig.run(ALPHA, &["virsh", "dumpxml", "--migratable", GUEST])?;
     let xml = String::from_utf8(dump.stdout)?;
@@ -106,7 +106,7 @@ fn storage_is_copied_as_virsh_copies_it() -> Result<()> {
     table.finish()
 }
 
-/// What replaces the domain's definition on the destination replaces its mark: that is said before, and nothing else done.
+/// A new definition on the destination replaces the mark: that is reported before, and nothing else done.
 #[test]
 fn a_document_takes_the_mark_away() -> Result<()> {
     let rig = Rig::up(&[])?;
@@ -140,9 +140,9 @@ fn a_document_takes_the_mark_away() -> Result<()> {
     rig.whole(GUEST)
 }
 
-/// A QEMU whose differences have another name has none for libvirt.
+/// A QEMU whose XBZRLE has another name has none for libvirt.
 #[test]
-fn a_host_without_differences_takes_the_guest_all_the_same() -> Result<()> {
+fn a_host_without_xbzrle_takes_the_guest_all_the_same() -> Result<()> {
     let rig = Rig::up(&[])?;
     let rename = "sed -i s/xbzrle/xbzrlf/g /usr/bin/qemu-system-x86_64";
     rig.run(BETA, &["sh", "-c", rename])?;
@@ -165,28 +165,28 @@ fn a_host_without_differences_takes_the_guest_all_the_same() -> Result<()> {
 }
 
 #[test]
-fn a_guest_that_does_not_converge_obeys_virshs_options_and_ours() -> Result<()> {
+fn a_guest_that_does_not_converge_obeys_virshs_options_and_hpc_options() -> Result<()> {
     let rig = Rig::up(&[])?;
     let mut shuttle = Shuttle::start(&rig, GUEST, &SMALL_SATURATED)?;
-    our_own_options_hold(&rig, &mut shuttle)?;
-    the_timer_suspends_or_goes_over_as_virshs(&mut shuttle)?;
+    the_hpc_options_hold(&rig, &mut shuttle)?;
+    the_timer_suspends_or_switches_to_post_copy_as_virshs(&mut shuttle)?;
     progress_never_runs_backwards_and_ends_at_a_hundred(&mut shuttle)
 }
 
-fn the_timer_suspends_or_goes_over_as_virshs(shuttle: &mut Shuttle<'_>) -> Result<()> {
+fn the_timer_suspends_or_switches_to_post_copy_as_virshs(shuttle: &mut Shuttle<'_>) -> Result<()> {
     // A pause that the policy forbids would be waited for; the timer does not wait.
     let never = ["--hpc-max-downtime", "50"];
     for timer in [
         &["--timeout", "3"][..],
         &["--timeout", "3", "--timeout-postcopy", "--postcopy"],
     ] {
-        shuttle.ours(&[&never, timer].concat())?;
+        shuttle.virsh_hpc(&[&never, timer].concat())?;
     }
     Ok(())
 }
 
 fn progress_never_runs_backwards_and_ends_at_a_hundred(shuttle: &mut Shuttle<'_>) -> Result<()> {
-    let shown = shuttle.ours(&["--verbose"])?.stderr();
+    let shown = shuttle.virsh_hpc(&["--verbose"])?.stderr();
     let percents = shown
         .split("Migration: [")
         .skip(1)
@@ -204,7 +204,7 @@ fn progress_never_runs_backwards_and_ends_at_a_hundred(shuttle: &mut Shuttle<'_>
     Ok(())
 }
 
-fn our_own_options_hold(rig: &Rig, shuttle: &mut Shuttle<'_>) -> Result<()> {
+fn the_hpc_options_hold(rig: &Rig, shuttle: &mut Shuttle<'_>) -> Result<()> {
     let aborts = ["--hpc-max-downtime", "200", "--hpc-deadline", "4,abort"];
     let aborted = shuttle.go("virsh-hpc", &aborts, |_| Ok(()))?;
     println!("{}", aborted.stderr().trim());
@@ -215,9 +215,9 @@ fn our_own_options_hold(rig: &Rig, shuttle: &mut Shuttle<'_>) -> Result<()> {
     );
     ensure!(
         shuttle.host() == ALPHA && rig.state(ALPHA, GUEST) == "running",
-        "not left where it was"
+        "not where it was"
     );
-    let deadline = shuttle.ours(&["--hpc-max-downtime", "50", "--hpc-deadline", "4"])?;
+    let deadline = shuttle.virsh_hpc(&["--hpc-max-downtime", "50", "--hpc-deadline", "4"])?;
     println!("{}", deadline.stderr().trim());
     let bad = rig.run(
         ALPHA,
@@ -238,18 +238,18 @@ fn our_own_options_hold(rig: &Rig, shuttle: &mut Shuttle<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What is left takes 2.7 s over this link; the owner decides whether it may follow the guest.
+/// The remainder takes 2.7 s over this link; the owner decides whether it may follow the guest.
 #[test]
 #[ignore = "a minute: make thorough"]
-fn where_its_owner_allows_postcopy_the_law_goes_over_to_it() -> Result<()> {
+fn where_the_owner_allows_post_copy_the_law_uses_it() -> Result<()> {
     let rig = Rig::up(&[])?;
     rig.link("200mbit")?;
-    let stopped = Shuttle::start(&rig, GUEST, &SMALL_SATURATED)?.ours(&["--postcopy"])?;
+    let stopped = Shuttle::start(&rig, GUEST, &SMALL_SATURATED)?.virsh_hpc(&["--postcopy"])?;
     let allowed = [&SMALL_SATURATED[..], &["<hpc:postcopy allowed=\"yes\"/>"]].concat();
     let mut shuttle = Shuttle::start(&rig, GUEST, &allowed)?;
-    let fetched = shuttle.ours(&[])?;
+    let fetched = shuttle.virsh_hpc(&[])?;
     // To fetch it would take 13 s at that rate.
-    let slow = shuttle.ours(&["--postcopy", "--postcopy-bandwidth", "5"])?;
+    let slow = shuttle.virsh_hpc(&["--postcopy", "--postcopy-bandwidth", "5"])?;
     ensure!(
         !slow.stderr().contains("switched to post-copy"),
         "{}",

@@ -1,5 +1,5 @@
-//! The life of the package on hosts that boot systemd and had nothing of ours before: installed, used,
-//! upgraded and removed while a guest moves, purged, and no trace of it left.
+//! The life of the package on hosts that boot systemd and had no libvirt-hpc before: installed, used, upgraded and
+//! removed while a guest moves, purged, and no trace of it left.
 
 mod agent;
 mod deb;

@@ -1,11 +1,11 @@
-//! Some of a peer's cases, one or more of each family: virsh-hpc does what virsh does. `make virsh-cases` runs all.
+//! Some of a peer's cases, one or more of each family: virsh-hpc does the same as virsh. `make virsh-cases` runs all.
 
 use anyhow::{Result, ensure};
 use libvirt_hpc_tests::peer::{Compared, Stand, families};
 
 #[test]
 #[ignore = "two minutes: make thorough, or all cases: make virsh-cases"]
-fn what_virsh_does_with_a_peers_cases_virsh_hpc_does() -> Result<()> {
+fn virsh_hpc_does_as_virsh_with_a_peers_cases() -> Result<()> {
     let stand = Stand::up()?;
     let mut wrong = Vec::new();
     for case in families()?.iter().flat_map(|family| &family.case) {
@@ -17,7 +17,7 @@ fn what_virsh_does_with_a_peers_cases_virsh_hpc_does() -> Result<()> {
         println!("{}: {verdict:?}", case.name);
         if !verdict.is_fine() {
             wrong.push(format!(
-                "{}\nvirsh {:#?}\nours {:#?}",
+                "{}\nvirsh {:#?}\nvirsh-hpc {:#?}",
                 case.name, both.virsh, both.ours
             ));
         }

@@ -1,4 +1,4 @@
-//! Post-copy on hosts: what it sends in a second, and what is said when it breaks.
+//! Post-copy on hosts: its rate, and the advice when it breaks.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const BETA: &str = HOSTS[1];
 /// The guest of the tests here.
 const GUEST: &str = "missing";
 
-/// A guest whose owner lets it go over after 5 s, at 20 MiB/s.
+/// A guest whose owner lets it switch to post-copy after 5 s, at 20 MiB/s.
 const METERED: [&str; 4] = [
     "--workload",
     "flat:128",
@@ -43,10 +43,10 @@ fn postcopy_rate(
     let moved = shuttle.go(program, options, |_| Ok(()))?;
     ensure!(moved.output.status.success(), "{}", moved.stderr());
     let text = String::from_utf8(meter.wait_with_output()?.stdout)?;
-    let looks = text.lines().map(look).collect::<Result<Vec<_>>>()?;
-    let ((from_s, before), (to_s, after)) = looks
+    let polls = text.lines().map(sample).collect::<Result<Vec<_>>>()?;
+    let ((from_s, before), (to_s, after)) = polls
         .first()
-        .zip(looks.last())
+        .zip(polls.last())
         .map(|(first, last)| (*first, *last))
         .context("never seen in post-copy")?;
     ensure!(to_s - from_s > 1.0, "too short to be measured: {text}");
@@ -58,19 +58,19 @@ fn postcopy_rate(
     Ok(rate)
 }
 
-fn look(line: &str) -> Result<(f64, f64)> {
+fn sample(line: &str) -> Result<(f64, f64)> {
     let (seconds, bytes) = line.split_once(' ').context("two numbers")?;
     Ok((seconds.parse()?, bytes.parse()?))
 }
 
-/// What the link carries at most under a ceiling of 20 MiB/s, MiB/s: headers add a twentieth, and pages that the guest asks for are
-/// sent whatever the limit (`ram_save_iterate`, QEMU `migration/ram.c`), by one processor 7 MiB/s at most. 22.6 and 23.4 were
-/// measured; without a limit it is the link's 110.
+/// The highest rate under a ceiling of 20 MiB/s, MiB/s: headers add a twentieth, and pages that the guest asks for are
+/// sent whatever the limit (`ram_save_iterate`, QEMU `migration/ram.c`), by one processor 7 MiB/s at most. 22.6 and
+/// 23.4 were measured; without a limit it is the link's 110.
 const CARRIED_MOST: f64 = 30.0;
 
 #[test]
 #[ignore = "a minute: make thorough"]
-fn an_owners_ceiling_of_speed_holds_in_postcopy_whoever_begins() -> Result<()> {
+fn an_owners_speed_ceiling_holds_in_post_copy_for_any_client() -> Result<()> {
     let rig = Rig::up(&[])?;
     rig.install_product()?;
     let mut shuttle = Shuttle::start(&rig, GUEST, &METERED)?;
@@ -86,7 +86,7 @@ fn an_owners_ceiling_of_speed_holds_in_postcopy_whoever_begins() -> Result<()> {
     Ok(())
 }
 
-/// Where libvirt crashes when a broken post-copy is resumed, nobody is told to resume it.
+/// If libvirt crashes when a broken post-copy is resumed, nobody is told to resume it.
 #[test]
 #[ignore = "a minute: make thorough"]
 fn a_broken_postcopy_has_the_advice_that_its_destination_needs() -> Result<()> {

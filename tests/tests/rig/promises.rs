@@ -1,4 +1,4 @@
-//! What README and the policy promise, as an operator would try it. What takes minutes is run by `make thorough`.
+//! The promises of README and the policy, as an operator would try them. Long ones are run by `make thorough`.
 
 use std::process::{Child, Output};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::shuttle::Shuttle;
 const ALPHA: &str = HOSTS[0];
 const BETA: &str = HOSTS[1];
 
-/// QEMU counts each bit of the bitmap as a byte that is pending, 16.8 million of them, of which memory's remaining says nothing.
+/// QEMU counts each bit of the bitmap as a pending byte, 16.8 million of them, which memory's remaining does not show.
 const WITH_BITMAP: [&str; 9] = [
     "--memory",
     "256",
@@ -56,7 +56,7 @@ const GUEST: &str = "promise";
 /// Moves at each longest pause, and of how many it may be exceeded by one.
 const MOVES: usize = 20;
 
-/// Longest pauses, and a guest that can be moved within each if what every pause takes leaves room for it.
+/// Longest pauses, and a guest that can be moved within each after the fixed part of a pause.
 const LONGEST_MS: [(&str, &str); 4] = [
     ("60", "idle"),
     ("100", "idle"),

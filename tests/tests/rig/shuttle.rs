@@ -1,4 +1,4 @@
-//! One guest that goes to and fro between the hosts, so that many moves need one start.
+//! One guest that moves to and fro between the hosts, so that many moves need one start.
 
 use anyhow::{Result, ensure};
 use libvirt_hpc_tests::rig::{HOSTS, Move, Rig};
@@ -22,8 +22,8 @@ impl<'a> Shuttle<'a> {
         HOSTS[self.at]
     }
 
-    /// Lets `program` (`virsh` or `virsh-hpc`) migrate it to the other host, with `meanwhile` beside it; whatever
-    /// becomes of that, it is whole. Prints what was measured.
+    /// Lets `program` (`virsh` or `virsh-hpc`) migrate it to the other host, with `meanwhile` in parallel; whatever the
+    /// result, the guest is whole. Prints the measurements.
     pub(crate) fn go(
         &mut self,
         program: &str,
@@ -52,7 +52,7 @@ impl<'a> Shuttle<'a> {
     }
 
     /// By virsh-hpc, which must succeed.
-    pub(crate) fn ours(&mut self, options: &[&str]) -> Result<Move> {
+    pub(crate) fn virsh_hpc(&mut self, options: &[&str]) -> Result<Move> {
         self.arrives("virsh-hpc", options)
     }
 

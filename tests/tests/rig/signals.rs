@@ -1,4 +1,4 @@
-//! A client that goes away is to its migration what virsh is.
+//! A client that dies leaves its migration as virsh does.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
@@ -25,10 +25,10 @@ const FAST: &str = "1gbit";
 
 const NAME: &str = "client";
 
-/// Downtime and speed limit as they were before, which nothing of ours or of libvirt's would choose.
+/// Earlier downtime and speed limits, which neither libvirt-hpc nor libvirt would choose.
 const BEFORE: [&str; 2] = ["777", "500"];
 
-/// How the command ended: a shell's number of the signal, for the rig passes that on.
+/// How the command ended: a shell's number of the signal, which the test bed passes on.
 fn signal(output: &Output) -> Option<i32> {
     let number = output.status.code().and_then(|code| code.checked_sub(128));
     output.status.signal().or(number)
@@ -53,7 +53,7 @@ fn end(rig: &Rig, from: &str, to: &str) -> Result<bool> {
     Ok(false)
 }
 
-/// What became of a migration whose command got a signal in its first round.
+/// The fate of a migration whose command got a signal in its first round.
 #[derive(Debug, PartialEq, Eq)]
 struct Fate {
     signal: Option<i32>,
@@ -120,7 +120,8 @@ fn fate(rig: &Rig, program: &str, options: &[&str], name: &str, from: usize) -> 
     Ok(fate)
 }
 
-/// With `--p2p` the migration goes on, under the limits of before; otherwise it is aborted. The command dies of the signal.
+/// With `--p2p` the migration goes on, under the limits of before; otherwise it is aborted. The command dies of the
+/// signal.
 #[test]
 fn a_client_that_dies_of_a_signal_leaves_what_virsh_leaves() -> Result<()> {
     let rig = Rig::up(&[])?;

@@ -1,4 +1,4 @@
-//! Migrations that somebody else began: the agent takes those of marked guests, at once, and no others.
+//! Migrations that somebody else started: the agent takes those of marked guests, at once, and no others.
 
 use std::env;
 use std::thread::{self, sleep};
@@ -21,7 +21,7 @@ const SATURATED: [&str; 5] = ["--fill", "160", "--workload", "flat:128", "--mark
 const THERE: (&str, &str) = (HOSTS[0], HOSTS[1]);
 const BACK: (&str, &str) = (HOSTS[1], HOSTS[0]);
 
-/// Two hosts with the product installed; no agent runs.
+/// Two hosts with libvirt-hpc installed; no agent runs.
 fn installed() -> Result<Rig> {
     let rig = Rig::up(&[])?;
     rig.install_product()?;
@@ -38,7 +38,7 @@ fn watch(rig: &Rig) -> Result<()> {
 }
 
 #[test]
-fn a_saturated_guest_moves_as_under_virsh_hpc_whoever_begins() -> Result<()> {
+fn a_saturated_guest_moves_as_under_virsh_hpc_for_any_client() -> Result<()> {
     let (rig, name) = (installed()?, "taken");
     rig.guest(name, &SATURATED)?;
     // `virsh migrate` itself: in moves.rs.
@@ -54,7 +54,7 @@ fn a_saturated_guest_moves_as_under_virsh_hpc_whoever_begins() -> Result<()> {
             moves[index].push(ways::leg(&rig, name, Way::ALL[index], direction)?);
         }
     }
-    // Of two, the one that was disturbed less: what runs beside them on two cores only adds.
+    // Of two, the one that was disturbed less: other load on two cores only adds.
     let least = moves.iter().map(|moves| {
         let time = least_of(moves, |m| Ok(seconds(m.total)))?;
         Ok((time, least_of(moves, |m| Ok(seconds(m.pause()?)))?))
@@ -64,16 +64,16 @@ fn a_saturated_guest_moves_as_under_virsh_hpc_whoever_begins() -> Result<()> {
         .iter()
         .map(|(time, pause)| (time / least[0].0, pause / least[0].1));
     let all: Vec<_> = Way::ALL.iter().zip(&least).zip(ratios).collect();
-    for ((way, (time, pause)), (longer, stood_longer)) in &all {
+    for ((way, (time, pause)), (longer, pause_longer)) in &all {
         println!(
-            "{way:?}: the less of 2: {time:.2} s ({longer:.2}x), pause {pause:.3} s ({stood_longer:.2}x)"
+            "{way:?}: the less of 2: {time:.2} s ({longer:.2}x), pause {pause:.3} s ({pause_longer:.2}x)"
         );
     }
-    for ((way, _), (longer, stood_longer)) in &all {
+    for ((way, _), (longer, pause_longer)) in &all {
         ensure!(*longer <= 1.3, "{way:?} takes {longer:.2} times as long");
         ensure!(
-            *stood_longer <= 1.1,
-            "{way:?} pauses {stood_longer:.2} times as long"
+            *pause_longer <= 1.1,
+            "{way:?} pauses {pause_longer:.2} times as long"
         );
     }
     Ok(())
@@ -120,9 +120,9 @@ fn an_unmarked_guest_is_left_alone_beside_a_marked_one() -> Result<()> {
     for name in [marked, unmarked] {
         rig.whole(name)?;
     }
-    // Another look of the agents at all domains.
+    // Another poll of all domains by the agents.
     sleep(Duration::from_secs(11));
-    // What is looked for below is found where it is.
+    // The content searched for below is found where it is.
     let targets = calls::changing(&rig, HOSTS[0], marked)?;
     ensure!(
         targets.iter().any(|call| call.downtime_ms().is_some()),
@@ -134,7 +134,7 @@ fn an_unmarked_guest_is_left_alone_beside_a_marked_one() -> Result<()> {
     Ok(())
 }
 
-/// Demands that an agent knew of a guest, and that nothing was changed but the other and by virsh itself.
+/// Requires that an agent knew of a guest, and that nothing was changed except by virsh itself.
 fn left_alone(rig: &Rig, host: &str, name: &str, other: &str) -> Result<()> {
     let mut calls = calls::on(rig, host)?;
     let all = calls.len();
@@ -186,7 +186,7 @@ fn two_marked_guests_pass_each_other() -> Result<()> {
     Ok(())
 }
 
-/// Demands that a trace shows how its guest came to `host`, where it is whole.
+/// Requires that a trace shows how its guest came to `host`, where it is whole.
 fn steered(rig: &Rig, name: &str, trace: &Trace, host: &str) -> Result<()> {
     println!("{name}: {} limits set", trace.downtimes_ms.len());
     ensure!(!trace.downtimes_ms.is_empty(), "{name} was not steered");

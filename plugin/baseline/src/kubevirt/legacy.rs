@@ -1,9 +1,9 @@
-//! What runs without a feature gate: no limit is set, and the end comes by the clock.
+//! The law without a feature gate: no limit is set, and the end comes by the clock.
 
 use libvirt_hpc_control::target::Action;
 
 use crate::name::Permit;
-use crate::peer::{Knobs, Look};
+use crate::peer::{Knobs, Moment};
 
 /// `progressTimeout`, default, seconds.
 const PROGRESS_S: u64 = 150;
@@ -29,9 +29,9 @@ impl Legacy {
         }
     }
 
-    pub(super) fn poll(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
-        let elapsed_s = look.clock.as_secs();
-        let remaining = look.sample().remaining_bytes;
+    pub(super) fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
+        let elapsed_s = now.clock.as_secs();
+        let remaining = now.sample().remaining_bytes;
         let before = self.remaining_bytes.replace(remaining);
         if before.is_none_or(|before| remaining < before) {
             self.progress_s = elapsed_s;
@@ -56,14 +56,16 @@ mod tests {
     use super::*;
     use crate::script::Script;
 
-    /// 2.1 GB count as 3: 450 s. What is left falls at every second poll.
+    /// 2.1 GB count as 3: 450 s. The remaining memory falls at every second poll.
     fn script(law: &str) -> Script {
-        let left = |at_ms: u64| 1_000_000_000 - at_ms / 400 % 2 * 1_000_000;
-        Script::of(law).memory_bytes(2_100_000_000).remaining(left)
+        let remaining = |at_ms: u64| 1_000_000_000 - at_ms / 400 % 2 * 1_000_000;
+        Script::of(law)
+            .memory_bytes(2_100_000_000)
+            .remaining(remaining)
     }
 
     #[test]
-    fn after_150_s_a_gb_it_pauses_goes_over_or_aborts() {
+    fn after_150_s_a_gb_it_pauses_switches_to_post_copy_or_aborts() {
         for (law, action) in [
             ("kubevirt-legacy", Action::Suspend),
             ("kubevirt-legacy=postcopy", Action::StartPostcopy),

@@ -1,6 +1,6 @@
-//! VEP 248: the stall detector. At each boundary of an iteration it compares what is left with the least of the last 40
-//! seconds; once that no longer falls it waits for one as good as the best, and lowers its sights as its patience
-//! is halved.
+//! VEP 248: the stall detector. At each boundary of an iteration it compares the remaining memory with the least of the
+//! last 40 seconds. Once that no longer falls, it waits for a remainder as good as the best, and accepts a worse one
+//! each time its patience is halved.
 
 mod candidates;
 
@@ -12,7 +12,7 @@ use libvirt_hpc_control::target::Action;
 
 use super::MAX_MS;
 use crate::name::Permit;
-use crate::peer::{Knobs, Look};
+use crate::peer::{Knobs, Moment};
 use candidates::Candidates;
 
 /// The initial limit, milliseconds.
@@ -53,7 +53,7 @@ struct Stalled {
     best: u64,
     patience: Duration,
     relax_at: Duration,
-    /// What was left at the boundaries since, the least first.
+    /// Remainders at the boundaries since, the least first.
     seen: BinaryHeap<Reverse<u64>>,
 }
 
@@ -72,18 +72,18 @@ impl Stall {
     }
 
     /// A boundary, or a poll.
-    pub(super) fn look(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+    pub(super) fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
         if knobs.is_untouched() {
             knobs.set_downtime(FIRST_MS.min(MAX_MS));
         }
-        match (look.round(), self.bytes_per_s) {
+        match (now.round(), self.bytes_per_s) {
             (Some(round), Some(bytes_per_s)) if !self.switching => {
-                self.boundary(round.remaining_bytes, bytes_per_s, look, knobs);
+                self.boundary(round.remaining_bytes, bytes_per_s, now, knobs);
             }
-            (None, _) => self.measure(look.sample().window_bytes_per_s),
+            (None, _) => self.measure(now.sample().window_bytes_per_s),
             _ => {}
         }
-        self.timeouts(look, knobs);
+        self.timeouts(now, knobs);
     }
 
     fn measure(&mut self, newest: u64) {
@@ -97,23 +97,23 @@ impl Stall {
         self.bytes_per_s = Some(self.bytes_per_s.map_or(newest, mixed));
     }
 
-    fn boundary(&mut self, left: u64, bytes_per_s: u64, look: &Look<'_>, knobs: &mut Knobs) {
-        let pause = Look::time_to_send(left, bytes_per_s);
+    fn boundary(&mut self, remaining: u64, bytes_per_s: u64, now: &Moment<'_>, knobs: &mut Knobs) {
+        let pause = Moment::time_to_send(remaining, bytes_per_s);
         self.pause = Some(pause);
-        self.candidates.push(look.clock, left);
-        self.follow(look.clock, left);
+        self.candidates.push(now.clock, remaining);
+        self.follow(now.clock, remaining);
         if let Some(stalled) = &self.stalled
-            && left <= percent(stalled.best, 100 + MARGIN_PERCENT)
-            && self.is_plausible(pause, look)
+            && remaining <= percent(stalled.best, 100 + MARGIN_PERCENT)
+            && self.is_plausible(pause, now)
         {
-            self.decide(pause, look, knobs);
+            self.decide(pause, now, knobs);
         }
     }
 
     /// Becomes stalled, or lowers its sights to the best that is still to be had.
-    fn follow(&mut self, clock: Duration, left: u64) {
+    fn follow(&mut self, clock: Duration, remaining: u64) {
         if let Some(stalled) = &mut self.stalled {
-            stalled.seen.push(Reverse(left));
+            stalled.seen.push(Reverse(remaining));
             if clock >= stalled.relax_at {
                 if let Some(Reverse(least)) = stalled.seen.pop() {
                     stalled.best = least;
@@ -121,7 +121,7 @@ impl Stall {
                 stalled.patience /= 2;
                 stalled.relax_at = clock.saturating_add(stalled.patience);
             }
-        } else if let Some(best) = self.candidates.stalled_at(left, 100 - MARGIN_PERCENT) {
+        } else if let Some(best) = self.candidates.stalled_at(remaining, 100 - MARGIN_PERCENT) {
             self.stalled = Some(Stalled {
                 best,
                 patience: PATIENCE,
@@ -131,47 +131,47 @@ impl Stall {
         }
     }
 
-    /// The pause fits twice the time that is left: it is no accident of a link that was down.
-    fn is_plausible(&self, pause: Duration, look: &Look<'_>) -> bool {
-        let left_s = (2 * self.acceptable_s).saturating_sub(look.clock.as_secs());
-        look.times.shown(pause) <= Duration::from_secs(left_s)
+    /// The pause fits twice the remaining time: it is not due to a link that was down.
+    fn is_plausible(&self, pause: Duration, now: &Moment<'_>) -> bool {
+        let remaining_s = (2 * self.acceptable_s).saturating_sub(now.clock.as_secs());
+        now.times.shown(pause) <= Duration::from_secs(remaining_s)
     }
 
-    fn decide(&mut self, pause: Duration, look: &Look<'_>, knobs: &mut Knobs) {
+    fn decide(&mut self, pause: Duration, now: &Moment<'_>, knobs: &mut Knobs) {
         let soft = Duration::from_millis((MAX_MS * SOFT_PERCENT / 100).into());
         if self.permit.postcopy() {
-            // Whoever looks again was refused: no switchover has started.
+            // Another poll means that it was refused: no switchover has started.
             knobs.action = Some(Action::StartPostcopy);
         } else if self.permit.disruption() {
             knobs.force();
-            self.switch(look);
+            self.switch(now);
         } else if pause <= soft {
             knobs.set_downtime(MAX_MS);
-            self.switch(look);
+            self.switch(now);
         } else {
             knobs.action = Some(Action::Abort);
         }
     }
 
-    fn switch(&mut self, look: &Look<'_>) {
+    fn switch(&mut self, now: &Moment<'_>) {
         self.switching = true;
-        self.deadline_s = look.clock.as_secs() + SWITCHOVER_S;
+        self.deadline_s = now.clock.as_secs() + SWITCHOVER_S;
     }
 
-    fn timeouts(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
-        if look.clock.as_secs() <= self.deadline_s {
+    fn timeouts(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
+        if now.clock.as_secs() <= self.deadline_s {
             return;
         }
         let plausible = self
             .pause
-            .is_some_and(|pause| self.is_plausible(pause, look));
+            .is_some_and(|pause| self.is_plausible(pause, now));
         let may_switch = self.bytes_per_s.is_some() && !self.switching && plausible;
         if may_switch && self.permit.postcopy() {
             knobs.action = Some(Action::StartPostcopy);
         } else if may_switch && self.permit.disruption() {
             knobs.force();
             self.acceptable_s *= 2;
-            self.switch(look);
+            self.switch(now);
         } else {
             knobs.action = Some(Action::Abort);
         }

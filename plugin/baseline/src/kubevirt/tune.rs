@@ -1,9 +1,9 @@
-//! VEP 291: a ramp of the limit. The legacy law runs beside it.
+//! VEP 291: a ramp of the limit. The legacy law runs in parallel.
 
 use std::time::Duration;
 
 use super::MAX_MS;
-use crate::peer::{Knobs, Look};
+use crate::peer::{Knobs, Moment};
 
 /// The first limit, milliseconds.
 const FIRST_MS: u32 = 150;
@@ -24,23 +24,23 @@ pub(super) struct Tune {
 }
 
 impl Tune {
-    pub(super) fn poll(&mut self, look: &Look<'_>, knobs: &mut Knobs) {
+    pub(super) fn poll(&mut self, now: &Moment<'_>, knobs: &mut Knobs) {
         let Some((ms, since)) = self.limit else {
-            return self.set(FIRST_MS, look, knobs);
+            return self.set(FIRST_MS, now, knobs);
         };
-        let dwelt = look.clock.saturating_sub(since) >= DWELL;
-        if look.sample().iteration < ITERATION || !dwelt {
+        let dwelt = now.clock.saturating_sub(since) >= DWELL;
+        if now.sample().iteration < ITERATION || !dwelt {
             return;
         }
         let step = ((MAX_MS - FIRST_MS) / STEPS).max(1);
         let next = (ms + step).min(MAX_MS);
         if next > ms {
-            self.set(next, look, knobs);
+            self.set(next, now, knobs);
         }
     }
 
-    fn set(&mut self, ms: u32, look: &Look<'_>, knobs: &mut Knobs) {
-        self.limit = Some((ms, look.clock));
+    fn set(&mut self, ms: u32, now: &Moment<'_>, knobs: &mut Knobs) {
+        self.limit = Some((ms, now.clock));
         knobs.set_downtime(ms);
     }
 }

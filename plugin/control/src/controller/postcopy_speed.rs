@@ -1,56 +1,56 @@
-//! The ceiling of speed in post-copy, for a migration that somebody else began without it.
+//! The speed limit of post-copy, for a migration that somebody else started without it.
 //!
-//! It is set as soon as anything may be: whoever then has the guest go over, the deadline, `--timeout-postcopy` or `virsh
-//! migrate-postcopy` by hand, it holds.
+//! It is set as soon as anything may be set, so that it holds whatever starts post-copy: the deadline,
+//! `--timeout-postcopy`, or a manual `virsh migrate-postcopy`.
 
 use crate::policy::Policy;
 
-/// How often it is tried: an answer may be lost, but libvirt's mind does not change.
+/// How often it is tried: an answer may be lost, but a refusal stays one.
 const TRIES: u32 = 3;
 
-/// What is to be set, until it is.
+/// The speed to set, until it is set.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PostcopySpeed {
-    /// MiB/s; none where nothing is to be set.
+    /// MiB/s; none if nothing is to be set.
     due: Option<u64>,
     tries: u32,
-    /// What was there before, MiB/s; zero is no limit.
+    /// The limit found, MiB/s; zero is no limit.
     found: u64,
-    is_ours: bool,
+    was_set: bool,
 }
 
 impl PostcopySpeed {
-    /// What `policy` wants set: nothing where libvirt holds it, and nothing of an observer's.
+    /// The limit that `policy` wants, unless libvirt has it already, or the policy only observes.
     pub(super) fn new(policy: &Policy) -> Self {
         let wanted = policy.postcopy_speed_max_mib_per_s;
-        let stands = wanted == policy.postcopy_speed_found_mib_per_s;
+        let in_place = wanted == policy.postcopy_speed_found_mib_per_s;
         Self {
-            due: wanted.filter(|_| !stands && !policy.observes),
+            due: wanted.filter(|_| !in_place && !policy.observes),
             tries: TRIES,
             found: policy.postcopy_speed_found_mib_per_s.unwrap_or(0),
-            is_ours: false,
+            was_set: false,
         }
     }
 
-    /// What is due, MiB/s.
+    /// The speed to set now, MiB/s.
     pub(super) const fn due(self) -> Option<u64> {
         self.due
     }
 
-    /// How setting `set` has fared, if that was part of what was set.
+    /// Tells whether `set` was set, if it was part of the target.
     pub(super) fn outcome(&mut self, set: Option<u64>, done: bool) {
         if set.is_none() {
             return;
         }
-        self.is_ours |= done;
+        self.was_set |= done;
         self.tries = self.tries.saturating_sub(1);
         if done || self.tries == 0 {
             self.due = None;
         }
     }
 
-    /// What is put back when control ends and the migration goes on, MiB/s.
-    pub(super) fn parting(self) -> Option<u64> {
-        self.is_ours.then_some(self.found)
+    /// The limit to restore when control ends and the migration goes on, MiB/s.
+    pub(super) fn to_restore(self) -> Option<u64> {
+        self.was_set.then_some(self.found)
     }
 }

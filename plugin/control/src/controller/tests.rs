@@ -3,11 +3,11 @@ use std::vec::Vec;
 use super::*;
 use crate::law::{Adaptive, Slowdown, Stock};
 
-mod by_hand;
 mod clock;
 mod compression;
+mod external_changes;
+mod fixed_laws;
 mod postcopy_speed;
-mod told;
 
 #[derive(Default)]
 struct Events(Vec<Event>);
@@ -42,10 +42,10 @@ fn nothing_is_set_before_memory_flows() {
         state: JobState::Setup,
         ..precopy(0, 0)
     };
-    assert_eq!(control.look(&setup, &mut events), Target::NONE);
-    assert_eq!(control.look(&precopy(50, 0), &mut events), Target::NONE);
+    assert_eq!(control.poll(&setup, &mut events), Target::NONE);
+    assert_eq!(control.poll(&precopy(50, 0), &mut events), Target::NONE);
     assert!(events.0.is_empty());
-    let first = control.look(&precopy(100, 1), &mut events);
+    let first = control.poll(&precopy(100, 1), &mut events);
     assert_eq!(first.downtime_ms, Some(10));
     assert_eq!(events.0[0], Event::Begun);
 }
@@ -70,8 +70,8 @@ fn a_deadline_that_comes_before_memory_flows_can_only_abort() {
             elapsed_ms,
             ..precopy(elapsed_ms, 0)
         };
-        assert_eq!(control.look(&setup(999), &mut events), Target::NONE);
-        let due = control.look(&setup(1000), &mut events);
+        assert_eq!(control.poll(&setup(999), &mut events), Target::NONE);
+        let due = control.poll(&setup(1000), &mut events);
         assert_eq!(
             due,
             Target {
@@ -80,7 +80,7 @@ fn a_deadline_that_comes_before_memory_flows_can_only_abort() {
             }
         );
         assert_eq!(
-            control.look(&setup(1100), &mut events),
+            control.poll(&setup(1100), &mut events),
             Target::NONE,
             "once"
         );
@@ -91,11 +91,11 @@ fn a_deadline_that_comes_before_memory_flows_can_only_abort() {
 fn a_target_in_force_is_not_sent_again_until_it_is_refused() {
     let mut events = Events::default();
     let mut control = controller();
-    let target = control.look(&precopy(0, 1), &mut events);
+    let target = control.poll(&precopy(0, 1), &mut events);
     control.outcome(Timestamp::default(), &target, true, &mut events);
-    assert_eq!(control.look(&precopy(100, 1), &mut events), Target::NONE);
+    assert_eq!(control.poll(&precopy(100, 1), &mut events), Target::NONE);
     control.outcome(Timestamp::default(), &target, false, &mut events);
-    assert_eq!(control.look(&precopy(200, 1), &mut events), target);
+    assert_eq!(control.poll(&precopy(200, 1), &mut events), target);
 }
 
 #[test]
@@ -103,8 +103,8 @@ fn nothing_follows_a_terminal_state() {
     for state in [JobState::Postcopy, JobState::Ended] {
         let mut events = Events::default();
         let mut control = controller();
-        control.look(&precopy(0, 1), &mut events);
-        control.look(
+        control.poll(&precopy(0, 1), &mut events);
+        control.poll(
             &Sample {
                 state,
                 ..precopy(100, 2)
@@ -112,40 +112,43 @@ fn nothing_follows_a_terminal_state() {
             &mut events,
         );
         assert_eq!(events.0.last(), Some(&Event::Released(Release::Terminal)));
-        assert_eq!(control.look(&precopy(200, 3), &mut events), Target::NONE);
+        assert_eq!(control.poll(&precopy(200, 3), &mut events), Target::NONE);
     }
 }
 
 #[test]
-fn a_guest_that_runs_again_after_it_stood_is_steered_again() {
+fn a_guest_that_runs_again_after_a_pause_is_steered_again() {
     let mut events = Events::default();
     let mut control = controller();
-    let first = control.look(&precopy(0, 1), &mut events);
+    let first = control.poll(&precopy(0, 1), &mut events);
     control.outcome(Timestamp::default(), &first, true, &mut events);
     for at_ms in [100, 200, 300] {
-        let stands = Sample {
+        let paused = Sample {
             state: JobState::Switchover,
             ..precopy(at_ms, 2)
         };
-        assert_eq!(control.look(&stands, &mut events), Target::NONE);
-        assert!(control.wants_settings(), "a hand may be at work meanwhile");
+        assert_eq!(control.poll(&paused, &mut events), Target::NONE);
+        assert!(
+            control.wants_settings(),
+            "there may be external changes meanwhile"
+        );
     }
     let mut limits = Vec::new();
     for n in 4..100 {
-        let target = control.look(&precopy(n * 100, 2 + n / 10), &mut events);
+        let target = control.poll(&precopy(n * 100, 2 + n / 10), &mut events);
         control.outcome(Timestamp::default(), &target, true, &mut events);
         limits.extend(target.downtime_ms);
     }
-    assert!(limits.iter().any(|&ms| ms >= 1000), "it goes: {limits:?}");
+    assert!(limits.iter().any(|&ms| ms >= 1000), "it stops: {limits:?}");
 }
 
 #[test]
-fn stock_only_watches() {
+fn stock_sets_nothing() {
     let mut events = Events::default();
     let mut control = Controller::new(Stock, Policy::default());
     for n in 0..50 {
         assert_eq!(
-            control.look(&precopy(n * 100, 1 + n / 5), &mut events),
+            control.poll(&precopy(n * 100, 1 + n / 5), &mut events),
             Target::NONE
         );
     }
@@ -154,7 +157,7 @@ fn stock_only_watches() {
 }
 
 #[test]
-fn an_unreachable_pause_is_told_once() {
+fn an_unreachable_pause_is_reported_once() {
     let mut events = Events::default();
     let policy = Policy {
         downtime_max_ms: Some(100),
@@ -162,14 +165,14 @@ fn an_unreachable_pause_is_told_once() {
     };
     let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
     for n in 0..100 {
-        let target = control.look(&precopy(n * 100, 1 + n / 10), &mut events);
+        let target = control.poll(&precopy(n * 100, 1 + n / 10), &mut events);
         assert!(target.downtime_ms.is_none_or(|ms| ms <= 100), "{target:?}");
         control.outcome(Timestamp::default(), &target, true, &mut events);
     }
-    let told = events
+    let reported = events
         .0
         .iter()
         .filter(|e| matches!(e, Event::Unreachable { .. }))
         .count();
-    assert_eq!(told, 1);
+    assert_eq!(reported, 1);
 }

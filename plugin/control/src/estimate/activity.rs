@@ -1,8 +1,8 @@
-//! How busy the guest's processors are, and whether that comes in phases.
+//! How busy the guest's processors are, and whether it works in phases.
 //!
-//! Memory is seen at syncs alone, which may be seconds apart; CPU time can be read at any look. A program
-//! that computes, exchanges and writes checkpoints is busy and idle by turns, and its memory changes
-//! with that. A guest that is busy all the time (or spins while it waits) tells nothing.
+//! Memory is seen only at syncs, which may be seconds apart; CPU time can be read at any time. A program that computes,
+//! exchanges data and writes checkpoints is busy and idle by turns, and its memory changes with that. A guest that is
+//! always busy (or spins while it waits) shows no phases.
 //!
 //! ```text
 //!   busy  ####----####----##        range: the least and the most busy half second
@@ -10,22 +10,22 @@
 
 use core::time::Duration;
 
-use super::spells::{Phases, Spells};
+use super::phases::{PhaseTracker, Phases};
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
-/// The span over which CPU time is divided by time. The kernel counts it in ticks of 10 ms
-/// (`/proc/PID/task/TID/stat`), so that half a second is true to a fiftieth.
+/// The span over which CPU time is divided by time. The kernel counts in ticks of 10 ms (`/proc/PID/task/TID/stat`), so
+/// that half a second is exact to 2 %.
 const SPAN: Duration = Duration::from_millis(500);
 
-/// The least span that says whether the guest is busy now: true to a tenth.
+/// The shortest span that tells whether the guest is busy now: exact to a tenth.
 const INSTANT: Duration = Duration::from_millis(90);
 
-/// A guest has phases if its least busy half second is below this part of its busiest, per cent. A third:
-/// a host whose processors are shared takes less than that from a guest that is always busy.
+/// A guest has phases if its least busy half second is below this share of its busiest, per cent. A third: a host whose
+/// processors are shared takes less than that from a guest that is always busy.
 const PHASES_BELOW_PERCENT: u64 = 33;
 
-/// A moment and the CPU time used by then.
+/// A moment, and the CPU time used by then.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     at: Timestamp,
@@ -37,11 +37,11 @@ struct Mark {
 pub struct Activity {
     from: Option<Mark>,
     now: Option<Mark>,
-    /// The busiest look of the present round, thousandths of a processor.
+    /// The busiest sample of the present round, thousandths of a processor.
     peak: u64,
     range: Option<(u64, u64)>,
-    spells: Spells,
-    /// Since when the looks say otherwise than the present spell; one look is no end.
+    phases: PhaseTracker,
+    /// Since when samples disagree with the present phase; one sample is not enough to end it.
     doubted: Option<Timestamp>,
 }
 
@@ -55,7 +55,7 @@ impl Activity {
             at: sample.at,
             vcpu_time_ns,
         };
-        self.spells.begin(mark.at);
+        self.phases.begin(mark.at);
         self.widen(&mark);
         let Some(before) = self.now else {
             self.now = Some(mark);
@@ -70,16 +70,16 @@ impl Activity {
         self.follow(before.at, mark.at, busy);
     }
 
-    /// What there is to know of the guest's phases; none while it shows none.
+    /// The guest's phases; none while it shows none.
     #[must_use]
     pub fn phases(&self) -> Option<Phases> {
-        self.spells.phases()
+        self.phases.phases()
     }
 
-    /// Ends a round; whether the guest idled throughout it, each look within a quarter of its range. On
-    /// the whole would not do: a tenth of a second is enough to rewrite all. None if that is not known.
+    /// Ends a round; tells whether the guest idled throughout it, each sample within a quarter of its range. An average
+    /// would not do: a tenth of a second is enough to rewrite everything. None if unknown.
     pub fn end_round(&mut self) -> Option<bool> {
-        self.spells.end_round();
+        self.phases.end_round();
         let (low, high) = self.range?;
         let peak = core::mem::take(&mut self.peak);
         Some(peak <= low.saturating_add((high - low) / 4))
@@ -102,36 +102,36 @@ impl Activity {
         self.from = Some(*mark);
     }
 
-    /// Takes in that the guest was so busy between two looks.
+    /// Takes in how busy the guest was between two samples.
     fn follow(&mut self, from: Timestamp, to: Timestamp, busy: u64) {
-        self.spells.go_on(to);
+        self.phases.go_on(to);
         let Some((low, high)) = self.range.filter(|_| self.has_phases()) else {
-            self.spells.busy(from, to);
+            self.phases.busy(from, to);
             return;
         };
         let idle = busy < low.midpoint(high);
         if !idle {
-            self.spells.busy(from, to);
+            self.phases.busy(from, to);
         }
-        let Some(was_idle) = self.spells.idle() else {
-            // Half a second after the first spell that is known for one began.
-            self.spells.turn(idle, from.before(SPAN));
+        let Some(was_idle) = self.phases.idle() else {
+            // Half a second after the beginning of the first known phase.
+            self.phases.turn(idle, from.before(SPAN));
             if idle {
-                self.spells.not_busy(SPAN);
+                self.phases.not_busy(SPAN);
             }
             return;
         };
         if was_idle == idle {
             self.doubted = None;
         } else if let Some(since) = self.doubted.take() {
-            self.spells.turn(idle, since);
+            self.phases.turn(idle, since);
         } else {
             self.doubted = Some(from);
         }
     }
 }
 
-/// How busy the guest was between two marks: thousandths of one processor.
+/// How busy the guest was between two marks, thousandths of one processor.
 fn busy(from: &Mark, to: &Mark) -> u64 {
     let used = to.vcpu_time_ns.saturating_sub(from.vcpu_time_ns);
     let span = to.at.since(from.at).as_nanos().max(1);

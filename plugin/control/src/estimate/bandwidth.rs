@@ -1,4 +1,4 @@
-//! The bandwidth of pre-copy: smooth for reckoning, and as QEMU itself measures it for setting limits.
+//! The bandwidth of pre-copy: smoothed for decisions, and as QEMU itself measures it for limits.
 
 use core::time::Duration;
 
@@ -15,37 +15,36 @@ const SPAN_MIN: Duration = Duration::from_millis(200);
 /// estimate by a tenth.
 const SMOOTHING: Duration = Duration::from_secs(1);
 
-/// How many of QEMU's windows are remembered: half a second, the time in which a new limit meets them.
+/// How many of QEMU's windows are remembered: half a second, the time in which a new limit takes effect.
 const WINDOWS: usize = 5;
 
-/// A window counts for a limit as no less than this part of what the link has held, per cent. What is below may be a
-/// stall, and a limit reckoned with it accepts as many times too much when the stall ends.
+/// For a limit, a window counts as no less than this share of the sustained bandwidth, per cent. A lower one may be a
+/// stall, and a limit computed with it allows that much too much when the stall ends.
 const WINDOW_LEAST_PERCENT: u64 = 67;
 
-/// Memory is taken for zero pages where so many times as much of it is done as is sent: 4096 bytes go as 9. Where
-/// memory is sent as differences (XBZRLE), less than that is sent of any page.
+/// Pages are taken for zero pages if so many times more memory is done than sent: 4096 bytes go as 9. With XBZRLE any
+/// page may be sent as less than half.
 const ZERO_PAGES_FOLD: u64 = 2;
 const ZERO_PAGES_FOLD_OF_DIFFERENCES: u64 = 50;
 
 /// Follows the bandwidth from sample to sample. Bytes per second; zero while unknown.
 ///
-/// Where pages are zero the link is idle: QEMU sends 9 bytes for each (`save_zero_page`, QEMU
-/// `migration/ram.c`), so that a window measures how fast memory is scanned. Looks between which much more
-/// memory was done than bytes were sent say nothing of the link, in the first round or, where a guest frees memory, in
-/// any.
+/// While pages are zero the link is idle: QEMU sends 9 bytes for each (`save_zero_page`, QEMU `migration/ram.c`), and a
+/// window measures how fast memory is scanned. Samples between which much more memory was done than sent say nothing of
+/// the link, in the first round or, because guests free memory, in any.
 ///
-/// A stall of the link and a link that has become slow look alike at first. What the link *has held* follows a faster
-/// link at once, and a slower one by no more in a second than that sends in one: a link at half its rate is believed within
-/// seconds, one that trickles within minutes.
+/// A stall and a slow link look alike at first. The *sustained* bandwidth follows a faster link at once, and a slower
+/// one gradually, by at most what that sends: half the bandwidth is believed within seconds, a hundredth within
+/// minutes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Bandwidth {
     smooth: u64,
-    held: u64,
+    sustained: u64,
     windows: [u64; WINDOWS],
     next: usize,
     from: Option<Sample>,
     last: Option<Sample>,
-    /// When zero pages were seen last, as long as QEMU's window may still be of them.
+    /// When zero pages were last seen, as long as QEMU's window may still contain them.
     zero_pages: Option<Timestamp>,
 }
 
@@ -72,11 +71,11 @@ impl Bandwidth {
         }
         let sent = sample.processed_bytes.saturating_sub(from.processed_bytes);
         self.smooth = blend(self.smooth, per_second(sent, span), span);
-        self.held = sink(self.held, self.smooth, sent);
+        self.sustained = lower(self.sustained, self.smooth, sent);
         self.from = Some(*sample);
     }
 
-    /// The smoothed rate; before there is one, the newest of QEMU's windows. Zero if nothing is known.
+    /// The smoothed bandwidth; before there is one, the newest of QEMU's windows. Zero if nothing is known.
     #[must_use]
     pub fn smooth(&self) -> u64 {
         if self.smooth > 0 {
@@ -86,18 +85,18 @@ impl Bandwidth {
         }
     }
 
-    /// What the link has held, short of what it may be doing just now. Falls back to the smoothed rate.
+    /// The bandwidth that the link has sustained, whatever a present stall. At least the smoothed one.
     #[must_use]
-    pub fn held(&self) -> u64 {
-        self.held.max(self.smooth())
+    pub fn sustained(&self) -> u64 {
+        self.sustained.max(self.smooth())
     }
 
-    /// The lowest rate that QEMU has measured lately, stalls apart: a limit reckoned with it holds in each of
-    /// those windows, and accepts at most half as much again should the link be as it was.
+    /// The lowest of QEMU's latest windows, stalls apart: a limit computed with it holds in each of them, and allows at
+    /// most half as much again if the link returns to its sustained bandwidth.
     #[must_use]
     pub fn lowest_window(&self) -> u64 {
         let lowest = self.windows.iter().copied().filter(|&w| w > 0).min();
-        let least = self.held() / 100 * WINDOW_LEAST_PERCENT;
+        let least = self.sustained() / 100 * WINDOW_LEAST_PERCENT;
         lowest.map_or(self.smooth, |lowest| lowest.max(least))
     }
 
@@ -106,9 +105,9 @@ impl Bandwidth {
     }
 }
 
-/// When zero pages were seen last, if QEMU's window is of them: most of the memory done between two looks was. While
-/// nothing is done, as in a sync, what was the case `before` still is; and then until the window is another, but for two
-/// windows at most, for a steady link measures the same again.
+/// When zero pages were last seen, if QEMU's window contains them: most of the memory done between two samples was
+/// zero. While nothing is done, as in a sync, the state `before` lasts; after that until the window changes, but for
+/// two windows at most, because a steady link measures the same again.
 fn zero_pages(before: Option<Timestamp>, last: &Sample, now: &Sample) -> Option<Timestamp> {
     let sent = now.processed_bytes.saturating_sub(last.processed_bytes);
     let done = last.remaining_bytes.saturating_sub(now.remaining_bytes);
@@ -117,7 +116,7 @@ fn zero_pages(before: Option<Timestamp>, last: &Sample, now: &Sample) -> Option<
         return Some(now.at);
     }
     let seen = before?;
-    // Until a round has ended, only what it sends of other pages says that zero pages are over.
+    // Until a round has ended, only other pages sent in it show that the zero pages are over.
     if now.iteration == 1 && (sent, done) != (0, 0) {
         return None;
     }
@@ -128,8 +127,7 @@ fn zero_pages(before: Option<Timestamp>, last: &Sample, now: &Sample) -> Option<
     (same && now.at.since(seen) < SPAN_MIN).then_some(seen)
 }
 
-/// How many times as much memory as was sent for it is done where pages are zero. Nothing is compared before the third
-/// round.
+/// The factor of memory done over bytes sent that shows zero pages. XBZRLE compresses nothing before the third round.
 fn fold(sample: &Sample) -> u64 {
     if sample.compression_cache_bytes > 0 && sample.iteration >= 3 {
         ZERO_PAGES_FOLD_OF_DIFFERENCES
@@ -138,15 +136,15 @@ fn fold(sample: &Sample) -> u64 {
     }
 }
 
-/// What the link has held, now that it does `smooth` and has `sent` so many bytes more, of which those of one [`SMOOTHING`]
-/// at the rate that was held are enough to believe the other.
-fn sink(held: u64, smooth: u64, sent: u64) -> u64 {
-    if held <= smooth {
+/// The sustained bandwidth, now that the link does `smooth` and has `sent` so many more bytes. It is lowered all the
+/// way once the bytes of one [`SMOOTHING`] at the old value are sent.
+fn lower(sustained: u64, smooth: u64, sent: u64) -> u64 {
+    if sustained <= smooth {
         return smooth;
     }
-    let above = u128::from(held - smooth);
-    let by = (above * u128::from(sent) / u128::from(held)).min(above);
-    held - u64::try_from(by).unwrap_or(u64::MAX)
+    let above = u128::from(sustained - smooth);
+    let by = (above * u128::from(sent) / u128::from(sustained)).min(above);
+    sustained - u64::try_from(by).unwrap_or(u64::MAX)
 }
 
 /// Moves `old` towards `new` by the share of [`SMOOTHING`] that `span` is.
@@ -187,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn follows_a_link_that_slows_down() {
+    fn the_bandwidth_follows_a_link_that_slows_down() {
         let mut bandwidth = Bandwidth::default();
         let mut sent = 0;
         for step in 0..40 {
@@ -199,10 +197,10 @@ mod tests {
             (10_000_000..12_000_000).contains(&bandwidth.smooth()),
             "{bandwidth:?}"
         );
-        // What the link has held is left behind by as much as the slow link has sent since.
-        let held = bandwidth.held();
-        assert!((60_000_000..75_000_000).contains(&held), "{held}");
-        assert_eq!(bandwidth.lowest_window(), held / 100 * 67);
+        // The sustained bandwidth falls by as much as the slow link has sent since.
+        let sustained = bandwidth.sustained();
+        assert!((60_000_000..75_000_000).contains(&sustained), "{sustained}");
+        assert_eq!(bandwidth.lowest_window(), sustained / 100 * 67);
         for step in 40..100 {
             sent += 2_000_000;
             bandwidth.update(&sample(step * 200, sent, 10_000_000));
@@ -211,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_link_is_believed_in_seconds_and_one_that_trickles_is_not() {
+    fn half_the_bandwidth_is_believed_in_seconds_and_a_hundredth_is_not() {
         let after = |window: u64, seconds: u64| {
             let (mut bandwidth, mut sent) = (Bandwidth::default(), 0);
             for n in 0..10 * (5 + seconds) {
@@ -219,7 +217,7 @@ mod tests {
                 sent += rate / 10;
                 bandwidth.update(&sample(n * 100, sent, rate));
             }
-            bandwidth.held() / 1_000_000
+            bandwidth.sustained() / 1_000_000
         };
         assert!(after(50_000_000, 5) < 60);
         assert!(after(1_000_000, 20) > 75);
@@ -227,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_qemus_window_before_it_has_its_own() {
+    fn qemus_window_counts_until_there_is_an_estimate() {
         let mut bandwidth = Bandwidth::default();
         assert_eq!(bandwidth.smooth(), 0);
         bandwidth.update(&sample(0, 0, 7));
@@ -235,15 +233,15 @@ mod tests {
     }
 
     #[test]
-    fn zero_pages_tell_nothing_of_the_link() {
+    fn zero_pages_do_not_change_the_bandwidth() {
         let mut bandwidth = Bandwidth::default();
-        let look = |n: u64, sent: u64, left: u64, window| Sample {
+        let poll = |n: u64, sent: u64, remaining_bytes: u64, window| Sample {
             iteration: 1,
-            remaining_bytes: left,
+            remaining_bytes,
             ..sample(n * 100, sent, window)
         };
         (0..20).for_each(|n| {
-            bandwidth.update(&look(
+            bandwidth.update(&poll(
                 n,
                 n * 10_000_000,
                 9_000_000_000 - n * 10_000_000,
@@ -251,18 +249,18 @@ mod tests {
             ));
         });
         (20..60).for_each(|n| {
-            let left = 8_000_000_000 - (n - 20) * 200_000_000;
-            bandwidth.update(&look(n, 190_000_000 + n * 1000, left, 10_000));
+            let remaining_bytes = 8_000_000_000 - (n - 20) * 200_000_000;
+            bandwidth.update(&poll(n, 190_000_000 + n * 1000, remaining_bytes, 10_000));
         });
         assert_eq!(bandwidth.smooth(), 100_000_000);
         assert_eq!(bandwidth.lowest_window(), 100_000_000);
-        // The sync takes a while, and QEMU's window is that of the zero pages until the next one ends.
+        // The sync takes a while, and QEMU's window contains the zero pages until the next one ends.
         let sent = 190_060_000;
-        (60..64).for_each(|n| bandwidth.update(&look(n, sent, 0, 10_000)));
+        (60..64).for_each(|n| bandwidth.update(&poll(n, sent, 0, 10_000)));
         for n in 64..66 {
             let second = Sample {
                 iteration: 2,
-                ..look(n, sent + (n - 63) * 100, 500_000_000, 10_000)
+                ..poll(n, sent + (n - 63) * 100, 500_000_000, 10_000)
             };
             bandwidth.update(&second);
         }
@@ -270,30 +268,30 @@ mod tests {
         assert_eq!(bandwidth.lowest_window(), 100_000_000);
     }
 
-    /// A link that carries the same in each window, be it as little as zero pages, is seen all the same.
+    /// A link with the same bandwidth in each window, be it as low as with zero pages, is seen all the same.
     #[test]
     fn two_windows_after_the_first_sync_zero_pages_are_over() {
         let mut bandwidth = Bandwidth::default();
-        let look = |n: u64, iteration, sent: u64, left: u64| Sample {
+        let poll = |n: u64, iteration, sent: u64, remaining_bytes: u64| Sample {
             iteration,
-            remaining_bytes: left,
+            remaining_bytes,
             ..sample(n * 100, sent, 10_000)
         };
         bandwidth.update(&Sample {
             window_bytes_per_s: 100_000_000,
-            ..look(0, 1, 0, 900_000_000)
+            ..poll(0, 1, 0, 900_000_000)
         });
-        bandwidth.update(&look(1, 1, 1_000, 400_000_000));
-        bandwidth.update(&look(2, 2, 2_000, 500_000_000));
-        bandwidth.update(&look(3, 2, 3_000, 499_999_000));
+        bandwidth.update(&poll(1, 1, 1_000, 400_000_000));
+        bandwidth.update(&poll(2, 2, 2_000, 500_000_000));
+        bandwidth.update(&poll(3, 2, 3_000, 499_999_000));
         assert_eq!(
             bandwidth.lowest_window(),
             100_000_000,
-            "the first window may be theirs"
+            "the first window may contain zero pages"
         );
-        bandwidth.update(&look(4, 2, 4_000, 499_998_000));
+        bandwidth.update(&poll(4, 2, 4_000, 499_998_000));
         assert_eq!(bandwidth.lowest_window(), 10_000);
-        bandwidth.update(&look(6, 2, 6_000, 499_996_000));
+        bandwidth.update(&poll(6, 2, 6_000, 499_996_000));
         assert_eq!(bandwidth.smooth(), 10_000);
     }
 
@@ -305,10 +303,7 @@ mod tests {
         let base = bandwidth.lowest_window();
         assert!((65_000_000..=67_000_000).contains(&base), "{base}");
         (21..40).for_each(|n| bandwidth.update(&sample(n * 100, 191_000_000, 1_000_000)));
-        assert!(
-            bandwidth.lowest_window() > 60_000_000,
-            "it has shown nothing since"
-        );
+        assert!(bandwidth.lowest_window() > 60_000_000, "no data since");
     }
 
     #[test]

@@ -1,36 +1,37 @@
-//! Memory that is sent as differences: how much more is sent by it, and whether that pays.
+//! XBZRLE: how much more memory is sent with it, and whether that pays.
 //!
-//! XBZRLE remembers pages as it has sent them, from the second round on, and sends of a page that was written again what has
-//! changed (`save_xbzrle_page`, QEMU `migration/ram.c`): of a page that was rewritten in part, a part. It is off or on
-//! from the migration's begin; how much is remembered may be changed.
+//! From the second round on XBZRLE caches pages as it sends them. Of a page that is rewritten it then sends only what
+//! has changed (`save_xbzrle_page`, QEMU `migration/ram.c`). It is on or off for the whole migration; the size of its
+//! cache may be changed.
 
 use super::round::sent;
 use crate::sample::Sample;
 
-/// The cache holds so many times what the first sync finds left: a page has one place in it, by its address, which another
-/// may hold (`cache_insert`, QEMU `migration/page_cache.c`). Where pages lie at random, an eighth to a fifth find it taken.
+/// The cache is so many times the remaining memory of the first sync: a page has one slot, chosen by its address, which
+/// another may occupy (`cache_insert`, QEMU `migration/page_cache.c`). Where pages lie at random, an eighth to a fifth
+/// find it taken.
 const PLACES: u64 = 2;
 
-/// QEMU's own cache (`DEFAULT_MIGRATE_XBZRLE_CACHE_SIZE`, QEMU `migration/options.c`), bytes: that of a migration for which
-/// nobody has chosen another, and the least.
+/// QEMU's default (`DEFAULT_MIGRATE_XBZRLE_CACHE_SIZE`, QEMU `migration/options.c`), bytes: the cache of a migration
+/// for which nobody has chosen another, and the smallest.
 pub const CACHE_DEFAULT: u64 = 64 << 20;
 
-/// What is remembered where nothing should be, bytes: a page, be it a large one.
+/// The cache to set where XBZRLE does not pay, bytes: one page, even a large one.
 const CACHE_NONE: u64 = 64 << 10;
 
-/// The fastest link on which differences are sent, bytes per second. They are found by the one thread that sends. Where
-/// nothing of a page is as it was, that thread does 640 MB/s (measured: 1.57 ms of a core for a MB, 0.26 without; QEMU 10.0
-/// on an EPYC), and a faster link would wait for it. Other processors are slower.
+/// The fastest link on which XBZRLE pays, bytes per second. The sending thread compares the pages. Where whole pages
+/// change it does 640 MB/s (measured: 1.57 ms of a core for a MB, 0.26 without; QEMU 10.0 on an EPYC), and a faster
+/// link would wait for it. Other processors are slower.
 const LINK_MOST: u64 = 400_000_000;
 
-/// Says how much XBZRLE should remember, unless somebody else has said so.
+/// Chooses the cache of XBZRLE, unless somebody else has chosen one.
 #[derive(Clone, Copy, Debug)]
 pub struct Compression {
     /// The largest cache, bytes.
     most_bytes: u64,
-    /// Whether it is for us to say; none before the first look.
-    ours: Option<bool>,
-    /// The cache that is wanted; none before the first sync.
+    /// Whether nobody else has chosen a size; none before the first sample.
+    may_choose: Option<bool>,
+    /// The wanted cache; none before the first sync.
     wanted_bytes: Option<u64>,
 }
 
@@ -40,17 +41,17 @@ impl Compression {
     pub const fn new(most_bytes: u64) -> Self {
         Self {
             most_bytes,
-            ours: None,
+            may_choose: None,
             wanted_bytes: None,
         }
     }
 
-    /// The cache that is wanted at this look on a link that carries `link_bytes_per_s`, bytes; none if it is as wanted. Until
-    /// the first sync nothing is remembered, and soon after it nothing is lost by another size, which begins empty.
+    /// The cache to set now on a link of `link_bytes_per_s`, bytes; none if it is as wanted. Nothing is cached until
+    /// the first sync, and little is lost if another size, which starts empty, is set soon after it.
     pub fn wanted_bytes(&mut self, sample: &Sample, link_bytes_per_s: u64) -> Option<u64> {
         let cache_bytes = sample.compression_cache_bytes;
-        let is_ours = *self.ours.get_or_insert(cache_bytes == CACHE_DEFAULT);
-        if !is_ours || sample.iteration < 2 {
+        let may_choose = *self.may_choose.get_or_insert(cache_bytes == CACHE_DEFAULT);
+        if !may_choose || sample.iteration < 2 {
             return None;
         }
         let wanted_bytes = *self
@@ -63,19 +64,19 @@ impl Compression {
         (wanted_bytes != cache_bytes).then_some(wanted_bytes)
     }
 
-    /// Whether anything is remembered.
+    /// Whether anything is cached.
     #[must_use]
     pub const fn is_on(sample: &Sample) -> bool {
         sample.compression_cache_bytes > CACHE_NONE
     }
 
-    /// libvirt refused: it is not asked again.
+    /// libvirt refused: the size is not tried again.
     pub fn refused(&mut self) {
-        self.ours = Some(false);
+        self.may_choose = Some(false);
     }
 }
 
-/// The cache for so much left of a guest's memory: a power of two, as QEMU wants it.
+/// The cache for so many remaining bytes: a power of two, as QEMU requires.
 fn cache(remaining_bytes: u64, total_bytes: u64, most_bytes: u64) -> u64 {
     let most_bytes = most_bytes.min(total_bytes / PLACES).max(CACHE_DEFAULT);
     let wanted_bytes = remaining_bytes.saturating_mul(PLACES);
@@ -85,8 +86,8 @@ fn cache(remaining_bytes: u64, total_bytes: u64, most_bytes: u64) -> u64 {
         .clamp(CACHE_DEFAULT, 1 << most_bytes.ilog2())
 }
 
-/// The memory that was sent between two looks, bytes: where it is compressed, what is no longer left, if no sync lies between
-/// them. The first round does not count, in which zero pages are as good as not sent.
+/// The memory sent between two samples, bytes: with XBZRLE the decrease of the remaining memory, if no sync lies
+/// between. The first round does not count, because zero pages in it are hardly sent.
 pub(super) fn memory_sent(last: &Sample, now: &Sample) -> u64 {
     let sent = sent(last, now);
     if !Compression::is_on(now) || last.iteration != now.iteration || now.iteration < 2 {
@@ -99,25 +100,26 @@ pub(super) fn memory_sent(last: &Sample, now: &Sample) -> u64 {
 mod tests {
     use super::*;
 
-    fn look(iteration: u64, left_mib: u64, cache_mib: u64) -> Sample {
+    fn sample(iteration: u64, remaining_mib: u64, cache_mib: u64) -> Sample {
         Sample {
             iteration,
             total_bytes: 16 << 30,
-            remaining_bytes: left_mib << 20,
+            remaining_bytes: remaining_mib << 20,
             compression_cache_bytes: cache_mib << 20,
             ..Sample::default()
         }
     }
 
     #[test]
-    fn there_is_room_for_what_the_first_sync_finds_left() {
-        let wanted = |looks: &[(u64, u64, u64)]| {
+    fn the_cache_has_room_for_what_remains_at_the_first_sync() {
+        let wanted = |polls: &[(u64, u64, u64)]| {
             let mut compression = Compression::new(1 << 30);
-            let looks = looks.iter().map(|&(iteration, left_mib, cache_mib)| {
-                let bytes = compression.wanted_bytes(&look(iteration, left_mib, cache_mib), 0);
+            let polls = polls.iter().map(|&(iteration, remaining_mib, cache_mib)| {
+                let bytes =
+                    compression.wanted_bytes(&sample(iteration, remaining_mib, cache_mib), 0);
                 bytes.map(|bytes| bytes >> 20)
             });
-            looks.last().flatten()
+            polls.last().flatten()
         };
         assert_eq!(wanted(&[(1, 16_384, 64)]), None, "not known yet");
         assert_eq!(wanted(&[(1, 9, 64), (2, 100, 64)]), Some(256));
@@ -137,12 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_is_faster_is_not_kept_waiting() {
-        let wanted = |link| Compression::new(1 << 30).wanted_bytes(&look(2, 10, 64), link);
+    fn a_faster_link_does_without_xbzrle() {
+        let wanted = |link| Compression::new(1 << 30).wanted_bytes(&sample(2, 10, 64), link);
         assert_eq!(wanted(LINK_MOST), None);
         assert_eq!(wanted(LINK_MOST + 1), Some(CACHE_NONE));
         let mut compression = Compression::new(1 << 30);
         compression.refused();
-        assert_eq!(compression.wanted_bytes(&look(2, 10, 64), u64::MAX), None);
+        assert_eq!(compression.wanted_bytes(&sample(2, 10, 64), u64::MAX), None);
     }
 }

@@ -1,5 +1,5 @@
-//! What is left at each bitmap sync: the only moments at which `memory_remaining` is true (QEMU
-//! `migration/ram.c`: between syncs it counts down what the last one found, and knows of nothing newer).
+//! The remaining memory at each sync: the only moments at which `memory_remaining` is exact (QEMU `migration/ram.c`:
+//! between syncs it counts down, and does not see newer writes).
 
 use core::time::Duration;
 
@@ -8,37 +8,37 @@ use crate::rate::per_second;
 use crate::sample::{JobState, Sample};
 use crate::time::Timestamp;
 
-/// One round of pre-copy that has ended, or several if looks at the job were further apart.
+/// One round of pre-copy that has ended, or several if samples were further apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Round {
     /// The iteration that begins with this sync; at least 2.
     pub iteration: u64,
-    /// How many syncs lie between the look before and this one; 1 if none was missed.
+    /// How many syncs lie between the last sample and this one; 1 if none was missed.
     pub syncs: u64,
-    /// When the sync was, as nearly as is known.
+    /// When the sync was, as exactly as known.
     pub at: Timestamp,
-    /// What was left to send right after the sync, bytes: R in `docs/control-law.md`.
+    /// Remaining memory right after the sync, bytes: R in `docs/control-law.md`.
     pub remaining_bytes: u64,
-    /// How long the round, or the several, took.
+    /// Duration of the round or rounds.
     pub duration: Duration,
-    /// What was sent in that time, bytes on the wire.
+    /// Bytes sent in that time, on the wire.
     pub sent_bytes: u64,
-    /// The memory that was sent by them: more, where it is compressed.
+    /// Memory sent by them, bytes: more, if compressed.
     pub memory_bytes: u64,
-    /// What the round did not get to send of what was left when it began, bytes; zero where syncs were missed.
+    /// Memory pending at the beginning of the round and not sent in it, bytes; zero if syncs were missed.
     pub unsent_bytes: u64,
-    /// The memory that was done: more than `memory_bytes` where pages were zero, of which next to nothing is sent.
+    /// Memory done, bytes: more than `memory_bytes` where pages were zero, which are hardly sent.
     pub done_bytes: u64,
 }
 
 impl Round {
-    /// What the round sent, bytes on the wire per second.
+    /// The rate of the round, bytes on the wire per second.
     #[must_use]
     pub fn bytes_per_s(&self) -> u64 {
         per_second(self.sent_bytes, self.duration)
     }
 
-    /// What the round sent.
+    /// The data sent in the round.
     #[must_use]
     pub const fn sent(&self) -> Sent {
         Sent {
@@ -47,51 +47,51 @@ impl Round {
         }
     }
 
-    /// Whether most of what was done were zero pages: its rate is none of the link.
+    /// Whether most of the memory done was zero pages: then its rate is not that of the link.
     #[must_use]
     pub const fn sent_zero_pages(&self) -> bool {
         self.done_bytes / 2 > self.memory_bytes
     }
 
-    /// How fast distinct pages were dirtied in the round, bytes per second: what is left, over the
-    /// time. A lower bound where the round was longer than it takes to rewrite the working set.
+    /// Rate of distinct pages dirtied in the round, bytes per second. A lower bound if the round was longer than the
+    /// guest takes to rewrite its working set.
     #[must_use]
     pub fn unique_dirty_bytes_per_s(&self) -> u64 {
         per_second(self.remaining_bytes, self.duration)
     }
 }
 
-/// What was sent.
+/// Data sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sent {
     /// Bytes on the wire.
     pub bytes: u64,
-    /// The memory that was sent by them, bytes: more, where it is compressed.
+    /// Memory sent by them, bytes: more, if compressed.
     pub memory_bytes: u64,
 }
 
-/// Finds the rounds in a run of samples.
+/// Finds the rounds in a series of samples.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Rounds {
     last: Option<Sample>,
     sync: Option<Sync>,
-    /// The memory that was sent since then, beyond what was sent for it.
+    /// Memory sent since that sync, less the bytes sent for it.
     spared_bytes: u64,
-    /// The same, zero pages among it.
+    /// The same, including zero pages.
     zero_bytes: u64,
 }
 
-/// A sync, and what had been sent by then.
+/// A sync, and the bytes sent by then.
 #[derive(Clone, Copy, Debug)]
 struct Sync {
     at: Timestamp,
     processed_bytes: u64,
-    /// What it found left; zero at the begin of the first round.
+    /// The remaining memory that it found; zero at the beginning of the first round.
     remaining_bytes: u64,
 }
 
 impl Rounds {
-    /// Takes one sample in; returns the round that has ended since the one before, if one has.
+    /// Takes one sample in; returns the round that has ended since the last, if one has.
     pub fn update(&mut self, sample: &Sample) -> Option<Round> {
         if sample.state != JobState::Precopy || sample.iteration == 0 {
             return None;
@@ -142,7 +142,7 @@ impl Rounds {
 }
 
 impl Rounds {
-    /// What the round under way has sent by this look, which was taken in.
+    /// The data sent so far in the present round, by this sample, which was taken in.
     #[must_use]
     pub fn so_far(&self, sample: &Sample) -> Sent {
         let before = self.sync.map_or(0, |sync| sync.processed_bytes);
@@ -154,7 +154,7 @@ impl Rounds {
     }
 }
 
-/// The memory that was done between two looks of a round after the first, of which all of memory is left.
+/// Memory done between two samples of a round; zero in the first round, in which all of memory remains.
 fn memory_done(last: &Sample, now: &Sample) -> u64 {
     if last.iteration != now.iteration || now.iteration < 2 {
         return 0;
@@ -162,15 +162,15 @@ fn memory_done(last: &Sample, now: &Sample) -> u64 {
     last.remaining_bytes.saturating_sub(now.remaining_bytes)
 }
 
-/// What was sent between two looks, bytes on the wire.
+/// Bytes sent between two samples, on the wire.
 pub(super) fn sent(last: &Sample, now: &Sample) -> u64 {
     now.processed_bytes.saturating_sub(last.processed_bytes)
 }
 
-/// When the newest sync between `last` and `now` was, and what had been sent by then; not what it found.
+/// When the newest sync between `last` and `now` was, and the bytes sent by then; not what it found.
 ///
-/// An event tells the time. Without one, the sync came when what `last` had left was sent; where several
-/// were missed nothing tells, and the look itself is taken for the sync.
+/// An event gives the time. Without one, the sync came when the remaining bytes of `last` were sent; if several were
+/// missed, the sample itself is taken for the sync.
 fn locate(last: &Sample, now: &Sample) -> Sync {
     let sent = sent(last, now);
     let span = now.at.since(last.at);
@@ -205,7 +205,7 @@ fn locate(last: &Sample, now: &Sample) -> Sync {
     }
 }
 
-/// The part of `bytes` that `part` is of `whole`.
+/// The share of `bytes` that `part` is of `whole`.
 fn share(bytes: u64, part: Duration, whole: Duration) -> u64 {
     if whole.is_zero() {
         return bytes;
@@ -214,7 +214,7 @@ fn share(bytes: u64, part: Duration, whole: Duration) -> u64 {
     u64::try_from(mixed).unwrap_or(bytes)
 }
 
-/// The part of `span` that `part` is of `whole`, which is not zero.
+/// The share of `span` that `part` is of `whole`, which is not zero.
 fn fraction(span: Duration, part: u64, whole: u64) -> Duration {
     let nanos = span.as_nanos() * u128::from(part) / u128::from(whole.max(1));
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
@@ -248,7 +248,7 @@ mod tests {
         assert_eq!(round.at, Timestamp::from_nanos(1_000_000_000));
         assert_eq!(
             round.remaining_bytes, 500,
-            "what was sent since the sync was left at the sync"
+            "bytes sent since the sync were pending at the sync"
         );
         assert_eq!(round.duration, Duration::from_secs(1));
         assert_eq!((round.sent_bytes, round.bytes_per_s()), (1000, 1000));
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_at_an_earlier_or_ended_job_is_no_round() {
+    fn a_sample_of_an_earlier_or_ended_job_is_no_round() {
         let mut rounds = Rounds::default();
         rounds.update(&sample(0, 3, 0, 1000));
         assert_eq!(rounds.update(&sample(10, 2, 0, 1000)), None);
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn no_byte_sent_is_no_division() {
+    fn no_bytes_sent_divide_nothing() {
         let mut rounds = Rounds::default();
         rounds.update(&sample(0, 1, 5, 0));
         let round = rounds.update(&sample(100, 2, 5, 7)).expect("a round");

@@ -1,27 +1,28 @@
-//! What the guest writes between two syncs, as KVM's count of its page faults tells it at any moment.
+//! The guest's writes between two syncs, known at any time from KVM's count of page faults.
 //!
-//! While memory is logged by write protection, the first write to a page since it was protected takes one fault. So what has
-//! been counted since a sync is what the next one will find:
+//! While memory is write-protected for logging, the first write to a page since then takes one fault. So the faults
+//! since a sync are the pages that the next one will find:
 //!
 //! ```text
 //!   sync               now        sync
 //!    |      ___---------o- - - - - -|   4096 x faults since the sync: C
-//!    |   _-'                        |   found there: C, and what of the last sync was not sent, U, each page once
+//!    |   _-'                        |   found there: C, and pages not sent since the last sync, U, each once
 //!    |_-'                           |
-//!     W(x): the same, x after a sync; where it no longer rises all that is hot has been written
+//!     W(x): the same, x after a sync; once it no longer rises, the working set has been written
 //! ```
-//! Sources: KVM counts `pf_taken` (`arch/x86/kvm/mmu/mmu.c`, `kvm_mmu_page_fault`), protects memory as QEMU clears its log
-//! (`KVM_CLEAR_DIRTY_LOG`, `Documentation/virt/kvm/api.rst`), which QEMU does chunk by chunk as it sends from them
+//! Sources: KVM counts `pf_taken` (`arch/x86/kvm/mmu/mmu.c`, `kvm_mmu_page_fault`), protects memory as QEMU clears its
+//! log (`KVM_CLEAR_DIRTY_LOG`, `Documentation/virt/kvm/api.rst`), which QEMU does chunk by chunk as it sends from them
 //! (`clear_bmap_test_and_clear`, `migration/ram.c`; `x-clear-bitmap-shift`, 1 GiB by default).
 //!
-//! What it cannot tell, and what comes of it:
-//! * A page is counted once a sync: a guest that has rewritten all of its set looks idle until the next one. Rates are of
-//!   first writes.
-//! * In chunks from which nothing has been sent since the sync, what waits to be sent takes no fault: it is sent anyway. In a
-//!   guest of many chunks W(x) and rates are then lower bounds, at the pace of the sender.
-//! * Intel's PML logs without faults: nothing is counted and much is found. Memory that is touched for the first time, the
-//!   host's NUMA balancing, KSM and swap take faults that are no writes, and a dirty ring that is emptied protects its pages again. Pages of other sizes than 4 KiB count alike. So each
-//!   sync confirms or refutes the counter ([`Trust`]), and one that is refuted says nothing.
+//! Limits, and their consequences:
+//! * A page is counted once per sync: a guest that has rewritten all of its working set seems idle until the next one.
+//!   Rates are of first writes.
+//! * In chunks from which nothing has been sent since the sync, pages waiting to be sent take no fault; they are sent
+//!   anyway. In a guest of many chunks W(x) and rates are then lower bounds that follow the sender.
+//! * Intel's PML logs without faults: nothing is counted and much is found. First touches of memory, the host's NUMA
+//!   balancing, KSM and swap take faults that are no writes, and a dirty ring protects pages again whenever it is
+//!   emptied. Pages of other sizes count as one of 4 KiB. So each sync confirms or refutes the counter ([`Trust`]), and
+//!   a refuted one is not used.
 
 mod curve;
 mod phases;
@@ -32,8 +33,8 @@ mod unsent;
 
 use core::time::Duration;
 
+use super::phases::Phases;
 use super::round::Round;
-use super::spells::Phases;
 use crate::rate::{in_span, per_second, scale};
 use crate::sample::{Faults, JobState, Sample};
 use crate::time::Timestamp;
@@ -45,50 +46,51 @@ pub use trust::Trust;
 use trust::{Confirmation, Found, is_near};
 use unsent::Unsent;
 
-/// What QEMU protects in one go: of what waits to be sent, no more than this can have been written and counted.
+/// QEMU protects memory in chunks of this size: of the pages waiting to be sent, no more than this can have been
+/// written and counted.
 const PROTECTED_BYTES: u64 = 1 << 30;
 
-/// The counter is read no later than this after the last time, ...
+/// The last reading of the counter is used for so long, ...
 const FRESH: Duration = Duration::from_secs(2);
-/// ... or so many times as late as it was read before that: it costs more in larger guests.
+/// ... or for so many times the interval of readings, which is longer in larger guests.
 const FRESH_TIMES: u32 = 4;
 
-/// The least span over which a rate is one.
+/// The shortest span over which a rate is computed.
 const RATE_SPAN: Duration = Duration::from_millis(40);
 
-/// A sync judges the counter where no more than one in so many of the pages counted was reckoned.
-const RECKONED_PART: u64 = 8;
+/// A sync judges the counter if at most one in so many of the counted pages was interpolated.
+const INTERPOLATED_PART: u64 = 8;
 
-/// Before a sync has confirmed the counter, one that has counted less than this may as well be deaf.
+/// Until a sync has confirmed the counter, one below this may as well be deaf.
 const HEARD_BYTES: u64 = 1 << 20;
 
-/// A sync, and the counter at that moment.
+/// A sync, and the counter at that time.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     at: Timestamp,
     pages: u64,
-    /// How much of that was reckoned, pages.
-    reckoned: u64,
+    /// Interpolated part of that, pages.
+    interpolated: u64,
 }
 
-/// A sync that was seen, and after which the counter has not been read yet.
+/// A sync after which the counter has not been read yet.
 #[derive(Clone, Copy, Debug)]
 struct Due {
     at: Timestamp,
     /// Whether it begins the first round, before which nothing is logged.
     first: bool,
-    /// None where it cannot be told apart from others, and for the first.
+    /// None for the first round, and if it cannot be told apart from other syncs.
     found: Option<Found>,
 }
 
-/// What the last whole round has written, and how long it took.
+/// The writes of the last complete round, and its duration.
 #[derive(Clone, Copy, Debug, Default)]
 struct Whole {
     bytes: u64,
     span: Duration,
 }
 
-/// Follows what the guest writes.
+/// Follows the guest's writes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Writes {
     now: Timestamp,
@@ -98,25 +100,25 @@ pub struct Writes {
     sync: Option<Mark>,
     due: Option<Due>,
     unsent: Unsent,
-    /// How much of what was both written and unsent was the same, thousandths; none if no sync has shown it.
+    /// The common share of written and unsent pages, thousandths; none if no sync has shown it.
     common: Option<u64>,
     curve: Curve,
     phases: WritePhases,
     rewrites: Rewrites,
-    /// Whether all that is written in the present round is counted: what waits to be sent fits into one chunk.
+    /// Whether all writes of the present round are counted: the memory to send fits into one chunk.
     all_counted: bool,
-    /// The most that a round has written.
+    /// The most written in a round, bytes.
     most_bytes: u64,
-    /// The highest rate of the present round and of the one before, bytes per second.
+    /// The highest rate of the present round and of the last, bytes per second.
     peaks: (u64, u64),
     last: Whole,
     confirmation: Confirmation,
-    /// The last sync has found something else than was expected: a counter that none has confirmed yet is not believed.
+    /// The last sync has contradicted the prediction: a counter that no sync has confirmed is not believed then.
     doubted: bool,
 }
 
 impl Writes {
-    /// Takes one sample in, and the round that has ended before it, if one has.
+    /// Takes one sample in, and the round that it has ended, if any.
     pub fn update(&mut self, sample: &Sample, round: Option<&Round>) {
         if !matches!(sample.state, JobState::Setup | JobState::Precopy) {
             return;
@@ -124,7 +126,7 @@ impl Writes {
         self.now = sample.at;
         self.total_bytes = sample.total_bytes;
         self.begin(sample);
-        // The limit that is read now was in force at a sync since the sample before.
+        // The limit read with this sample was in force at a sync since the last sample.
         self.unsent.limit(sample);
         if let Some(round) = round {
             self.synced(round);
@@ -136,28 +138,28 @@ impl Writes {
         }
     }
 
-    /// The highest rate of first writes, of the present round and the one before, bytes per second: nearest to what the guest
-    /// writes, for right after a sync each page counts.
+    /// The highest rate of first writes in the present round and the last, bytes per second. It is nearest to the true
+    /// write rate, because right after a sync each page counts.
     #[must_use]
     pub fn peak_bytes_per_s(&self) -> Option<u64> {
         self.is_usable().then(|| self.peaks.0.max(self.peaks.1))
     }
 
-    /// What the guest works on, as far as the present round and the one before show it, bytes.
+    /// The working set, as far as the present round and the last show it, bytes.
     #[must_use]
-    pub fn hot_bytes(&self) -> Option<u64> {
+    pub fn working_set_bytes(&self) -> Option<u64> {
         let so_far = self.so_far_bytes().unwrap_or(0);
         self.is_usable().then(|| self.last.bytes.max(so_far))
     }
 
-    /// W: what is written within `span` of a sync, bytes, by the newest round that took so long. None if none did.
+    /// W: bytes written within `span` of a sync, by the newest round that took so long. None if none did.
     #[must_use]
     pub fn written_within_bytes(&self, span: Duration) -> Option<u64> {
         let bytes = self.curve.at(span).filter(|_| self.is_usable())?;
         Some(bytes.min(self.total_bytes))
     }
 
-    /// What has been written at `at`, which is now or soon, since the last sync, bytes. None while that is not known.
+    /// Bytes written since the last sync by `at`, which is now or soon. None if unknown.
     #[must_use]
     pub fn written_bytes(&self, at: Timestamp) -> Option<u64> {
         if !self.is_usable() || self.due.is_some() {
@@ -168,39 +170,39 @@ impl Writes {
         Some(so_far.saturating_add(growth).min(self.total_bytes))
     }
 
-    /// What QEMU's next sync will find left, if that is at `at`, which is now or soon, bytes: what was written, and what it has not
-    /// sent of the last sync when it syncs, each page once. None while that is not known.
+    /// The remaining memory that QEMU's next sync will find if it comes at `at`, which is now or soon, bytes: writes,
+    /// and pages not sent by then, each page once. None if unknown.
     #[must_use]
     pub fn next_sync_bytes(&self, at: Timestamp) -> Option<u64> {
-        self.left_bytes(at, self.unsent.bytes_at_sync(at))
+        self.remaining_bytes(at, self.unsent.bytes_at_sync(at))
     }
 
-    /// What a sync would find left that QEMU were made to do at `at`, which is now or soon, bytes. None while that is not known.
+    /// The remaining memory that a sync on demand would find at `at`, which is now or soon, bytes. None if unknown.
     #[must_use]
     pub fn sync_on_demand_bytes(&self, at: Timestamp) -> Option<u64> {
-        self.left_bytes(at, self.unsent.bytes_at(at))
+        self.remaining_bytes(at, self.unsent.bytes_at(at))
     }
 
-    /// What was written by `at`, and what is unsent then, each page once.
-    fn left_bytes(&self, at: Timestamp, unsent_bytes: u64) -> Option<u64> {
+    /// Written and unsent pages at `at`, each once, bytes.
+    fn remaining_bytes(&self, at: Timestamp, unsent_bytes: u64) -> Option<u64> {
         let written_bytes = self.written_bytes(at)?;
         let both_bytes = written_bytes.min(unsent_bytes).min(PROTECTED_BYTES);
         let common_bytes = scale(both_bytes, self.common_share(written_bytes), 1000);
-        let left_bytes = written_bytes
+        let remaining_bytes = written_bytes
             .saturating_add(unsent_bytes)
             .saturating_sub(common_bytes);
-        Some(left_bytes.min(self.total_bytes))
+        Some(remaining_bytes.min(self.total_bytes))
     }
 
-    /// The guest's phases, if what it writes shows any.
+    /// The guest's phases, if its writes show any.
     #[must_use]
     pub fn phases(&self) -> Option<Phases> {
         self.phases.phases().filter(|_| self.shows_quiet())
     }
 
-    /// Whether the guest has been quiet since the last sync, once that shows by what its busiest rounds had
-    /// written at that age. In rounds of more than a chunk, in which not all is counted at once, it shows of a guest that
-    /// writes again what is sent.
+    /// Whether the guest has been quiet since the last sync, compared with its busiest rounds at that age; none until
+    /// that shows. In rounds of more than a chunk, in which not all is counted at once, it shows only for a guest that
+    /// rewrites what is sent.
     #[must_use]
     pub fn quiet(&self) -> Option<bool> {
         if self.due.is_some() {
@@ -209,31 +211,30 @@ impl Writes {
         self.phases.quiet().filter(|_| self.is_followed())
     }
 
-    /// Whether all that is written in the present round is counted, at once: then whether the guest is quiet shows in a look or
-    /// two.
+    /// Whether all writes of the present round are counted at once: a quiet guest then shows within a sample or two.
     #[must_use]
     pub fn counts_all(&self) -> bool {
         self.is_usable() && self.all_counted
     }
 
-    /// Whether it shows soon after a sync if the guest is quiet.
+    /// Whether a quiet guest shows soon after a sync.
     #[must_use]
     pub fn shows_quiet(&self) -> bool {
         self.is_usable() && self.is_followed()
     }
 
-    /// Whether being busy and quiet is told apart: by all that is written, or by what is written again of what is sent.
+    /// Whether busy and quiet can be told apart, by all writes or by rewrites of sent pages.
     fn is_followed(&self) -> bool {
         self.all_counted || self.rewrites.is_steady()
     }
 
-    /// What the syncs have made of the counter.
+    /// Trust in the counter.
     #[must_use]
     pub const fn trust(&self) -> Trust {
         self.confirmation.trust()
     }
 
-    /// Memory begins to flow: nothing has been written since, if that was seen.
+    /// Memory begins to flow: nothing has been written since, if the beginning was seen.
     fn begin(&mut self, sample: &Sample) {
         if self.begun || sample.state != JobState::Precopy || sample.iteration == 0 {
             return;
@@ -259,7 +260,7 @@ impl Writes {
             expected_bytes.is_some_and(|expected| !is_near(round.remaining_bytes, expected));
         self.all_counted = round.remaining_bytes <= PROTECTED_BYTES;
         self.rewrites.find(round.remaining_bytes);
-        // A second sync since the counter was last read: what each of them found cannot be told apart.
+        // A second sync since the last reading: their writes cannot be told apart.
         let apart = self.due.is_none() && round.syncs == 1;
         if !apart {
             self.sync = None;
@@ -284,7 +285,7 @@ impl Writes {
         self.follow(faults.at, faults.pages);
     }
 
-    /// The counter has begun anew: nothing of before holds.
+    /// The counter was reset: nothing known holds.
     fn forget(&mut self, faults: Faults) {
         let (now, total_bytes, unsent) = (self.now, self.total_bytes, self.unsent);
         *self = Self {
@@ -297,7 +298,7 @@ impl Writes {
         self.readings.push(faults);
     }
 
-    /// The counter is known on both sides of a sync.
+    /// Evaluates a sync, now that the counter is known on both sides of it.
     fn settle(&mut self, due: Due) {
         let since = self.sync.map(|sync| sync.at);
         let counter = if due.first {
@@ -305,7 +306,7 @@ impl Writes {
         } else {
             self.readings.at(due.at, since)
         };
-        let Some((pages, reckoned)) = counter else {
+        let Some((pages, interpolated)) = counter else {
             self.sync = None;
             return;
         };
@@ -319,8 +320,8 @@ impl Writes {
                 span,
             };
             self.peaks = (0, self.peaks.0);
-            let reckoned = sync.reckoned.saturating_add(reckoned);
-            let well = reckoned.saturating_mul(RECKONED_PART) <= counted;
+            let interpolated = sync.interpolated.saturating_add(interpolated);
+            let well = interpolated.saturating_mul(INTERPOLATED_PART) <= counted;
             if let Some(found) = due.found.filter(|_| well) {
                 self.common = found.common(counted_bytes, PROTECTED_BYTES).or(self.common);
                 self.confirmation.judge(&found, counted_bytes);
@@ -332,15 +333,15 @@ impl Writes {
         self.sync = Some(Mark {
             at: due.at,
             pages,
-            reckoned: if due.first || due.found.is_some() {
-                reckoned
+            interpolated: if due.first || due.found.is_some() {
+                interpolated
             } else {
                 u64::MAX
             },
         });
     }
 
-    /// The counter stood at `pages` at `at`, in the round that began with the last sync known.
+    /// Takes in the counter, in the round of the last known sync.
     fn follow(&mut self, at: Timestamp, pages: u64) {
         let Some(sync) = self.sync else {
             return;
@@ -356,13 +357,13 @@ impl Writes {
                     self.curve.most_at(span)
                 });
         } else if self.unsent.iteration > 1 {
-            let told = self.rewrites.judge(at, bytes(pages), self.most_bytes);
-            self.phases.tell(told, at);
+            let verdict = self.rewrites.judge(at, bytes(pages), self.most_bytes);
+            self.phases.take(verdict, at);
         }
         self.peaks.0 = self.peaks.0.max(self.rate_now());
     }
 
-    /// What is counted is neither refuted, nor old, nor nothing that anybody has confirmed.
+    /// Whether the counter is not refuted, not old, and either confirmed or more than nothing.
     fn is_usable(&self) -> bool {
         let Some(newest) = self.readings.newest() else {
             return false;
@@ -379,7 +380,7 @@ impl Writes {
         heard && self.now.since(newest.at) <= fresh
     }
 
-    /// What has been counted since the last sync, bytes.
+    /// Bytes counted since the last sync.
     fn so_far_bytes(&self) -> Option<u64> {
         let (sync, newest) = (self.sync?, self.readings.newest()?);
         Some(bytes(newest.pages.saturating_sub(sync.pages)))
@@ -401,7 +402,8 @@ impl Writes {
         )
     }
 
-    /// What will be written from the last reading until `at`: as fast as now, but no more than the rounds before show.
+    /// Bytes that will be written from the last reading until `at`: at the present rate, but no more than earlier
+    /// rounds show.
     fn growth_bytes(&self, so_far_bytes: u64, at: Timestamp) -> Option<u64> {
         let newest = self.readings.newest()?;
         let at_this_rate = in_span(self.rate_now(), at.since(newest.at));
@@ -409,8 +411,8 @@ impl Writes {
         Some(at_this_rate.min(ceiling.saturating_sub(so_far_bytes)))
     }
 
-    /// How much will have been written by `at`, at most: what rounds before had by then, or what the last one had in all. Neither
-    /// if this round has outdone them already, for the guest is in another phase.
+    /// The most that will have been written by `at`: as much as earlier rounds by then, or as the last one in all.
+    /// Neither if this round has written more already, because the guest is in another phase.
     fn ceiling_bytes(&self, so_far_bytes: u64, at: Timestamp) -> u64 {
         let age = at.since(self.sync.map_or(at, |sync| sync.at));
         let shown = [
@@ -422,8 +424,8 @@ impl Writes {
         ceiling.unwrap_or(u64::MAX)
     }
 
-    /// How much of what is both written and unsent is the same, thousandths. What the first round has not sent has nothing to
-    /// do with what is written; later it was written not long ago.
+    /// The common share of written and unsent pages, thousandths. Pages left unsent by the first round are unrelated to
+    /// the writes; later ones were written not long ago.
     fn common_share(&self, written_bytes: u64) -> u64 {
         if self.unsent.iteration < 2 {
             return scale(1000, written_bytes, self.total_bytes.max(1)).min(1000);

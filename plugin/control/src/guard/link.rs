@@ -1,9 +1,9 @@
-//! What is known of the link behind a speed ceiling.
+//! The bandwidth of the link behind a speed ceiling.
 //!
 //! ```text
-//!   Unseen --lift--> Lifted: 200 ms settling, 200 ms measured, 300 ms in which the guest may go --> Seen, for 30 s
+//!   Unseen --lift--> Lifted: 200 ms settling, 200 ms measured, 300 ms for a switchover --> Seen, for 30 s
 //! ```
-//! While it settles, QEMU fills the socket's buffer, and its windows say more than the link carries: nothing may go then.
+//! While it settles, QEMU fills the socket's buffer, and its windows overstate the link: no switchover is allowed then.
 
 use core::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::rate::per_second;
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
-/// How long the socket's buffer takes to fill, and QEMU's window of that to be over: two windows.
+/// How long the socket's buffer takes to fill, and QEMU's window of that to pass: two windows.
 const SETTLING: Duration = Duration::from_millis(200);
 
 /// How long the link is then measured: two windows.
@@ -20,10 +20,10 @@ const MEASURED: Duration = Duration::from_millis(200);
 /// How long a speed ceiling is lifted: settling, measuring, and three windows in which QEMU may decide.
 const LIFT: Duration = Duration::from_millis(700);
 
-/// For how long what was seen is believed: a lift each so long exceeds the ceiling for a fortieth of the time.
+/// How long the measured bandwidth is used: a lift each so long exceeds the ceiling for a fortieth of the time.
 const BELIEVED: Duration = Duration::from_secs(30);
 
-/// The least time from one lift to the next, where the link was seen to be fast enough: a tenth of the time at most.
+/// The shortest time from one lift to the next, if the link was fast enough: a tenth of the time at most.
 const PAUSE: Duration = Duration::from_secs(7);
 
 /// Whether the speed ceiling hides the link.
@@ -33,7 +33,7 @@ pub(super) enum Link {
     Unseen,
     /// The ceiling is lifted.
     Lifted(Lift),
-    /// It was lifted, and this is what the link carried, bytes per second, until then.
+    /// The bandwidth measured in the last lift, bytes per second, and when that ended.
     Seen(u64, Timestamp),
 }
 
@@ -41,9 +41,9 @@ pub(super) enum Link {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Lift {
     since: Timestamp,
-    /// When it had settled, and what was sent by then.
+    /// When it had settled, and the bytes sent by then.
     settled: Option<(Timestamp, u64)>,
-    /// What the link has carried since, bytes per second.
+    /// The bandwidth since, bytes per second.
     carries: Option<u64>,
 }
 
@@ -57,7 +57,7 @@ impl Link {
         });
     }
 
-    /// Takes a look in; ends a lift when its time is over.
+    /// Takes a sample in; ends a lift when its time is over.
     pub(super) fn follow(&mut self, sample: &Sample) {
         let Self::Lifted(lift) = self else {
             return;
@@ -86,7 +86,7 @@ impl Link {
         matches!(self, Self::Lifted(Lift { carries: None, .. }))
     }
 
-    /// What it was seen to carry, bytes per second, while that is believed.
+    /// The measured bandwidth, bytes per second, while it is used.
     pub(super) fn carries(self, now: Timestamp) -> Option<u64> {
         match self {
             Self::Unseen => None,
@@ -95,7 +95,7 @@ impl Link {
         }
     }
 
-    /// Whether it was lifted so lately that it has to stay as it is.
+    /// Whether the last lift was so recent that another must wait.
     pub(super) fn rests(self, now: Timestamp) -> bool {
         matches!(self, Self::Seen(_, at) if now.since(at) < PAUSE)
     }

@@ -1,5 +1,5 @@
 use super::*;
-use crate::estimate::{Bandwidth, Beside};
+use crate::estimate::{Bandwidth, DeviceState};
 use crate::law::Limit;
 use crate::sample::JobState;
 
@@ -19,11 +19,11 @@ fn sample(at_ms: u64, window_bytes_per_s: u64) -> Sample {
     }
 }
 
-/// A guard that has seen QEMU measure `bytes_per_s`, and what it makes of accepting `accept`.
+/// A guard that has seen QEMU measure a bandwidth, and its orders.
 struct Rig {
     guard: Guard,
     bandwidth: Bandwidth,
-    beside: Beside,
+    device_state: DeviceState,
     sent: u64,
 }
 
@@ -32,29 +32,29 @@ impl Rig {
         Self {
             guard: Guard::new(policy),
             bandwidth: Bandwidth::default(),
-            beside: Beside::default(),
+            device_state: DeviceState::default(),
             sent: 0,
         }
     }
 
-    /// What the guard makes of a decision at a look.
+    /// The guard's order for a decision.
     fn guarded(&mut self, sample: &Sample, decision: &Decision) -> Order {
         self.bandwidth.update(sample);
         let measured = Measured {
             bandwidth: &self.bandwidth,
-            beside: &self.beside,
+            pending: &self.device_state,
         };
         self.guard.pass(sample, decision, measured)
     }
 
-    fn pass(&mut self, at_ms: u64, bytes_per_s: u64, accept: u64) -> Order {
-        let decision = Decision::accept(accept, Cause::Reservation);
+    fn pass(&mut self, at_ms: u64, bytes_per_s: u64, threshold: u64) -> Order {
+        let decision = Decision::threshold(threshold, Cause::Reservation);
         self.guarded(&sample(at_ms, bytes_per_s), &decision)
     }
 }
 
 #[test]
-fn a_limit_is_what_is_accepted_over_qemus_bandwidth() {
+fn the_limit_is_the_threshold_over_qemus_bandwidth() {
     let order = Rig::new(Policy::default()).pass(0, 100 * MIB, 150 * MIB);
     assert_eq!(
         order.target,
@@ -76,7 +76,7 @@ fn qemus_own_bounds_hold() {
 }
 
 #[test]
-fn the_policys_pause_is_never_exceeded_and_the_forbidden_one_is_told() {
+fn the_policys_pause_is_never_exceeded_and_the_forbidden_one_is_reported() {
     let policy = Policy {
         downtime_max_ms: Some(530),
         pause_fixed_ms: Some(30),
@@ -86,7 +86,7 @@ fn the_policys_pause_is_never_exceeded_and_the_forbidden_one_is_told() {
     assert_eq!(
         (order.target.downtime_ms, order.cause),
         (Some(481), Cause::Ceiling),
-        "30 ms are no memory, and 19 are in flight"
+        "30 ms fixed, and 19 in flight"
     );
     assert_eq!(order.forbidden_pause, Some(Duration::from_millis(1549)));
 }
@@ -169,7 +169,7 @@ fn a_ceiling_that_hides_a_good_link_is_lifted_for_a_moment() {
         lifted.target.speed_mib_per_s,
         Some(SPEED_UNLIMITED_MIB_PER_S)
     );
-    assert_eq!(lifted.target.downtime_ms, Some(1), "nothing goes yet");
+    assert_eq!(lifted.target.downtime_ms, Some(1), "nothing stops yet");
     assert_eq!(lifted.forbidden_pause, None, "not known yet");
     for n in 1..4 {
         // The socket's buffer is filled first.
@@ -190,9 +190,9 @@ fn a_ceiling_that_hides_a_good_link_is_lifted_for_a_moment() {
     assert!(over.target.downtime_ms < Some(2000), "{over:?}");
 }
 
-/// The link is seen again, for it may have become another.
+/// The link is measured again, because it may have changed.
 #[test]
-fn what_a_lift_has_shown_is_not_believed_for_ever() {
+fn the_bandwidth_seen_in_a_lift_expires() {
     let mut rig = Rig::new(OWNED);
     let lifted = |order: &Order| order.target.speed_mib_per_s == Some(SPEED_UNLIMITED_MIB_PER_S);
     for n in 0..=7 {
@@ -236,7 +236,7 @@ const NOTHING: Policy = Policy {
 };
 
 impl Rig {
-    /// What it makes of going with 128 MiB left, while QEMU measures so many MiB/s.
+    /// The order when switching over with 128 MiB remaining, while QEMU measures so many MiB/s.
     fn link(&mut self, at_ms: u64, mib_per_s: u64) -> Order {
         self.sent += mib_per_s * MIB / 10;
         let sample = Sample {
@@ -244,7 +244,7 @@ impl Rig {
             remaining_bytes: 128 * MIB,
             ..sample(at_ms, mib_per_s * MIB)
         };
-        self.guarded(&sample, &Decision::accept(128 * MIB, Cause::Reservation))
+        self.guarded(&sample, &Decision::threshold(128 * MIB, Cause::Reservation))
     }
 }
 
@@ -272,7 +272,7 @@ fn a_ceiling_that_hides_nothing_comes_back_and_the_policy_is_out_of_reach() {
 }
 
 #[test]
-fn a_told_switchover_bandwidth_is_what_counts() {
+fn a_configured_switchover_bandwidth_counts() {
     let policy = Policy {
         switchover_bytes_per_s: Some(1000 * MIB),
         downtime_max_ms: Some(5000),
@@ -286,14 +286,14 @@ fn a_told_switchover_bandwidth_is_what_counts() {
 }
 
 #[test]
-fn a_law_that_leaves_things_alone_is_left_alone() {
+fn a_law_without_a_limit_sets_nothing() {
     let mut rig = Rig::new(Policy::default());
     let decision = Decision::limit(Limit::Leave, Cause::Observing);
     assert_eq!(rig.guarded(&sample(0, MIB), &decision).target, Target::NONE);
 }
 
 impl Rig {
-    /// What it makes of a decision, while QEMU measures 20 MiB/s.
+    /// The order for a decision, while QEMU measures 20 MiB/s.
     fn decided(&mut self, at_ms: u64, decision: &Decision) -> Order {
         self.guarded(&sample(at_ms, 20 * MIB), decision)
     }
@@ -304,7 +304,7 @@ fn millis(ms: u32) -> Decision {
 }
 
 #[test]
-fn a_limit_in_milliseconds_is_meant_as_it_is_said_within_qemus_bounds_and_the_policys() {
+fn a_limit_in_milliseconds_is_kept_within_qemus_bounds_and_the_policys() {
     let limit = |policy, ms| Rig::new(policy).decided(0, &millis(ms)).target;
     let target = |downtime_ms| Target {
         downtime_ms: Some(downtime_ms),
@@ -326,9 +326,9 @@ fn a_limit_in_milliseconds_is_meant_as_it_is_said_within_qemus_bounds_and_the_po
     );
 }
 
-/// What the last sync found takes 2 s at 20 MiB/s.
+/// The remainder of the last sync takes 2 s at 20 MiB/s.
 #[test]
-fn a_pause_that_a_law_of_milliseconds_accepts_and_the_policy_does_not_is_told() {
+fn a_pause_allowed_by_a_law_in_milliseconds_and_not_by_the_policy_is_reported() {
     let order = |iteration, remaining_bytes, limit_ms, downtime_max_ms| {
         let mut rig = Rig::new(Policy {
             downtime_max_ms,
@@ -356,9 +356,9 @@ fn a_pause_that_a_law_of_milliseconds_accepts_and_the_policy_does_not_is_told() 
     assert_eq!(order(2, 40 * MIB, 9_000, None), allowed);
 }
 
-/// Between two syncs what is left counts down, and tells nothing.
+/// Between two syncs the remainder counts down, and is no measure.
 #[test]
-fn it_is_told_of_what_a_sync_found() {
+fn the_reported_pause_is_that_of_the_last_sync() {
     let mut rig = Rig::new(Policy {
         downtime_max_ms: Some(500),
         ..Policy::default()

@@ -1,35 +1,34 @@
 //! The adaptive law: stop when one more round no longer pays.
 //!
-//! The loss of an application is J = pause + delta x (time under pre-copy). R is what a bitmap sync
-//! finds left, B the bandwidth: stopping now pauses R/B, one more round takes R/B and costs delta of it.
-//! In bytes of pause, the price of a round is delta x R. At each sync:
+//! The cost to an application is J = pause + delta x (time under pre-copy). R is the remaining memory that a sync
+//! finds, B the bandwidth. Stopping now pauses for R/B; one more round takes R/B, and delta of that is lost. So in
+//! bytes of pause a round costs delta x R. At each sync:
 //!
 //! ```text
-//!            R below the shortest round's price ------------> go              (floor)
-//!  sync -->  R falls by more than the price of a round -----> run the round   (falling)
+//!            R below the shortest round's cost -------------> switch over     (floor)
+//!  sync -->  R falls by more than the cost of a round ------> run the round   (falling)
 //!            the guest has turned quiet, likely for long ---> run the round   (quiet)
-//!            R <= r, the reservation value of what was seen > go              (reservation)
-//!            waiting has cost as much as the whole pause ---> go              (patience)
-//!            otherwise -------------------------------------> probe           (waiting)
+//!            R <= r, the reservation value -----------------> switch over     (reservation)
+//!            waiting has cost as much as the whole pause ---> switch over     (patience)
+//!            otherwise -------------------------------------> wait            (waiting)
 //! ```
 //!
-//! *Going* accepts a little more than R. *Running the round* accepts the floor alone, which lets QEMU send
-//! to the end. *Probing* accepts a fifth of what the plateau leaves: QEMU then syncs when the rest is sent,
-//! and a phase that turns quiet is seen sooner. Whoever turns busy after the decision is refused by
-//! QEMU, which syncs once more before it stops the guest (`migration_iteration_run`, QEMU
-//! `migration/migration.c`).
+//! To *switch over*, the threshold is a little more than R. To *run the round*, it is the floor, which lets QEMU send
+//! to the end. To *wait*, it is a fifth of the plateau: QEMU then syncs when the rest is sent, and a quiet phase is
+//! seen sooner. A guest that turns busy after the decision is not stopped, because QEMU syncs once more before it stops
+//! the guest (`migration_iteration_run`, QEMU `migration/migration.c`).
 //!
-//! Rationale, with what was tried: `docs/control-law.md`.
+//! `docs/control-law.md` has the reasons, and what else was tried.
 
-mod foreseen;
-mod second_look;
-mod spells;
+mod confirmation;
+mod idle_phases;
+mod prediction;
 
-use second_look::Held;
-use spells::Spells;
+use confirmation::Unconfirmed;
+use idle_phases::IdleRemainders;
 
-use super::look::{Look, WHOLE_PPM, scale, with_margin};
-use super::reservation::{HOPE, ROUND, Seen};
+use super::observed::{Observed, WHOLE_PPM, scale, with_margin};
+use super::reservation::{PRIOR, Plateau, ROUND};
 use super::rounds_ahead;
 use super::slowdown::Slowdown;
 use super::{Decision, Law, View};
@@ -37,50 +36,50 @@ use crate::estimate::Round;
 use crate::event::Cause;
 use crate::target::Action;
 
-/// How much more than R is accepted when going, per cent of R: what is dirtied and what the bandwidth
-/// varies until the limit acts, one window later.
+/// The margin of the threshold over R when switching over, per cent: dirtying and variation of the bandwidth until the
+/// limit acts, one window later.
 const MARGIN_PERCENT: u64 = 15;
 
-/// The margin doubles each time QEMU finds a little more than was accepted, up to this.
+/// The margin doubles each time QEMU finds a little more than the threshold, up to this.
 const MARGIN_MAX_PERCENT: u64 = 60;
 
-/// How much of a plateau is accepted while waiting, per cent: syncs come that much sooner, and a guest that
-/// turned idle in that instant is stopped at a fifth of the pause of going at once.
+/// The threshold while waiting, per cent of the plateau. A sync comes that much sooner, and a guest that turned idle in
+/// that instant is stopped with a fifth of the pause of stopping at once.
 const PROBE_PERCENT: u64 = 20;
 
 /// The law's memory of one migration.
 #[derive(Clone, Copy, Debug)]
 pub struct Adaptive {
-    /// What a round costs at present: the policy's delta, and more while auto-converge throttles the guest, or as long as
-    /// post-copy may spare what is left.
+    /// The cost of a round at present: the policy's delta, and more while auto-converge throttles the guest, or while
+    /// post-copy may spare the remainder.
     slowdown: Slowdown,
     delta: Slowdown,
     before: Option<Round>,
-    /// The most that a round has left: H, what the busy guest leaves.
+    /// The most that has remained after a round: H, the remainder of the busy guest.
     busiest: u64,
-    /// What the idle spells before this one were found to leave, and this one so far.
-    spells: Spells,
-    plateau: Seen,
-    /// A round in which the guest idled left as much as any: idling says nothing of this guest's memory.
+    /// What remained at the end of idle phases.
+    idle_remainders: IdleRemainders,
+    plateau: Plateau,
+    /// A round in which the guest idled left as much as any: idling shows nothing of this guest's memory.
     refuted: bool,
-    /// For how long the plateau has been waited on, in thousandths of a round.
+    /// How long the law has waited on the plateau, thousandths of a round.
     waited: u64,
-    /// How often a quiet that was followed for one more round held, and how often it broke.
-    held: u64,
+    /// How often a quiet phase that was followed for one more round lasted, and how often it broke.
+    lasted: u64,
     broke: u64,
-    /// For how long the guest has been quieter than the plateau, as bytes the link could send.
+    /// How long the guest has been quieter than the plateau, as bytes that the link could send.
     quiet_for: u64,
-    /// How long the last quiet was that broke before all was sent.
-    lull: Option<u64>,
+    /// The length of the last quiet phase that broke before all was sent.
+    broken_quiet: Option<u64>,
     decision: Decision,
-    /// What was decided at the last sync, if it waits for a look at what the guest writes now.
-    second_look: Option<Held>,
+    /// The decision of the last sync, if it waits for confirmation.
+    unconfirmed: Option<Unconfirmed>,
     margin_percent: u64,
     postcopy: bool,
 }
 
 impl Adaptive {
-    /// A law for one migration of an application that pre-copy slows down by `slowdown`.
+    /// The law for one migration of an application that pre-copy slows down by `slowdown`.
     #[must_use]
     pub fn new(slowdown: Slowdown) -> Self {
         Self {
@@ -88,24 +87,24 @@ impl Adaptive {
             delta: slowdown,
             before: None,
             busiest: 0,
-            spells: Spells::default(),
-            plateau: Seen::new(),
+            idle_remainders: IdleRemainders::default(),
+            plateau: Plateau::new(),
             refuted: false,
             waited: 0,
-            held: 0,
+            lasted: 0,
             broke: 0,
             quiet_for: 0,
-            lull: None,
-            // In milliseconds, for the bandwidth is not known: at the end of its first window, QEMU's default of
-            // 300 ms lets a small guest go in the midst of its first round.
+            broken_quiet: None,
+            // In milliseconds, because the bandwidth is not known: at the end of its first window, QEMU's default of
+            // 300 ms would stop a small guest in the middle of its first round.
             decision: Decision::limit(slowdown.floor_limit(), Cause::FirstRound),
-            second_look: None,
+            unconfirmed: None,
             margin_percent: MARGIN_PERCENT,
             postcopy: false,
         }
     }
 
-    /// The same, for a guest that may go over to post-copy.
+    /// The same, for a guest that may switch to post-copy.
     #[must_use]
     pub fn or_postcopy(self) -> Self {
         Self {
@@ -114,11 +113,11 @@ impl Adaptive {
         }
     }
 
-    /// What a round costs at this look.
-    fn price(&self, view: &View) -> Slowdown {
+    /// The cost of a round at this sample.
+    fn round_cost(&self, view: &View) -> Slowdown {
         let delta = self.delta.throttled(view.sample.throttle_percent);
         if self.postcopy && !view.postcopy_ruled_out {
-            view.fetch.price(delta, view.bytes_per_s)
+            view.fetch.round_cost(delta, view.bytes_per_s)
         } else {
             delta
         }
@@ -128,39 +127,39 @@ impl Adaptive {
         if view.anew {
             self.forget(view.sent_ppm);
         }
-        let look = Look::new(round, self.before.as_ref(), view.bytes_per_s);
-        let cause = self.judge(&look, view);
-        self.widen_if_refused(cause, look.remaining);
-        self.busiest = self.busiest.max(look.remaining);
-        let floor = self.slowdown.of(look.shortest);
-        let accept = match cause {
-            _ if cause.goes() => with_margin(look.remaining, self.margin_percent),
-            Cause::Waiting if self.outlook(view).is_none() => self.probe_bytes(),
+        let seen = Observed::new(round, self.before.as_ref(), view.bytes_per_s);
+        let cause = self.judge(&seen, view);
+        self.widen_if_refused(cause, seen.remaining);
+        self.busiest = self.busiest.max(seen.remaining);
+        let floor = self.slowdown.of(seen.shortest);
+        let threshold = match cause {
+            _ if cause.stops() => with_margin(seen.remaining, self.margin_percent),
+            Cause::Waiting if self.forecast(view).is_none() => self.probe_bytes(),
             _ => floor,
         };
-        let decision = Decision::accept(accept.max(floor), cause);
-        let decision = self.or_over(decision, look.remaining, view);
-        let decision = self.look_again(decision, &look, view);
+        let decision = Decision::threshold(threshold.max(floor), cause);
+        let decision = self.postcopy_if_cheaper(decision, seen.remaining, view);
+        let decision = self.confirm_first(decision, &seen, view);
         self.before = Some(*round);
         decision
     }
 
-    /// What was left so far is no measure any more, now that a share of it is sent; only the most that can be is.
+    /// Drops earlier remainders, which are no measure now that only a share is sent. The largest is scaled and kept.
     fn forget(&mut self, sent_ppm: u64) {
         self.busiest = scale(self.busiest, sent_ppm, WHOLE_PPM);
-        self.spells = self.spells.sent(sent_ppm);
+        self.idle_remainders = self.idle_remainders.sent(sent_ppm);
         self.before = None;
-        self.plateau = Seen::new();
+        self.plateau = Plateau::new();
         self.waited = 0;
         self.quiet_for = 0;
-        self.lull = None;
-        // Whoever tried differences instead of going was not refused.
+        self.broken_quiet = None;
+        // A decision replaced by the XBZRLE trial was not refused.
         self.decision = Decision::limit(self.slowdown.floor_limit(), Cause::FirstRound);
     }
 
-    /// A decision to go with so much left, by post-copy where that is allowed and the pause is shorter for it.
-    fn or_over(&self, decision: Decision, remaining: u64, view: &View) -> Decision {
-        let may = self.postcopy && !view.postcopy_ruled_out && decision.cause.goes();
+    /// A decision to switch over with so much remaining, by post-copy if that is allowed and cheaper.
+    fn postcopy_if_cheaper(&self, decision: Decision, remaining: u64, view: &View) -> Decision {
+        let may = self.postcopy && !view.postcopy_ruled_out && decision.cause.stops();
         let pays = may && view.fetch.pays(remaining, view.bytes_per_s, view.sent_ppm);
         Decision {
             action: pays.then_some(Action::StartPostcopy),
@@ -168,164 +167,163 @@ impl Adaptive {
         }
     }
 
-    fn judge(&mut self, look: &Look, view: &View) -> Cause {
-        if look.remaining <= self.slowdown.of(look.shortest) {
+    fn judge(&mut self, seen: &Observed, view: &View) -> Cause {
+        if seen.remaining <= self.slowdown.of(seen.shortest) {
             return Cause::Floor;
         }
-        if self.last_moment(look, view) {
+        if self.last_moment(seen, view) {
             return Cause::Reservation;
         }
         if self.plateau.is_empty() {
-            if self.falls(look) && self.worth_of_going_on(look, view) < look.remaining {
+            if self.falls(seen) && self.cost_of_going_on(seen, view) < seen.remaining {
                 return Cause::Falling;
             }
             if let Some(before) = self.before {
                 self.plateau.push(before.remaining_bytes, ROUND);
             }
         }
-        let quiet = self.see(look);
+        let quiet = self.add_to_plateau(seen);
         if self.decision.cause == Cause::Quiet {
-            self.held += u64::from(quiet);
+            self.lasted += u64::from(quiet);
             self.broke += u64::from(!quiet);
         }
-        let as_much =
-            look.remaining.saturating_add(self.price_bytes(look)) > self.plateau.highest();
+        let as_much = seen.remaining.saturating_add(self.cost_bytes(seen)) > self.plateau.highest();
         self.refuted |= !quiet && as_much && view.idle_round == Some(true);
-        let cause = match self.outlook(view) {
-            Some(outlook) => self.with_foresight(&outlook, look, view),
-            None => self.blindly(look, quiet),
+        let cause = match self.forecast(view) {
+            Some(forecast) => self.with_forecast(&forecast, seen, view),
+            None => self.without_forecast(seen, quiet),
         };
         let spent = self.slowdown.of(self.waited);
         match cause {
             Cause::Waiting if spent >= ROUND => Cause::Patience,
-            // A quiet that never ends in anything is followed no longer than that again.
+            // A quiet phase that never ends in anything is followed for as long again.
             Cause::Quiet if spent >= 2 * ROUND => Cause::Patience,
             cause => cause,
         }
     }
 
-    /// Whether what is left may be falling: a round that was run for a fall, and has left no less than its price below the one
-    /// before, has shown that there is none. Else what is measured a little wrong is a fall for ever.
-    fn falls(&self, look: &Look) -> bool {
+    /// Whether the remaining memory may be falling. A round that was run for a fall, and left no less than its cost
+    /// below the one before, proves that it is not. Otherwise small errors of measurement would be a fall for ever.
+    fn falls(&self, seen: &Observed) -> bool {
         let before = self.before.map(|before| before.remaining_bytes);
         let promised = before.filter(|_| self.decision.cause == Cause::Falling);
-        promised
-            .is_none_or(|before| look.remaining.saturating_add(self.price_bytes(look)) <= before)
+        promised.is_none_or(|before| seen.remaining.saturating_add(self.cost_bytes(seen)) <= before)
     }
 
-    /// What going on costs at best, in bytes of pause: as W(x) tells it, or else one more round that leaves the least it may. W
-    /// tells of a guest that goes on as it did; only where whether it does shows in a look is that the whole answer.
-    fn worth_of_going_on(&self, look: &Look, view: &View) -> u64 {
+    /// The least cost of going on, in bytes of pause: by W(x), or by one more round that leaves the least it may. W(x)
+    /// assumes that the guest goes on as before, so it is the whole answer only if confirmation can see that.
+    fn cost_of_going_on(&self, seen: &Observed, view: &View) -> u64 {
         let least = self
-            .price_bytes(look)
-            .saturating_add(self.best_next(look, view));
-        match rounds_ahead::going_on(look, view, self.slowdown) {
-            Some(best) if Self::can_look_again(look, view) => best,
+            .cost_bytes(seen)
+            .saturating_add(self.best_next(seen, view));
+        match rounds_ahead::going_on(seen, view, self.slowdown) {
+            Some(best) if Self::can_confirm(seen, view) => best,
             Some(best) => best.min(least),
             None => least,
         }
     }
 
-    /// The least that the next round may leave. One sync is no plateau: what it finds may be zero pages, which are sent in no
-    /// time, or pages that were written once; where processors tell no more, the round may leave nothing.
-    fn best_next(&self, look: &Look, view: &View) -> u64 {
-        match (self.before, self.outlook(view)) {
+    /// The least that the next round may leave. One sync is no plateau: it may have found zero pages, which take no
+    /// time, or pages that are written once. Unless the processors show more, the round may leave nothing.
+    fn best_next(&self, seen: &Observed, view: &View) -> u64 {
+        match (self.before, self.forecast(view)) {
             (None, None) => 0,
-            _ => look.next,
+            _ => seen.next,
         }
     }
 
-    fn blindly(&self, look: &Look, quiet: bool) -> Cause {
-        if quiet && self.quiet_pays(look) {
+    fn without_forecast(&self, seen: &Observed, quiet: bool) -> Cause {
+        if quiet && self.quiet_pays(seen) {
             Cause::Quiet
-        } else if look.remaining <= self.reservation_bytes().max(self.gone_for()) {
+        } else if seen.remaining <= self.reservation_bytes().max(self.last_threshold_bytes()) {
             Cause::Reservation
         } else {
             Cause::Waiting
         }
     }
 
-    /// What was accepted when it was decided to go: a guest that was refused for no more than that still goes.
-    fn gone_for(&self) -> u64 {
-        let gone = Some(self.decision).filter(|decision| decision.cause.goes());
-        gone.and_then(|decision| decision.accept_bytes())
+    /// The threshold of the last decision, if that was to switch over: a guest refused with no more than that still
+    /// stops.
+    fn last_threshold_bytes(&self) -> u64 {
+        let switching = Some(self.decision).filter(|decision| decision.cause.stops());
+        switching
+            .and_then(|decision| decision.threshold_bytes())
             .unwrap_or(0)
     }
 
-    /// Takes a round of the plateau in; says whether the guest has turned quieter than the plateau is.
+    /// Adds a round to the plateau; tells whether the guest has turned quieter than the plateau.
     ///
-    /// On a plateau a guest dirties as much as the link sends, in any shorter time at least in proportion
-    /// (the working-set curve is concave). Less than that is quiet.
-    fn see(&mut self, look: &Look) -> bool {
-        let high = self.plateau.highest().max(look.remaining);
-        let busy = look.span.min(high);
-        let quiet = look.fresh < busy - self.slowdown.of(busy);
-        // A round that dirtied a part of what the plateau does was busy for that part of its time.
-        let calm = look.span - scale(look.span, look.fresh.min(busy), busy.max(1));
+    /// On a plateau a guest dirties as much as the link sends, and in a shorter time at least in proportion (the
+    /// working-set curve is concave). Less than that is quiet.
+    fn add_to_plateau(&mut self, seen: &Observed) -> bool {
+        let high = self.plateau.highest().max(seen.remaining);
+        let busy = seen.span.min(high);
+        let quiet = seen.fresh < busy - self.slowdown.of(busy);
+        // A round that dirtied part of what the plateau does was busy for that part of its time.
+        let calm = seen.span - scale(seen.span, seen.fresh.min(busy), busy.max(1));
         if !quiet && self.quiet_for > 0 {
-            self.lull = Some(self.quiet_for);
+            self.broken_quiet = Some(self.quiet_for);
         }
         self.quiet_for = if quiet {
             self.quiet_for.saturating_add(calm)
         } else {
             0
         };
-        let weight = scale(ROUND, look.span, high);
-        // The first round sends what must be sent: nobody has waited in it.
+        let weight = scale(ROUND, seen.span, high);
+        // The first round sends what must be sent: it is no waiting.
         if self.before.is_some() {
             self.waited = self.waited.saturating_add(weight);
         }
-        self.plateau.push(look.remaining, weight.min(ROUND));
+        self.plateau.push(seen.remaining, weight.min(ROUND));
         quiet
     }
 
-    /// What one more round costs, in bytes of pause.
-    fn price_bytes(&self, look: &Look) -> u64 {
-        self.slowdown.of(look.remaining.max(look.shortest))
+    /// The cost of one more round, in bytes of pause.
+    fn cost_bytes(&self, seen: &Observed) -> u64 {
+        self.slowdown.of(seen.remaining.max(seen.shortest))
     }
 
-    /// What is left that is worth taking, and what going on is worth.
+    /// The reservation value: the remainder at which stopping is worth as much as going on.
     fn reservation_bytes(&self) -> u64 {
         self.plateau
-            .reservation_bytes(self.slowdown.of(self.plateau.mean()), HOPE)
+            .reservation_bytes(self.slowdown.of(self.plateau.mean()), PRIOR)
     }
 
-    /// What is accepted while waiting: part of the plateau, but nothing that is not worth taking.
+    /// The threshold while waiting: part of the plateau, but no more than the reservation value.
     fn probe_bytes(&self) -> u64 {
         scale(self.plateau.highest(), PROBE_PERCENT, 100).min(self.reservation_bytes())
     }
 
     /// Whether a quieter phase is worth one more round.
     ///
-    /// A phase of age a outlasts a further span x with the chance a/(a + x) (Lindy's law, for durations
-    /// of no known scale); a is how long the quiet was seen, x how long it takes to send what is left. If
-    /// it holds, the round leaves `next`; if not, the wait begins anew, which is worth the reservation
-    /// value.
-    fn quiet_pays(&self, look: &Look) -> bool {
-        let (high, remaining) = (self.plateau.highest(), look.remaining);
+    /// A phase of age a outlasts a further span x with probability a/(a + x) (Lindy's law, for durations of no known
+    /// scale); a is how long the quiet phase was seen, x the time to send the remaining memory. If it lasts, the round
+    /// leaves `next`; if not, the wait starts again, which is worth the reservation value.
+    fn quiet_pays(&self, seen: &Observed) -> bool {
+        let (high, remaining) = (self.plateau.highest(), seen.remaining);
         // Between the least that a shorter round leaves, and all that this one dirtied: W(x) is concave.
-        let next = look.next.midpoint(look.fresh).min(remaining);
+        let next = seen.next.midpoint(seen.fresh).min(remaining);
         let both = self.quiet_for.saturating_add(remaining);
-        // One that broke tells how long they are.
-        if self.lull.is_some_and(|lull| both > lull) {
+        // One that broke shows how long they are.
+        if self.broken_quiet.is_some_and(|broken| both > broken) {
             return false;
         }
         let lindy = scale(ROUND, self.quiet_for, both);
-        let of = (1 + self.held + self.broke) * ROUND;
-        let holds = lindy + self.held * ROUND;
+        let of = (1 + self.lasted + self.broke) * ROUND;
+        let holds = lindy + self.lasted * ROUND;
         let kept = scale(next, holds, of);
         let lost = scale(self.reservation_bytes().min(high), of - holds, of);
-        self.price_bytes(look)
+        self.cost_bytes(seen)
             .saturating_add(kept)
             .saturating_add(lost)
             < remaining
     }
 
-    /// QEMU refused a switchover for a little more than was accepted: the bandwidth or the guest varies
-    /// by more than the margin.
+    /// Widens the margin if QEMU refused a switchover for a little more than the threshold: bandwidth or guest vary by
+    /// more than the margin.
     fn widen_if_refused(&mut self, cause: Cause, remaining: u64) {
-        let accepted = self.decision.accept_bytes().unwrap_or(0);
-        let close = remaining <= with_margin(accepted, MARGIN_MAX_PERCENT);
+        let threshold = self.decision.threshold_bytes().unwrap_or(0);
+        let close = remaining <= with_margin(threshold, MARGIN_MAX_PERCENT);
         let again = |cause| matches!(cause, Cause::Reservation | Cause::Patience);
         if again(cause) && again(self.decision.cause) && close {
             self.margin_percent = (self.margin_percent * 2).min(MARGIN_MAX_PERCENT);
@@ -343,20 +341,20 @@ impl Law for Adaptive {
     }
 
     fn decide(&mut self, view: &View) -> Decision {
-        self.slowdown = self.price(view);
-        self.spells.see(view.phases.as_ref());
+        self.slowdown = self.round_cost(view);
+        self.idle_remainders.see(view.phases.as_ref());
         if let Some(round) = &view.round {
             self.decision = self.at_sync(round, view);
             return self.decision;
         }
-        if let Some(held) = self.second_look {
-            self.decision = self.at_second_look(&held, view);
+        if let Some(waiting) = self.unconfirmed {
+            self.decision = self.confirm(&waiting, view);
             return self.decision;
         }
         let turned = match self.decision.cause {
-            Cause::Waiting => self.turned_idle(view).or_else(|| self.spell_ends(view)),
-            Cause::Quiet => self.spell_ends(view).or_else(|| self.turned_busy(view)),
-            Cause::Falling => self.spell_ends(view),
+            Cause::Waiting => self.turned_idle(view).or_else(|| self.phase_ends(view)),
+            Cause::Quiet => self.phase_ends(view).or_else(|| self.turned_busy(view)),
+            Cause::Falling => self.phase_ends(view),
             _ => None,
         };
         self.decision = turned.unwrap_or(self.decision);

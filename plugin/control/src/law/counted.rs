@@ -4,12 +4,12 @@ use crate::estimate::{Round, Writes};
 use crate::sample::{Faults, JobState, Sample};
 use crate::time::Timestamp;
 
-/// What a law is shown of it.
+/// The writes that a law is shown.
 pub(super) struct Counted {
     writes: Writes,
     iteration: u64,
     sync_ms: u64,
-    /// Counted up to the last sync.
+    /// Pages counted by the last sync.
     pages: u64,
 }
 
@@ -22,20 +22,20 @@ impl Counted {
             sync_ms: 100,
             pages: 0,
         };
-        counted.look(0, Some(0), None);
+        counted.poll(0, Some(0), None);
         counted
     }
 
-    /// What is known `age_ms` after the last sync, when so much had been written, if that was read.
+    /// The estimate `age_ms` after the last sync, with so many bytes written by then, if the counter was read.
     pub(super) fn at(&mut self, age_ms: u64, written_bytes: Option<u64>) -> Writes {
-        self.look(age_ms, written_bytes, None);
+        self.poll(age_ms, written_bytes, None);
         self.writes
     }
 
-    /// After a round of a guest that has written so much so long after its begin, ms; and what the sync finds.
+    /// The estimate after a round of a guest whose writes, so long after its beginning in ms, are given.
     pub(super) fn round(&mut self, round_ms: u64, written: impl Fn(u64) -> u64) -> Writes {
         (100..round_ms).step_by(100).for_each(|age_ms| {
-            self.look(age_ms, Some(written(age_ms)), None);
+            self.poll(age_ms, Some(written(age_ms)), None);
         });
         let found_bytes = written(round_ms);
         self.iteration += 1;
@@ -48,7 +48,7 @@ impl Counted {
             remaining_bytes: found_bytes,
             ..Round::default()
         };
-        self.look(0, None, Some(&round));
+        self.poll(0, None, Some(&round));
         self.writes
     }
 
@@ -57,7 +57,7 @@ impl Counted {
         Timestamp::from_nanos((self.sync_ms + age_ms) * 1_000_000)
     }
 
-    fn look(&mut self, age_ms: u64, written_bytes: Option<u64>, round: Option<&Round>) {
+    fn poll(&mut self, age_ms: u64, written_bytes: Option<u64>, round: Option<&Round>) {
         let at = self.now(age_ms);
         let sample = Sample {
             at,

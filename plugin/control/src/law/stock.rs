@@ -1,5 +1,5 @@
-//! The law of doing nothing: QEMU stops the guest when what is left fits the limit it was started with,
-//! 300 ms (`DEFAULT_MIGRATE_SET_DOWNTIME`, QEMU `migration/options.c`). For observing, and to compare.
+//! The law of doing nothing: QEMU stops the guest when the remaining memory fits the limit it was started with, 300 ms
+//! (`DEFAULT_MIGRATE_SET_DOWNTIME`, QEMU `migration/options.c`). For observing, and to compare.
 
 use super::{Decision, Law, Limit, View};
 use crate::event::Cause;

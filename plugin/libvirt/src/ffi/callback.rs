@@ -27,7 +27,7 @@ unsafe extern "C" fn release<T>(opaque: *mut c_void) {
     contain(|| drop(boxed));
 }
 
-/// Who is told of a lost connection, with `virConnectCloseReason`.
+/// Called when a connection is lost, with `virConnectCloseReason`.
 pub(crate) type CloseHandler = Box<dyn Fn(i32) + Send + Sync>;
 
 unsafe extern "C" fn on_close(_: sys::virConnectPtr, reason: c_int, opaque: *mut c_void) {
@@ -56,7 +56,7 @@ pub(crate) fn unwatch_close(connect: &Connect) {
     unsafe { sys::virConnectUnregisterCloseCallback(connect.as_ptr(), Some(on_close)) };
 }
 
-/// Copies who `domain` is.
+/// Copies the identity of `domain`.
 ///
 /// # Safety
 /// `domain` is valid.

@@ -61,8 +61,9 @@ unsafe fn value(param: &sys::virTypedParameter) -> Option<FieldValue> {
     }
 }
 
-/// `virDomainListGetStats` of one domain's virtual processors. It never waits for another call: while one holds the domain,
-/// what only QEMU knows is left out (`VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT`, `src/libvirt-domain.c`).
+/// `virDomainListGetStats` of one domain's virtual processors. It never waits for another call: while one has the
+/// domain, statistics that only QEMU knows are left out (`VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT`,
+/// `src/libvirt-domain.c`).
 pub(crate) fn vcpu_stats(domain: &Domain) -> Result<Vec<Field>, Error> {
     let mut records = ptr::null_mut();
     // SAFETY: the list ends with null, as libvirt wants it; it writes `records`, or nothing if it fails.

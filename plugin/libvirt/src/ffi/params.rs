@@ -66,7 +66,7 @@ impl Params {
         check(unsafe { sys::virTypedParamsAddString(array, count, capacity, name, value) })
     }
 
-    /// What the array holds.
+    /// The content of the array.
     #[cfg(test)]
     pub(crate) fn fields(&self) -> Vec<Field> {
         // SAFETY: the array holds `count` parameters.

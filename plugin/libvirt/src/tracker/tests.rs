@@ -1,4 +1,4 @@
-//! Tables of what libvirt answers.
+//! Tables of libvirt's answers.
 
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::time::Timestamp;
@@ -104,7 +104,7 @@ fn every_way_to_end() {
 }
 
 #[test]
-fn other_jobs_are_not_ours() {
+fn jobs_of_another_kind_are_not_followed() {
     let save = || {
         stats(
             JobType::Unbounded,
@@ -134,7 +134,7 @@ fn a_second_migration_is_not_the_first_and_a_clock_set_back_is_no_second() {
 }
 
 #[test]
-fn no_step_of_the_wall_clock_changes_how_long_a_job_goes_on() {
+fn steps_of_the_wall_clock_do_not_change_the_age_of_a_job() {
     let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
     for step_ms in [3_600_000, 0] {
         let mut tracker = Tracker::default();
@@ -161,7 +161,7 @@ fn postcopy_is_seen_even_when_it_is_stuck() {
 }
 
 #[test]
-fn a_suspend_of_ours_is_no_switchover() {
+fn a_suspend_by_this_program_is_no_switchover() {
     let mut tracker = Tracker::default();
     tracker.suspended();
     let job = outgoing(2, 1, 1);

@@ -7,7 +7,7 @@ use libvirt_hpc_libvirt::{Connection, Domain, Error};
 use crate::host;
 
 #[test]
-fn versions_are_told() {
+fn versions_are_reported() {
     let connection = host(&[]);
     let features = Features::of(&connection).expect("all drivers tell it");
     assert!(features.library >= Version::new(6, 0, 0));
@@ -70,14 +70,14 @@ fn keepalive_is_a_wish_or_a_demand() {
 }
 
 #[test]
-fn read_only_may_look_and_not_touch() {
+fn read_only_may_read_and_not_change() {
     let options = Options {
         read_only: true,
         keepalive: None,
     };
     let connection = Connection::open(Some("test:///default"), options).expect("the test driver");
     let domain = Domain::lookup(&connection, "test").expect("its only domain");
-    assert!(domain.is_active().expect("a look"));
+    assert!(domain.is_active().expect("a reading"));
     assert!(domain.suspend().expect_err("a touch").is_auth());
 }
 

@@ -31,7 +31,7 @@ fn lookup_follows_virshs_order() {
 }
 
 #[test]
-fn what_does_not_exist_is_told_by_name() {
+fn a_missing_domain_is_named_in_the_error() {
     let connection = host(&["guest"]);
     for text in [
         "nobody",
@@ -142,7 +142,7 @@ fn state_follows_suspend() {
     domain.suspend().expect("it runs");
     let paused = domain.state().expect("known");
     assert_eq!((paused.state, paused.reason), (3, 1), "paused by the user");
-    let twice = domain.suspend().expect_err("it stands still");
+    let twice = domain.suspend().expect_err("it is paused already");
     assert!(
         twice
             .to_string()
@@ -152,7 +152,7 @@ fn state_follows_suspend() {
 }
 
 #[test]
-fn where_nobody_counts_faults_there_are_none_and_that_is_no_error() {
+fn without_fault_counters_there_are_no_faults_and_no_error() {
     let domain = guest();
     assert_eq!(domain.page_faults(), None);
     assert!(domain.is_active().expect("the connection is as before"));

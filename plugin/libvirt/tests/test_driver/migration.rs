@@ -13,11 +13,11 @@ use libvirt_hpc_libvirt::{Domain, Error, Watcher};
 
 use crate::{guest, host, uuid};
 
-/// For what will happen: only a test that fails waits this long.
+/// For events that will come: only a test that fails waits this long.
 const LATE: Duration = Duration::from_secs(600);
 
 #[test]
-fn what_the_driver_cannot_do_is_an_error() {
+fn calls_that_the_driver_lacks_are_errors() {
     let domain = guest();
     let calls: [(&str, Result<(), Error>); 10] = [
         ("virDomainGetJobStats", domain.job_stats().map(drop)),

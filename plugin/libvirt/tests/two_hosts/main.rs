@@ -1,6 +1,6 @@
 //! The adapter between two real daemons, with a guest that dirties its memory without end.
 //!
-//! Run where the source is `qemu:///system` or what `LIBVIRT_HPC_TEST_SOURCE` says, with
+//! Run where the source is `qemu:///system` or the value of `LIBVIRT_HPC_TEST_SOURCE`, with
 //! `--ignored --test-threads=1`, `LIBVIRT_HPC_TEST_GUEST` (the guest's name) and
 //! `LIBVIRT_HPC_TEST_DESTINATION` (a URI). The guest ends where it began.
 
@@ -24,7 +24,7 @@ use run::Run;
 const LIVE: u32 = virt_sys::VIR_MIGRATE_LIVE;
 const P2P: u32 = LIVE | virt_sys::VIR_MIGRATE_PEER2PEER;
 const POLL: Duration = Duration::from_millis(100);
-/// For what will happen: only a test that fails waits this long.
+/// For events that will come: only a test that fails waits this long.
 const LATE: Duration = Duration::from_secs(60);
 
 fn variable(name: &str) -> String {

@@ -32,9 +32,9 @@ fn said(syncs: &[(u64, Cause)]) -> Vec<String> {
             ..Round::default()
         };
         recorder.publish(Timestamp::from_nanos(1), Event::Round(round));
-        let accept_bytes = mib << 20;
+        let threshold_bytes = mib << 20;
         let decided = Event::Decided {
-            accept_bytes,
+            threshold_bytes,
             cause,
         };
         recorder.publish(Timestamp::from_nanos(1), decided);
@@ -66,7 +66,7 @@ fn control_lasts_from_the_first_memory_to_its_release() {
     assert!(!recorder.steers());
     assert!(steers(&mut recorder, Event::Begun));
     assert!(steers(&mut recorder, Event::Refused(Target::NONE)));
-    let external = Release::ByHand {
+    let external = Release::ExternalChange {
         downtime_ms: 7,
         speed_mib_per_s: 7,
     };

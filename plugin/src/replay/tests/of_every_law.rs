@@ -79,7 +79,7 @@ fn the_last_is_the_best_of_the_record() {
 #[test]
 fn what_the_recorded_law_set_last_is_where_it_ended() {
     let mut records = recorded(LawName::Adaptive, false);
-    let stopped = records.iter().position(|record| matches!(record, Record::Event { event: EventRecord::Decided { cause, .. }, .. } if cause.goes()));
+    let stopped = records.iter().position(|record| matches!(record, Record::Event { event: EventRecord::Decided { cause, .. }, .. } if cause.stops()));
     records.truncate(stopped.expect("it stopped"));
     let stops = stops((1..).zip(records).map(Ok::<_, ReadError>)).expect("the stops");
     assert_eq!(

@@ -27,7 +27,7 @@ pub enum EventRecord {
         duration_ns: u64,
         sent_bytes: u64,
     },
-    /// [`Event::Beside`].
+    /// [`Event::DeviceState`].
     Beside { pending_bytes: u64 },
     /// [`Event::Counter`].
     Counter {
@@ -59,7 +59,7 @@ pub enum EventRecord {
     SpeedOrdered { speed_mib_per_s: u64 },
     /// [`Release::Terminal`].
     ReleasedTerminal,
-    /// [`Release::ByHand`].
+    /// [`Release::ExternalChange`].
     ReleasedByHand {
         downtime_ms: u64,
         speed_mib_per_s: u64,
@@ -107,15 +107,15 @@ impl From<Event> for EventRecord {
                 duration_ns: nanos(round.duration),
                 sent_bytes: round.sent_bytes,
             },
-            Event::Beside { bytes } => Self::Beside {
+            Event::DeviceState { bytes } => Self::Beside {
                 pending_bytes: bytes,
             },
             Event::Counter(trust) => Self::Counter { trust },
             Event::Decided {
-                accept_bytes,
+                threshold_bytes,
                 cause,
             } => Self::Decided {
-                accept_bytes,
+                accept_bytes: threshold_bytes,
                 cause,
             },
             Event::Targeted { target, cause } => Self::Targeted {
@@ -146,7 +146,7 @@ impl From<Release> for EventRecord {
     fn from(release: Release) -> Self {
         match release {
             Release::Terminal => Self::ReleasedTerminal,
-            Release::ByHand {
+            Release::ExternalChange {
                 downtime_ms,
                 speed_mib_per_s,
             } => Self::ReleasedByHand {

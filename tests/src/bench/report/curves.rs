@@ -1,4 +1,4 @@
-//! The application's progress before, during and after a run, one line a law.
+//! The application's progress before, during and after a run, one line per law.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use super::palette;
 
 const SIZE: (u32, u32) = (860, 620);
 
-/// The speed is that over so many bins: beats are few beside a pause.
+/// The speed is that over so many bins: heartbeats are few around a pause.
 const SMOOTH: usize = 5;
 
 /// No curve is drawn longer than this after the beginning, seconds.
 const LONGEST_S: f64 = 40.0;
 
-/// One law's curves: seconds since the migration began, and the speed as a part of the undisturbed one, and the
-/// seconds of work by which the application is behind.
+/// One law's curves: seconds since the migration began, the speed relative to the undisturbed one, and the seconds of
+/// work by which the application is behind.
 struct Line {
     title: &'static str,
     color: RGBColor,

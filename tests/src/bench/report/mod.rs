@@ -1,4 +1,4 @@
-//! The report: a page with tables, and pictures beside the results.
+//! The report: a page with tables, and its pictures.
 
 mod by_guest;
 mod curves;
@@ -6,8 +6,8 @@ mod page;
 mod palette;
 mod regret;
 mod scatter;
-mod story;
 mod table;
+mod timeline;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,12 +16,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::compare::overall;
-use super::laws::OURS;
+use super::laws::ADAPTIVE;
 use super::progress::Curve;
 use super::store::Store;
 use super::summary::{Cell, cells};
 
-/// Writes the page beside the folder of results, as `FOLDER.md`, and the pictures into it.
+/// Writes the page next to the folder of results, as `FOLDER.md`, and the pictures into it.
 ///
 /// # Errors
 /// When something cannot be read or written.
@@ -42,24 +42,25 @@ pub fn write(store: &Store, traces: &Path) -> Result<PathBuf> {
             pictures.push((cell.name(), name));
         }
     }
-    let told = story(&cells, &curves, folder, traces)?;
+    let told = timeline(&cells, &curves, folder, traces)?;
     let text = page::text(&page::Content {
         cells: &cells,
         laws: &laws,
         folder,
         progress: &pictures,
-        story: told.as_deref(),
+        timeline: told.as_deref(),
     });
     let page = folder.with_extension("md");
     fs::write(&page, text).with_context(|| format!("writing {}", page.display()))?;
     Ok(page)
 }
 
-/// More kinds of phase than that are no story that a legend can tell.
+/// A timeline with more kinds of phase cannot be read.
 const KINDS_OF_PHASE: usize = 4;
 
-/// The story of one run of ours, of the guest with most phases of a few kinds; its trace is kept with it.
-fn story(
+/// The timeline of one run under the adaptive law, of the guest with most phases of a few kinds; its trace is kept with
+/// it.
+fn timeline(
     cells: &[Cell<'_>],
     curves: &[Curve],
     folder: &Path,
@@ -69,12 +70,12 @@ fn story(
         let kinds: BTreeSet<_> = curve.phases.iter().map(|(_, phase)| phase).collect();
         kinds.len() <= KINDS_OF_PHASE
     };
-    let ours = |curve: &&Curve| {
-        curve.key.law == OURS && few(curve) && cells.iter().any(|c| c.guest == curve.key.guest)
+    let adaptive = |curve: &&Curve| {
+        curve.key.law == ADAPTIVE && few(curve) && cells.iter().any(|c| c.guest == curve.key.guest)
     };
     let Some(curve) = curves
         .iter()
-        .filter(ours)
+        .filter(adaptive)
         .max_by_key(|curve| curve.phases.len())
     else {
         return Ok(None);
@@ -89,6 +90,6 @@ fn story(
     };
     let trace = fs::read(&source).with_context(|| format!("reading {}", source.display()))?;
     fs::write(&kept, &trace).with_context(|| format!("writing {}", kept.display()))?;
-    story::draw(&trace, curve, &folder.join("story.svg"))?;
+    timeline::draw(&trace, curve, &folder.join("timeline.svg"))?;
     Ok(Some(format!("{}, {}", curve.key.guest, curve.key.link)))
 }

@@ -9,24 +9,24 @@ use libvirt_hpc_control::law::FETCH_PPM;
 use libvirt_hpc_plugin::in_words::NO_PAUSE_OF_POSTCOPY;
 
 use super::super::compare::{DELTAS, Overall};
-use super::super::laws::{Class, OURS};
+use super::super::laws::{ADAPTIVE, Class};
 use super::super::record::Run;
+use super::super::slowdown::SlowdownFit;
 use super::super::summary::Cell;
-use super::super::toll::Toll;
 use super::super::verdict::{Verdict, verdicts};
 use super::by_guest;
 use super::table::{Table, gap, millis, ratio, seconds};
 
-/// All that the page tells.
+/// The content of the page.
 pub(super) struct Content<'a> {
     pub(super) cells: &'a [Cell<'a>],
     pub(super) laws: &'a [Overall],
-    /// Where the pictures are; the page stands beside it.
+    /// The folder of the pictures, next to the page.
     pub(super) folder: &'a Path,
     /// Guest and link, and the picture.
     pub(super) progress: &'a [(String, String)],
-    /// The guest and link of the story, if there is one.
-    pub(super) story: Option<&'a str>,
+    /// The guest and link of the timeline, if there is one.
+    pub(super) timeline: Option<&'a str>,
 }
 
 /// The page.
@@ -37,17 +37,14 @@ pub(super) fn text(content: &Content<'_>) -> String {
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let picture = |words: &str, file: &str| format!("![{words}]({folder}/{file})\n\n");
     let mut page = format!("# Benchmark\n\n{}\n", what(content.cells, &folder));
+    page += &format!("## Claims\n\n{}\n", judged(&verdicts(content.laws)));
     page += &format!(
-        "## What is claimed\n\n{}\n",
-        judged(&verdicts(content.laws))
-    );
-    page += &format!(
-        "## Laws over ours and over the oracle\n\n{}\n",
+        "## Laws over the adaptive one and over the oracle\n\n{}\n",
         overall(content.laws)
     );
     page += &picture("J of each law over the best forced stop's", "regret.svg");
     page += &picture("Pause against total time", "pause-and-total.svg");
-    page += &format!("## What pre-copy takes\n\n{}", toll(content.cells));
+    page += &format!("## Slowdown by pre-copy\n\n{}", slowdown(content.cells));
     let is_postcopy = |cell: &Cell<'_>| {
         let mut entries = cell.entries.iter();
         entries.any(|entry| entry.law.class == Class::Postcopy)
@@ -55,10 +52,10 @@ pub(super) fn text(content: &Content<'_>) -> String {
     if content.cells.iter().any(is_postcopy) {
         page += &format!("## Post-copy\n\n{}\n", postcopy(content.cells));
     }
-    if let Some(who) = content.story {
+    if let Some(who) = content.timeline {
         page += &format!(
             "## One run: {who}\n\n{}",
-            picture("R, the target and the guest's phases", "story.svg")
+            picture("R, the threshold and the guest's phases", "timeline.svg")
         );
     }
     page += "## The application's progress\n\nThe first run of each law, with the better of its variants.\n\n";
@@ -74,7 +71,7 @@ pub(super) fn text(content: &Content<'_>) -> String {
 
 const BY_GUEST: &str = "\
 Medians of the runs that moved the guest, if most did. The longest pause is that of any run. Delay: how much later the
-application is for the migration, as its own progress tells.
+application finishes because of the migration, by its own progress.
 ";
 
 fn runs<'a>(cells: &'a [Cell<'a>]) -> impl Iterator<Item = &'a Run> {
@@ -84,7 +81,7 @@ fn runs<'a>(cells: &'a [Cell<'a>]) -> impl Iterator<Item = &'a Run> {
 /// A load average that two hosts and a guest alone do not make.
 const BUSY: f64 = 3.0;
 
-/// What was measured, where, and what did not go as it should.
+/// The measurements: number, machine, and problems.
 fn what(cells: &[Cell<'_>], folder: &str) -> String {
     let of = |value: fn(&Run) -> String| {
         let all: BTreeSet<_> = runs(cells).map(value).collect();
@@ -122,7 +119,7 @@ fn what(cells: &[Cell<'_>], folder: &str) -> String {
     if busy > 0 {
         let _ = writeln!(
             text,
-            "\n**{busy} runs began on a machine with a load above {BUSY}: something else ran, and they tell little.**"
+            "\n**{busy} runs began on a machine with a load above {BUSY}: something else ran, and they show little.**"
         );
     }
     for cell in cells {
@@ -159,12 +156,12 @@ in turn, the order drawn anew for each repeat.
 * **Oracle**: the least J of stops forced at times around the ends of the first rounds. Each time is run as often as
   a law is; the median of its runs counts. A law may beat it: the times are few.
 * A migration that has not ended after the time stated with its guest is aborted and counts as not completed.
-* A law whose clock was made for bigger guests is run as published, and with its times scaled to the guest's round one
-  over that of 64 GiB at 10 Gbit/s ({:.1} s). On each guest and link **the better of the two** stands for it.
-* XBZRLE sends what has changed of a page. Ours switches it on on links as slow as these, oVirt and Proxmox always do, with
-  auto-converge beside it; the others, ours with post-copy, and the forced stops go without. *Ours, without XBZRLE* shows what is due to it.
-  Its cache is QEMU's 64 MiB for them, and for ours 64 or 128, as the first sync has it: as much as these guests rewrite,
-  and would be next to nothing of what a bigger one does with QEMU's.
+* A law whose clock was made for larger guests is run as published, and with its times scaled to the guest's round one
+  over that of 64 GiB at 10 Gbit/s ({:.1} s). On each guest and link **the better of the two** counts.
+* XBZRLE sends only the changed bytes of a page. *Adaptive* is libvirt-hpc's law, which enables it on links as slow as
+  these; oVirt and Proxmox always do, together with auto-converge; the others, adaptive with post-copy, and the forced
+  stops go without. *Adaptive, without XBZRLE* shows its share. Its cache is QEMU's 64 MiB for them, and for adaptive 64 or
+  128, by the first sync: as much as these guests rewrite. For a larger guest QEMU's cache would hold next to nothing.
 ",
         REFERENCE_ROUND.as_secs_f64()
     )
@@ -195,13 +192,13 @@ const OVERALL: [&str; 14] = [
     "worst",
     "J/oracle 2 %",
     "J/oracle 30 %",
-    "J, x ours",
-    "with work lost, x ours",
-    "pause, x ours",
+    "J, x adaptive",
+    "with work lost, x adaptive",
+    "pause, x adaptive",
     "pause, x shortest forced",
-    "total, x ours",
+    "total, x adaptive",
     "delay, s",
-    "less ours, s",
+    "less adaptive, s",
 ];
 
 fn overall(laws: &[Overall]) -> String {
@@ -216,13 +213,13 @@ fn overall(laws: &[Overall]) -> String {
             ratio(law.regret[0].worst),
             ratio(law.regret[1].mean),
             ratio(law.regret[2].mean),
-            ratio(law.j_over_ours[0]),
-            ratio(law.cost_over_ours),
-            ratio(law.pause_over_ours),
+            ratio(law.j_over_adaptive[0]),
+            ratio(law.cost_over_adaptive),
+            ratio(law.pause_over_adaptive),
             ratio(law.pause_over_forced),
-            ratio(law.total_over_ours),
+            ratio(law.total_over_adaptive),
             seconds(law.delay_ms),
-            gap(law.delay_less_ours_ms),
+            gap(law.delay_less_adaptive_ms),
         ]);
     }
     format!("{OVERALL_WORDS}\n{}", table.text())
@@ -230,10 +227,10 @@ fn overall(laws: &[Overall]) -> String {
 
 const OVERALL_WORDS: &str = "\
 Geometric means over the guests and links on which most of a law's runs ended; delays are arithmetic means, their gaps
-with the standard error. A law that ends only where it is easy is compared with ours only there. A law that throttles pauses
-shortly because its guest has slowed down: J does not know of that work, *with work lost* it does. The shortest pause of the
-forced stops is what the choice of the moment alone can reach; less takes differences or a slower guest. Post-copy is told of below: J does
-not know what it costs.
+with the standard error. A law that completes only easy migrations is compared with adaptive only there. A law that
+throttles pauses shortly because its guest has slowed down: J leaves that work out, *with work lost* counts it. The shortest
+pause of the forced stops is what choosing the moment alone can achieve; less takes XBZRLE or a slower guest. Post-copy
+has its own table below, because J leaves out its cost.
 ";
 
 fn postcopy(cells: &[Cell<'_>]) -> String {
@@ -243,13 +240,13 @@ fn postcopy(cells: &[Cell<'_>]) -> String {
         "pause, ms",
         "total, s",
         "delay, s",
-        "ours: pause, ms",
+        "adaptive: pause, ms",
         "total, s",
         "delay, s",
         "sooner done",
     ]);
     for cell in cells {
-        let Some(ours) = cell.better(OURS) else {
+        let Some(adaptive) = cell.better(ADAPTIVE) else {
             continue;
         };
         for entry in cell
@@ -257,9 +254,9 @@ fn postcopy(cells: &[Cell<'_>]) -> String {
             .iter()
             .filter(|e| e.law.class == Class::Postcopy)
         {
-            let sooner = match (entry.delay_ms(), ours.delay_ms()) {
-                (Some(theirs), Some(own)) if theirs < own => entry.law.title,
-                (Some(_), Some(_)) => "ours",
+            let sooner = match (entry.delay_ms(), adaptive.delay_ms()) {
+                (Some(other), Some(own)) if other < own => entry.law.title,
+                (Some(_), Some(_)) => "adaptive",
                 _ => "-",
             };
             table.row(&[
@@ -268,9 +265,9 @@ fn postcopy(cells: &[Cell<'_>]) -> String {
                 millis(entry.pause_ms()),
                 seconds(entry.total_ms()),
                 seconds(entry.delay_ms()),
-                millis(ours.pause_ms()),
-                seconds(ours.total_ms()),
-                seconds(ours.delay_ms()),
+                millis(adaptive.pause_ms()),
+                seconds(adaptive.total_ms()),
+                seconds(adaptive.delay_ms()),
                 sooner.to_owned(),
             ]);
         }
@@ -278,17 +275,17 @@ fn postcopy(cells: &[Cell<'_>]) -> String {
     format!("{NO_PAUSE_OF_POSTCOPY}: {POSTCOPY}\n{}", table.text())
 }
 
-/// What pre-copy and post-copy took of the programs' work.
+/// The slowdown of the programs by pre-copy and by missing memory.
 #[expect(clippy::cast_precision_loss, reason = "a share of a million")]
-fn toll(cells: &[Cell<'_>]) -> String {
-    let Some(toll) = Toll::of(runs(cells)) else {
+fn slowdown(cells: &[Cell<'_>]) -> String {
+    let Some(fit) = SlowdownFit::of(runs(cells)) else {
         return String::new();
     };
     let precopy = format!(
         "a delta of {:.3} ± {:.3}",
-        toll.precopy.value, toll.precopy.error
+        fit.precopy.value, fit.precopy.error
     );
-    let (equation, found, reckons) = match toll.missing {
+    let (equation, found, uses) = match fit.missing {
         None => ("", precopy, String::new()),
         Some(missing) => (
             " + sigma x post-copy",
@@ -296,18 +293,18 @@ fn toll(cells: &[Cell<'_>]) -> String {
                 "{precopy}, and for the time in which memory is missing a sigma of {:.2} ± {:.2}",
                 missing.value, missing.error
             ),
-            format!(", and with a sigma of {:.2}", FETCH_PPM as f64 / 1e6),
+            format!(", and a sigma of {:.2}", FETCH_PPM as f64 / 1e6),
         ),
     };
     format!(
         "By {} runs of programs without phases that were not throttled, delay = pause + delta x pre-copy{equation} has \
-         {found} (least squares, standard errors). The law reckons with the policy's delta, 0.10 here{reckons}.\n\n",
-        toll.runs
+         {found} (least squares, standard errors). The law uses the policy's delta, 0.10 here{uses}.\n\n",
+        fit.runs
     )
 }
 
 const POSTCOPY: &str = "\
-the pause here is the silence between two heartbeats. It is short, and the guest then waits for each page that has not
-come yet: compare delays. A network that fails meanwhile loses the guest, so no policy has it by default. *Ours, or
-post-copy* is the law of a guest whose owner allows it: it goes over only where it takes that to cost less.
+the pause here is the silence between two heartbeats. It is short, and the guest then waits for each missing page: compare
+delays. A network that fails meanwhile loses the guest, so no policy has it by default. *Adaptive, or post-copy* is the law
+of a guest whose owner allows it: it switches to post-copy only where it estimates that to cost less.
 ";

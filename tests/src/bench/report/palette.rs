@@ -2,7 +2,7 @@
 
 use plotters::style::RGBColor;
 
-use super::super::laws::{LAWS, OURS};
+use super::super::laws::{ADAPTIVE, LAWS};
 
 const OWN: RGBColor = RGBColor(0xc4, 0x1e, 0x3a);
 
@@ -21,10 +21,10 @@ const OTHERS: [RGBColor; 9] = [
 
 /// The colour of a law.
 pub(super) fn of(law: &str) -> RGBColor {
-    if law == OURS {
+    if law == ADAPTIVE {
         return OWN;
     }
-    let others = LAWS.iter().filter(|l| l.name != OURS);
+    let others = LAWS.iter().filter(|l| l.name != ADAPTIVE);
     let place = others.into_iter().position(|l| l.name == law);
     OTHERS[place.unwrap_or(0) % OTHERS.len()]
 }

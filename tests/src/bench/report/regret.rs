@@ -1,4 +1,4 @@
-//! What each law costs over the best forced stop.
+//! The cost of each law over the best forced stop.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ struct Row {
     color: RGBColor,
     mean: f64,
     each: Vec<f64>,
-    /// On how many guests and links it ended, of how many.
+    /// On how many guests and links it completed, of how many.
     cells: (usize, usize),
 }
 

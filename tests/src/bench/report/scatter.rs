@@ -1,4 +1,4 @@
-//! Pause against total time, each law over ours.
+//! Pause against total time, each law over the adaptive one.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::super::compare::Overall;
-use super::super::laws::OURS;
+use super::super::laws::ADAPTIVE;
 use super::super::summary::{Cell, Entry};
 use super::palette;
 
 const SIZE: (u32, u32) = (860, 520);
 
-/// Where the names are: beside the picture, or they would cover it.
+/// The names are next to the picture, or they would cover it.
 const LEGEND: (i32, i32) = (668, 60);
 const LEGEND_ROW: i32 = 26;
 const LEGEND_WIDTH: u32 = 205;
 
-/// Pause and total time of a law over ours: the mean, and each guest and link.
+/// Pause and total time of a law over the adaptive one: the mean, and each guest and link.
 struct Dots {
     title: &'static str,
     color: RGBColor,
@@ -26,7 +26,7 @@ struct Dots {
     each: Vec<(f64, f64)>,
 }
 
-/// Draws the picture. A law that never ended is not in it.
+/// Draws the picture, without laws that never completed.
 pub(super) fn draw(cells: &[Cell<'_>], laws: &[Overall], path: &Path) -> Result<()> {
     let dots: Vec<_> = laws.iter().filter_map(|law| dots(cells, law)).collect();
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
@@ -35,14 +35,14 @@ pub(super) fn draw(cells: &[Cell<'_>], laws: &[Overall], path: &Path) -> Result<
 
 fn dots(cells: &[Cell<'_>], law: &Overall) -> Option<Dots> {
     let each = |cell: &Cell<'_>| {
-        let (theirs, ours) = (cell.better(law.law.name)?, cell.better(OURS)?);
-        let over = |value: fn(&Entry<'_>) -> Option<f64>| Some(value(theirs)? / value(ours)?);
+        let (other, adaptive) = (cell.better(law.law.name)?, cell.better(ADAPTIVE)?);
+        let over = |value: fn(&Entry<'_>) -> Option<f64>| Some(value(other)? / value(adaptive)?);
         Some((over(|e| e.total_ms())?, over(|e| e.pause_ms())?))
     };
     Some(Dots {
         title: law.law.title,
         color: palette::of(law.law.name),
-        mean: (law.total_over_ours?, law.pause_over_ours?),
+        mean: (law.total_over_adaptive?, law.pause_over_adaptive?),
         each: cells.iter().filter_map(each).collect(),
     })
 }
@@ -63,7 +63,7 @@ where
         .margin(14)
         .margin_right(LEGEND_WIDTH)
         .caption(
-            "Pause against total time, each over ours: the large dot is the geometric mean",
+            "Pause against total time, each over the adaptive law's: the large dot is the geometric mean",
             ("sans-serif", 15),
         )
         .x_label_area_size(40)
@@ -76,8 +76,8 @@ where
         .y_labels(20)
         .x_label_formatter(&|ratio| format!("{ratio:.1}"))
         .y_label_formatter(&|ratio| format!("{ratio:.1}"))
-        .x_desc("total time, times ours")
-        .y_desc("pause, times ours")
+        .x_desc("total time, times adaptive")
+        .y_desc("pause, times adaptive")
         .draw()?;
     for Dots {
         color, mean, each, ..

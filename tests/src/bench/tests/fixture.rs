@@ -23,7 +23,7 @@ pub(super) fn probe() -> Probe {
     }
 }
 
-/// A run on [`CELL`] that took so long, and after which the guest had to stand so long.
+/// A run on [`CELL`] that took so long, and with a pause so long.
 pub(super) fn run(law: &str, hpc_law: &str, repeat: u32, total_ms: f64, pause_ms: f64) -> Run {
     Run {
         format: FORMAT,
@@ -68,7 +68,7 @@ pub(super) fn cut_off(law: &str, hpc_law: &str, repeat: u32) -> Run {
     run
 }
 
-/// Three forced stops, of which the middle one is the best; ours is 5 % worse, and stock never ends.
+/// Three forced stops, of which the middle one is the best; adaptive is 5 % worse, and stock never ends.
 pub(super) fn benchmark() -> Vec<Run> {
     let mut runs = Vec::new();
     for repeat in 1..=3 {

@@ -4,10 +4,10 @@ use super::super::compare::{Overall, overall};
 use super::super::progress::{beats, curve, delay_ms, watched};
 use super::super::record::{Line, Run};
 use super::super::report;
+use super::super::slowdown::SlowdownFit;
 use super::super::stats::{geometric_mean, mean, median};
 use super::super::store::Store;
 use super::super::summary::cells;
-use super::super::toll::Toll;
 use super::super::verdict::verdicts;
 use super::fixture::{benchmark, cut_off, run};
 
@@ -32,7 +32,7 @@ fn means_are_as_the_books_have_them() {
 
 /// A tenth of pre-copy's time and eight tenths of post-copy's, but for 10 ms to and fro.
 #[test]
-fn what_precopy_and_missing_memory_take_is_fitted() {
+fn the_slowdown_by_precopy_and_missing_memory_is_fitted() {
     let mut runs: Vec<_> = (1..=8_u32)
         .map(|repeat| {
             let missing = f64::from(repeat % 3) * 500.0;
@@ -44,16 +44,16 @@ fn what_precopy_and_missing_memory_take_is_fitted() {
             run
         })
         .collect();
-    let toll = Toll::of(runs.iter()).expect("a fit");
-    assert_eq!(toll.runs, 8);
-    assert!((toll.precopy.value - 0.1).abs() < 2.0 * toll.precopy.error);
-    let missing = toll.missing.expect("some had memory missing");
+    let fit = SlowdownFit::of(runs.iter()).expect("a fit");
+    assert_eq!(fit.runs, 8);
+    assert!((fit.precopy.value - 0.1).abs() < 2.0 * fit.precopy.error);
+    let missing = fit.missing.expect("some had memory missing");
     assert!((missing.value - 0.8).abs() < 2.0 * missing.error);
-    assert!(toll.precopy.error < 0.01 && missing.error < 0.02);
+    assert!(fit.precopy.error < 0.01 && missing.error < 0.02);
     for run in &mut runs {
         run.options = vec!["--auto-converge".to_owned()];
     }
-    assert_eq!(Toll::of(runs.iter()), None, "throttled");
+    assert_eq!(SlowdownFit::of(runs.iter()), None, "throttled");
 }
 
 /// Runs under pre-copy alone tell nothing of missing memory, but for rounding.
@@ -69,10 +69,10 @@ fn without_postcopy_only_precopy_is_fitted() {
             run
         })
         .collect();
-    let toll = Toll::of(runs.iter()).expect("a fit");
-    assert_eq!(toll.missing, None);
-    assert!((toll.precopy.value - 0.4).abs() < 2.0 * toll.precopy.error);
-    assert!(toll.precopy.error < 0.01);
+    let fit = SlowdownFit::of(runs.iter()).expect("a fit");
+    assert_eq!(fit.missing, None);
+    assert!((fit.precopy.value - 0.4).abs() < 2.0 * fit.precopy.error);
+    assert!(fit.precopy.error < 0.01);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_oracle_is_the_best_forced_stop() {
 }
 
 #[test]
-fn the_better_variant_stands_for_a_law_and_completing_goes_first() {
+fn the_better_variant_of_a_law_counts_and_completing_comes_first() {
     let mut runs = benchmark();
     let better = |runs: &[Run]| {
         let cells = cells(runs.iter(), &[]);
@@ -112,7 +112,7 @@ fn a_law_that_never_ends_has_no_j_and_is_said_to_complete_nothing() {
     let runs = benchmark();
     let stock = law(&overall(&cells(runs.iter(), &[])), "stock");
     assert_eq!((stock.completed, stock.cells), ((0, 3), (0, 1)));
-    assert_eq!(stock.j_over_ours, [None; 3]);
+    assert_eq!(stock.j_over_adaptive, [None; 3]);
     assert!(!stock.always_completes());
 }
 
@@ -177,7 +177,7 @@ fn a_phased_guest_has_only_the_delay_that_it_tells() {
 }
 
 #[test]
-fn what_throttling_took_is_part_of_the_cost_if_it_is_known() {
+fn throttled_work_is_part_of_the_cost_if_known() {
     let mut run = run("proxmox", "proxmox", 1, 5000.0, 1000.0);
     assert_eq!(run.cost_ms(0.1), run.j_ms(0.1), "not throttled");
     run.options = vec!["--auto-converge".to_owned()];
@@ -196,7 +196,7 @@ fn a_missed_target_is_said_to_be_missed() {
             .collect()
     };
     let mut runs = benchmark();
-    // Delays are all the same here: ours is not below.
+    // Delays are all the same here: adaptive is not below.
     let yes = Some(true);
     assert_eq!(
         met(&runs),
@@ -214,8 +214,14 @@ fn a_missed_target_is_said_to_be_missed() {
             None
         ]
     );
-    for ours in runs.iter_mut().filter(|run| run.key.law == "adaptive") {
-        *ours = run("adaptive", "adaptive", ours.key.repeat, 12_000.0, 1900.0);
+    for adaptive in runs.iter_mut().filter(|run| run.key.law == "adaptive") {
+        *adaptive = run(
+            "adaptive",
+            "adaptive",
+            adaptive.key.repeat,
+            12_000.0,
+            1900.0,
+        );
     }
     let no = Some(false);
     assert_eq!(
@@ -241,8 +247,11 @@ fn a_rival_that_cannot_be_compared_is_named_with_the_reason() {
         assert!(figure.contains("KubeVirt VEP 248 (not run)"), "{figure}");
         assert!(!figure.contains("VEP 291 ("), "{figure}");
     }
-    // Stock was moved nowhere; of Proxmox the published times stand for it, which always moved the guest.
-    assert!(j.contains("stock (most of its runs ended nowhere)"), "{j}");
+    // Stock did not complete; Proxmox counts with its published times, which always moved the guest.
+    assert!(
+        j.contains("stock (most of its runs did not complete)"),
+        "{j}"
+    );
     let some = "stock (not every run moved its guest)";
     assert!(
         pause.contains(some) && total.contains(some),
@@ -304,7 +313,7 @@ fn progress_is_read_from_heartbeats() {
 
 #[test]
 fn a_delay_is_read_from_heartbeats_where_the_guest_was_watched_long_enough() {
-    // A step and a beat every 10 ms; it stands for half a second.
+    // A step and a beat every 10 ms; it is paused for half a second.
     let line = |n: u64, at_ms: u64| format!("{} g {n} 0 {n} 0 0 0 1\n", at_ms * 1_000_000);
     let source: String = (0..=200).map(|n| line(n, 1000 + n * 10)).collect();
     let target: String = (201..=400).map(|n| line(n, 1500 + n * 10)).collect();
@@ -330,11 +339,11 @@ fn the_report_has_every_law_and_says_what_is_missed() {
     let text = std::fs::read_to_string(&page).expect("a page");
     assert_eq!(page, folder.path().join("results.md"));
     for words in [
-        "| ours |",
+        "| adaptive |",
         "Proxmox, times x 0.05",
         "| stock | 0 of 3 |",
         "**no: missed**",
-        "stock (most of its runs ended nowhere)",
+        "stock (most of its runs did not complete)",
         "64 GiB at 10 Gbit/s (55.0 s)",
         "`forced-stop=4.000s`",
         "**7 runs began on a machine with a load above 3",

@@ -13,7 +13,7 @@ use super::fixture::{CELL, probe, run};
 
 #[test]
 fn forced_stops_are_our_own_the_ends_of_rounds_and_what_is_between() {
-    // 4030 is ours, and the end of round two the same time.
+    // 4030 is adaptive, and the end of round two the same time.
     assert_eq!(stop_times_ms(&probe(), 4), [3000, 4030, 5000, 6000]);
     assert_eq!(stop_times_ms(&probe(), 5), [3000, 3500, 4030, 5000, 6000]);
 }
@@ -65,7 +65,7 @@ fn times_are_scaled_to_the_first_round() {
 }
 
 #[test]
-fn what_is_done_is_not_planned() {
+fn finished_runs_are_not_planned() {
     let all = tasks(Set::Default, &CELL, &probe(), 2);
     let done: HashSet<Key> = all.iter().take(3).map(|task| task.key.clone()).collect();
     assert_eq!(missing(all.clone(), &done), all[3..]);
@@ -108,18 +108,18 @@ fn every_block_boots_a_guest_once() {
 #[test]
 fn every_law_is_known_and_given_what_its_owner_gives() {
     let all = tasks(Set::Full, &CELL, &probe(), 1);
-    for task in all.iter().filter(|task| task.law.class != Class::Ours) {
+    for task in all.iter().filter(|task| task.law.class != Class::Adaptive) {
         let given = &task.key.hpc_law;
         let known: LawName = given.parse().expect(given);
         let options = task.law.options;
         assert_eq!(known.needs_postcopy(), options.contains(&"--postcopy"));
         // Auto-converge is stock with that alone.
-        if let LawName::Baseline(theirs) = known
+        if let LawName::Baseline(other) = known
             && task.law.name == task.law.hpc_law
         {
-            assert_eq!(theirs.virsh_options(), options, "{given}");
+            assert_eq!(other.virsh_options(), options, "{given}");
         }
     }
-    let may = find("adaptive-or-postcopy").expect("ours, where post-copy is allowed");
+    let may = find("adaptive-or-postcopy").expect("the adaptive law, where post-copy is allowed");
     assert_eq!(may.class, Class::Postcopy);
 }

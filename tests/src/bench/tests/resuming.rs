@@ -6,7 +6,7 @@ use super::super::store::Store;
 use super::fixture::{CELL, benchmark, probe, run};
 
 #[test]
-fn what_was_written_is_there_again() {
+fn written_records_are_read_again() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut store = Store::open(folder.path()).expect("an empty folder");
     let first = run("adaptive", "adaptive", 1, 5000.0, 1000.0);

@@ -5,20 +5,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use libvirt_hpc_tests::draw::{Case, Kind};
 use libvirt_hpc_tests::plant::{AutoConverge, PlantConfig, oracle};
+use libvirt_hpc_tests::random_cases::{Case, Kind};
 
 use crate::cost::{Best, Cost, DELTA};
 use crate::entrant::Entrant;
 use crate::run::run;
 
-/// No law is cut off before this, whatever the guest: the clocks of others take minutes.
+/// No law is cut off before this, for any guest: some laws' clocks take minutes.
 const HORIZON_MIN: Duration = Duration::from_secs(600);
 
-/// A writer that writes flat out is as fast as the fastest that is drawn: so many times the link.
+/// A writer that writes flat out is as fast as the fastest drawn one: so many times the link.
 const FLAT_PER_LINK: f64 = 20.0;
 
-/// How far it is looked.
+/// The horizon.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     /// First rounds after which a law has not completed.

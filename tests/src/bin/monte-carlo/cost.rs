@@ -1,15 +1,15 @@
-//! What a migration under a law has cost, against the best stop of the same guest.
+//! The cost of a migration under a law, against the best stop of the same guest.
 
 use libvirt_hpc_tests::plant::{End, Outcome};
 
-/// What pre-copy costs the application while it runs, in all of these runs.
+/// delta in all of these runs.
 pub(crate) const DELTA: f64 = 0.1;
 
-/// How fast the application is while its memory is missing, after a switch to post-copy, as a share of
-/// its speed: what it touches comes over the link page by page. Reckoned, not yet measured.
+/// The speed of the application while its memory is missing, after post-copy, as a share of its full speed: missing
+/// pages come over the link one by one. An estimate, not yet measured.
 pub(crate) const FETCH_SPEED: f64 = 0.2;
 
-/// Least difference from the best that counts as one without the first round, seconds.
+/// The least difference to the best that counts without the first round, seconds.
 const INSTANT_S: f64 = 1e-3;
 
 /// One guest under one law, seconds.
@@ -17,9 +17,9 @@ const INSTANT_S: f64 = 1e-3;
 pub(crate) struct Cost {
     /// The guest arrived.
     pub(crate) completed: bool,
-    /// `J`; of a law that has not completed, what it costs at least.
+    /// `J`; for a law that has not completed, its least cost.
     pub(crate) j_s: f64,
-    /// What of it the first round took, which every law pays.
+    /// The part of the first round, which every law pays.
     pub(crate) first_round_s: f64,
     pub(crate) pause_s: f64,
     pub(crate) total_s: f64,
@@ -46,7 +46,7 @@ impl Best {
 }
 
 impl Cost {
-    /// Of `got`, where `best` was to be had and the first round takes `first_round_s`.
+    /// Of `got`, if `best` was possible and the first round takes `first_round_s`.
     pub(crate) fn of(got: &Outcome, best: &Outcome, first_round_s: f64) -> Self {
         let first_round_s = first_round_s
             .min(best.precopy.as_secs_f64())
@@ -66,15 +66,15 @@ impl Cost {
         self.j_s / best.j_s
     }
 
-    /// The same without what the first round costs every law.
+    /// The same without the cost of the first round.
     pub(crate) fn ratio_after_first_round(&self, best: &Best) -> f64 {
         let rest = |j_s: f64| (j_s - self.first_round_s).max(INSTANT_S);
         rest(self.j_s) / rest(best.j_s)
     }
 }
 
-/// What a law that has not ended by the horizon has cost until then is less than what it will; who gives
-/// up must begin again, and then stops at best at the best moment.
+/// The cost of a law that has not ended by the horizon is higher than so far. One that aborts must begin again, and
+/// then stops at best at the best moment.
 fn j_s(got: &Outcome, best: &Outcome) -> f64 {
     let fetch_s = (1.0 - FETCH_SPEED) * got.fetch().as_secs_f64();
     let again_s = match got.end {
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn every_end_has_its_price() {
+    fn every_end_has_its_cost() {
         let j = |got: Outcome| Cost::of(&got, &best(), 10.0).j_s;
         near(j(outcome(End::Completed, 33, 3, 30)), 6.0);
         near(j(outcome(End::Never, 100, 0, 100)), 10.0);
@@ -132,7 +132,7 @@ mod tests {
         near(cost.ratio(&Best::of(&best())), 6.0 / 4.0);
         near(cost.ratio_after_first_round(&Best::of(&best())), 5.0 / 3.0);
         assert!(cost.completed);
-        // Who stops in the first round has not paid all of it.
+        // A law that stops in the first round has not paid all of it.
         let early = Cost::of(&outcome(End::Completed, 13, 8, 5), &best(), 10.0);
         near(early.ratio_after_first_round(&Best::of(&best())), 8.0 / 3.5);
     }

@@ -1,4 +1,4 @@
-//! Who takes part: a law, its clock, and what its owner switches on beside it.
+//! The entrants: a law, its clock, and the options that its owner sets.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use libvirt_hpc_baseline::{Baseline, BaselineLaw, Name, all, times_ppm_for};
 use libvirt_hpc_control::law::{Adaptive, Decision, Law, Slowdown, View};
 
-/// Our laws as they are written.
+/// libvirt-hpc's laws as they are written.
 const ADAPTIVE: &str = "adaptive";
 const OR_POSTCOPY: &str = "adaptive-or-postcopy";
 
@@ -15,22 +15,22 @@ const OR_POSTCOPY: &str = "adaptive-or-postcopy";
 const BY_ROUND: &str = "@round";
 const AUTO_CONVERGE: &str = "+auto-converge";
 
-/// Whose law.
+/// Which law.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Whose {
-    Ours,
+enum Kind {
+    Adaptive,
     /// The same where the guest's owner allows post-copy.
-    OursOrPostcopy,
-    Theirs(Baseline),
+    AdaptiveOrPostcopy,
+    Baseline(Baseline),
 }
 
-/// A law that takes part.
+/// An entrant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entrant {
-    whose: Whose,
+    kind: Kind,
     /// Its times are scaled to each guest's first round.
     by_round: bool,
-    /// Switched on beside what the law's owner switches on.
+    /// Switched on in addition to the owner's options.
     auto_converge: bool,
 }
 
@@ -41,43 +41,43 @@ pub(crate) struct Entrant {
     reason = "one of them exists in a migration, for its whole life"
 )]
 pub(crate) enum AnyLaw {
-    Ours(Adaptive),
-    Theirs(BaselineLaw),
+    Adaptive(Adaptive),
+    Baseline(BaselineLaw),
 }
 
 impl Law for AnyLaw {
     fn name(&self) -> &'static str {
         match self {
-            Self::Ours(law) => law.name(),
-            Self::Theirs(law) => law.name(),
+            Self::Adaptive(law) => law.name(),
+            Self::Baseline(law) => law.name(),
         }
     }
 
     fn decide(&mut self, view: &View) -> Decision {
         match self {
-            Self::Ours(law) => law.decide(view),
-            Self::Theirs(law) => law.decide(view),
+            Self::Adaptive(law) => law.decide(view),
+            Self::Baseline(law) => law.decide(view),
         }
     }
 }
 
 impl Entrant {
     /// The law that ships.
-    pub(crate) const OURS: Self = Self {
-        whose: Whose::Ours,
+    pub(crate) const ADAPTIVE_LAW: Self = Self {
+        kind: Kind::Adaptive,
         by_round: false,
         auto_converge: false,
     };
 
     /// The law that ships, for a guest whose owner allows post-copy.
     const OR_POSTCOPY: Self = Self {
-        whose: Whose::OursOrPostcopy,
-        ..Self::OURS
+        kind: Kind::AdaptiveOrPostcopy,
+        ..Self::ADAPTIVE_LAW
     };
 
-    const fn theirs(baseline: Baseline) -> Self {
+    const fn baseline(baseline: Baseline) -> Self {
         Self {
-            whose: Whose::Theirs(baseline),
+            kind: Kind::Baseline(baseline),
             by_round: false,
             auto_converge: false,
         }
@@ -86,13 +86,13 @@ impl Entrant {
     /// The law for a guest whose first round takes `first_round`.
     pub(crate) fn build(&self, first_round: Duration) -> AnyLaw {
         let adaptive = Adaptive::new(Slowdown::DEFAULT);
-        match self.whose {
-            Whose::Ours => AnyLaw::Ours(adaptive),
-            Whose::OursOrPostcopy => AnyLaw::Ours(adaptive.or_postcopy()),
-            Whose::Theirs(law) if self.by_round => {
-                AnyLaw::Theirs(law.scaled(times_ppm_for(first_round)).build())
+        match self.kind {
+            Kind::Adaptive => AnyLaw::Adaptive(adaptive),
+            Kind::AdaptiveOrPostcopy => AnyLaw::Adaptive(adaptive.or_postcopy()),
+            Kind::Baseline(law) if self.by_round => {
+                AnyLaw::Baseline(law.scaled(times_ppm_for(first_round)).build())
             }
-            Whose::Theirs(law) => AnyLaw::Theirs(law.build()),
+            Kind::Baseline(law) => AnyLaw::Baseline(law.build()),
         }
     }
 
@@ -101,31 +101,31 @@ impl Entrant {
         self.auto_converge || self.gives("--auto-converge")
     }
 
-    /// Whether the law may go over to post-copy: its guest's owner must allow that.
+    /// Whether the law may switch to post-copy: its guest's owner must allow that.
     pub(crate) fn postcopy(&self) -> bool {
-        self.whose == Whose::OursOrPostcopy || self.gives("--postcopy")
+        self.kind == Kind::AdaptiveOrPostcopy || self.gives("--postcopy")
     }
 
-    /// Whether it is the one that all others are compared with.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.whose == Whose::Ours
+    /// Whether it is the law that all others are compared with.
+    pub(crate) fn is_adaptive(&self) -> bool {
+        self.kind == Kind::Adaptive
     }
 
-    /// Whether this is `other` with its clock scaled, or the other way round.
+    /// Whether this is `other` with its clock scaled, or vice versa.
     pub(crate) fn is_other_clock_of(&self, other: &Self) -> bool {
         self.by_round != other.by_round
-            && (self.whose, self.auto_converge) == (other.whose, other.auto_converge)
+            && (self.kind, self.auto_converge) == (other.kind, other.auto_converge)
     }
 
     fn gives(&self, option: &str) -> bool {
-        match self.whose {
-            Whose::Ours | Whose::OursOrPostcopy => false,
-            Whose::Theirs(law) => law.virsh_options().contains(&option),
+        match self.kind {
+            Kind::Adaptive | Kind::AdaptiveOrPostcopy => false,
+            Kind::Baseline(law) => law.virsh_options().contains(&option),
         }
     }
 }
 
-/// Ours, and everybody else's: with its clock as published and scaled, if it has one.
+/// The adaptive law and all others: with the clock as published and scaled, if it has one.
 pub(crate) fn everybody() -> Vec<Entrant> {
     let listed = all().iter().map(|entry| entry.law);
     let settings = [
@@ -134,10 +134,10 @@ pub(crate) fn everybody() -> Vec<Entrant> {
         "ganeti=postcopy",
     ];
     let others = settings.iter().filter_map(|law| law.parse().ok());
-    let theirs = listed.chain(others).filter(|law| takes_part(*law));
-    let mut entrants = vec![Entrant::OURS, Entrant::OR_POSTCOPY];
-    for law in theirs {
-        let entrant = Entrant::theirs(Baseline::as_published(law));
+    let others = listed.chain(others).filter(|law| takes_part(*law));
+    let mut entrants = vec![Entrant::ADAPTIVE_LAW, Entrant::OR_POSTCOPY];
+    for law in others {
+        let entrant = Entrant::baseline(Baseline::as_published(law));
         entrants.push(entrant);
         if has_clock(law) {
             entrants.push(Entrant {
@@ -155,12 +155,12 @@ pub(crate) fn everybody() -> Vec<Entrant> {
     entrants
 }
 
-/// A stop at one given time is nobody's law; the best of them is the oracle.
+/// A stop at one given time is no law; the best of them is the oracle.
 const fn takes_part(law: Name) -> bool {
     !matches!(law, Name::ForcedStop { .. })
 }
 
-/// Whether a law goes by time, rather than by what it sees alone.
+/// Whether a law follows a clock.
 const fn has_clock(law: Name) -> bool {
     !matches!(
         law,
@@ -184,9 +184,9 @@ impl FromStr for Entrant {
         let (text, auto_converge) = cut(text, AUTO_CONVERGE);
         let (text, by_round) = cut(text, BY_ROUND);
         let entrant = match text {
-            ADAPTIVE => Self::OURS,
+            ADAPTIVE => Self::ADAPTIVE_LAW,
             OR_POSTCOPY => Self::OR_POSTCOPY,
-            theirs => Self::theirs(theirs.parse()?),
+            others => Self::baseline(others.parse()?),
         };
         Ok(Self {
             by_round,
@@ -204,10 +204,10 @@ fn cut<'a>(text: &'a str, suffix: &str) -> (&'a str, bool) {
 
 impl fmt::Display for Entrant {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.whose {
-            Whose::Ours => out.write_str(ADAPTIVE)?,
-            Whose::OursOrPostcopy => out.write_str(OR_POSTCOPY)?,
-            Whose::Theirs(law) => write!(out, "{law}")?,
+        match self.kind {
+            Kind::Adaptive => out.write_str(ADAPTIVE)?,
+            Kind::AdaptiveOrPostcopy => out.write_str(OR_POSTCOPY)?,
+            Kind::Baseline(law) => write!(out, "{law}")?,
         }
         let suffix = |on, suffix| if on { suffix } else { "" };
         out.write_str(suffix(self.by_round, BY_ROUND))?;
@@ -233,14 +233,14 @@ mod tests {
     #[test]
     fn our_law_that_may_go_over_is_given_post_copy_and_is_not_what_others_are_compared_with() {
         let may: Entrant = "adaptive-or-postcopy".parse().expect("a law");
-        assert!(may.postcopy() && !may.is_ours() && everybody().contains(&may));
+        assert!(may.postcopy() && !may.is_adaptive() && everybody().contains(&may));
         let law = may.build(Duration::from_secs(1));
         assert_eq!(law.name(), "adaptive-or-postcopy");
-        assert!(Entrant::OURS.is_ours() && !Entrant::OURS.postcopy());
+        assert!(Entrant::ADAPTIVE_LAW.is_adaptive() && !Entrant::ADAPTIVE_LAW.postcopy());
     }
 
     #[test]
-    fn what_owners_switch_on_is_on() {
+    fn the_owners_options_are_set() {
         let entrant = |text: &str| text.parse::<Entrant>().expect("a law");
         assert!(entrant("proxmox@round").auto_converge());
         assert!(entrant("stock+auto-converge").auto_converge());

@@ -1,4 +1,4 @@
-//! The laws over drawn guests, in the plant: what each costs against the best stop there is.
+//! The laws over random guests, in the plant: the cost of each against the best stop.
 //!
 //! ```text
 //! cargo run --release -p libvirt-hpc-tests --bin monte-carlo -- --guests 2000 --seed 1
@@ -24,13 +24,13 @@ use clap::Parser;
 
 use contest::{Bounds, judge, judge_all};
 use entrant::Entrant;
-use libvirt_hpc_tests::draw::Case;
 use libvirt_hpc_tests::plant::Counter;
+use libvirt_hpc_tests::random_cases::Case;
 
-/// As the rig takes to begin: a counter is looked at before memory flows, as in a real migration.
+/// As on the test bed: a counter is read before memory flows, as in a real migration.
 const SETUP: Duration = Duration::from_millis(520);
 
-/// Faults a second of a host that balances its memory's places: 160 MB/s of writes, as it looks.
+/// Faults a second of a host that balances its NUMA nodes: they look like 160 MB/s of writes.
 const EXTRA_PER_S: u64 = 40_000;
 
 /// Laws over drawn guests, against the best stop of each.
@@ -45,14 +45,15 @@ struct Args {
     /// Only this guest, with every decision
     #[arg(long)]
     case: Option<u64>,
-    /// Only this law; may be repeated: `adaptive`, `adaptive-or-postcopy`, or `NAME[=SETTING][@FACTOR|@round][+auto-converge]`,
-    /// where `@round` scales its clock to the guest's first round
+    /// Only this law; may be repeated: `adaptive`, `adaptive-or-postcopy`, or
+    /// `NAME[=SETTING][@FACTOR|@round][+auto-converge]`, where `@round` scales its clock to the guest's first round
     #[arg(long = "law", value_name = "LAW")]
     laws: Vec<Entrant>,
     /// As if no guest span while it waits, so that processors show all phases: what seeing them is worth
     #[arg(long)]
     no_spinning: bool,
-    /// Who counts what the guests write: none, exact, noisy (80 to 120 %), extra (faults that are no writes), half, deaf
+    /// Who counts what the guests write: none, exact, noisy (80 to 120 %), extra (faults that are no writes), half,
+    /// deaf
     #[arg(long, value_name = "COUNTER", default_value = "none", value_parser = counter)]
     counter: Counter,
     /// After so many first rounds, and ten minutes, a law has not completed
@@ -72,7 +73,7 @@ struct Args {
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
     let laws = match args.laws.as_slice() {
-        [] if args.case.is_some() => vec![Entrant::OURS],
+        [] if args.case.is_some() => vec![Entrant::ADAPTIVE_LAW],
         [] => entrant::everybody(),
         chosen => chosen.to_vec(),
     };

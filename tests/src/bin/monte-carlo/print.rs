@@ -1,6 +1,6 @@
 //! The tables as text.
 
-use libvirt_hpc_tests::draw::Kind;
+use libvirt_hpc_tests::random_cases::Kind;
 
 use crate::contest::{Bounds, Judged};
 use crate::cost::{DELTA, FETCH_SPEED};
@@ -20,7 +20,7 @@ fn print_head(guests: &str, cases: usize) {
         "J over the best",
         "the same after the first round",
         "over the best",
-        "over ours"
+        "over adaptive"
     );
     println!(
         "{:36} {:>6} | {:>8} {:>8} {:>8} {:>8} | {:>8} {:>8} {:>8} {:>8} | {:>7} {:>7} | {:>7} {:>7}",
@@ -81,14 +81,14 @@ fn print_table(table: &Table) {
     }
 }
 
-/// What the figures mean.
+/// The meaning of the figures.
 fn print_notes(bounds: &Bounds) {
     println!(
         "
 J = pause + {DELTA} x pre-copy + work lost to throttling + {} x the time with memory missing (post-copy).
 done: arrived within {} first rounds, or 10 min if that is longer. Who has not is counted with what it had
 cost by then; who gave up, with that and the best stop of another attempt: in both cases a lower bound.
-mean: geometric. Pause and total: geometric means over the guests that arrived (over ours: under both laws).
+mean: geometric. Pause and total: geometric means over the guests that arrived (over adaptive: under both laws).
 @round: the law's times multiplied by the guest's first round over that of 64 GiB at 10 Gbit/s; of a law's two
 clocks the one with the lower J is claimed.
 oVirt's and Proxmox' guests are throttled as these stacks do (auto-converge); their compression is not modelled.",

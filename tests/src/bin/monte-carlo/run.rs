@@ -14,7 +14,7 @@ use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
 use libvirt_hpc_tests::plant::{Outcome, Plant, PlantConfig};
 
-/// Ends the looking at the horizon, unless the guest has stopped by then.
+/// Ends the run at the horizon, unless the guest has stopped by then.
 struct Horizon {
     at: Duration,
     reached: Cell<bool>,
@@ -30,7 +30,7 @@ impl Orders for Horizon {
     }
 }
 
-/// Prints what happens, or nothing, and watches the clock.
+/// Prints events, or nothing, and watches the clock.
 struct Listener<'a> {
     aloud: bool,
     horizon: &'a Horizon,
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn who_never_ends_is_cut_off_at_the_horizon() {
+    fn an_endless_migration_is_cut_off_at_the_horizon() {
         let horizon = Duration::from_secs(60);
         let outcome = run(&config(500 << 20), Stock, horizon, false);
         assert_eq!((outcome.end, outcome.pause), (End::Never, Duration::ZERO));
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_stopped_the_guest_by_then_is_not() {
+    fn a_law_that_has_stopped_the_guest_by_then_is_not() {
         let config = config(30 << 20);
         let outcome = run(&config, Stock, Duration::from_secs(60), false);
         assert_eq!(outcome.end, End::Completed);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use libvirt_hpc_tests::draw::Kind;
+use libvirt_hpc_tests::random_cases::Kind;
 
 use crate::contest::Judged;
 use crate::cost::Cost;
@@ -13,7 +13,7 @@ use crate::figures::{Spread, geo_mean};
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) law: String,
-    /// It may go over to post-copy, which the guest's owner must allow.
+    /// It may switch to post-copy, which the guest's owner must allow.
     pub(crate) postcopy: bool,
     /// Of the same law with two clocks, the better one; of any other, itself.
     pub(crate) claimed: bool,
@@ -22,8 +22,8 @@ pub(crate) struct Row {
     pub(crate) j: Spread,
     /// The same without the first round.
     pub(crate) j_after_first_round: Spread,
-    /// Geometric means over the guests that completed: over the best stop's, and over ours of the
-    /// guests that completed under both.
+    /// Geometric means over the guests that completed: over the best stop's, and over the adaptive law's, of the guests
+    /// that completed under both.
     pub(crate) pause_over_best: Option<f64>,
     pub(crate) total_over_best: Option<f64>,
     pub(crate) pause_over_ours: Option<f64>,
@@ -42,7 +42,7 @@ fn row(laws: &[Entrant], index: usize, judged: &[&Judged]) -> Option<Row> {
     let law = laws[index];
     let of = || judged.iter().map(|of| (&of.costs[index], &of.best));
     let completed = || of().filter(|(cost, _)| cost.completed);
-    let ours = laws.iter().position(Entrant::is_ours);
+    let ours = laws.iter().position(Entrant::is_adaptive);
     let over_ours = |of_cost: fn(&Cost) -> f64| {
         let both = judged
             .iter()

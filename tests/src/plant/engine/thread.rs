@@ -1,4 +1,4 @@
-//! What follows what in the migration thread; the drawing is in the module above.
+//! The order of steps in the migration thread; the diagram is in the module above.
 
 use std::time::Duration;
 
@@ -49,13 +49,13 @@ impl Engine {
         let timer = self.throttle.sync_due(now_ns, self.syncs.len());
         if timer || pending < self.threshold_bytes() {
             let cost_ns = self.qemu.sync_ns(self.total_bytes());
-            self.stand(now_ns, Phase::Sync, cost_ns);
+            self.rest(now_ns, Phase::Sync, cost_ns);
         } else {
             self.decide(now_ns);
         }
     }
 
-    /// Completes, turns to post-copy, or sends.
+    /// Completes, switches to post-copy, or sends.
     fn decide(&mut self, now_ns: u64) {
         let pending = self.pending_bytes(now_ns);
         if pending == 0 || pending < self.threshold_bytes() {
@@ -67,7 +67,7 @@ impl Engine {
         }
     }
 
-    /// What QEMU compares with its threshold: memory, and what is pending beside it.
+    /// What QEMU compares with its threshold: pending memory and other data.
     fn pending_bytes(&self, now_ns: u64) -> u64 {
         let beside = self.qemu.beside_bytes(now_ns);
         self.ram.pending_bytes().saturating_add(beside)
@@ -88,7 +88,7 @@ impl Engine {
         if rate == 0 {
             // The write blocks, whatever the tick.
             let blocked_ns = until_ns.saturating_sub(now_ns);
-            return self.stand(
+            return self.rest(
                 now_ns,
                 Phase::Send {
                     tick_end_ns,
@@ -111,11 +111,11 @@ impl Engine {
         self.phase = Phase::Send { tick_end_ns, stop };
     }
 
-    /// No memory is left, and what is pending beside it is too much: the sender turns round, and sends next to nothing.
+    /// No memory remains, but too much other data is pending: the sender loops, and sends next to nothing.
     fn spin(&mut self, now_ns: u64, tick_end_ns: u64, span_ns: u64) {
         let wire_bytes = scale(self.qemu.spin_bytes_per_s, span_ns, NANOS_PER_S);
         let stop = Stop::Time;
-        self.stand(now_ns, Phase::Send { tick_end_ns, stop }, span_ns);
+        self.rest(now_ns, Phase::Send { tick_end_ns, stop }, span_ns);
         self.step.sent_after = self.step.sent_after.saturating_add(wire_bytes);
         self.window.sent(wire_bytes);
     }
@@ -133,7 +133,7 @@ impl Engine {
         (self.rate.bytes_per_s, self.rate.to_ns)
     }
 
-    /// A stretch of sending is over.
+    /// The end of a span of sending.
     fn sent(&mut self, now_ns: u64, tick_end_ns: u64, stop: Stop) {
         if stop == Stop::Time && now_ns < tick_end_ns {
             return self.send(now_ns, tick_end_ns);
@@ -141,12 +141,12 @@ impl Engine {
         let fresh = self.window.update(now_ns, self.settings, &self.qemu);
         if stop == Stop::Budget && !fresh {
             let wait_ns = self.window.end_ns().saturating_sub(now_ns);
-            return self.stand(now_ns, Phase::Throttled, wait_ns);
+            return self.rest(now_ns, Phase::Throttled, wait_ns);
         }
         self.check(now_ns);
     }
 
-    /// The window that was used up is over.
+    /// The end of a window that was used up.
     fn throttled(&mut self, now_ns: u64) {
         self.window.update(now_ns, self.settings, &self.qemu);
         self.check(now_ns);
@@ -175,20 +175,20 @@ impl Engine {
         self.orders.stopped_ns.get_or_insert(now_ns);
         self.notices += 1;
         let cost_ns = self.qemu.sync_ns(self.total_bytes());
-        self.stand(now_ns, Phase::FinalSync, cost_ns);
+        self.rest(now_ns, Phase::FinalSync, cost_ns);
     }
 
-    /// `postcopy_start`: a last sync for the discard bitmap, and the guest goes.
+    /// `postcopy_start`: a last sync for the discard bitmap, and the guest moves.
     fn turn_to_postcopy(&mut self, now_ns: u64) {
         self.orders.stopped_ns.get_or_insert(now_ns);
         self.sync(now_ns);
         let stopped_ns = self.guest_ns(now_ns);
         let pause_ns = self.qemu.postcopy_pause_ns(self.ram.pending_bytes());
         self.pause_ns = (now_ns - stopped_ns).saturating_add(pause_ns);
-        self.stand(now_ns, Phase::Turn, pause_ns);
+        self.rest(now_ns, Phase::Turn, pause_ns);
     }
 
-    /// How fast the rest goes over a link of `link_bytes_per_s`: a switchover knows no limit, post-copy one of its own.
+    /// The rate of the rest over a link of `link_bytes_per_s`: a switchover has no limit, post-copy one of its own.
     fn flush_rate(&self, phase: Phase, link_bytes_per_s: u64) -> u64 {
         if phase != Phase::Fetch {
             return link_bytes_per_s;
@@ -210,14 +210,14 @@ impl Engine {
                     let rate = self.rate(now_ns).0;
                     let span_ns = scale(beside, NANOS_PER_S, rate.max(1));
                     let fixed_ns = nanos(self.qemu.fixed_pause);
-                    self.stand(now_ns, Phase::Device, fixed_ns.saturating_add(span_ns));
+                    self.rest(now_ns, Phase::Device, fixed_ns.saturating_add(span_ns));
                 }
             };
         }
         let (rate, until_ns) = self.rate(now_ns);
         let span_ns = until_ns.saturating_sub(now_ns);
         if rate == 0 {
-            return self.stand(now_ns, phase, span_ns);
+            return self.rest(now_ns, phase, span_ns);
         }
         self.move_memory(
             now_ns,
@@ -247,7 +247,7 @@ impl Engine {
     }
 
     /// A step that sends nothing.
-    fn stand(&mut self, now_ns: u64, phase: Phase, span_ns: u64) {
+    fn rest(&mut self, now_ns: u64, phase: Phase, span_ns: u64) {
         let pending = self.ram.pending_bytes();
         self.step = Step {
             from_ns: now_ns,

@@ -1,18 +1,18 @@
 //! The working-set curve nearest to the rounds.
 
 use super::super::guest::{Access, Order};
+use super::phases::Phase;
 use super::rounds::RoundSeen;
-use super::spells::Spell;
 
-/// Candidates for what is rewritten all the time, whatever the workload does, bytes.
+/// Candidates for the memory that is rewritten all the time, whatever the workload does, bytes.
 const BACKGROUNDS: [f64; 6] = [0.1e6, 0.2e6, 0.4e6, 0.8e6, 1.6e6, 3.2e6];
 
-/// Least and greatest rate that is looked for, bytes/s, and the least set, bytes.
+/// Bounds of the search: least and greatest rate, bytes/s, and least set, bytes.
 const RATES: (f64, f64) = (1e5, 1e12);
 const SET_MIN: f64 = 1e5;
 
-/// What a sync finds is known to this part of itself and so many bytes: looks come some milliseconds after
-/// it, and a guest writes in bursts.
+/// The remainder of a sync is known to this part of itself and so many bytes: samples come some milliseconds after it,
+/// and a guest writes in bursts.
 const KNOWN_TO: f64 = 0.02;
 const KNOWN_TO_BYTES: f64 = 5e5;
 
@@ -50,7 +50,7 @@ impl Curve {
     }
 }
 
-/// What the guest writes.
+/// The guest's writes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Curves {
     background: f64,
@@ -66,7 +66,7 @@ struct Mixed<'a> {
 }
 
 impl Curves {
-    /// What a program that writes like this does in such a spell.
+    /// The access of a program that writes like this in such a phase.
     pub(super) fn access(&self, busy: bool) -> Access {
         let curve = if busy { self.busy } else { self.quiet };
         if curve.set <= 0.0 {
@@ -79,7 +79,7 @@ impl Curves {
         }
     }
 
-    /// What goes on beside it.
+    /// The rate of further writes.
     pub(super) fn background(&self) -> Access {
         Access::Rate {
             bytes: whole(self.background),
@@ -88,7 +88,7 @@ impl Curves {
         }
     }
 
-    /// What the sync at the end of such a round finds: the sets of busy and quiet begin at one address.
+    /// The remainder of the sync at the end of such a round: the sets of busy and quiet begin at one address.
     fn found(&self, mixed: &Mixed<'_>) -> f64 {
         let busy = self.busy.written(mixed.busy_s);
         let quiet = self.quiet.written(mixed.quiet_s);
@@ -98,7 +98,7 @@ impl Curves {
         unsent + (busy.max(quiet) + self.background) * fresh
     }
 
-    /// Squares of how far it is from the rounds, in what a round is known to.
+    /// Squared distance to the rounds, relative to their accuracy.
     fn error(&self, rounds: &[Mixed<'_>]) -> f64 {
         let off = |mixed: &Mixed<'_>| {
             let found = mixed.round.found_bytes;
@@ -109,8 +109,8 @@ impl Curves {
 }
 
 /// The curves nearest to `rounds`; no set is larger than `data_bytes`.
-pub(super) fn fit(rounds: &[RoundSeen], spells: &[Spell], data_bytes: u64) -> Curves {
-    let rounds: Vec<_> = rounds.iter().map(|round| mix(round, spells)).collect();
+pub(super) fn fit(rounds: &[RoundSeen], phases: &[Phase], data_bytes: u64) -> Curves {
+    let rounds: Vec<_> = rounds.iter().map(|round| mix(round, phases)).collect();
     let candidates = BACKGROUNDS.iter().map(|background| {
         let mut curves = Curves {
             background: *background,
@@ -134,7 +134,7 @@ pub(super) fn fit(rounds: &[RoundSeen], spells: &[Spell], data_bytes: u64) -> Cu
         .map_or(none, |(_, curves)| curves)
 }
 
-/// Fits one of the two curves, the other being as it is; where no round shows it, it is left alone.
+/// Fits one of the two curves with the other fixed; a curve that no round shows is left unchanged.
 fn refine(curves: &mut Curves, busy: bool, rounds: &[Mixed<'_>], most: f64) {
     let shown = |mixed: &Mixed<'_>| if busy { mixed.busy_s } else { mixed.quiet_s } > 0.0;
     if !rounds.iter().any(shown) {
@@ -195,16 +195,16 @@ fn around((least, most): (f64, f64), best: f64, bounds: (f64, f64)) -> (f64, f64
 }
 
 /// How long of the round the guest was busy.
-fn mix<'a>(round: &'a RoundSeen, spells: &[Spell]) -> Mixed<'a> {
+fn mix<'a>(round: &'a RoundSeen, phases: &[Phase]) -> Mixed<'a> {
     let (mut from_s, mut busy_s) = (0.0, 0.0);
-    for (index, spell) in spells.iter().enumerate() {
-        let last = index + 1 == spells.len();
+    for (index, phase) in phases.iter().enumerate() {
+        let last = index + 1 == phases.len();
         let to_s = if last {
             f64::INFINITY
         } else {
-            from_s + spell.span.as_secs_f64()
+            from_s + phase.span.as_secs_f64()
         };
-        if spell.busy {
+        if phase.busy {
             busy_s += (to_s.min(round.to_s) - from_s.max(round.from_s)).max(0.0);
         }
         from_s = to_s;

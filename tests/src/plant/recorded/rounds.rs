@@ -1,4 +1,4 @@
-//! What a trace shows of its guest: rounds, and processor time.
+//! The data of a trace about its guest: rounds, and processor time.
 
 use libvirt_hpc_control::estimate::Rounds;
 use libvirt_hpc_control::sample::{JobState, Sample};
@@ -14,20 +14,20 @@ pub struct RoundSeen {
     pub from_s: f64,
     /// When it ended, seconds of the job.
     pub to_s: f64,
-    /// What it left unsent, bytes.
+    /// Bytes it did not get to send.
     pub unsent_bytes: f64,
-    /// What the sync at its end found: that, and what was written meanwhile, bytes.
+    /// Bytes that the sync at its end found: those, and the writes meanwhile.
     pub found_bytes: f64,
 }
 
-/// What a trace shows of its guest.
+/// The data of a trace about its guest.
 #[derive(Clone, Debug)]
 pub struct Seen {
     /// Its memory, bytes.
     pub total_bytes: u64,
     /// Memory that was sent as data in the first round, bytes.
     pub data_bytes: u64,
-    /// Its rounds, the one that the switchover ended among them.
+    /// Its rounds, including the one that the switchover ended.
     pub rounds: Vec<RoundSeen>,
     /// Seconds of the job, and processor time used by then, seconds.
     pub marks: Vec<(f64, f64)>,
@@ -52,7 +52,7 @@ pub fn see(records: &[Record]) -> Option<Seen> {
     let (mut tracker, mut rounds) = (Rounds::default(), Vec::new());
     let (mut begun_with, mut data_bytes) = (total_bytes, None);
     for sample in &samples {
-        // The sync of the switchover tells as much as any.
+        // The sync of the switchover shows as much as any.
         let sample = Sample {
             state: JobState::Precopy,
             ..*sample
@@ -80,7 +80,7 @@ pub fn see(records: &[Record]) -> Option<Seen> {
     })
 }
 
-/// The samples from when memory flows until the guest stops; the first look after that is the last.
+/// The samples from when memory flows until the guest stops; the first sample after that is the last.
 fn while_it_runs(records: &[Record]) -> Vec<Sample> {
     let samples = records.iter().filter_map(|record| match record {
         Record::Sample(sample) => Some(Sample::from(sample)),
@@ -99,7 +99,7 @@ fn while_it_runs(records: &[Record]) -> Vec<Sample> {
     running
 }
 
-/// Of `total_bytes`, those that were no zero pages, when all of them were `sent_bytes` on the wire.
+/// Bytes that were no zero pages, when all `total_bytes` were sent as `sent_bytes`.
 fn data_of(sent_bytes: u64, total_bytes: u64) -> u64 {
     let qemu = Qemu::default();
     let zeros = qemu.wire_bytes(total_bytes, true);

@@ -17,8 +17,8 @@ fn ideal(guest: Guest, limit_ms: u64) -> PlantConfig {
 #[test]
 fn constant_dirty_rate_falls_geometrically() {
     let total = 1000 * MIB;
-    // A sweep of all memory writes no page twice within a round. With a limit of 1 ms a round ends
-    // when 0.1 MB is left: far below the values compared.
+    // A sweep of all memory writes no page twice within a round. With a limit of 1 ms a round ends when 0.1 MB remain:
+    // far below the values compared.
     let config = ideal(
         Guest::new(total)
             .chunks(1 << 18)
@@ -38,7 +38,7 @@ fn constant_dirty_rate_falls_geometrically() {
         total as f64 / LINK as f64 / 0.6,
         1.0,
     );
-    // ln(B L / M) / ln rho = 10.1: 11 rounds, then the sync that accepts and the one in the pause.
+    // ln(B L / M) / ln rho = 10.1: 11 rounds, then the sync below the threshold and the one in the pause.
     assert!(
         (11..=13).contains(&outcome.iterations),
         "{}",
@@ -46,16 +46,16 @@ fn constant_dirty_rate_falls_geometrically() {
     );
 }
 
-/// A fully hot set: R = W after round 1 and for ever, every round wasting W bytes.
+/// A guest that rewrites its whole set: R = W after round 1 and for ever, every round wasting W bytes.
 #[test]
-fn a_hot_set_stays() {
+fn a_working_set_stays() {
     let config = ideal(Guest::new(512 * MIB).with(Writer::flat(128 * MIB)), 1);
     let mut plant = Plant::new(&config);
     let outcome = plant.run(s(60));
     assert_eq!(outcome.end, End::Never);
     let left = remaining(plant.syncs());
     assert!(left.len() > 30);
-    // Each sync finds the whole set and what the round before did not send: at most 0.1 MB.
+    // Each sync finds the whole set and the unsent pages of the round before: at most 0.1 MB.
     assert!(
         left[1..]
             .iter()
@@ -66,7 +66,7 @@ fn a_hot_set_stays() {
 
 /// Stop at the end of round 1: T = M'/B, pause W/B + c0; the oracle finds just that.
 #[test]
-fn a_hot_set_is_best_stopped_after_round_one() {
+fn a_flat_guest_is_best_stopped_after_round_one() {
     let mut config = ideal(Guest::new(512 * MIB).with(Writer::flat(128 * MIB)), 1);
     config.qemu.fixed_pause = ms(40);
     let (round, pause) = (
@@ -100,9 +100,9 @@ fn a_saturating_guest_stalls_at_its_plateau() {
     assert_near(mean, plateau, 2.0);
 }
 
-/// A set swept in less than a round is all dirty at every sync, whatever the ordering could save.
+/// A set swept in less than a round is all dirty at every sync, in whatever order it is sent.
 #[test]
-fn a_fast_sweep_looks_like_a_hot_set() {
+fn a_fast_sweep_looks_like_a_flat_writer() {
     let guest = Guest::new(400 * MIB).with(Writer::sweep(64 * MIB, 200 * MB));
     let mut plant = Plant::new(&ideal(guest, 1));
     assert_eq!(plant.run(s(20)).end, End::Never);
@@ -110,7 +110,7 @@ fn a_fast_sweep_looks_like_a_hot_set() {
     assert!(left[1..].iter().all(|bytes| *bytes >= 64 * MIB), "{left:?}");
 }
 
-/// Nobody writes: one round, memory once on the wire, a pause of c0 and what is below the threshold.
+/// Nobody writes: one round, memory once on the wire, a pause of c0 and the remainder below the threshold.
 #[test]
 fn an_idle_guest_crosses_once() {
     let outcome = Plant::new(&ideal(Guest::new(512 * MIB), 300)).run(s(60));

@@ -15,7 +15,7 @@ fn loopback(guest: Guest, speed_mib_per_s: u64) -> PlantConfig {
     PlantConfig::new(guest, Link::new(1300 * MB)).with_qemu(qemu)
 }
 
-fn hot_64() -> Guest {
+fn flat_64() -> Guest {
     Guest::new(512 * MIB)
         .non_zero(64 * MIB)
         .with(Writer::flat(64 * MIB))
@@ -25,7 +25,7 @@ fn hot_64() -> Guest {
 /// above the pause; 865 MiB in 8 s.
 #[test]
 fn a_cap_makes_qemu_refuse_and_lie() {
-    let config = loopback(hot_64(), 100);
+    let config = loopback(flat_64(), 100);
     let mut plant = Plant::new(&config);
     assert_eq!(plant.run(s(8)).end, End::Never);
     let dirty = plant.sample(false).expect("the job runs").dirty_bytes_per_s;
@@ -50,7 +50,7 @@ fn the_dirty_rate_mirrors_whatever_cap() {
         assert_eq!(plant.run(s(12)).end, End::Never);
         let dirty = plant.sample(false).expect("the job runs").dirty_bytes_per_s;
         assert_near(dirty as f64, (cap * MIB) as f64, 8.0);
-        // What a round left unsent is within the hot set: each sync finds the same.
+        // Pages left unsent by a round are in the working set: each sync finds the same.
         let left = remaining(plant.syncs());
         assert!(
             left[2..]
@@ -97,7 +97,7 @@ fn the_first_round_knows_no_dirt() {
 /// 6.3: a tighter limit costs time and bytes and buys little pause.
 #[test]
 fn a_tighter_limit_buys_little() {
-    let mut config = loopback(hot_64(), UNLIMITED_MIB_PER_S);
+    let mut config = loopback(flat_64(), UNLIMITED_MIB_PER_S);
     let loose = Plant::new(&config).run(s(60));
     config.qemu.downtime_limit_ms = 60;
     let tight = Plant::new(&config).run(s(60));
@@ -123,8 +123,8 @@ fn an_idle_guest_takes_its_floor() {
 
 /// Trial: 128 MiB rewritten flat out never ends; forced after some 5 s it takes 6.3 s and 1163 ms.
 ///
-/// Tolerances here are the goal for the plant against recorded runs, total 10 % and pause 15 %: the
-/// trials are one run each, and what a guest held beside its set is known as "about 400 MB".
+/// Tolerances here are the goal for the plant against recorded runs, total 10 % and pause 15 %: the trials are one run
+/// each, and the data of a guest besides its set is known as "about 400 MB".
 #[test]
 fn trial_saturated() {
     let config = rig(Writer::flat(128 * MIB));

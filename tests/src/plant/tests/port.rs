@@ -1,4 +1,4 @@
-//! The plant as the controller meets it.
+//! The plant behind the controller's port.
 
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::{JobState, Sample};
@@ -7,7 +7,7 @@ use libvirt_hpc_control::target::{Action, Target};
 use super::super::{Change, End, Fault, PlantError};
 use super::*;
 
-fn hot() -> PlantConfig {
+fn flat() -> PlantConfig {
     rig(Writer::flat(128 * MB))
 }
 
@@ -39,13 +39,13 @@ fn sample_until(plant: &mut Plant, until: Duration, found: impl Fn(&Sample) -> b
 
 #[test]
 fn a_sync_is_announced_and_is_when_remaining_is_true() {
-    let mut plant = Plant::new(&hot());
+    let mut plant = Plant::new(&flat());
     let sample = sample_until(&mut plant, s(20), |sample| sample.iteration == 3);
     let truth = plant.syncs()[2];
     let announced = sample.sync_at.expect("the event came");
     assert_eq!(Duration::from_nanos(announced.as_nanos()), truth.at);
     assert_eq!(sample.at.since(announced), ms(2));
-    // 2 ms of the link, which is what the look took.
+    // 2 ms of the link, the duration of the call.
     assert!(truth.remaining_bytes - sample.remaining_bytes <= 240_000);
     plant.wait(ms(400));
     let later = plant.sample(false).expect("libvirt answers");
@@ -57,7 +57,7 @@ fn a_sync_is_announced_and_is_when_remaining_is_true() {
 
 #[test]
 fn without_events_polling_sees_syncs_late_or_skips_them() {
-    let mut config = hot();
+    let mut config = flat();
     config.guest = Guest::new(512 * MIB)
         .non_zero(100 * MIB)
         .with(Writer::flat(20 * MIB));
@@ -80,7 +80,7 @@ fn without_events_polling_sees_syncs_late_or_skips_them() {
 
 #[test]
 fn limits_act_at_the_next_window() {
-    let mut plant = Plant::new(&hot());
+    let mut plant = Plant::new(&flat());
     plant.run(ms(5_000));
     plant.apply(&limit(2_000_000)).expect("the job runs");
     assert_eq!(plant.applied()[0].target, limit(2_000_000));
@@ -110,7 +110,7 @@ fn a_cap_refuses_what_the_link_affords() {
     let outcome = plant.run(s(70));
     assert_eq!(outcome.end, End::Completed);
     assert!(outcome.precopy < ms(60_500), "{outcome:?}");
-    // The same guest, the capped bandwidth told to be the link's: no lifting is needed.
+    // The same guest, with the capped bandwidth configured as the link's: no lifting is needed.
     config.qemu.avail_switchover_bytes_per_s = Some(117 * MB);
     let outcome = Plant::new(&config).run(s(60));
     assert_eq!(outcome.end, End::Completed);
@@ -119,7 +119,7 @@ fn a_cap_refuses_what_the_link_affords() {
 
 #[test]
 fn suspended_it_pays_at_the_capped_rate() {
-    let mut config = hot();
+    let mut config = flat();
     config.qemu.speed_mib_per_s = 50;
     let mut plant = Plant::new(&config);
     plant.run(s(15));
@@ -127,14 +127,14 @@ fn suspended_it_pays_at_the_capped_rate() {
     let outcome = plant.run(s(60));
     assert_eq!(outcome.end, End::Completed);
     assert_eq!(outcome.precopy, s(15));
-    // 15 MB may go in the switchover; the rest goes at 50 MiB/s with the guest stopped.
+    // 15 MB may be sent in the switchover; the rest is sent at 50 MiB/s with the guest stopped.
     assert!(outcome.pause > ms(2_000), "{outcome:?}");
     assert_eq!(outcome.pause, outcome.total - outcome.precopy);
 }
 
 #[test]
-fn postcopy_goes_at_once_if_allowed() {
-    let mut config = hot();
+fn postcopy_starts_at_once_if_allowed() {
+    let mut config = flat();
     let refused = Plant::new(&config).apply(&order(Action::StartPostcopy));
     assert_eq!(refused, Err(PlantError::PostcopyDisabled));
     config.qemu.postcopy = true;
@@ -161,7 +161,7 @@ fn postcopy_goes_at_once_if_allowed() {
 
 #[test]
 fn an_abort_ends_it_there_and_then() {
-    let mut plant = Plant::new(&hot());
+    let mut plant = Plant::new(&flat());
     plant.run(ms(2_345));
     plant.apply(&order(Action::Abort)).expect("the job runs");
     assert_eq!(plant.apply(&limit(300)), Err(PlantError::NoJob));
@@ -180,7 +180,7 @@ fn troubles_come_and_go_as_scripted() {
         speed_mib_per_s: Some(80),
         ..Target::NONE
     };
-    let mut plant = Plant::new(&hot())
+    let mut plant = Plant::new(&flat())
         .between(s(1), s(2), Fault::Deaf)
         .between(s(3), s(4), Fault::Refusing)
         .at(s(5), Change::ByHand(by_hand))
@@ -205,7 +205,7 @@ fn troubles_come_and_go_as_scripted() {
     assert_eq!(
         plant.applied().len(),
         1,
-        "what is done by hand is not the controller's"
+        "an external change is not the controller's"
     );
     let outcome = plant.run(s(20));
     assert_eq!((outcome.end, outcome.total), (End::Failed, s(8)));
@@ -213,7 +213,7 @@ fn troubles_come_and_go_as_scripted() {
 
 #[test]
 fn a_cut_link_blocks_and_a_slow_one_slows() {
-    let mut config = hot();
+    let mut config = flat();
     config.qemu.downtime_limit_ms = 2_000;
     let plain = Plant::new(&config).run(s(60));
     config.link = Link::gigabit().cut(s(2), s(5));

@@ -1,4 +1,4 @@
-//! What the module promises of itself.
+//! The promises of the module.
 
 use libvirt_hpc_control::port::Job;
 use proptest::prelude::*;
@@ -45,7 +45,7 @@ prop_compose! {
     }
 }
 
-/// Runs to `horizon`, looking every `every`.
+/// Runs to `horizon`, sampling every `every`.
 fn watched(config: &PlantConfig, horizon: Duration, every: Duration) -> (Outcome, Vec<Sync>) {
     let mut plant = Plant::new(config);
     let mut last = 0;
@@ -65,9 +65,9 @@ fn watched(config: &PlantConfig, horizon: Duration, every: Duration) -> (Outcome
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Equal input, equal output; and looking changes nothing.
+    /// Equal input, equal output; and sampling changes nothing.
     #[test]
-    fn looking_does_not_disturb(config in config(), every in 1..500_u64) {
+    fn sampling_does_not_disturb(config in config(), every in 1..500_u64) {
         let mut plant = Plant::new(&config);
         let alone = plant.run(s(20));
         let (seen, syncs) = watched(&config, s(20), ms(every));
@@ -92,7 +92,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
-    /// No stop at any time beats the oracle, but for a part of a tick.
+    /// No stop at any time beats the oracle by more than part of a tick.
     #[test]
     fn no_stop_beats_the_oracle(into in 0..6_000_u64, at in 3_500..12_000_u64, delta in 0.02..0.3) {
         let config = phased(ms(into));
@@ -102,8 +102,8 @@ proptest! {
     }
 }
 
-/// Quiet until 3 s, busy until 6 s, quiet until 9 s: stopped when busy it takes 200 MB, and the oracle
-/// waits for the second quiet, where a whole round fits.
+/// Quiet until 3 s, busy until 6 s, quiet until 9 s: stopped when busy it takes 200 MB, and the oracle waits for the
+/// second quiet phase, in which a whole round fits.
 #[test]
 fn phases_follow_their_clock() {
     let config = phased(s(3));
@@ -125,7 +125,7 @@ fn a_seed_is_a_run() {
     assert_ne!(jittered(1), jittered(2));
 }
 
-/// The log of memory not yet reached is not cleared: what is written there in round 1 is sent once.
+/// The log of memory not yet reached is not cleared: its writes in round 1 are sent once.
 #[test]
 fn writes_ahead_of_the_sender_cost_nothing() {
     let left_after_round_one = |log_clear_bytes| {

@@ -1,18 +1,18 @@
-//! Managers whose own programs cannot run here: what they ask of libvirt, as their sources have it.
+//! Managers whose own programs cannot run here: their calls to libvirt, from their sources.
 
 use anyhow::{Result, ensure};
 use libvirt_hpc_tests::rig::{HOSTS, Move};
 use serde::Deserialize;
 
-use super::{INSIST, as_quick_as_ours, install, last_line};
-use crate::hands::stage::{DEFAULTS, SATURATED, Stage};
+use super::{INSIST, as_quick_as_virsh_hpc, install, last_line};
+use crate::control::stage::{DEFAULTS, SATURATED, Stage};
 use crate::seconds;
 
-/// What `tests/rig/clients/schedule` tells of a move.
+/// The output of `tests/rig/clients/schedule` about a move.
 #[derive(Debug, Deserialize)]
 struct Told {
     error: Option<String>,
-    /// Seconds since the begin, what was done, and its value.
+    /// Seconds since the beginning, the call, and its value.
     did: Vec<(f64, String, Option<u32>)>,
     seconds: f64,
 }
@@ -32,7 +32,7 @@ fn schedule(stage: &Stage, manager: &str, options: &[&str]) -> Result<(Move, Tol
     Ok((moved, told))
 }
 
-/// A move under a manager's schedule; what was done, and whether the agent has let go for it.
+/// A move under a manager's schedule; returns its calls, and whether the agent has released the migration.
 fn moves(stage: &mut Stage, manager: &str, options: &[&str]) -> Result<(Told, bool)> {
     let source = stage.here();
     let skip = stage.logged(source)?;
@@ -46,7 +46,7 @@ fn moves(stage: &mut Stage, manager: &str, options: &[&str]) -> Result<(Told, bo
     Ok((told, let_go))
 }
 
-/// OpenNebula's driver, which captures what virsh says and goes by its status.
+/// OpenNebula's driver, which captures virsh's output and depends on its status.
 fn opennebula(stage: &mut Stage) -> Result<f64> {
     let command = ["opennebula-migrate", "g", stage.there()];
     let moved = stage.by(stage.here(), &command, |_| Ok(()))?;
@@ -70,9 +70,9 @@ fn managers_with_a_schedule_of_their_own_move_as_virsh_hpc_does() -> Result<()> 
     let mut stage = Stage::up(&[&SATURATED[..], &["--marked"]].concat())?;
     install(&stage, "schedule")?;
     install(&stage, "opennebula-migrate")?;
-    as_quick_as_ours(&mut stage, "OpenNebula", opennebula)?;
+    as_quick_as_virsh_hpc(&mut stage, "OpenNebula", opennebula)?;
     opennebula_clears_up(&stage)?;
-    // Without `insist` a limit that comes once memory flows is an order, and CloudStack's way out the end.
+    // Without `insist` a limit set once memory flows is an order, and CloudStack's timeout the end.
     let lowest = ["--downtime", "15"];
     let (told, let_go) = moves(&mut stage, "cloudstack", &lowest)?;
     ensure!(!let_go || told.has_done("suspend"), "{told:?}");
@@ -86,8 +86,8 @@ fn managers_with_a_schedule_of_their_own_move_as_virsh_hpc_does() -> Result<()> 
         ensure!(!let_go && !way_out, "{told:?}");
         Ok(told.seconds)
     };
-    as_quick_as_ours(&mut stage, "CloudStack", |stage| kept(stage, "cloudstack"))?;
-    // oVirt has QEMU slow the guest: the law waits longer, for a shorter pause.
+    as_quick_as_virsh_hpc(&mut stage, "CloudStack", |stage| kept(stage, "cloudstack"))?;
+    // oVirt has QEMU throttle the guest: the law waits longer, for a shorter pause.
     kept(&mut stage, "vdsm-minimal")?;
     kept(&mut stage, "vdsm-suspend").map(drop)
 }

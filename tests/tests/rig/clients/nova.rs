@@ -4,13 +4,13 @@ use anyhow::{Result, ensure};
 use libvirt_hpc_tests::rig::{HOSTS, Move};
 use serde::Deserialize;
 
-use super::{INSIST, as_quick_as_ours, install, last_line};
-use crate::hands::stage::{SATURATED, Stage};
+use super::{INSIST, as_quick_as_virsh_hpc, install, last_line};
+use crate::control::stage::{SATURATED, Stage};
 
-/// A limit that the guest never gets below: what is under way goes on until nova does something.
+/// A limit that the guest never gets below: the migration goes on until nova acts.
 const FOREVER: &str = "<hpc:downtime max='200' unit='ms'/><hpc:postcopy allowed='no'/>";
 
-/// What `tests/rig/clients/nova-move` tells of a move.
+/// The output of `tests/rig/clients/nova-move` about a move.
 #[derive(Debug, Deserialize)]
 struct Told {
     /// What nova was told, or told its other services.
@@ -33,7 +33,7 @@ fn nova(stage: &Stage, options: &[&str]) -> Result<(Move, Told)> {
     Ok((moved, told))
 }
 
-/// A move that nova takes for one.
+/// A move that nova believes completed.
 fn moves(stage: &mut Stage, options: &[&str], status: &str) -> Result<f64> {
     let (moved, told) = nova(stage, options)?;
     stage.arrived("nova", &moved)?;
@@ -44,7 +44,7 @@ fn moves(stage: &mut Stage, options: &[&str], status: &str) -> Result<f64> {
     Ok(told.seconds)
 }
 
-/// One that nova takes for failed, and has.
+/// One that nova believes failed, and that has failed.
 fn fails(stage: &Stage, options: &[&str]) -> Result<()> {
     let (moved, told) = nova(stage, options)?;
     ensure!(told.believes == ["failed"], "{told:?}");
@@ -62,7 +62,7 @@ fn novas_own_monitor_moves_as_virsh_hpc_does() -> Result<()> {
     for host in HOSTS {
         stage.configure(host, INSIST)?;
     }
-    as_quick_as_ours(&mut stage, "nova", |stage| moves(stage, &[], "running"))?;
+    as_quick_as_virsh_hpc(&mut stage, "nova", |stage| moves(stage, &[], "running"))?;
     // As quick where post-copy may be used and is not needed.
     let postcopy = ["--set", "live_migration_permit_post_copy=True"];
     moves(&mut stage, &postcopy, "running").map(drop)
@@ -70,7 +70,7 @@ fn novas_own_monitor_moves_as_virsh_hpc_does() -> Result<()> {
 
 #[test]
 #[ignore = "half a gigabyte of nova: make clients"]
-fn novas_ways_out_end_what_is_under_way() -> Result<()> {
+fn novas_timeouts_end_its_migrations() -> Result<()> {
     let hosts = ["--with", "python3-nova"];
     let marked = ["--marked", FOREVER];
     let mut stage = Stage::up_on(&hosts, &[&SATURATED[..], &marked].concat())?;
@@ -120,7 +120,7 @@ fn ways_out(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// The program, and what the packages' scripts would have made.
+/// The program, and the set-up of the packages' scripts.
 fn prepare(stage: &Stage) -> Result<()> {
     install(stage, "nova-move")?;
     for host in HOSTS {

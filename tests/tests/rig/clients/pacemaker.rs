@@ -1,13 +1,13 @@
-//! Pacemaker's resource agent VirtualDomain, run by hand as its executor runs it.
+//! Pacemaker's resource agent VirtualDomain, run as its executor runs it.
 
 use anyhow::{Result, ensure};
 use libvirt_hpc_tests::rig::HOSTS;
 
-use super::{INSIST, as_quick_as_ours};
-use crate::hands::stage::{DEFAULTS, SATURATED, Stage};
+use super::{INSIST, as_quick_as_virsh_hpc};
+use crate::control::stage::{DEFAULTS, SATURATED, Stage};
 use crate::seconds;
 
-/// What `migrate_to` and `migrate_from` are given; the file was written when the guest was made.
+/// Parameters of `migrate_to` and `migrate_from`; the file was written when the guest was made.
 const RESOURCE: &str = "OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=g OCF_RESKEY_config=/rig/g.xml \
     OCF_RESKEY_hypervisor=qemu:///system OCF_RESKEY_migration_transport=tcp";
 
@@ -24,7 +24,7 @@ fn migrate_to(stage: &Stage, parameters: &str) -> String {
     action("migrate_to", &format!("{target} {parameters}"))
 }
 
-/// What the cluster believes: the statuses of `monitor` on the guest's host and on the other.
+/// The cluster's view: the statuses of `monitor` on the guest's host and on the other.
 fn believes(stage: &Stage) -> Result<[String; 2]> {
     let monitor = |host| {
         let status = stage.on(host, &format!("{} >&2; echo $?", action("monitor", "")))?;
@@ -33,7 +33,7 @@ fn believes(stage: &Stage) -> Result<[String; 2]> {
     Ok([monitor(stage.here())?, monitor(stage.there())?])
 }
 
-/// A move as the cluster makes it; returns what `migrate_to` took.
+/// A move as the cluster makes it; returns the duration of `migrate_to`.
 fn moves(stage: &mut Stage, parameters: &str) -> Result<f64> {
     let source = stage.here();
     let script = migrate_to(stage, parameters);
@@ -46,7 +46,8 @@ fn moves(stage: &mut Stage, parameters: &str) -> Result<f64> {
     Ok(seconds(moved.total))
 }
 
-/// The operation's time is over: the process group of the resource agent gets SIGKILL (`child_kill_helper` in Pacemaker).
+/// The operation's time is over: the process group of the resource agent gets SIGKILL (`child_kill_helper` in
+/// Pacemaker).
 fn times_out(stage: &Stage) -> Result<()> {
     let script = migrate_to(stage, "");
     let script = format!("setsid {script} & echo $! >/run/operation; wait $!; echo $? >&2; exit 1");
@@ -78,7 +79,7 @@ fn pacemakers_virtualdomain_moves_as_virsh_hpc_does() -> Result<()> {
     times_out(&stage)?;
     // Under this limit, set two seconds after the start, the guest never moves.
     let parameters = "OCF_RESKEY_migration_downtime=15";
-    as_quick_as_ours(&mut stage, "VirtualDomain", |stage| {
+    as_quick_as_virsh_hpc(&mut stage, "VirtualDomain", |stage| {
         moves(stage, parameters)
     })
 }

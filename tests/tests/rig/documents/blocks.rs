@@ -14,9 +14,9 @@ pub(super) struct Block {
     pub(super) document: String,
     /// The line of its first line, from 1.
     pub(super) line: usize,
-    /// What the fence says it is.
+    /// The language that the fence names.
     pub(super) language: String,
-    /// What is in it.
+    /// The content.
     pub(super) text: String,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn project() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// README.md, then what is in docs, by name.
+/// README.md, then docs, by name.
 pub(super) fn documents() -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(project().join("docs"))? {

@@ -1,4 +1,4 @@
-//! Every block of configuration is what the programs that read it take.
+//! Every block of configuration is valid for the programs that read it.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -39,7 +39,7 @@ fn by_the_agent(file: &Path) -> Result<Output> {
     agent.output().context("starting libvirt-hpcd")
 }
 
-/// What is in a domain's XML, by the schema, which takes what the programs take.
+/// Blocks of a domain's XML, by the schema, which accepts what the programs accept.
 fn by_the_schema(file: &Path) -> Result<Output> {
     let schema = project().join("xml-schemas/policy.rng");
     let mut xmllint = Command::new("xmllint");

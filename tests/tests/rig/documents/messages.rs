@@ -1,4 +1,4 @@
-//! Every message that docs/operations.md explains is one that our programs print.
+//! Every message that docs/operations.md explains is one that libvirt-hpc's programs print.
 
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,7 @@ fn quoted(document: &str) -> Vec<String> {
     found
 }
 
-/// Source text as its messages read: continued lines joined, what varies shown as `…`.
+/// Source text as its messages read: continued lines joined, variable parts shown as `…`.
 fn as_printed(source: &str) -> String {
     let mut joined = String::with_capacity(source.len());
     let mut rest = source;
@@ -86,7 +86,7 @@ fn sources(folder: &Path, into: &mut String) -> Result<()> {
 /// The messages that nothing prints.
 fn unknown(messages: &[String], printed: &str) -> Vec<String> {
     let is_unknown = |message: &&String| {
-        // A colon at the end may be followed by whatever has it.
+        // A colon at the end may be followed by anything.
         let text = message.trim_end_matches('…').trim_end_matches([':', ' ']);
         !printed.contains(text)
     };

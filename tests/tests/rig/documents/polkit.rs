@@ -15,7 +15,7 @@ sed -i 's/^auth_unix_rw = .*/auth_unix_rw = \"polkit\"/' /etc/libvirt/DAEMON.con
 echo 'access_drivers = [ \"polkit\" ]' >>/etc/libvirt/DAEMON.conf
 systemctl restart DAEMON";
 
-/// What a member may not do.
+/// Calls that a member may not make.
 const FORBIDDEN: [&str; 8] = [
     "virsh domjobabort solver",
     "virsh destroy solver",
@@ -57,7 +57,7 @@ fn members_of_the_group_may_migrate_and_nothing_else() -> Result<()> {
         let said = walk.refused(&by("member", &command))?;
         ensure!(said.contains("access denied"), "{command}: {said}");
     }
-    // The agent is root, of whom polkit asks nothing.
+    // The agent is root, whom polkit asks nothing.
     walk.shell("until virsh-hpc hpc-status solver; do sleep 0.2; done")?;
     let migrate = "virsh-hpc -c qemu:///system migrate --live --p2p solver qemu+tcp://beta/system";
     let said = walk.shell(&by("member", migrate))?;

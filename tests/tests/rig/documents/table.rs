@@ -1,6 +1,6 @@
-//! What the test changes of the documents' commands before it runs them, and what it does not run.
+//! The test's changes of the documents' commands, and the commands it does not run.
 
-/// Names in the documents, and what they are on the hosts.
+/// Names in the documents, and on the hosts.
 pub(super) const SUBSTITUTIONS: [(&str, &str); 1] =
     [("qemu+ssh://other/system", "qemu+tcp://beta/system")];
 
@@ -23,7 +23,7 @@ pub(super) const NOT_RUN: [(&str, &str); 6] = [
     ("make install", "it has filled the package"),
 ];
 
-/// What commands that begin so must print, on either stream.
+/// The output that commands that begin so must have, on either stream.
 pub(super) const PRINTS: [(&str, &str); 8] = [
     (
         concat!(

@@ -13,11 +13,11 @@ const BETA: &str = HOSTS[1];
 /// The guest of the documents.
 const GUEST: &str = "solver";
 
-/// What the documents install, and where from.
+/// Packages that the documents install, and their source.
 const PACKAGE: &str = concat!("libvirt-hpc_", env!("CARGO_PKG_VERSION"), "-1_amd64.deb");
 const FOLDER: &str = "/run/downloads";
 
-/// Ours, where libvirt finds it.
+/// libvirt-hpc's hook, where libvirt finds it.
 const HOOK: &str = crate::hook::HOOK;
 
 /// The hosts.
@@ -78,7 +78,7 @@ impl Walk {
         self.rig.whole(GUEST)
     }
 
-    /// Whether the agent answers and knows the guest: it looks a moment after what happens.
+    /// Whether the agent answers and knows the guest: it polls a moment after an event.
     fn wait_for_the_agent(&self) -> Result<()> {
         wait_until("the agent knows the guest", || {
             let ask = ["virsh-hpc", "hpc-status", GUEST];
@@ -86,7 +86,7 @@ impl Walk {
         })
     }
 
-    /// Commands of a shell on the host, which must succeed; what they printed on either stream.
+    /// Commands of a shell on the host, which must succeed; returns their output of either stream.
     pub(super) fn shell(&self, text: &str) -> Result<String> {
         let (succeeded, printed) = self.bash(text)?;
         ensure!(succeeded, "{text}: {printed}");
@@ -109,12 +109,12 @@ impl Walk {
         Ok((output.status.success(), printed))
     }
 
-    /// Demands that callers of virsh get ours, and that it does what it does under its own name.
-    pub(super) fn callers_get_ours(&self) -> Result<()> {
+    /// Requires that callers of virsh get virsh-hpc, and that it works under its own name.
+    pub(super) fn callers_get_virsh_hpc(&self) -> Result<()> {
         let asked = "systemd-run --quiet --pipe --wait sh -c 'command -v virsh'";
         ensure!(self.shell(asked)?.trim() == "/usr/local/bin/virsh");
         self.come_home()?;
-        // As OpenNebula's driver has it.
+        // As OpenNebula's driver calls it.
         let theirs = format!("virsh --connect qemu:///system migrate --live {GUEST} {DESTINATION}");
         let said = self.shell(&theirs)?;
         ensure!(said.contains("virsh-hpc: solver moved in "), "{said}");
@@ -127,7 +127,7 @@ impl Walk {
         self.shell("rm /usr/local/bin/virsh").map(drop)
     }
 
-    /// Puts a hook in place of ours that stops guests from starting, as one that cannot run does.
+    /// Puts another hook in place that stops guests from starting, as one that cannot run does.
     pub(super) fn break_the_hook(&self) -> Result<()> {
         self.come_home()?;
         let broken =
@@ -138,7 +138,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Demands that guests start again; puts our hook back.
+    /// Requires that guests start again; puts the hook back.
     pub(super) fn guests_start(&self) -> Result<()> {
         self.shell(&start())?;
         self.shell(&format!(

@@ -1,4 +1,4 @@
-//! What one call costs.
+//! The cost of one call.
 
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_tests::rig::Rig;
@@ -58,8 +58,8 @@ const INPUTS: [&str; 6] = [
     ALL_METADATA,
 ];
 
-/// For the record: a mebibyte of devices is a large domain, but all that other programs put into the metadata
-/// must be read, and nobody puts a mebibyte there.
+/// For the record: a mebibyte of devices is a large domain, but all metadata of other programs must be read, and nobody
+/// puts a mebibyte there.
 const ALL_METADATA: &str = "metadata-1-MiB";
 
 /// The promise, microseconds.

@@ -1,4 +1,4 @@
-//! Who hears of it: the agents of both hosts, and the log of the one that a bad policy arrives at.
+//! Who is notified: the agents of both hosts, and the log of the one at which a bad policy arrives.
 
 use anyhow::{Result, ensure};
 use libvirt_hpc_tests::rig::{DESTINATION, Rig};
@@ -8,7 +8,7 @@ use super::{ALPHA, BETA, create_paused, run, start_agent, times_told, wait_until
 const BAD_POLICY: &str = "<m:migration xmlns:m='urn:libvirt-hpc:domain:1.0'>\
                           <m:downtime max='x'/></m:migration>";
 
-/// Puts a socket where programs log to, over a `/dev` that is the machine's, and keeps what comes.
+/// Puts a socket at the place of the log, over a `/dev` that is the machine's, and keeps its content.
 const LOG: &str = "mkdir /run/upper /run/work &&
 mount -t overlay -o lowerdir=/dev,upperdir=/run/upper,workdir=/run/work overlay /dev && rm -f /dev/log &&
 setsid python3 -uc \"$0\" </dev/null >/rig/syslog 2>&1 &

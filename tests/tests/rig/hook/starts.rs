@@ -1,4 +1,4 @@
-//! What a guest's start and stop cost with us, against a host without the hook.
+//! The duration of a guest's start and stop with libvirt-hpc, against a host without the hook.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use super::{ALPHA, HOOK, MARK, number, run, start_agent, times_told, tiny_domain
 /// The guest.
 const NAME: &str = "rank0";
 
-/// Where the hook's link is while there is nothing of us on the host.
+/// Where the hook's link is while there is no libvirt-hpc on the host.
 const ASIDE: &str = "/run/50-libvirt-hpc";
 
 /// The promise, microseconds.
 const LONGER_AT_MOST_US: i64 = 20_000;
 
-/// Starts and stops the guest once; prints what each took, in microseconds.
+/// Starts and stops the guest once; prints the duration of each, in microseconds.
 const START_AND_STOP: &str = "
 import libvirt, sys, time
 guest = libvirt.open('qemu:///system').lookupByName(sys.argv[1])
@@ -29,7 +29,7 @@ guest.destroy()
 print((started - begin) // 1000, (time.monotonic_ns() - started) // 1000)
 ";
 
-/// What there is of us on the host.
+/// The installed parts of libvirt-hpc.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum With {
     Nothing,
@@ -56,7 +56,7 @@ impl With {
                 rig.agent(ALPHA, AgentVerb::Pause, &[])?;
             }
         }
-        // libvirtd looks for hooks on SIGHUP, and then reads all of its files; whatever there is of us, the
+        // libvirtd polls for hooks on SIGHUP, and then reads all of its files; whatever there is of us, the
         // guest starts as long after that.
         run(rig, ALPHA, &["pkill", "-HUP", "-x", "libvirtd"])?;
         run(rig, ALPHA, &["virsh", "-q", "list"])?;
@@ -72,7 +72,7 @@ impl With {
         }
     }
 
-    /// Whether an agent reads what the hook said, if only afterwards.
+    /// Whether an agent reads the hook's messages, if only afterwards.
     fn is_heard(self) -> bool {
         matches!(self, Self::AgentUp | Self::AgentHung)
     }
@@ -162,7 +162,7 @@ fn the_hook_makes_starts_and_stops_not_twenty_milliseconds_longer_as_far_as_nois
     compare(&mut spans)
 }
 
-/// What libvirtd waited for the hook in each run of `order`.
+/// How long libvirtd waited for the hook in each run of `order`.
 fn waited(order: &[With], waits: &[Wait]) -> Result<()> {
     ensure!(
         order.len() == waits.len(),
@@ -187,7 +187,7 @@ fn waited(order: &[With], waits: &[Wait]) -> Result<()> {
             "{with:?}: more than the promise in {longer} starts of {}",
             starts.len()
         );
-        // What libvirtd's own forks take is in it, and most of it: the promise is judged by whole starts.
+        // It contains libvirtd's own forks, which take most of it: the promise is judged by whole starts.
         ensure!(
             starts[starts.len() / 2].cast_signed() <= 2 * LONGER_AT_MOST_US,
             "{with:?}: {starts:?}"

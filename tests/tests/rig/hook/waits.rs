@@ -1,5 +1,5 @@
-//! How long libvirtd waits for the hook, by its own log of the programs it runs: the forking too, to the
-//! millisecond, whatever else a start takes.
+//! How long libvirtd waits for the hook, by its own log of the programs it runs, including the fork; to the
+//! millisecond.
 
 use std::collections::HashMap;
 

@@ -1,10 +1,11 @@
 //! The options of `virsh migrate` (11.3 and 9.0), together where they do not touch each other: a move takes its
 //! seconds. `ADDRESS` is the destination's address, `THERE` its name.
 //!
-//! Not here, for other tests give them: `--timeout` and what belongs to it, `--verbose`. Nor `--tls --tunnelled`: the
-//! source's libvirtd of 11.3 dies of it, whoever asks; nor `--zerocopy --parallel`, which may lock memory on some machines.
+//! Not here, because other tests use them: `--timeout` and related options, `--verbose`. Nor `--tls --tunnelled`: the
+//! source's libvirtd of 11.3 crashes with any client; nor `--zerocopy --parallel`, which may lock memory on some
+//! machines.
 
-/// What these hosts grant.
+/// Options that these hosts grant.
 pub(super) const GRANTED: &[&[&str]] = &[
     &[
         "--bandwidth",
@@ -55,7 +56,7 @@ pub(super) const GRANTED: &[&[&str]] = &[
     &["--tls", "--p2p", "--tls-destination", "THERE"],
 ];
 
-/// What 11.3 grants and 9.0 does not know.
+/// Options that 11.3 grants and 9.0 does not know.
 pub(super) const SINCE_9_0: &[&[&str]] = &[
     &[
         "--parallel",
@@ -70,7 +71,7 @@ pub(super) const SINCE_9_0: &[&[&str]] = &[
     &["--available-switchover-bandwidth", "100"],
 ];
 
-/// What virsh, libvirt or QEMU refuse.
+/// Options that virsh, libvirt or QEMU refuse.
 pub(super) const REFUSED: &[&[&str]] = &[
     &["--listen-address", "203.0.113.9"],
     &["--listen-address", "nonsense"],

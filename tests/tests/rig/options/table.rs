@@ -5,15 +5,15 @@ use std::process::Output;
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_tests::rig::{HOSTS, Rig};
 
-/// What stands in a row for the host where the guest is to go, and for its address.
+/// Placeholders of a row for the destination host, and for its address.
 const THERE: &str = "THERE";
 const ADDRESS: &str = "ADDRESS";
 const ADDRESSES: [&str; 2] = ["10.77.0.1", "10.77.0.2"];
 
-/// With these the guest's definition goes with it, so that it is on one host only before and after.
+/// With these the guest's definition moves with it, so that it is on one host only before and after.
 const ALWAYS: [&str; 3] = ["--live", "--persistent", "--undefinesource"];
 
-/// What came of a command. Two that went in opposite directions are alike too.
+/// The result of a command. Two that went in opposite directions are equal too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Answer {
     status: Option<i32>,
@@ -22,7 +22,7 @@ struct Answer {
     there: String,
 }
 
-/// A guest, and what has been asked for it so far.
+/// A guest, and the options tried so far.
 pub(super) struct Table<'a> {
     rig: &'a Rig,
     guest: &'a str,
@@ -57,13 +57,13 @@ impl<'a> Table<'a> {
         self.scheme = scheme;
     }
 
-    /// `options` for a guest that is to go wholly.
+    /// `options` for a guest that moves with its definition.
     pub(super) fn row(&mut self, options: &[&str]) -> Result<()> {
         self.bare_row(&[&ALWAYS[..], options].concat())
     }
 
-    /// `options` and nothing else: virsh first, which takes the guest there if it moves it, then virsh-hpc, which takes it
-    /// back or is refused in turn.
+    /// `options` and nothing else: virsh first, which takes the guest there if it moves it, then virsh-hpc, which takes
+    /// it back or is refused in turn.
     pub(super) fn bare_row(&mut self, options: &[&str]) -> Result<()> {
         let theirs = self.ask("virsh", options, self.guest)?;
         let ours = self.ask("virsh-hpc", options, self.guest)?;
@@ -100,7 +100,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Demands that no row differs, and that the guest is whole.
+    /// Requires that no row differs, and that the guest is whole.
     pub(super) fn finish(self) -> Result<()> {
         self.rig.whole(self.guest)?;
         let differences = self.differences.join("\n");
@@ -119,7 +119,7 @@ impl<'a> Table<'a> {
             .iter()
             .map(|option| option.replace(ADDRESS, address).replace(THERE, there))
             .collect();
-        // Options of libvirt may wait for ever where one of ours is wrong.
+        // Options of libvirt may wait for ever if one of virsh-hpc's is wrong.
         let mut command = vec!["timeout", "60", program, "migrate", self.guest, &uri];
         command.extend(options.iter().map(String::as_str));
         let mut output = self.rig.run(here, &command)?;
@@ -159,7 +159,7 @@ impl<'a> Table<'a> {
         Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
     }
 
-    /// Looks for the pattern that the rig has written to the disk before the guest began.
+    /// Looks for the pattern that the test bed wrote to the disk before the guest was started.
     fn disk_is_whole(&self) -> Result<()> {
         let Some(target) = self.disk else {
             return Ok(());
@@ -176,7 +176,8 @@ impl<'a> Table<'a> {
     }
 }
 
-/// What libvirt says of a TLS handshake that fails: the source's QEMU, or that the destination's is gone, whoever is first.
+/// libvirt's message of a failed TLS handshake: the source's QEMU, or that the destination's is gone, whichever is
+/// first.
 const HANDSHAKE: [&str; 2] = ["Certificate does not match", "Not a migration stream"];
 
 /// Whether the destination has a word to add is a matter of who is first.

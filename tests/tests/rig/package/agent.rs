@@ -1,4 +1,4 @@
-//! The agent as systemd and its own answers tell it, on a host that has the package.
+//! The agent by systemd and its own answers, on a host that has the package.
 
 use anyhow::{Context, Result, bail};
 use libvirt_hpc_plugin::agent::api::{Control, Reply, Status};
@@ -61,7 +61,7 @@ pub(super) fn steers(rig: &Rig, host: &str, domain: &str) -> bool {
         .is_some_and(|migration| migration.control == Control::Steering)
 }
 
-/// What the service, or systemd about it, has said at `priority` or above, without times.
+/// The log of the service, and of systemd about it, at `priority` or above, without times.
 pub(super) fn journal(rig: &Rig, host: &str, priority: &str) -> Result<Vec<String>> {
     let command = [
         "journalctl",

@@ -1,4 +1,4 @@
-//! The package that `make deb` has made, and a later version of it.
+//! The package of `make deb`, and a later version of it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ pub(super) fn folder() -> &'static str {
     FOLDER
 }
 
-/// Our version as dpkg writes it.
+/// The package's version as dpkg writes it.
 pub(super) fn version(revision: u8) -> String {
     format!("{}-{revision}", env!("CARGO_PKG_VERSION"))
 }
@@ -65,7 +65,7 @@ fn dpkg_deb(arguments: &[&Path]) -> Result<()> {
     Ok(())
 }
 
-/// What dpkg says of a folder in which a site has a hook of its own.
+/// dpkg's message about a folder in which a site has a hook of its own.
 const KEPT: &str = "directory '/etc/libvirt/hooks/qemu.d' not empty so not removed";
 
 /// apt-get as an administrator's script calls it: nobody is asked, a changed configuration stays. It has to

@@ -8,7 +8,8 @@ use libvirt_hpc_tests::rig::{HOSTS, Rig};
 
 use crate::hook::run;
 
-/// What of a host's disk is not compared, and why. Other file systems (/proc, /sys, /dev, /run) are not entered.
+/// The parts of a host's disk that are not compared, and why. Other file systems (/proc, /sys, /dev, /run) are not
+/// entered.
 const LEFT_OUT: [(&str, &str); 11] = [
     ("/tmp", "anybody's, until the next boot"),
     (
@@ -74,7 +75,7 @@ fn of(rig: &Rig, host: &str) -> Result<Listing> {
     Ok(listing)
 }
 
-/// Demands that two listings of a host are the same.
+/// Requires that two listings of a host are the same.
 pub(super) fn are_the_same(host: &str, before: &Listing, after: &Listing) -> Result<()> {
     let paths: BTreeSet<_> = before.keys().chain(after.keys()).collect();
     let changed: Vec<_> = paths

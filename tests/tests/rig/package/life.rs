@@ -6,7 +6,7 @@ use libvirt_hpc_tests::rig::{HOSTS, Rig};
 use super::agent::{SERVICE, SOCKET, journal, knows, pid, property, shell};
 use super::files::{self, Listing};
 use super::{BETA, deb, services};
-use crate::hands::stage::DEFAULTS;
+use crate::control::stage::DEFAULTS;
 use crate::hook::{HOOK, wait_until};
 
 /// The guest. Plain pre-copy never ends for it.
@@ -124,7 +124,7 @@ impl Life {
         Ok(())
     }
 
-    /// Demands the later version, running, with the administrator's configuration.
+    /// Requires the later version, running, with the administrator's configuration.
     fn is_upgraded(&self) -> Result<()> {
         for host in HOSTS {
             let version = shell(&self.rig, host, "dpkg-query -W -f '${Version}' libvirt-hpc")?;
@@ -147,7 +147,7 @@ impl Life {
         Ok(())
     }
 
-    /// The package is removed while the guest moves: the migration goes on as if we had never been there.
+    /// The package is removed while the guest moves: the migration goes on as if it had never been there.
     pub(super) fn is_removed_under_a_migration(&mut self) -> Result<()> {
         self.rig.link(SLOW)?;
         let moved = self.moves("virsh", |life| {
@@ -170,11 +170,11 @@ impl Life {
             "the guest is gone"
         );
         self.rig.whole(GUEST)?;
-        // libvirt has not been told that the hook is there no more.
+        // libvirt has not been told that the hook no longer exists.
         services::start_tiny(&self.rig, self.here())
     }
 
-    /// Nothing of the package runs on a host, and what it had in memory is gone.
+    /// Nothing of the package runs on a host, or remains in memory.
     fn is_gone(&self, host: &str) -> Result<()> {
         let script = format!(
             "! pgrep -x libvirt-hpcd && ! ls -d /run/libvirt-hpc {HOOK} 2>/dev/null && systemctl list-unit-files --quiet 'libvirt-hpc*'; systemctl --failed --quiet --plain"

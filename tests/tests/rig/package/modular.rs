@@ -1,6 +1,6 @@
-//! Hosts whose libvirt is several daemons, as on Fedora and EL: virtqemud has the guests and calls the hook,
-//! virtproxyd lets older clients and other hosts in. systemd starts each when somebody connects, and virtqemud
-//! ends when it has neither guest nor client. `make modular` runs this, and what else is to hold there.
+//! Hosts whose libvirt is several daemons, as on Fedora and EL: virtqemud has the guests and calls the hook, virtproxyd
+//! lets older clients and other hosts in. systemd starts each when somebody connects, and virtqemud ends when it has
+//! neither guest nor client. `make modular` runs this, and other tests that must pass there.
 
 use anyhow::{Result, ensure};
 use libvirt_hpc_plugin::trace::ControllerName;
@@ -10,14 +10,15 @@ use super::BETA;
 use super::agent::{SERVICE, knows, property, shell};
 use super::life::{GUEST, Life};
 use super::{deb, services};
-use crate::hands::stage::{DEFAULTS, tell};
+use crate::control::stage::{DEFAULTS, tell};
 use crate::hook::wait_until;
 use crate::seconds;
 
-/// The daemon of the guests, and what starts it.
+/// The daemon of the guests, and its socket.
 const DAEMON: &str = "virtqemud.service";
 
-/// What begins a migration: a script, in which `GUEST` is to go from `HERE` to `URI`, and who is to steer it.
+/// Clients that begin a migration: a script, in which `GUEST` moves from `HERE` to `URI`, and the program that must
+/// steer it.
 struct Client {
     name: &'static str,
     script: &'static str,
@@ -72,7 +73,7 @@ domain.migrate3(libvirt.open('URI'), {}, libvirt.VIR_MIGRATE_LIVE)\"",
 const TRANSPORTS: [&str; 2] = ["qemu+tcp", "qemu+ssh"];
 
 impl Life {
-    /// One migration by `client`: it arrives, in the hands of one controller, the one that it should be.
+    /// One migration by `client`: it arrives, controlled by one program, the expected one.
     fn moves_by(&mut self, client: &Client, transport: &str, after: &str) -> Result<String> {
         self.on_here("rm -f /var/log/libvirt-hpc/*")?;
         let uri = format!("{transport}://{}/system", self.there());
@@ -106,7 +107,7 @@ impl Life {
         Ok(row)
     }
 
-    /// virtqemud goes, as when its package is upgraded: the agent is back by itself, and knows the guest.
+    /// virtqemud ends, as when its package is upgraded: the agent reconnects by itself, and knows the guest.
     fn outlives_its_daemon(&self, how: &str) -> Result<()> {
         let before = property(&self.rig, self.here(), DAEMON, "MainPID")?;
         self.on_here(&format!("{how} 2>&1"))?;
@@ -122,7 +123,7 @@ impl Life {
 
 #[test]
 #[ignore = "builds libvirt first: make modular"]
-fn on_modular_hosts_whoever_begins_is_steered() -> Result<()> {
+fn on_modular_hosts_any_clients_migration_is_steered() -> Result<()> {
     let mut life = Life::begin(&["--systemd"])?;
     ensure!(life.rig.daemon_name() == "virtqemud", "run 'make modular'");
     for host in HOSTS {

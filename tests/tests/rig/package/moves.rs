@@ -7,16 +7,16 @@ use super::BETA;
 use super::agent::{shell, steers};
 use super::life::{CALLS, GUEST, Life, SITES};
 use super::services;
-use crate::hands::stage::{DEFAULTS, tell};
+use crate::control::stage::{DEFAULTS, tell};
 use crate::hook::wait_until;
 
 impl Life {
-    /// By a program that knows nothing of us.
+    /// By a program that knows nothing of libvirt-hpc.
     pub(super) fn moves_by_plain_virsh(&mut self) -> Result<()> {
         let moved = self.moves("virsh", |_| Ok(()))?;
         self.arrived("virsh", &moved, 1)?;
         services::runs(&self.rig, BETA)?;
-        // The site's own hooks are called as before, with ours beside them.
+        // The site's own hooks are called as before, along with libvirt-hpc's.
         let calls = shell(&self.rig, BETA, &format!("cat {CALLS}"))?;
         for hook in SITES {
             let call = format!("{hook} {GUEST} migrate begin -");
@@ -25,7 +25,7 @@ impl Life {
         Ok(())
     }
 
-    /// By our command, beside which the agent stands by.
+    /// By virsh-hpc, while the agent stands by.
     pub(super) fn moves_by_virsh_hpc(&mut self) -> Result<()> {
         let moved = self.moves("virsh-hpc", |_| Ok(()))?;
         self.arrived("virsh-hpc", &moved, 0)
@@ -52,7 +52,7 @@ impl Life {
             .migrate_from(self.here(), GUEST, &command, |_| meanwhile(self))
     }
 
-    /// Demands that the guest has arrived whole, steered by as many agents, and goes on from there.
+    /// Requires that the guest has arrived whole, steered by as many agents, and runs on from there.
     pub(super) fn arrived(&mut self, what: &str, moved: &Move, agents: usize) -> Result<()> {
         let (total, pause) = (moved.total.as_secs_f64(), moved.pause()?.as_secs_f64());
         let traces = self.on_here("cat /var/log/libvirt-hpc/*.trace 2>/dev/null || true")?;
@@ -82,7 +82,7 @@ impl Life {
         })
     }
 
-    /// Downtime and speed of the guest as libvirt has them.
+    /// libvirt's downtime and speed limits of the guest.
     pub(super) fn limits(&self) -> Result<[String; 2]> {
         let ask = |what: &str| self.on_here(&format!("virsh -q {what} {GUEST}"));
         let [downtime, speed] = [ask("migrate-getmaxdowntime")?, ask("migrate-getspeed")?];

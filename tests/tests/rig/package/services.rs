@@ -1,4 +1,4 @@
-//! What systemd says of the units.
+//! systemd's state of the units.
 
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_tests::rig::{HOSTS, Rig};
@@ -10,7 +10,7 @@ use crate::hook::{MARK, run, tiny_domain, wait_until};
 /// The exposure that `systemd-analyze security` may find, of 10.
 const EXPOSURE_MOST: f64 = 1.0;
 
-/// What the units are on both hosts once the package is installed.
+/// The states of the units on both hosts once the package is installed.
 const EXPECTED: [(&str, &str, &str); 7] = [
     (SOCKET, "ActiveState", "active"),
     (SOCKET, "UnitFileState", "enabled"),
@@ -21,7 +21,7 @@ const EXPECTED: [(&str, &str, &str); 7] = [
     (SERVICE, "TriggeredBy", SOCKET),
 ];
 
-/// Demands that the units are as they should be, and that nobody complains of them.
+/// Requires that the units are as they should be, without complaints.
 pub(super) fn are_sane(rig: &Rig) -> Result<()> {
     for host in HOSTS {
         for (unit, name, expected) in EXPECTED {
@@ -42,7 +42,7 @@ pub(super) fn are_sane(rig: &Rig) -> Result<()> {
     exposure(rig)
 }
 
-/// Demands that the service is as little exposed as it should be, and prints where it is.
+/// Requires that the service is as little exposed as it should be, and prints the exposure.
 fn exposure(rig: &Rig) -> Result<()> {
     let unit = format!("/usr/lib/systemd/system/{SERVICE}");
     let command = [
@@ -82,14 +82,14 @@ pub(super) fn stop(rig: &Rig, host: &str) -> Result<()> {
     Ok(())
 }
 
-/// Demands that a marked domain that starts is enough for an agent to run.
+/// Requires that a marked domain that starts is enough for an agent to run.
 pub(super) fn started_by_an_announcement(rig: &Rig, host: &str) -> Result<()> {
     stop(rig, host)?;
     start_tiny(rig, host)?;
     runs(rig, host)
 }
 
-/// Demands that an agent comes to run on a host.
+/// Requires that an agent is started on a host.
 pub(super) fn runs(rig: &Rig, host: &str) -> Result<()> {
     wait_until("the hook has activated an agent", || {
         Ok(property(rig, host, SERVICE, "SubState")? == "running")
@@ -135,8 +135,8 @@ pub(super) fn hang(rig: &Rig) -> Result<Hung> {
     Ok(hung)
 }
 
-/// Demands that the watchdog has ended it and another is in its place: restarted, or activated by what the
-/// hook announced meanwhile and nobody read, whichever was first.
+/// Requires that the watchdog has ended it and another runs instead: restarted, or activated by the hook's unread
+/// messages, whichever was first.
 pub(super) fn succeeded(rig: &Rig, hung: &Hung) -> Result<()> {
     wait_until("the hung agent has a successor", || {
         let running = property(rig, BETA, SERVICE, "SubState")? == "running";

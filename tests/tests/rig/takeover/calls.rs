@@ -1,4 +1,4 @@
-//! libvirtd's log of its clients' calls, read.
+//! libvirtd's log of its clients' calls, parsed.
 
 use anyhow::Result;
 use libvirt_hpc_tests::rig::Rig;
@@ -6,7 +6,7 @@ use libvirt_hpc_tests::rig::Rig;
 /// Milliseconds of a day.
 const DAY_MS: u64 = 86_400_000;
 
-/// What changes nothing.
+/// Calls that change nothing.
 const READS: [&str; 17] = [
     "virConnectDomainEventDeregisterAny",
     "virConnectDomainEventRegisterAny",
@@ -27,7 +27,7 @@ const READS: [&str; 17] = [
     "virDomainMigrateGetMaxSpeed",
 ];
 
-/// What only the command makes that migrates, on the source and on the destination.
+/// Calls that only the migrating command makes, on the source and on the destination.
 const MIGRATES: [&str; 5] = [
     "virDomainMigrateBegin3Params",
     "virDomainMigrateConfirm3Params",
@@ -89,7 +89,7 @@ impl Call {
         sets.then(|| self.number("downtime="))
     }
 
-    /// Whether it sets the cache for differences, which is no limit.
+    /// Whether it sets the XBZRLE cache, which is no limit.
     pub(super) fn sets_cache(&self) -> bool {
         self.function == "virDomainMigrateSetCompressionCache"
     }
@@ -101,12 +101,12 @@ impl Call {
     }
 }
 
-/// What was called on a host so far.
+/// The calls on a host so far.
 pub(super) fn on(rig: &Rig, host: &str) -> Result<Vec<Call>> {
     Ok(rig.call_log(host)?.lines().filter_map(Call::read).collect())
 }
 
-/// What was called on a host to change something about a domain, oldest first.
+/// The calls on a host that change a domain, oldest first.
 pub(super) fn changing(rig: &Rig, host: &str, domain: &str) -> Result<Vec<Call>> {
     let mut calls = on(rig, host)?;
     calls.retain(|call| call.is_about(domain) && call.changes());

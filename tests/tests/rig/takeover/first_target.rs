@@ -1,4 +1,4 @@
-//! From the start of the transfer of memory to our first target, as QEMU and libvirtd tell it.
+//! From the start of the transfer of memory to the first target, by QEMU's and libvirtd's times.
 //!
 //! QEMU's event `MIGRATION_PASS` with pass 1 is sent when the first bitmap has been made and memory begins to
 //! flow; it carries QEMU's own time. The first `virDomainMigrateSetMaxDowntime` after it stands in libvirtd's
@@ -14,15 +14,16 @@ use super::calls;
 
 const ALPHA: &str = HOSTS[0];
 
-/// What may pass from memory flowing to the first target, milliseconds.
+/// The longest time from memory flowing to the first target, milliseconds.
 pub(super) const LIMIT_MS: u64 = 250;
 
-/// Settings that nothing of ours or of libvirt's would choose. A stored downtime limit is an order: this one keeps no guest here.
+/// Settings that neither libvirt-hpc nor libvirt would choose. A stored downtime limit is an order: this one keeps no
+/// guest here.
 const BEFORE_MS: u64 = 7777;
 const BEFORE_MIB_PER_S: u64 = 500;
 
 /// How often a target is looked for, five times a second at most.
-const LOOKS: usize = 100;
+const POLLS: usize = 100;
 
 /// Where QEMU's events go.
 const PASSES: &str = "/tmp/passes";
@@ -81,7 +82,7 @@ fn one(rig: &Rig, name: &str, options: &[&str], run: usize) -> Result<u64> {
 /// The first downtime limit after so many calls, other than that of before: that one ends a migration.
 fn target(rig: &Rig, name: &str, earlier: usize) -> Result<calls::Call> {
     let is_target = |call: &calls::Call| call.downtime_ms().is_some_and(|ms| ms != BEFORE_MS);
-    for _ in 0..LOOKS {
+    for _ in 0..POLLS {
         let mut calls = calls::changing(rig, ALPHA, name)?.into_iter().skip(earlier);
         if let Some(call) = calls.find(is_target) {
             return Ok(call);
@@ -89,7 +90,7 @@ fn target(rig: &Rig, name: &str, earlier: usize) -> Result<calls::Call> {
         sleep(Duration::from_millis(200));
     }
     bail!(
-        "no target within {LOOKS} looks; the agent:\n{}",
+        "no target within {POLLS} polls; the agent:\n{}",
         rig.agent_log(ALPHA)?
     )
 }
@@ -111,7 +112,7 @@ fn first_pass_ms(rig: &Rig, run: usize) -> Result<u64> {
     Ok(seconds % 86_400 * 1000 + microseconds.parse::<u64>()? / 1000)
 }
 
-/// Demands that the limits are soon as before.
+/// Requires that the limits are soon as before.
 fn set_as_before(rig: &Rig, name: &str) -> Result<()> {
     let ask = format!("virsh -q migrate-getmaxdowntime {name}; virsh -q migrate-getspeed {name}");
     let before = format!("{BEFORE_MS}\n{BEFORE_MIB_PER_S}\n");

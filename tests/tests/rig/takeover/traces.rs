@@ -1,4 +1,4 @@
-//! What a controller has written of its migrations.
+//! A controller's traces of its migrations.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub(super) struct Trace {
     pub(super) begin: Begin,
     /// Downtime limits that libvirt has taken, milliseconds.
     pub(super) downtimes_ms: Vec<u64>,
-    /// The first look and the last, on the machine's monotonic clock, nanoseconds.
+    /// The first sample and the last, on the machine's monotonic clock, nanoseconds.
     pub(super) looks_ns: (u64, u64),
     pub(super) end: Option<End>,
 }
@@ -36,7 +36,7 @@ pub(super) fn of_agent(rig: &Rig, host: &str, domain: &str, before: usize) -> Re
             paths.len() <= before + 1,
             "one migration of {domain}, and several traces on {host}: {paths:?}"
         );
-        // One that is being begun has nothing to read yet.
+        // One that has just begun has nothing to read yet.
         match paths.get(before).map(|path| at(rig, host, path)) {
             Some(Ok(trace)) if trace.end.is_some() => {
                 ensure!(
@@ -61,11 +61,11 @@ pub(super) fn at(rig: &Rig, host: &str, path: &str) -> Result<Trace> {
     let output = rig.run(host, &["cat", path])?;
     ensure!(output.status.success(), "cat {path} on {host}: {output:?}");
     let text = output.stdout;
-    let (mut begin, mut end, mut looks, mut downtimes_ms) = (None, None, Vec::new(), Vec::new());
+    let (mut begin, mut end, mut polls, mut downtimes_ms) = (None, None, Vec::new(), Vec::new());
     for record in read(text.as_slice()) {
         match record.with_context(|| format!("reading {path}"))?.1 {
             Record::Begin(record) => begin = Some(*record),
-            Record::Sample(sample) => looks.push(sample.at_ns),
+            Record::Sample(sample) => polls.push(sample.at_ns),
             Record::Outcome {
                 target,
                 error: None,
@@ -79,8 +79,8 @@ pub(super) fn at(rig: &Rig, host: &str, path: &str) -> Result<Trace> {
         begin: begin.with_context(|| format!("{path} is empty"))?,
         downtimes_ms,
         looks_ns: (
-            looks.first().copied().unwrap_or_default(),
-            looks.last().copied().unwrap_or_default(),
+            polls.first().copied().unwrap_or_default(),
+            polls.last().copied().unwrap_or_default(),
         ),
         end,
     })

@@ -1,4 +1,4 @@
-//! Ways to begin a migration, and what becomes of it.
+//! Ways to begin a migration, and their results.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::seconds;
 /// Where virsh-hpc writes its trace.
 const OURS: &str = "/tmp/virsh-hpc.trace";
 
-/// How long a guest is let move without an agent.
+/// How long a guest is allowed to move without an agent.
 const WITHOUT: Duration = Duration::from_secs(15);
 
 /// A client of libvirt's API.
@@ -40,7 +40,7 @@ impl Way {
     fn command<'a>(self, name: &'a str, to: &'a str) -> Vec<&'a str> {
         let virsh = |program| vec![program, "migrate", "--live", name, to];
         match self {
-            // Without differences, which the others have not begun with: the control is compared.
+            // Without XBZRLE, which the others have not started with: the control is compared.
             Self::VirshHpc => {
                 let ours = ["--hpc-compression", "no", "--hpc-trace", OURS];
                 [virsh("virsh-hpc"), ours.to_vec()].concat()
@@ -51,7 +51,7 @@ impl Way {
         }
     }
 
-    /// Moves a guest, whatever becomes of it; `meanwhile` runs beside it.
+    /// Moves a guest, whatever the result; `meanwhile` runs in parallel.
     pub(super) fn attempt(
         self,
         rig: &Rig,
@@ -63,7 +63,7 @@ impl Way {
         rig.migrate_from(from, name, &self.command(name, &uri), meanwhile)
     }
 
-    /// Moves a guest, and demands that it has moved.
+    /// Moves a guest, and requires that it has moved.
     pub(super) fn go(self, rig: &Rig, name: &str, (from, to): (&str, &str)) -> Result<Move> {
         let moved = self.attempt(rig, name, (from, to), |_| Ok(()))?;
         println!(
@@ -76,8 +76,8 @@ impl Way {
     }
 }
 
-/// Without an agent, for longer than any of the moves with one takes, then aborted:
-/// nothing but the guest's memory is in the way of an end.
+/// Without an agent, for longer than any of the moves with one takes, then aborted: only the guest's memory keeps it
+/// from ending.
 pub(super) fn does_not_end(rig: &Rig, name: &str, way: Way) -> Result<()> {
     let tried = way.attempt(rig, name, (HOSTS[0], HOSTS[1]), |rig| {
         sleep(WITHOUT);
@@ -98,8 +98,8 @@ pub(super) fn does_not_end(rig: &Rig, name: &str, way: Way) -> Result<()> {
     rig.whole(name)
 }
 
-/// One migration with agents on both hosts, and one controller for it: all that libvirtd was told to change
-/// is in one trace, of whoever is to steer.
+/// One migration with agents on both hosts, and one controller for it: all of libvirtd's changes are in one trace, that
+/// of the program that must steer.
 pub(super) fn leg(rig: &Rig, name: &str, way: Way, hosts: (&str, &str)) -> Result<Move> {
     let (from, _) = hosts;
     let traced = traces::paths(rig, from, name)?.len();
@@ -122,7 +122,7 @@ pub(super) fn leg(rig: &Rig, name: &str, way: Way, hosts: (&str, &str)) -> Resul
     Ok(moved)
 }
 
-/// virsh-hpc's trace of a migration which the agent has neither traced nor left without a word.
+/// virsh-hpc's trace of a migration which the agent has neither traced nor left unmentioned.
 fn of_virsh_hpc(
     rig: &Rig,
     from: &str,

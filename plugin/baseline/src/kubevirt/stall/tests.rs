@@ -25,29 +25,29 @@ fn what_has_not_fallen_for_40_s_is_stalled_and_taken() {
 
 #[test]
 fn a_better_time_is_waited_for_with_patience_that_halves() {
-    let left = |at_ms: u64| match at_ms {
+    let remaining = |at_ms: u64| match at_ms {
         5_000 => 100 * MB,
         50_000 => 200 * MB,
         55_000 => 300 * MB,
         _ => 500 * MB,
     };
     // Sights: 100 MB from 45 s on; 40 s later 200 MB; 20 s later 300 MB; 10 s later 500 MB, which is there.
-    let mut script = script("vep-248").at_syncs(left);
+    let mut script = script("vep-248").at_syncs(remaining);
     assert_eq!(script.limits_until(130_000), [(0, 300), (115_000, FORCED)]);
 }
 
 #[test]
 fn within_four_per_cent_of_the_best_is_as_good() {
-    let back = |left| {
+    let back = |remaining| {
         move |at_ms: u64| match at_ms {
             5_000 => 100 * MB,
-            60_000 => left,
+            60_000 => remaining,
             _ => 500 * MB,
         }
     };
-    let stop = |left| {
+    let stop = |remaining| {
         script("vep-248")
-            .at_syncs(back(left))
+            .at_syncs(back(remaining))
             .limits_until(70_000)
             .last()
             .copied()
@@ -58,7 +58,7 @@ fn within_four_per_cent_of_the_best_is_as_good() {
 
 #[test]
 fn what_it_does_is_what_the_policy_permits() {
-    let flat = |law, left| script(law).at_syncs(move |_| left);
+    let flat = |law, remaining| script(law).at_syncs(move |_| remaining);
     let mut postcopy = flat("vep-248=postcopy", 500 * MB);
     assert_eq!(
         postcopy.first_action(),

@@ -1,11 +1,11 @@
-//! libvirt's age of a job is of the wall clock, which steps.
+//! libvirt's job age follows the wall clock, which may step.
 
 use super::*;
 use crate::policy::{Deadline, Then};
 
-/// When the deadline of 600 s acted, if it did within 2000 s: the clock steps from 3 s to `stepped_ms` and goes on from there,
-/// or stands where it `stands`.
-fn acted_ms(then: Then, stepped_ms: u64, stands: bool) -> Option<u64> {
+/// When the deadline of 600 s acted, if it did within 2000 s: the clock steps from 3 s to `stepped_ms` and goes on from
+/// there, or stays there if `is_still`.
+fn acted_ms(then: Then, stepped_ms: u64, is_still: bool) -> Option<u64> {
     let policy = Policy {
         downtime_max_ms: Some(100),
         deadline: Some(Deadline {
@@ -17,7 +17,7 @@ fn acted_ms(then: Then, stepped_ms: u64, stands: bool) -> Option<u64> {
     let mut events = Events::default();
     let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
     (1_000_u64..2_000_000).step_by(100).find(|&at_ms| {
-        let since = if stands {
+        let since = if is_still {
             0
         } else {
             at_ms.saturating_sub(3_000)
@@ -30,7 +30,7 @@ fn acted_ms(then: Then, stepped_ms: u64, stands: bool) -> Option<u64> {
             },
             ..precopy(at_ms, 2 + at_ms / 1000)
         };
-        let target = control.look(&sample, &mut events);
+        let target = control.poll(&sample, &mut events);
         if target != Target::NONE {
             control.outcome(sample.at, &target, true, &mut events);
         }

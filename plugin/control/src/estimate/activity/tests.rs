@@ -1,17 +1,17 @@
 use super::*;
 
-/// Looks every 100 ms at a guest that is so busy, per cent, in each of those.
+/// Samples every 100 ms of a guest that is so busy, per cent, in each interval.
 fn seen(percents: impl IntoIterator<Item = u64>) -> Activity {
     let (mut activity, mut used) = (Activity::default(), 0);
     for (n, percent) in percents.into_iter().enumerate() {
-        look(&mut activity, n as u64, used);
+        poll(&mut activity, n as u64, used);
         used += percent * 1_000_000;
     }
     activity
 }
 
-/// The `n`th look; milliseconds of CPU time are nanoseconds here.
-fn look(activity: &mut Activity, n: u64, vcpu_time_ns: u64) {
+/// The `n`th sample; milliseconds of CPU time are nanoseconds here.
+fn poll(activity: &mut Activity, n: u64, vcpu_time_ns: u64) {
     activity.update(&Sample {
         at: Timestamp::from_nanos(n * 100_000_000),
         vcpu_time_ns: Some(vcpu_time_ns),
@@ -35,7 +35,7 @@ fn a_dip_of_a_tenth_of_a_second_is_no_phase() {
     assert!(dipped.phases().is_none());
 }
 
-/// A spell's begin is known to a look.
+/// The beginning of a phase is known to a sample.
 fn near(found: Option<Duration>, ms: u64) -> bool {
     found.is_some_and(|found| {
         found.abs_diff(Duration::from_millis(ms)) <= Duration::from_millis(200)
@@ -43,8 +43,8 @@ fn near(found: Option<Duration>, ms: u64) -> bool {
 }
 
 #[test]
-fn spells_are_as_long_as_they_were() {
-    // 2 s busy, 1 s idle, and again; 500 ms into the third idle spell.
+fn a_phase_has_the_length_it_had() {
+    // 2 s busy, 1 s idle, and again; 500 ms into the third idle phase.
     let activity = seen((0..86).map(|n| if n % 30 < 20 { 100 } else { 0 }));
     let phases = activity.phases().expect("phases");
     assert!(phases.idle);
@@ -54,7 +54,7 @@ fn spells_are_as_long_as_they_were() {
 }
 
 #[test]
-fn the_first_spell_counts_twice_as_long_as_it_was_seen() {
+fn the_first_phase_counts_as_twice_its_observed_length() {
     let phases = seen((0..40).map(|n| if n < 20 { 100 } else { 0 })).phases();
     let phases = phases.expect("phases");
     assert!(near(phases.busy_span, 4000), "{phases:?}");
@@ -62,11 +62,11 @@ fn the_first_spell_counts_twice_as_long_as_it_was_seen() {
     assert!(near(Some(phases.age), 2000), "{phases:?}");
 }
 
-/// A guest that idles from the first look: that spell was longer than it was seen, by nobody knows how much.
+/// A guest that idles from the first sample on: that phase was longer than seen, by an unknown time.
 #[test]
-fn an_idle_spell_is_whole_if_its_begin_was_seen() {
-    let whole = |looks| {
-        let phases = seen((0..looks).map(|n| if n % 30 < 20 { 0 } else { 100 })).phases();
+fn an_idle_phase_is_whole_if_its_beginning_was_seen() {
+    let whole = |polls| {
+        let phases = seen((0..polls).map(|n| if n % 30 < 20 { 0 } else { 100 })).phases();
         let phases = phases.expect("phases");
         (phases.idle, phases.idle_span.is_some(), phases.idle_whole)
     };
@@ -76,7 +76,7 @@ fn an_idle_spell_is_whole_if_its_begin_was_seen() {
 }
 
 #[test]
-fn one_odd_look_does_not_end_a_spell() {
+fn one_odd_sample_does_not_end_a_phase() {
     let phases = seen((0..80).map(|n| {
         if (20..40).contains(&n) || n == 60 {
             0
@@ -90,7 +90,7 @@ fn one_odd_look_does_not_end_a_spell() {
 }
 
 #[test]
-fn what_was_busy_in_a_round_is_counted_anew_with_each() {
+fn busy_time_is_counted_anew_in_each_round() {
     let mut activity = seen((0..40).map(|n| if n < 20 { 100 } else { 0 }));
     assert!(near(
         activity.phases().map(|phases| phases.busy_in_round),
@@ -107,15 +107,15 @@ fn what_was_busy_in_a_round_is_counted_anew_with_each() {
 fn a_round_is_idle_if_it_was_throughout() {
     let mut activity = seen((0..20).map(|n| if n < 10 { 100 } else { 0 }));
     assert_eq!(activity.end_round(), Some(false));
-    look(&mut activity, 20, 1_000_000_000);
+    poll(&mut activity, 20, 1_000_000_000);
     assert_eq!(activity.end_round(), Some(true));
-    look(&mut activity, 21, 1_000_000_000);
-    look(&mut activity, 22, 1_050_000_000);
-    look(&mut activity, 40, 1_050_000_000);
+    poll(&mut activity, 21, 1_000_000_000);
+    poll(&mut activity, 22, 1_050_000_000);
+    poll(&mut activity, 40, 1_050_000_000);
     assert_eq!(
         activity.end_round(),
         Some(false),
-        "half of one look was busy"
+        "busy for half of one sample"
     );
     assert_eq!(Activity::default().end_round(), None);
 }

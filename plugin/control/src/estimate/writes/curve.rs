@@ -1,11 +1,11 @@
-//! W(x): how much is written within x of a sync.
+//! W(x): bytes written within x of a sync.
 
 use core::time::Duration;
 
-/// Ages at which it is kept: two an octave from 32 ms on, up to seven hours.
+/// Number of ages: two per octave from 32 ms on, up to seven hours.
 const AGES: usize = 40;
 
-/// The age of that index, ms.
+/// The age at an index, ms.
 const fn age_ms(index: usize) -> u64 {
     (if index.is_multiple_of(2) { 32 } else { 48 }) << (index / 2)
 }
@@ -14,16 +14,16 @@ fn age(index: usize) -> Duration {
     Duration::from_millis(age_ms(index))
 }
 
-/// The curve, each age of it as the newest round that grew so old has shown it.
+/// The curve, at each age as the newest round of that length has shown it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Curve {
     bytes: [u64; AGES],
-    /// How many of them are known.
+    /// How many points are known.
     known: usize,
-    /// What the rounds before the present one have shown.
+    /// The same without the present round.
     before: [u64; AGES],
     before_known: usize,
-    /// The most that any of them has shown.
+    /// The most that any round but the present one has shown.
     most: [u64; AGES],
     /// The last point of the present round.
     last: (Duration, u64),
@@ -43,7 +43,7 @@ impl Default for Curve {
 }
 
 impl Curve {
-    /// A sync: from now on it is drawn anew, over what is known.
+    /// A sync: the curve is drawn anew, over the known one.
     pub(super) fn begin_round(&mut self) {
         self.last = (Duration::ZERO, 0);
         self.before = self.bytes;
@@ -53,7 +53,7 @@ impl Curve {
         }
     }
 
-    /// So much had been written so long after the sync.
+    /// Takes in the bytes written so long after the sync.
     pub(super) fn record(&mut self, at: Duration, bytes: u64) {
         let (from, from_bytes) = self.last;
         if at <= from {
@@ -77,12 +77,12 @@ impl Curve {
         read(&self.bytes[..self.known], span)
     }
 
-    /// The same as the rounds before the present one have shown it.
+    /// The same without the present round.
     pub(super) fn before(&self, span: Duration) -> Option<u64> {
         read(&self.before[..self.before_known], span)
     }
 
-    /// The most that any round before the present one had written at `span`; beyond the longest, the most of all.
+    /// The most that any round but the present one had written at `span`; beyond the longest round, the most of all.
     pub(super) fn most_at(&self, span: Duration) -> u64 {
         let points = &self.most[..self.before_known];
         let all = points.iter().copied().max().unwrap_or(0);
@@ -90,7 +90,7 @@ impl Curve {
     }
 }
 
-/// The curve through `points` at `span`. It never falls: where an older round showed less, it is as high as the newer one.
+/// The curve through `points` at `span`. It never falls: where an older round showed less, the newer one counts.
 fn read(points: &[u64], span: Duration) -> Option<u64> {
     let mut low = (Duration::ZERO, 0);
     for (index, &bytes) in points.iter().enumerate() {
@@ -103,7 +103,7 @@ fn read(points: &[u64], span: Duration) -> Option<u64> {
     None
 }
 
-/// The straight line from one point to a later one, at `at`, which lies between.
+/// The straight line between two points, at `at`.
 fn between(from: (Duration, u64), to: (Duration, u64), at: Duration) -> u64 {
     let span = (to.0 - from.0).as_nanos().max(1);
     let part = at.saturating_sub(from.0).as_nanos();
@@ -135,8 +135,8 @@ mod tests {
         assert_eq!(curve.at(ms(16)), Some(160));
         assert_eq!(curve.at(ms(500)), Some(5000));
         assert_eq!(curve.at(ms(768)), Some(7680));
-        assert_eq!(curve.at(ms(800)), None, "no age between that and the end");
-        assert_eq!(curve.before(ms(16)), None, "it is the first");
+        assert_eq!(curve.at(ms(800)), None, "beyond the last age");
+        assert_eq!(curve.before(ms(16)), None, "the first round");
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
             (1..=10).for_each(|step| curve.record(ms(step * 100), step * bytes));
         };
         line(&mut curve, 1000);
-        assert_eq!(curve.most_at(ms(192)), 0, "it is the present one");
+        assert_eq!(curve.most_at(ms(192)), 0, "the present round");
         for bytes in [10, 0, 500] {
             curve.begin_round();
             line(&mut curve, bytes);
@@ -165,12 +165,12 @@ mod tests {
         }
         curve.begin_round();
         line(&mut curve, 3000);
-        assert_eq!(curve.most_at(ms(192)), 1920, "the present one");
+        assert_eq!(curve.most_at(ms(192)), 1920, "the present round");
         curve.begin_round();
         assert_eq!(curve.most_at(ms(192)), 5760);
     }
 
-    /// Of a short round too: what was hot then is no less later.
+    /// Even if the longest round wrote less: the working set of a shorter one is no smaller later.
     #[test]
     fn beyond_the_longest_round_the_most_is_that_of_all() {
         let mut curve = Curve::default();

@@ -1,87 +1,89 @@
-//! Whether the guest is busy or quiet, as its first writes tell it: phases of guests that spin while they wait, too.
+//! Busy and quiet phases in the guest's first writes, also of guests that spin while they wait.
 //!
 //! ```text
-//!   written   busiest rounds  ___------     so much is expected between two looks ...
+//!   written   busiest rounds  ___------     so much is expected between two polls ...
 //!            _-- - - - - - - -
 //!            -________________|             ... and so little is seen: quiet
 //!           sync
 //! ```
-//! Once all of its hot set has been written no more is expected, and nothing is told until the next sync.
+//! Once all of its working set has been written no more is expected, and nothing shows until the next sync.
 
 use core::time::Duration;
 
-use super::super::spells::{Phases, Spells};
-use super::rewrites::Told;
+use super::super::phases::{PhaseTracker, Phases};
+use super::rewrites::Verdict;
 use crate::time::Timestamp;
 
-/// A guest is quiet where it writes less than a part of what its busiest rounds had written at that age: a third, as for its
-/// processors.
+/// A guest is quiet if it writes less than this part of what its busiest rounds had written at that age: a third, as
+/// for its processors.
 const QUIET_PART: u64 = 3;
 
-/// What is expected or seen between two looks tells something if it is so great a part of all that is hot, ...
+/// Expected or seen writes between two samples are judged if they are so great a part of the working set, ...
 const TELLING_PART: u64 = 16;
 /// ... and no less than this.
 const TELLING_BYTES: u64 = 1 << 20;
 
-/// A look, and what had been written since the sync.
+/// A sample, and the bytes written since the sync.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
     at: Timestamp,
     bytes: u64,
-    /// What the busiest rounds had written at that age; or as much as this one, of which what is ahead is not expected again.
+    /// The same in the busiest rounds at that age; or as much as in this one, because writes ahead of them are not
+    /// expected again.
     expected_bytes: u64,
 }
 
-/// Follows it from look to look.
+/// Follows the phases from sample to sample.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WritePhases {
-    spells: Spells,
+    phases: PhaseTracker,
     from: Mark,
-    /// The last look, and what had been written by then.
+    /// The last sample, and the bytes written by then.
     last: (Timestamp, u64),
-    /// Up to when it was told to be busy.
+    /// Until when it was last seen busy.
     busy_until: Timestamp,
-    /// Whether something was told since the last sync.
-    told: bool,
-    /// Whether it was ever told to be quiet.
+    /// Whether anything was judged since the last sync.
+    judged: bool,
+    /// Whether it was ever seen quiet.
     quiet: bool,
 }
 
 impl WritePhases {
-    /// A sync: all is to be written anew.
+    /// A sync: all of the working set is to be written anew.
     pub(super) fn begin_round(&mut self, at: Timestamp) {
-        self.spells.begin(at);
-        self.spells.end_round();
+        self.phases.begin(at);
+        self.phases.end_round();
         self.from = Mark {
             at,
             ..Mark::default()
         };
         self.last = (at, 0);
-        self.told = false;
+        self.judged = false;
     }
 
-    /// So much had been written `at`, where the busiest rounds had written `expected_bytes` and have `hot_bytes` in all. Of those,
-    /// `most_within` tells how much within a span of a sync.
+    /// Takes in the bytes written by `at`. At that age the busiest rounds had written `expected_bytes`, of
+    /// `set_bytes` in all, and `most_within` a span after a sync.
     pub(super) fn follow(
         &mut self,
         at: Timestamp,
         bytes: u64,
         expected_bytes: u64,
-        hot_bytes: u64,
+        set_bytes: u64,
         most_within: impl Fn(Duration) -> u64,
     ) {
-        self.spells.go_on(at);
+        self.phases.go_on(at);
         let (last, last_bytes) = core::mem::replace(&mut self.last, (at, bytes));
         let seen = bytes.saturating_sub(self.from.bytes);
         let expected = expected_bytes.saturating_sub(self.from.expected_bytes);
-        let telling = (hot_bytes / TELLING_PART).max(TELLING_BYTES);
+        let telling = (set_bytes / TELLING_PART).max(TELLING_BYTES);
         if seen.max(expected) < telling {
             return;
         }
         let is_little = |seen: u64, of: u64| seen.saturating_mul(QUIET_PART) < of;
-        // One that wakes writes as after a sync, of what is left to write; one that is quiet may write a little for long.
-        let waking = most_within(at.since(last)).min(hot_bytes.saturating_sub(last_bytes));
-        let was_quiet = self.spells.idle() == Some(true);
+        // A guest that wakes writes as after a sync, but only its unwritten pages; a quiet one may write a little for
+        // long.
+        let waking = most_within(at.since(last)).min(set_bytes.saturating_sub(last_bytes));
+        let was_quiet = self.phases.idle() == Some(true);
         let quiet = is_little(seen, expected)
             || (was_quiet && is_little(bytes.saturating_sub(last_bytes), waking));
         let since = if quiet { self.from.at } else { last };
@@ -90,25 +92,25 @@ impl WritePhases {
             bytes,
             expected_bytes: expected_bytes.max(bytes),
         };
-        self.told = true;
+        self.judged = true;
         self.turn(quiet, since, at);
     }
 
-    /// It is `at` now, and something else has told that the guest is quiet, or busy, since then.
-    pub(super) fn tell(&mut self, told: Option<Told>, at: Timestamp) {
-        self.spells.go_on(at);
-        self.told |= told.is_some();
-        match told {
+    /// Sets the present time, and takes in another judgement of the guest.
+    pub(super) fn take(&mut self, verdict: Option<Verdict>, at: Timestamp) {
+        self.phases.go_on(at);
+        self.judged |= verdict.is_some();
+        match verdict {
             None => {}
-            Some(Told::Busy(since)) => self.turn(false, since, at),
-            Some(Told::Quiet(since)) => self.turn(true, since, at),
+            Some(Verdict::Busy(since)) => self.turn(false, since, at),
+            Some(Verdict::Quiet(since)) => self.turn(true, since, at),
         }
     }
 
-    /// The guest was so from `since` on.
+    /// The guest was quiet or busy from `since` on.
     fn turn(&mut self, quiet: bool, since: Timestamp, now: Timestamp) {
         if !quiet {
-            self.spells.busy(since, now);
+            self.phases.busy(since, now);
         }
         let turned_from = if quiet {
             self.busy_until.min(since)
@@ -117,22 +119,22 @@ impl WritePhases {
         };
         // A guest that was never quiet has no phases.
         self.quiet |= quiet;
-        if self.quiet && self.spells.idle() != Some(quiet) {
-            self.spells.turn_between(quiet, turned_from, since);
+        if self.quiet && self.phases.idle() != Some(quiet) {
+            self.phases.turn_between(quiet, turned_from, since);
         }
         if !quiet {
             self.busy_until = now;
         }
     }
 
-    /// Whether the guest is quiet, if something has told since the last sync.
+    /// Whether the guest is quiet, if that was judged since the last sync.
     pub(super) fn quiet(&self) -> Option<bool> {
-        self.told.then(|| self.spells.idle() == Some(true))
+        self.judged.then(|| self.phases.idle() == Some(true))
     }
 
-    /// The phases it has, if it has any.
+    /// The guest's phases, if it has any.
     pub(super) fn phases(&self) -> Option<Phases> {
-        self.spells.phases()
+        self.phases.phases()
     }
 }
 
@@ -145,7 +147,7 @@ mod tests {
 
     const MB: u64 = 1_000_000;
 
-    /// What a guest has written so long after a sync, ms, of what it had not: bytes.
+    /// A guest: distinct bytes written so long after a sync, ms.
     type Written = fn(u64) -> u64;
 
     /// 128 MB at once.
@@ -173,7 +175,7 @@ mod tests {
         (age_ms * 200 * MB / 1000).min(128 * MB)
     }
 
-    /// Quiet for 1200 ms, and then as that.
+    /// Quiet for 1200 ms, then the same.
     fn wakes(age_ms: u64) -> u64 {
         paced(age_ms.saturating_sub(1200))
     }
@@ -192,17 +194,17 @@ mod tests {
         Timestamp::from_nanos(ms * 1_000_000)
     }
 
-    /// Rounds of a guest, looked at as `Writes` does.
+    /// Rounds of a guest, sampled as `Writes` does.
     #[derive(Default)]
-    struct Looks {
+    struct Polls {
         phases: WritePhases,
         curve: Curve,
         most_bytes: u64,
         sync_ms: u64,
     }
 
-    impl Looks {
-        /// What the looks of a round say, the first `offset_ms` after its sync and then every 100 ms.
+    impl Polls {
+        /// The answers in a round, the first `offset_ms` after its sync and then every 100 ms.
         fn round_from(
             &mut self,
             offset_ms: u64,
@@ -211,18 +213,18 @@ mod tests {
         ) -> Vec<Option<bool>> {
             self.curve.begin_round();
             self.phases.begin_round(at(self.sync_ms));
-            let looks = (offset_ms..round_ms).step_by(100);
-            let told = looks.map(|age_ms| self.look(age_ms, written(age_ms)));
-            let told = told.collect();
+            let polls = (offset_ms..round_ms).step_by(100);
+            let judged = polls.map(|age_ms| self.poll(age_ms, written(age_ms)));
+            let judged = judged.collect();
             self.sync_ms += round_ms;
-            told
+            judged
         }
 
         fn round(&mut self, round_ms: u64, written: Written) -> Vec<Option<bool>> {
             self.round_from(100, round_ms, written)
         }
 
-        fn look(&mut self, age_ms: u64, bytes: u64) -> Option<bool> {
+        fn poll(&mut self, age_ms: u64, bytes: u64) -> Option<bool> {
             let age = Duration::from_millis(age_ms);
             self.curve.record(age, bytes);
             self.most_bytes = self.most_bytes.max(bytes);
@@ -239,7 +241,7 @@ mod tests {
         }
     }
 
-    /// However long the rounds are, and wherever in them the looks fall.
+    /// However long the rounds are, and wherever in them the samples fall.
     #[test]
     fn a_steady_writer_is_never_quiet() {
         for (name, written) in [
@@ -247,25 +249,25 @@ mod tests {
             ("swept", swept),
             ("random", random),
         ] {
-            let mut looks = Looks::default();
+            let mut polls = Polls::default();
             for (offset_ms, round_ms) in
                 [(100, 4000), (30, 1300), (70, 900), (10, 5000), (90, 2000)]
             {
-                let told = looks.round_from(offset_ms, round_ms, written);
-                assert!(!told.contains(&Some(true)), "{name}: {told:?}");
-                assert!(told.contains(&Some(false)), "{name}: {told:?}");
+                let judged = polls.round_from(offset_ms, round_ms, written);
+                assert!(!judged.contains(&Some(true)), "{name}: {judged:?}");
+                assert!(judged.contains(&Some(false)), "{name}: {judged:?}");
             }
-            assert_eq!(looks.phases.phases(), None, "{name}");
+            assert_eq!(polls.phases.phases(), None, "{name}");
         }
     }
 
     #[test]
-    fn one_that_wrote_all_in_the_busiest_round_and_nothing_now_is_quiet_in_one_look() {
+    fn a_fast_writer_that_stops_is_quiet_after_one_sample() {
         for written in [flat as Written, random] {
-            let mut looks = Looks::default();
-            looks.round(4000, written);
-            assert_eq!(looks.round(200, quiet), [Some(true)]);
-            let phases = looks.phases();
+            let mut polls = Polls::default();
+            polls.round(4000, written);
+            assert_eq!(polls.round(200, quiet), [Some(true)]);
+            let phases = polls.phases();
             assert_eq!(
                 (phases.idle, phases.age),
                 (true, Duration::from_millis(100)),
@@ -274,47 +276,47 @@ mod tests {
         }
     }
 
-    /// 240 MB are hot: a sixteenth is expected after 250 ms.
+    /// The working set is 240 MB: a sixteenth is expected after 250 ms.
     #[test]
-    fn one_that_wrote_slowly_is_quiet_since_the_sync_too() {
-        let mut looks = Looks::default();
-        looks.round(4100, swept);
-        assert_eq!(looks.round(400, quiet), [None, None, Some(true)]);
-        assert_eq!(looks.phases().age, Duration::from_millis(300));
+    fn a_slow_writer_that_stops_is_quiet_since_the_sync_too() {
+        let mut polls = Polls::default();
+        polls.round(4100, swept);
+        assert_eq!(polls.round(400, quiet), [None, None, Some(true)]);
+        assert_eq!(polls.phases().age, Duration::from_millis(300));
     }
 
     /// A third is busy, and less is quiet.
     #[test]
-    fn less_than_a_third_of_what_the_busiest_wrote_is_quiet() {
+    fn less_than_a_third_of_the_busiest_round_is_quiet() {
         let parts: [(Written, bool); 2] = [(|age| flat(age) / 3 + 1, false), (|_| 40 * MB, true)];
         for (written, is_quiet) in parts {
-            let mut looks = Looks::default();
-            looks.round(4000, flat);
-            assert_eq!(looks.round(200, written), [Some(is_quiet)]);
+            let mut polls = Polls::default();
+            polls.round(4000, flat);
+            assert_eq!(polls.round(200, written), [Some(is_quiet)]);
         }
     }
 
-    /// The busiest round is remembered, whatever came after.
+    /// The busiest round is remembered, whatever comes after.
     #[test]
-    fn what_is_quiet_in_one_round_is_quiet_in_the_next() {
-        let mut looks = Looks::default();
-        looks.round(4000, flat);
+    fn a_guest_quiet_in_one_round_is_quiet_in_the_next() {
+        let mut polls = Polls::default();
+        polls.round(4000, flat);
         for _ in 0..5 {
-            let told = looks.round(900, quiet);
-            assert_eq!(told[0], Some(true), "{told:?}");
+            let judged = polls.round(900, quiet);
+            assert_eq!(judged[0], Some(true), "{judged:?}");
         }
-        assert_eq!(looks.phases().age, Duration::from_millis(4 * 900 + 800));
-        assert_eq!(looks.round(200, flat), [Some(false)]);
+        assert_eq!(polls.phases().age, Duration::from_millis(4 * 900 + 800));
+        assert_eq!(polls.round(200, flat), [Some(false)]);
     }
 
     #[test]
-    fn one_that_turns_busy_within_the_round_is_seen_at_once() {
-        let mut looks = Looks::default();
-        looks.round(4000, paced);
-        let told = looks.round(1400, wakes);
-        let (still, woken) = told.split_at(12);
+    fn a_guest_that_turns_busy_within_a_round_is_seen_at_once() {
+        let mut polls = Polls::default();
+        polls.round(4000, paced);
+        let judged = polls.round(1400, wakes);
+        let (still, woken) = judged.split_at(12);
         assert_eq!((still, woken), (&[Some(true); 12][..], &[Some(false)][..]));
-        let phases = looks.phases();
+        let phases = polls.phases();
         let ms = Duration::from_millis;
         assert_eq!((phases.idle, phases.age), (false, ms(100)));
         assert_eq!(
@@ -322,63 +324,67 @@ mod tests {
             (Some(ms(1200)), false),
             "it may have turned quiet in the round before, once all had been written"
         );
-        assert_eq!(phases.busy_in_round, ms(100), "since the look before");
+        assert_eq!(phases.busy_in_round, ms(100), "since the last sample");
     }
 
-    /// It adds up to what tells something, where no more is expected.
+    /// Small writes add up to enough to be judged while no more is expected.
     #[test]
     fn a_little_that_is_written_for_long_is_quiet() {
         for written in [flat as Written, paced] {
-            let mut looks = Looks::default();
-            looks.round(4000, written);
-            let told = looks.round(3000, little);
-            assert_eq!(told[..], [Some(true); 29]);
-            assert_eq!(looks.phases().age, Duration::from_millis(2900));
+            let mut polls = Polls::default();
+            polls.round(4000, written);
+            let judged = polls.round(3000, little);
+            assert_eq!(judged[..], [Some(true); 29]);
+            assert_eq!(polls.phases().age, Duration::from_millis(2900));
         }
     }
 
-    /// The rest may be less than it writes after a sync.
+    /// They may be fewer than it writes after a sync.
     #[test]
-    fn one_that_turns_busy_writes_no_more_than_is_left() {
+    fn a_guest_that_wakes_late_writes_no_more_than_its_unwritten_pages() {
         let most: Written = |age_ms| match age_ms {
             0..700 => (age_ms / 100 - 1) * 18 * MB,
             _ => 128 * MB,
         };
-        let mut looks = Looks::default();
-        looks.round(4000, flat);
-        let told = looks.round(800, most);
-        assert_eq!(told[5..], [Some(true), Some(false)]);
+        let mut polls = Polls::default();
+        polls.round(4000, flat);
+        let judged = polls.round(800, most);
+        assert_eq!(judged[5..], [Some(true), Some(false)]);
     }
 
     #[test]
-    fn one_that_turned_busy_in_part_of_a_look_is_seen() {
-        let mut looks = Looks::default();
-        looks.round(4000, flat);
-        let told = looks.round(800, wakes_late);
-        assert_eq!(told[5..], [Some(true), Some(false)]);
+    fn a_guest_that_turned_busy_between_two_samples_is_seen() {
+        let mut polls = Polls::default();
+        polls.round(4000, flat);
+        let judged = polls.round(800, wakes_late);
+        assert_eq!(judged[5..], [Some(true), Some(false)]);
     }
 
-    /// That no more is written then is what any guest does.
+    /// Every guest writes no more then.
     #[test]
-    fn once_all_that_is_hot_has_been_written_nothing_is_told() {
-        let mut looks = Looks::default();
-        looks.round(4000, flat);
-        looks.round(1000, quiet);
-        let told = looks.round(5000, flat);
-        assert_eq!(told[..], [Some(false); 49]);
-        assert_eq!(looks.phases().busy_in_round, Duration::from_millis(100));
+    fn once_the_working_set_is_written_nothing_is_judged() {
+        let mut polls = Polls::default();
+        polls.round(4000, flat);
+        polls.round(1000, quiet);
+        let judged = polls.round(5000, flat);
+        assert_eq!(judged[..], [Some(false); 49]);
+        assert_eq!(polls.phases().busy_in_round, Duration::from_millis(100));
     }
 
     #[test]
     fn little_tells_nothing() {
-        let mut looks = Looks::default();
+        let mut polls = Polls::default();
         let next_to_nothing: Written = |_| TELLING_BYTES - 1;
-        assert_eq!(looks.round(300, next_to_nothing), [None; 2]);
-        assert_eq!(looks.round(300, quiet), [None; 2]);
-        looks.round(1000, flat);
+        assert_eq!(polls.round(300, next_to_nothing), [None; 2]);
+        assert_eq!(polls.round(300, quiet), [None; 2]);
+        polls.round(1000, flat);
         let part: Written = |_| 128 * MB / TELLING_PART - 1;
-        looks.curve = Curve::default();
-        assert_eq!(looks.round(200, part), [None], "of so much");
+        polls.curve = Curve::default();
+        assert_eq!(
+            polls.round(200, part),
+            [None],
+            "too little of the working set"
+        );
     }
 
     #[test]

@@ -5,24 +5,24 @@ use core::time::Duration;
 use crate::sample::Faults;
 use crate::time::Timestamp;
 
-/// So many tell what the counter was at a sync, and how fast it rose.
+/// So many give the counter at a sync, and its rate.
 const KEPT: usize = 4;
 
-/// So soon after memory began to flow little has been counted.
+/// Within this time after memory began to flow, little has been counted.
 const SOON: Duration = Duration::from_millis(100);
 
-/// What a reading is beside those before it.
+/// A reading compared with the one before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Pushed {
     /// The newest.
     Newer,
-    /// No news.
+    /// Not newer.
     Old,
-    /// Less than before: the counter has begun anew, or a processor was taken away.
+    /// Lower than before: the counter was reset, or a processor removed.
     Backwards,
 }
 
-/// The newest reading first.
+/// The newest comes first.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Readings([Option<Faults>; KEPT]);
 
@@ -50,7 +50,7 @@ impl Readings {
         self.0[1]
     }
 
-    /// How long the last two are apart.
+    /// The interval of the last two.
     pub(super) fn apart(&self) -> Duration {
         let both = self.newest().zip(self.before_newest());
         both.map_or(Duration::ZERO, |(newest, before)| {
@@ -58,8 +58,9 @@ impl Readings {
         })
     }
 
-    /// What the counter was when memory began to flow at `at`; none if it was read neither before nor soon after. Up to then
-    /// nothing is logged, and nothing written is counted; and in the first moments little, for QEMU protects memory as it sends.
+    /// The counter when memory began to flow at `at`; none if it was read neither before nor soon after. Until then no
+    /// writes are counted, because nothing is logged; in the first moments few, because QEMU protects memory as it
+    /// sends.
     pub(super) fn at_begin(&self, at: Timestamp) -> Option<u64> {
         let mut readings = self.0.iter().flatten();
         let before = readings.clone().find(|reading| reading.at <= at);
@@ -67,11 +68,11 @@ impl Readings {
         Some(before.or_else(soon)?.pages)
     }
 
-    /// What the counter was at the sync `at`, and how much of that was reckoned, pages; none if it was not read before and
-    /// after it.
+    /// The counter at the sync `at`, and the interpolated part of that, pages; none if it was not read on both sides.
     ///
-    /// Right after a sync it rises as it did not before: up to it the rise of the last two readings before goes on. Where
-    /// the round, which began at `since`, is too short for two, it rises in a straight line to the reading after.
+    /// Right after a sync the counter rises differently, so the rate of the last two readings before it is continued up
+    /// to the sync. If the round, which began at `since`, is too short for two, a straight line leads to the reading
+    /// after.
     pub(super) fn at(&self, at: Timestamp, since: Option<Timestamp>) -> Option<(u64, u64)> {
         let index = self
             .0
@@ -85,12 +86,12 @@ impl Readings {
         let (from, to) = earlier.map_or((before, after), |earlier| (earlier, before));
         let most = after.pages.saturating_sub(before.pages);
         let rise = rise(from, to, at.since(before.at)).min(most);
-        let reckoned = if earlier.is_some() { rise } else { most };
-        Some((before.pages.saturating_add(rise), reckoned))
+        let interpolated = if earlier.is_some() { rise } else { most };
+        Some((before.pages.saturating_add(rise), interpolated))
     }
 }
 
-/// How much the counter rises in `span`, as it does from one reading to another.
+/// How much the counter rises in `span`, at the rate between two readings.
 fn rise(from: Faults, to: Faults, span: Duration) -> u64 {
     let pages = u128::from(to.pages.saturating_sub(from.pages));
     let pages = pages.saturating_mul(span.as_nanos()) / to.at.since(from.at).as_nanos().max(1);
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn up_to_a_sync_it_goes_on_as_before() {
+    fn up_to_a_sync_the_counter_rises_as_before() {
         let swept = readings(&[(0, 0), (100, 10), (200, 20), (300, 90)]);
         assert_eq!(swept.at(at(250), None), Some((25, 5)));
         let flat = readings(&[(0, 0), (100, 50), (200, 50), (300, 100)]);
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_on_both_sides_is_not_known() {
+    fn a_sync_without_readings_on_both_sides_is_unknown() {
         let readings = readings(&[(100, 1), (200, 2)]);
         assert_eq!(readings.at(at(50), None), None);
         assert_eq!(readings.at(at(250), None), None);
@@ -160,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_counter_goes_forward() {
+    fn a_counter_only_rises() {
         let mut readings = readings(&[(100, 5)]);
         assert_eq!(readings.push(reading(100, 7)), Pushed::Old);
         assert_eq!(readings.push(reading(200, 4)), Pushed::Backwards);

@@ -1,15 +1,15 @@
-//! Whether what is sent is written again at once, in rounds of many chunks: a guest that does so is busy, and has turned quiet
-//! when it does so no longer.
+//! Whether the guest rewrites memory as soon as it is sent, in rounds of many chunks: one that does is busy, and is
+//! quiet once it no longer does.
 //!
-//! QEMU protects memory chunk by chunk, as it sends from them. So a guest that writes all of what a sync found, all the time,
-//! takes a fault for each page of a chunk soon after that was protected:
+//! QEMU protects memory chunk by chunk, as it sends from them. So a guest that keeps rewriting everything takes a fault
+//! for each page of a chunk soon after the chunk was protected:
 //!
 //! ```text
 //!   sent      |----|----|----|----|----|
 //!   counted   ====|====|====|          |    as much is counted as is sent; then nothing: quiet
 //! ```
-//! One that writes little of it, or now here and now there, as a sweep does, shows nothing of the kind, and nothing is told
-//! of it.
+//! A guest that writes little of it, or now here and now there, as a sweep does, shows no such pattern and is not
+//! judged.
 
 use core::time::Duration;
 
@@ -18,41 +18,42 @@ use crate::rate::scale;
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
-/// What is sent between two judgements, bytes: the memory of a busy guest takes its faults chunk by chunk, and of two chunks
-/// one at least is protected within so much.
+/// Bytes sent between two judgements: the faults of a busy guest come chunk by chunk, and at least one of two chunks is
+/// protected within so much.
 const JUDGED_BYTES: u64 = 2 * PROTECTED_BYTES;
 
-/// No less than this between them: the counter and what is sent are not read in the same moment.
+/// The shortest time between them: the counter and the bytes sent are not read at the same moment.
 const JUDGED_SPAN: Duration = Duration::from_millis(400);
 
-/// What is sent after a sync, and how long that takes at least, until it shows whether the guest writes: a busy one has then
-/// written much of the first chunk.
+/// Bytes sent after a sync, and the time that takes at least, until it shows whether the guest writes: a busy one has
+/// then written much of the first chunk.
 const FIRST_BYTES: u64 = 8 << 20;
 const FIRST_SPAN: Duration = Duration::from_millis(200);
 
-/// A guest is busy where half as much is counted as is sent, or more, ...
+/// A guest is busy if at least half as much is counted as is sent, ...
 const BUSY_PART: u64 = 2;
-/// ... and quiet where less than a third is, as for its processors: ...
+/// ... and quiet if less than a third is, as for its processors, ...
 const QUIET_PART: u64 = 3;
-/// ... one that has been busy at so many judgements in a row, for the others show nothing.
+/// ... provided that it was busy at so many judgements in a row. Others show nothing.
 const STEADY: u32 = 2;
 
-/// Most of what was found.
+/// Most of what a sync found.
 const MOST_PERCENT: u64 = 85;
 
-/// A quiet guest has woken that writes so great a part of all that is hot between two looks: what was protected meanwhile.
+/// A quiet guest has woken if it writes so great a part of its working set between two samples: the memory protected
+/// meanwhile.
 const WAKING_PART: u64 = 16;
 
-/// What is told of a guest, and since when.
+/// A judgement of the guest, and since when it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Told {
-    /// It is busy.
+pub(super) enum Verdict {
+    /// The guest is busy.
     Busy(Timestamp),
-    /// It is quiet.
+    /// The guest is quiet.
     Quiet(Timestamp),
 }
 
-/// What had been sent and counted by then, bytes.
+/// Bytes sent and counted by a moment.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
     at: Timestamp,
@@ -60,27 +61,27 @@ struct Mark {
     counted_bytes: u64,
 }
 
-/// Follows it.
+/// Follows the rewrites.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rewrites {
-    /// The round of the last sample, and what it had left.
+    /// The round of the last sample, and its remaining memory.
     round: (u64, u64),
     sent_bytes: u64,
     /// The last judgement.
     from: Option<Mark>,
-    /// The last sync, until something has been told since.
+    /// The last sync, until there is a judgement after it.
     sync: Option<Mark>,
-    /// The last look of this round, or its sync.
+    /// The last sample of this round, or its sync.
     last: Mark,
-    /// What the last sync found.
+    /// The remaining memory that the last sync found.
     found_bytes: Option<u64>,
-    /// Judgements in a row at which it was busy.
+    /// Judgements in a row that found it busy.
     steady: u32,
     quiet: bool,
 }
 
 impl Rewrites {
-    /// Takes in what has been sent.
+    /// Takes in the bytes sent.
     pub(super) fn send(&mut self, sample: &Sample) {
         let now = (sample.iteration, sample.remaining_bytes);
         let (iteration, remaining_bytes) = core::mem::replace(&mut self.round, now);
@@ -93,8 +94,8 @@ impl Rewrites {
         self.sent_bytes = self.sent_bytes.saturating_add(gone_bytes);
     }
 
-    /// A sync that found so much. Where that is most of what the one before had found, it was written again in between: that
-    /// tells as much as judgements do.
+    /// Takes in the remaining memory of a sync. If it is most of what the last one found, that was rewritten in
+    /// between, which counts as much as the judgements.
     pub(super) fn find(&mut self, found_bytes: u64) {
         let before_bytes = self.found_bytes.replace(found_bytes);
         if before_bytes.is_some_and(|before| found_bytes >= scale(before, MOST_PERCENT, 100)) {
@@ -102,39 +103,39 @@ impl Rewrites {
         }
     }
 
-    /// A sync, by which `counted_bytes` had been counted.
+    /// A sync, and the count by then.
     pub(super) fn begin_round(&mut self, at: Timestamp, counted_bytes: u64) {
         let now = self.mark(at, counted_bytes);
         self.sync = Some(now);
         self.last = now;
     }
 
-    /// `counted_bytes` have been counted by `at`, and `hot_bytes` are the most that a round has written: whether the guest is
-    /// quiet, if that is told now.
+    /// Takes in the count by `at`. The most written in any round is `set_bytes`. Returns a judgement, if there
+    /// is one now.
     pub(super) fn judge(
         &mut self,
         at: Timestamp,
         counted_bytes: u64,
-        hot_bytes: u64,
-    ) -> Option<Told> {
+        set_bytes: u64,
+    ) -> Option<Verdict> {
         let now = self.mark(at, counted_bytes);
         let last = core::mem::replace(&mut self.last, now);
-        let in_look = counted_bytes.saturating_sub(last.counted_bytes);
-        if self.quiet && in_look > hot_bytes / WAKING_PART {
+        let since_poll_bytes = counted_bytes.saturating_sub(last.counted_bytes);
+        if self.quiet && since_poll_bytes > set_bytes / WAKING_PART {
             self.from = Some(now);
             self.quiet = false;
-            return Some(Told::Busy(last.at));
+            return Some(Verdict::Busy(last.at));
         }
         if let Some(sync) = self.sync.filter(|_| self.is_steady()) {
-            let told = self.tell(&sync, &now, FIRST_BYTES, FIRST_SPAN)?;
+            let verdict = self.compare(&sync, &now, FIRST_BYTES, FIRST_SPAN)?;
             self.sync = None;
-            return told;
+            return verdict;
         }
         let from = *self.from.get_or_insert(now);
-        self.tell(&from, &now, JUDGED_BYTES, JUDGED_SPAN)?
+        self.compare(&from, &now, JUDGED_BYTES, JUDGED_SPAN)?
     }
 
-    /// Whether it has ever shown that it writes again what is sent.
+    /// Whether it has ever been seen to rewrite what is sent.
     pub(super) const fn is_steady(&self) -> bool {
         self.steady >= STEADY
     }
@@ -147,14 +148,14 @@ impl Rewrites {
         }
     }
 
-    /// What the time between two marks tells; none if they are too near to tell anything.
-    fn tell(
+    /// The judgement between two marks; none if they are too near to tell.
+    fn compare(
         &mut self,
         from: &Mark,
         now: &Mark,
         least_bytes: u64,
         least: Duration,
-    ) -> Option<Option<Told>> {
+    ) -> Option<Option<Verdict>> {
         let sent = now.sent_bytes.saturating_sub(from.sent_bytes);
         if sent < least_bytes || now.at.since(from.at) < least {
             return None;
@@ -172,8 +173,8 @@ impl Rewrites {
             return Some(None);
         }
         self.quiet = quiet;
-        let told = if quiet { Told::Quiet } else { Told::Busy };
-        Some(Some(told(from.at)))
+        let verdict = if quiet { Verdict::Quiet } else { Verdict::Busy };
+        Some(Some(verdict(from.at)))
     }
 }
 
@@ -185,15 +186,15 @@ mod tests {
 
     const GIB: u64 = 1 << 30;
 
-    /// What a guest has written by a look, hundredths of a GiB.
+    /// A guest: written by a sample, hundredths of a GiB.
     type Written = fn(u64) -> u64;
 
-    /// A round of 16 GiB, looked at each 100 ms as a link of 1 GiB/s sends it, by which time a guest has written so many
-    /// hundredths of a GiB: what is told, and in which look.
-    fn told(rounds: &[(u64, Written)]) -> Vec<(u64, Told)> {
+    /// Judgements of a guest and their samples, in rounds of 16 GiB, sampled every 100 ms while a link of 1 GiB/s sends
+    /// them.
+    fn judged(rounds: &[(u64, Written)]) -> Vec<(u64, Verdict)> {
         let mut rewrites = Rewrites::default();
-        let (mut told, mut now_ms, mut counted) = (Vec::new(), 1000, 7 * GIB);
-        for (iteration, (looks, written)) in (2..).zip(rounds) {
+        let (mut judged, mut now_ms, mut counted) = (Vec::new(), 1000, 7 * GIB);
+        for (iteration, (polls, written)) in (2..).zip(rounds) {
             let mut sample = Sample {
                 iteration,
                 remaining_bytes: 16 * GIB,
@@ -203,16 +204,16 @@ mod tests {
             let at = |ms: u64| Timestamp::from_nanos(ms * 1_000_000);
             rewrites.begin_round(at(now_ms), counted);
             let before = counted;
-            for look in 1..=*looks {
-                sample.remaining_bytes = (16 * GIB).saturating_sub(look * GIB / 10);
+            for poll in 1..=*polls {
+                sample.remaining_bytes = (16 * GIB).saturating_sub(poll * GIB / 10);
                 rewrites.send(&sample);
-                counted = before + written(look) * GIB / 100;
-                let now = at(now_ms + look * 100);
-                told.extend(rewrites.judge(now, counted, 16 * GIB).map(|t| (look, t)));
+                counted = before + written(poll) * GIB / 100;
+                let now = at(now_ms + poll * 100);
+                judged.extend(rewrites.judge(now, counted, 16 * GIB).map(|t| (poll, t)));
             }
-            now_ms += looks * 100;
+            now_ms += polls * 100;
         }
-        told
+        judged
     }
 
     fn at(ms: u64) -> Timestamp {
@@ -220,8 +221,8 @@ mod tests {
     }
 
     /// All of a chunk as soon as it is protected.
-    fn flat(look: u64) -> u64 {
-        look.div_ceil(10) * 100
+    fn flat(poll: u64) -> u64 {
+        poll.div_ceil(10) * 100
     }
 
     fn nothing(_: u64) -> u64 {
@@ -229,49 +230,49 @@ mod tests {
     }
 
     #[test]
-    fn one_that_writes_again_what_is_sent_is_busy() {
-        let told = told(&[(160, flat)]);
-        assert!(told.len() >= 5, "{told:?}");
-        let busy = |(_, told): &(u64, Told)| matches!(told, Told::Busy(_));
-        assert!(told.iter().all(busy), "{told:?}");
+    fn a_guest_that_rewrites_what_is_sent_is_busy() {
+        let judged = judged(&[(160, flat)]);
+        assert!(judged.len() >= 5, "{judged:?}");
+        let busy = |(_, judged): &(u64, Verdict)| matches!(judged, Verdict::Busy(_));
+        assert!(judged.iter().all(busy), "{judged:?}");
     }
 
-    /// In the midst of a round only once two chunks have been sent of which nothing was written, ...
+    /// Within a round only after two chunks were sent of which nothing was rewritten, ...
     #[test]
-    fn it_has_turned_quiet_when_nothing_is_written_of_two_chunks() {
-        let quiet_from_80: Written = |look| flat(look.min(80));
-        let told = told(&[(160, quiet_from_80)]);
-        let first = told.iter().find(|(_, t)| matches!(t, Told::Quiet(_)));
-        let &(look, what) = first.expect("it is quiet");
-        assert!((100..=121).contains(&look), "{told:?}");
+    fn a_guest_is_quiet_when_two_chunks_are_sent_and_none_rewritten() {
+        let quiet_from_80: Written = |poll| flat(poll.min(80));
+        let judged = judged(&[(160, quiet_from_80)]);
+        let first = judged.iter().find(|(_, t)| matches!(t, Verdict::Quiet(_)));
+        let &(poll, what) = first.expect("it is quiet");
+        assert!((100..=121).contains(&poll), "{judged:?}");
         assert!(
-            matches!(what, Told::Quiet(since) if since >= at(1000 + 8000)),
-            "{told:?}"
+            matches!(what, Verdict::Quiet(since) if since >= at(1000 + 8000)),
+            "{judged:?}"
         );
     }
 
-    /// ... and after a sync as soon as anything has been sent.
+    /// ... and after a sync as soon as anything was sent.
     #[test]
-    fn after_a_sync_it_shows_in_two_looks() {
-        let told = told(&[(160, flat), (3, nothing)]);
-        assert_eq!(told.last(), Some(&(2, Told::Quiet(at(17_000)))));
-        let told = self::told(&[(160, flat), (3, flat)]);
-        assert_eq!(told.last(), Some(&(2, Told::Busy(at(17_000)))));
+    fn after_a_sync_it_shows_in_two_samples() {
+        let judged = judged(&[(160, flat), (3, nothing)]);
+        assert_eq!(judged.last(), Some(&(2, Verdict::Quiet(at(17_000)))));
+        let judged = self::judged(&[(160, flat), (3, flat)]);
+        assert_eq!(judged.last(), Some(&(2, Verdict::Busy(at(17_000)))));
     }
 
     #[test]
-    fn one_that_wakes_is_seen_in_the_look() {
-        let wakes_at_33: Written = |look| if look < 33 { 0 } else { flat(look) };
-        let told = told(&[(160, flat), (40, wakes_at_33)]);
+    fn a_guest_that_wakes_is_seen_at_once() {
+        let wakes_at_33: Written = |poll| if poll < 33 { 0 } else { flat(poll) };
+        let judged = judged(&[(160, flat), (40, wakes_at_33)]);
         assert!(
-            told.contains(&(33, Told::Busy(at(17_000 + 3200)))),
-            "{told:?}"
+            judged.contains(&(33, Verdict::Busy(at(17_000 + 3200)))),
+            "{judged:?}"
         );
     }
 
-    /// Rounds of less than a chunk in between are not judged here: what was counted in them is not of the next look.
+    /// Rounds of less than a chunk are not judged here, and their counts do not belong to the next sample.
     #[test]
-    fn one_that_wakes_woke_no_earlier_than_the_sync() {
+    fn a_guest_woke_no_earlier_than_the_last_sync() {
         let mut rewrites = Rewrites {
             steady: STEADY,
             quiet: true,
@@ -282,23 +283,23 @@ mod tests {
         rewrites.begin_round(at(60_000), 40 * GIB);
         assert_eq!(rewrites.judge(at(60_100), 40 * GIB, 16 * GIB), None);
         rewrites.begin_round(at(90_000), 40 * GIB);
-        let told = rewrites.judge(at(90_100), 42 * GIB, 16 * GIB);
-        assert_eq!(told, Some(Told::Busy(at(90_000))));
+        let judged = rewrites.judge(at(90_100), 42 * GIB, 16 * GIB);
+        assert_eq!(judged, Some(Verdict::Busy(at(90_000))));
     }
 
-    /// A sweep writes elsewhere for long, a slow writer always too little: neither is told to be busy or quiet.
+    /// A sweep writes elsewhere for long, a slow writer always too little: neither is judged.
     #[test]
-    fn of_one_that_writes_little_or_by_turns_nothing_is_told() {
-        let slow: Written = |look| look * 4;
-        let sweep: Written = |look| look / 50 * 150 + (look % 50).min(15) * 10;
+    fn a_guest_that_writes_little_or_by_turns_is_not_judged() {
+        let slow: Written = |poll| poll * 4;
+        let sweep: Written = |poll| poll / 50 * 150 + (poll % 50).min(15) * 10;
         for written in [slow, sweep, nothing] {
-            assert_eq!(told(&[(160, written)]), []);
+            assert_eq!(judged(&[(160, written)]), []);
         }
     }
 
-    /// Too small for judgements within it.
+    /// The round is too small for judgements within it.
     #[test]
-    fn a_round_that_left_most_of_what_it_sent_shows_as_much() {
+    fn a_sync_that_finds_most_of_the_last_one_counts_as_two_judgements() {
         for (found, shows) in [(85, true), (84, false)] {
             let mut rewrites = Rewrites::default();
             rewrites.find(100 * GIB);

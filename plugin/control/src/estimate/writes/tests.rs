@@ -1,4 +1,4 @@
-//! Guests in a line or two each, their counters right and wrong.
+//! Guests in a line or two each, with true and false counters.
 
 use core::time::Duration;
 use std::boxed::Box;
@@ -14,11 +14,11 @@ use crate::time::Timestamp;
 const MB: u64 = 1_000_000;
 const TOTAL_BYTES: u64 = 1 << 30;
 
-/// Memory flows from then on, and is looked at so often, ms.
+/// Memory flows from then on, and is sampled so often, ms.
 const BEGIN_MS: u64 = 330;
-const LOOK_MS: u64 = 100;
+const POLL_MS: u64 = 100;
 
-/// What a guest has written at `now_ms` of what it had not since the sync at `sync_ms`, bytes.
+/// A guest: distinct bytes written by `now_ms` since the sync at `sync_ms`.
 type Guest = fn(sync_ms: u64, now_ms: u64) -> u64;
 
 /// Rewrites 128 MB flat out, at 400 MB/s.
@@ -54,17 +54,17 @@ fn at(ms: u64) -> Timestamp {
     Timestamp::from_nanos(ms * 1_000_000)
 }
 
-/// A migration in rounds of given lengths, looked at every 100 ms.
+/// A migration in rounds of given lengths, sampled every 100 ms.
 struct Run {
     guest: Guest,
-    /// What the counter makes of so many pages in all, at that time, ms.
+    /// The counter's value for so many pages in all, at that time, ms.
     counter: Box<dyn FnMut(u64, u64) -> Option<u64>>,
     writes: Writes,
     sync_ms: u64,
     iteration: u64,
-    /// Pages counted up to the last sync.
+    /// Pages counted by the last sync.
     pages: u64,
-    /// Estimates of a sync, made 100 ms before it, and what it found, bytes.
+    /// Predictions of each sync, made 100 ms before it, and what it found, bytes.
     made: Vec<(Option<u64>, u64)>,
 }
 
@@ -90,9 +90,9 @@ impl Run {
         (self.guest)(self.sync_ms, now_ms.max(self.sync_ms))
     }
 
-    fn look(&mut self, now_ms: u64, round_ms: u64, round: Option<&Round>) {
+    fn poll(&mut self, now_ms: u64, round_ms: u64, round: Option<&Round>) {
         let pages = self.pages + self.written(now_ms) / Faults::PAGE_BYTES;
-        let left_ms = (self.sync_ms + round_ms).saturating_sub(now_ms);
+        let remaining_ms = (self.sync_ms + round_ms).saturating_sub(now_ms);
         let sample = Sample {
             at: at(now_ms),
             state: match self.iteration {
@@ -102,7 +102,7 @@ impl Run {
             iteration: self.iteration,
             sync_at: (self.iteration > 0).then(|| at(self.sync_ms)),
             total_bytes: TOTAL_BYTES,
-            remaining_bytes: left_ms * 100 * MB / 1000,
+            remaining_bytes: remaining_ms * 100 * MB / 1000,
             faults: (self.counter)(pages, now_ms).map(|pages| Faults {
                 at: at(now_ms),
                 pages,
@@ -112,17 +112,17 @@ impl Run {
         self.writes.update(&sample, round);
     }
 
-    /// Looks until the round that begins now, of that length, is over.
+    /// Samples until the round that begins now, of that length, is over.
     fn round(&mut self, round_ms: u64, begun: Option<&Round>) -> Round {
         self.iteration += 1;
         let end_ms = self.sync_ms + round_ms;
         let mut begun = begun.copied();
-        let first = self.sync_ms.next_multiple_of(LOOK_MS);
-        let looks = (first..end_ms).step_by(usize::try_from(LOOK_MS).expect("small"));
+        let first = self.sync_ms.next_multiple_of(POLL_MS);
+        let polls = (first..end_ms).step_by(usize::try_from(POLL_MS).expect("small"));
         let mut estimate = None;
-        for now_ms in looks {
-            self.look(now_ms, round_ms, begun.take().as_ref());
-            if now_ms + LOOK_MS <= end_ms {
+        for now_ms in polls {
+            self.poll(now_ms, round_ms, begun.take().as_ref());
+            if now_ms + POLL_MS <= end_ms {
                 estimate = self.writes.next_sync_bytes(at(end_ms));
             }
         }
@@ -143,13 +143,13 @@ impl Run {
     fn rounds(mut self, lengths_ms: &[u64]) -> Self {
         (0..BEGIN_MS)
             .step_by(100)
-            .for_each(|now_ms| self.look(now_ms, 0, None));
+            .for_each(|now_ms| self.poll(now_ms, 0, None));
         let mut begun = None;
         for &round_ms in lengths_ms {
             begun = Some(self.round(round_ms, begun.as_ref()));
         }
-        // One look into a round more, at which the last one is judged.
-        self.round(LOOK_MS * 2, begun.as_ref());
+        // One sample of the next round, at which the last one is judged.
+        self.round(POLL_MS * 2, begun.as_ref());
         self.made.pop();
         self
     }
@@ -163,7 +163,7 @@ fn off(estimate: Option<u64>, found: u64) -> Option<u64> {
 }
 
 #[test]
-fn each_guest_is_foreseen_a_look_before_the_sync() {
+fn each_sync_is_predicted_one_sample_ahead() {
     for (name, guest) in GUESTS {
         let run = Run::of(guest).rounds(&ROUNDS);
         assert_eq!(run.writes.trust(), Trust::Confirmed, "{name}");
@@ -182,16 +182,16 @@ fn each_guest_is_foreseen_a_look_before_the_sync() {
 #[test]
 fn a_flat_guest_is_known_well_within_the_first_round() {
     let mut run = Run::of(flat);
-    run.look(200, 0, None);
-    run.look(300, 0, None);
+    run.poll(200, 0, None);
+    run.poll(300, 0, None);
     run.iteration = 1;
     (400..=800)
         .step_by(100)
-        .for_each(|now_ms| run.look(now_ms, 4000, None));
+        .for_each(|now_ms| run.poll(now_ms, 4000, None));
     assert_eq!(run.writes.trust(), Trust::Unconfirmed);
     assert_eq!(run.writes.rate_now(), 0, "all of it is written");
-    let hot = run.writes.hot_bytes().expect("known");
-    assert!(off(Some(hot), 128 * MB) == Some(0), "{hot}");
+    let working_set = run.writes.working_set_bytes().expect("known");
+    assert!(off(Some(working_set), 128 * MB) == Some(0), "{working_set}");
     let peak = run.writes.peak_bytes_per_s().expect("known");
     assert!(peak.abs_diff(400 * MB) < 4 * MB, "{peak}");
     let half = run
@@ -202,7 +202,7 @@ fn a_flat_guest_is_known_well_within_the_first_round() {
 }
 
 #[test]
-fn a_rate_is_that_of_the_last_look() {
+fn the_rate_is_that_of_the_last_sample() {
     let run = Run::of(swept).rounds(&ROUNDS);
     let rate = run.writes.rate_now();
     assert!(rate.abs_diff(60 * MB) < MB, "{rate}");
@@ -214,7 +214,7 @@ fn a_rate_is_that_of_the_last_look() {
 }
 
 #[test]
-fn a_deaf_counter_says_nothing_once_a_sync_has_found_what_it_missed() {
+fn a_deaf_counter_is_refuted_by_the_first_sync() {
     let run = Run::of(flat)
         .counted_by(|_, _| Some(7_000_000))
         .rounds(&ROUNDS);
@@ -224,8 +224,8 @@ fn a_deaf_counter_says_nothing_once_a_sync_has_found_what_it_missed() {
         run.made
     );
     assert_eq!(run.writes.trust(), Trust::Refuted);
-    assert_eq!(run.writes.hot_bytes(), None);
-    assert_eq!(run.writes.hot_bytes(), None);
+    assert_eq!(run.writes.working_set_bytes(), None);
+    assert_eq!(run.writes.working_set_bytes(), None);
     assert_eq!(run.writes.written_within_bytes(Duration::ZERO), None);
 }
 
@@ -244,18 +244,18 @@ fn a_counter_that_sees_half_is_refuted_by_the_first_sync() {
 
 /// As under a dirty ring, whose pages are protected again whenever it is emptied.
 #[test]
-fn at_the_first_sync_a_counter_that_foresaw_something_else_is_not_believed() {
+fn a_counter_whose_first_prediction_fails_is_not_believed() {
     for (times, believed) in [(1, true), (8, false)] {
         let counter = move |pages: u64, _| Some(7_000_000 + (pages - 7_000_000) * times);
         let mut run = Run::of(swept).counted_by(counter);
         (0..BEGIN_MS)
             .step_by(100)
-            .for_each(|now_ms| run.look(now_ms, 0, None));
+            .for_each(|now_ms| run.poll(now_ms, 0, None));
         let round = run.round(ROUNDS[0], None);
-        // It is not read again before the law decides.
+        // The counter is not read again before the law decides.
         run.counter = Box::new(|_, _| None);
         run.iteration += 1;
-        run.look(run.sync_ms, ROUNDS[1], Some(&round));
+        run.poll(run.sync_ms, ROUNDS[1], Some(&round));
         let known = run.writes.written_within_bytes(Duration::from_secs(1));
         assert_eq!(known.is_some(), believed, "{times} times as many");
         assert_eq!(run.writes.trust(), Trust::Unconfirmed);
@@ -310,23 +310,23 @@ fn a_counter_that_begins_anew_is_known_again_after_the_next_sync() {
 }
 
 #[test]
-fn a_counter_that_vanishes_is_not_taken_for_a_guest_that_rests() {
+fn a_counter_that_vanishes_is_no_idle_guest() {
     let vanishes = |pages, now_ms| (now_ms < 6000).then_some(pages);
     let run = Run::of(swept).counted_by(vanishes).rounds(&ROUNDS);
-    assert_eq!(run.writes.hot_bytes(), None);
+    assert_eq!(run.writes.working_set_bytes(), None);
     assert_eq!(run.writes.next_sync_bytes(at(12_000)), None);
 }
 
 #[test]
-fn without_a_counter_nothing_is_known() {
+fn without_a_counter_there_are_no_estimates() {
     let run = Run::of(flat).counted_by(|_, _| None).rounds(&ROUNDS);
     assert_eq!(run.writes.trust(), Trust::Unconfirmed);
     assert!(run.made.iter().all(|(estimate, _)| estimate.is_none()));
-    assert_eq!(run.writes.hot_bytes(), None);
+    assert_eq!(run.writes.working_set_bytes(), None);
 }
 
 #[test]
-fn who_comes_late_knows_after_the_next_sync() {
+fn a_late_start_knows_after_the_next_sync() {
     let mut run = Run::of(swept);
     run.iteration = 4;
     run.sync_ms = 10_000;
@@ -341,10 +341,10 @@ fn who_comes_late_knows_after_the_next_sync() {
 }
 
 #[test]
-fn syncs_that_were_missed_judge_nothing() {
+fn missed_syncs_do_not_judge_the_counter() {
     let mut run = Run::of(swept);
-    run.look(200, 0, None);
-    run.look(300, 0, None);
+    run.poll(200, 0, None);
+    run.poll(300, 0, None);
     let begun = run.round(1500, None);
     let missed = Round { syncs: 3, ..begun };
     run.round(1500, Some(&missed));
@@ -352,15 +352,15 @@ fn syncs_that_were_missed_judge_nothing() {
 }
 
 #[test]
-fn a_round_of_which_too_much_is_reckoned_judges_nothing() {
+fn a_mostly_interpolated_round_does_not_judge_the_counter() {
     let trust = |lengths: &[u64]| Run::of(swept).rounds(lengths).writes.trust();
     assert_eq!(trust(&[663, 600]), Trust::Unconfirmed);
     assert_eq!(trust(&[800, 600]), Trust::Confirmed);
 }
 
 #[test]
-fn looks_that_are_far_apart_still_tell_of_long_rounds() {
-    // As 64 virtual processors cost: a look in two seconds.
+fn samples_far_apart_still_show_long_rounds() {
+    // As for 64 virtual processors: a reading every two seconds.
     let seldom = |pages, now_ms: u64| now_ms.is_multiple_of(2000).then_some(pages);
     let run = Run::of(swept)
         .counted_by(seldom)
@@ -375,13 +375,13 @@ fn looks_that_are_far_apart_still_tell_of_long_rounds() {
     }
 }
 
-/// Rounds of which the first is long enough to be judged however it lies to the looks: what one look leaves to reckoning is no
+/// Rounds of which the first is long enough to be judged wherever the samples fall: one sample's interpolation is no
 /// more than an eighth of it.
 fn lengths() -> impl Strategy<Value = Vec<u64>> {
-    proptest::collection::vec(8 * LOOK_MS..6_000, 2..8)
+    proptest::collection::vec(8 * POLL_MS..6_000, 2..8)
 }
 
-/// A number from 80 to 120 that hangs on `seed` alone.
+/// A number from 80 to 120 that depends on `seed` alone.
 fn about_a_hundred(seed: u64) -> u64 {
     80 + (seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40) % 41
 }
@@ -398,7 +398,7 @@ fn off_by_a_fifth(seed: u64) -> impl FnMut(u64, u64) -> Option<u64> + 'static {
 
 proptest! {
     #[test]
-    fn rounds_of_any_length_are_foreseen(lengths in lengths(), guest in 0..3_usize) {
+    fn rounds_of_any_length_are_predicted(lengths in lengths(), guest in 0..3_usize) {
         let run = Run::of(GUESTS[guest].1).rounds(&lengths);
         prop_assert_eq!(run.writes.trust(), Trust::Confirmed);
         for (estimate, found) in &run.made {
@@ -407,7 +407,7 @@ proptest! {
     }
 
     #[test]
-    fn a_counter_twenty_per_cent_off_is_borne(lengths in lengths(), seed in 0..1000_u64, guest in 0..3_usize) {
+    fn a_counter_off_by_a_fifth_still_serves(lengths in lengths(), seed in 0..1000_u64, guest in 0..3_usize) {
         let run = Run::of(GUESTS[guest].1).counted_by(off_by_a_fifth(seed)).rounds(&lengths);
         prop_assert_eq!(run.writes.trust(), Trust::Confirmed);
         for (estimate, found) in &run.made {
@@ -423,21 +423,21 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_read_nothing_is_more_than_memory(
-        looks in proptest::collection::vec((any::<u64>(), any::<u64>(), 0..4_u64, any::<u64>(), any::<bool>()), 1..50),
+    fn no_estimate_exceeds_memory_whatever_is_read(
+        polls in proptest::collection::vec((any::<u64>(), any::<u64>(), 0..4_u64, any::<u64>(), any::<bool>()), 1..50),
     ) {
         let mut writes = Writes::default();
-        for (time, pages, iteration, left, sync) in looks {
+        for (time, pages, iteration, remaining_bytes, sync) in polls {
             let sample = Sample {
                 at: Timestamp::from_nanos(time),
                 state: JobState::Precopy,
                 iteration,
                 total_bytes: TOTAL_BYTES,
-                remaining_bytes: left,
+                remaining_bytes,
                 faults: Some(Faults { at: Timestamp::from_nanos(time), pages }),
                 ..Sample::default()
             };
-            let round = Round { iteration, syncs: 1, at: sample.at, remaining_bytes: left, ..Round::default() };
+            let round = Round { iteration, syncs: 1, at: sample.at, remaining_bytes, ..Round::default() };
             writes.update(&sample, sync.then_some(&round));
             let later = sample.at.after(Duration::from_secs(1));
             prop_assert!(writes.next_sync_bytes(later).is_none_or(|bytes| bytes <= TOTAL_BYTES));

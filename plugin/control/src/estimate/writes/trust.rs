@@ -2,17 +2,17 @@
 
 use crate::rate::scale;
 
-/// Found over counted may be off by a third either way (3/4 to 4/3): a counter that is 20 % off is still better than none, and
-/// one that misses half of the writes, or counts as much again, is not.
+/// Found over counted may be off by a third either way (3/4 to 4/3): a counter that is 20 % off is still better than
+/// none; one that misses half of the writes, or counts twice, is not.
 const NEAR: (u64, u64) = (3, 4);
 
-/// Less than this, counted and found, tells nothing.
+/// Less than this, counted and found, is not judged.
 const TELLING_BYTES: u64 = 4 << 20;
 
-/// So many syncs in a row must agree again with a counter that was refuted.
+/// So many syncs in a row must agree until a refuted counter is trusted again.
 const AGREEING: u32 = 2;
 
-/// What syncs have made of the counter.
+/// The judgement of the counter by the syncs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trust {
     /// No sync has judged it yet.
@@ -20,23 +20,23 @@ pub enum Trust {
     Unconfirmed,
     /// The last sync found what was counted.
     Confirmed,
-    /// A sync has found something else: what is counted says nothing.
+    /// A sync has found something else: the counter is not used.
     Refuted,
 }
 
-/// What a sync found.
+/// The result of a sync.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Found {
-    /// Left right after it, bytes.
+    /// Remaining memory right after it, bytes.
     pub(super) bytes: u64,
-    /// What of the sync before was not sent by then, bytes.
+    /// Memory of the sync before that was not sent by then, bytes.
     pub(super) unsent_bytes: u64,
-    /// Whether it ended the first round, whose unsent memory nobody need have written.
+    /// Whether it ended the first round, whose unsent memory need not have been written.
     pub(super) first_round: bool,
 }
 
 impl Found {
-    /// How much of what was both written and unsent was the same, thousandths; none if too little was unsent to tell.
+    /// The common share of written and unsent pages, thousandths; none if too little was unsent to tell.
     pub(super) fn common(&self, counted_bytes: u64, protected_bytes: u64) -> Option<u64> {
         let both = self.unsent_bytes.min(counted_bytes).min(protected_bytes);
         if self.first_round || both < self.bytes / 32 || both == 0 {
@@ -48,8 +48,7 @@ impl Found {
         Some(scale(twice, 1000, both).min(1000))
     }
 
-    /// What the counter lets expect that is nearest to what was found: what was unsent may be of what was written, or beside
-    /// it.
+    /// The expected remainder nearest to the one found: the unsent pages may or may not be among those written.
     fn expected_bytes(&self, counted_bytes: u64) -> u64 {
         let most = counted_bytes.saturating_add(self.unsent_bytes);
         self.bytes.clamp(counted_bytes, most)
@@ -60,7 +59,7 @@ impl Found {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Confirmation {
     trust: Trust,
-    /// Syncs in a row that agree.
+    /// Number of syncs in a row that agree.
     agreeing: u32,
 }
 
@@ -69,7 +68,7 @@ impl Confirmation {
         self.trust
     }
 
-    /// A sync has found that, and so much was counted before it.
+    /// Takes in the result of a sync, and the count before it.
     pub(super) fn judge(&mut self, found: &Found, counted_bytes: u64) {
         let expected_bytes = found.expected_bytes(counted_bytes);
         if found.bytes.max(expected_bytes) < TELLING_BYTES {
@@ -77,7 +76,7 @@ impl Confirmation {
         }
         let near = is_near(found.bytes, expected_bytes);
         if near && !is_near(found.bytes, counted_bytes) {
-            // What was unsent would have been found by a deaf counter as well.
+            // A deaf counter would have found the unsent pages as well.
             return;
         }
         self.agreeing = if near {
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_unsent_may_or_may_not_have_been_written_again() {
+    fn unsent_pages_may_or_may_not_have_been_rewritten() {
         for mib in [100, 120, 130] {
             assert_eq!(judged(&[(mib, 40, 100)]), Trust::Confirmed, "{mib}");
         }
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn next_to_nothing_tells_nothing() {
+    fn tiny_amounts_do_not_change_trust() {
         assert_eq!(
             judged(&[(3, 0, 0), (0, 0, 3), (0, 0, 0)]),
             Trust::Unconfirmed
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn trust_is_lost_at_once_and_won_back_by_two() {
+    fn trust_is_lost_at_once_and_regained_after_two_syncs() {
         let (good, bad) = ((100, 0, 100), (100, 0, 10));
         assert_eq!(judged(&[good, bad]), Trust::Refuted);
         assert_eq!(judged(&[bad, good]), Trust::Refuted);
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn how_much_is_the_same_shows_where_something_was_unsent() {
+    fn the_common_share_shows_where_something_was_unsent() {
         let common = |mib, unsent| found(mib, unsent).common(100 * MIB, u64::MAX);
         assert_eq!(common(100, 40), Some(1000));
         assert_eq!(common(140, 40), Some(0));

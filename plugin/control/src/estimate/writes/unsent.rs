@@ -1,4 +1,4 @@
-//! What waits to be sent in the present round.
+//! Memory still to be sent in the present round.
 
 use core::time::Duration;
 
@@ -7,17 +7,17 @@ use crate::rate::{in_span, per_second, scale};
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
-/// How long QEMU sends before it looks at what is left (`MAX_WAIT`, `migration/ram.c`).
+/// How long QEMU sends before it checks whether it can stop the guest (`MAX_WAIT`, `migration/ram.c`).
 const TICK: Duration = Duration::from_millis(50);
 
-/// Follows it.
+/// Follows the unsent memory.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Unsent {
     at: Timestamp,
     bytes: u64,
     pub(super) iteration: u64,
     per_s: u64,
-    /// What QEMU has unsent when it syncs; none if its limit is not known.
+    /// The unsent memory when QEMU syncs; none if its limit is not known.
     at_sync_bytes: Option<u64>,
 }
 
@@ -41,22 +41,22 @@ impl Unsent {
         self.iteration = sample.iteration;
     }
 
-    /// What is left of it at `at`, as fast as it goes now.
+    /// The unsent memory at `at`, at the present rate.
     pub(super) fn bytes_at(&self, at: Timestamp) -> u64 {
         self.bytes
             .saturating_sub(in_span(self.per_s, at.since(self.at)))
     }
 
-    /// The same if that is when QEMU syncs.
+    /// The same if QEMU syncs then.
     pub(super) fn bytes_at_sync(&self, at: Timestamp) -> u64 {
         self.bytes_at(at)
             .min(self.at_sync_bytes.unwrap_or(u64::MAX))
     }
 }
 
-/// What is unsent when QEMU syncs to see whether it can stop the guest, in the mean: less than its limit lets go at the rate of its
-/// last window. It looks each time it has sent for [`TICK`], so that it may be as much less (`migration_iteration_run`,
-/// `migration/migration.c`).
+/// The mean of the unsent memory when QEMU syncs to see whether it can stop the guest: less than its limit allows at
+/// the rate of its last window. It checks each time it has sent for [`TICK`], so it may be that much less
+/// (`migration_iteration_run`, `migration/migration.c`).
 fn at_sync_bytes(sample: &Sample) -> Option<u64> {
     let limit = Duration::from_millis(sample.settings?.downtime_ms);
     let bytes_per_s = sample.window_bytes_per_s;

@@ -1,11 +1,11 @@
-//! Limits while QEMU's window stands still.
+//! Limits during a stall of QEMU's window.
 
 use super::*;
 
-/// A window in which a sync stood shows a tenth of the link: what fits 10 ms of it takes 100 of such a window.
+/// A window stalled by a sync shows a tenth of the bandwidth: memory for 10 ms takes 100 in such a window.
 #[test]
-fn a_short_limit_is_reckoned_with_a_stalled_window_within_a_tenth_of_a_second() {
-    let limit_ms = |accept, downtime_max_ms| {
+fn a_short_limit_is_computed_with_a_stalled_window_up_to_100_ms() {
+    let limit_ms = |threshold, downtime_max_ms| {
         let policy = Policy {
             downtime_max_ms,
             pause_fixed_ms: Some(30),
@@ -19,7 +19,7 @@ fn a_short_limit_is_reckoned_with_a_stalled_window_within_a_tenth_of_a_second() 
                 processed_bytes: at_ms * MIB / 10,
                 ..sample(at_ms, window * MIB)
             };
-            let decision = Decision::accept(accept, Cause::Reservation);
+            let decision = Decision::threshold(threshold, Cause::Reservation);
             limit_ms = rig.guarded(&sample, &decision).target.downtime_ms;
         }
         limit_ms
@@ -29,11 +29,11 @@ fn a_short_limit_is_reckoned_with_a_stalled_window_within_a_tenth_of_a_second() 
     assert_eq!(
         limit_ms(MIB / 2, Some(60)),
         Some(2),
-        "the policy's, less 30 ms, and what is in flight on such a link"
+        "the policy's, less 30 ms fixed and the bytes in flight"
     );
     assert_eq!(
         limit_ms(50 * MIB, None),
         Some(747),
-        "no stall is waited for so long: two thirds of what the link has held count"
+        "longer than a stall: two thirds of the sustained bandwidth count"
     );
 }

@@ -1,4 +1,4 @@
-//! The user's orders, the deadline, and the steps of laws.
+//! The user's orders, the deadline, and the actions of laws.
 
 use super::*;
 use crate::policy::{Deadline, Timeout};
@@ -72,12 +72,12 @@ fn a_timeout_counts_from_the_command_or_from_the_first_memory() {
     assert_eq!(
         early.pass(5_100, MIB, MIB).target.downtime_ms,
         Some(DOWNTIME_LIMIT_MAX_MS),
-        "a guest that stands waits for nothing"
+        "a suspended guest is switched over at once"
     );
 }
 
 #[test]
-fn postcopy_after_precopy_goes_at_the_first_sync() {
+fn postcopy_after_precopy_switches_at_the_first_sync() {
     let policy = Policy {
         postcopy_after_first_round: true,
         ..Policy::default()
@@ -90,7 +90,7 @@ fn postcopy_after_precopy_goes_at_the_first_sync() {
 }
 
 #[test]
-fn a_migration_that_cannot_go_over_to_post_copy_is_switched_over_at_its_deadline() {
+fn a_migration_without_post_copy_is_switched_over_at_its_deadline() {
     let mut rig = Rig::new(Policy {
         deadline: Some(Deadline {
             after: Duration::from_secs(10),
@@ -111,7 +111,7 @@ fn a_migration_that_cannot_go_over_to_post_copy_is_switched_over_at_its_deadline
 }
 
 #[test]
-fn a_laws_action_comes_once_and_a_suspended_guest_is_waited_for_no_longer() {
+fn a_laws_action_comes_once_and_a_suspended_guest_is_switched_over() {
     let mut rig = Rig::new(Policy::default());
     let order = rig.decided(0, &wants(Action::Suspend));
     assert_eq!(
@@ -141,7 +141,7 @@ fn where_post_copy_is_refused_the_laws_limit_counts() {
         let order = rig.decided(at_ms, &decision);
         assert_eq!(order.target.action, Some(Action::StartPostcopy), "{try_}");
         let limit_ms = (try_ > 0).then_some(700);
-        assert_eq!(order.target.downtime_ms, limit_ms, "not beside the first");
+        assert_eq!(order.target.downtime_ms, limit_ms, "not with the first");
         let at = Timestamp::from_nanos(at_ms * 1_000_000);
         rig.guard.refused(Action::StartPostcopy, at);
         let between = rig.decided(at_ms + 100, &decision).target;
@@ -162,9 +162,9 @@ fn wants(action: Action) -> Decision {
     }
 }
 
-/// By the law itself, or at the deadline; and that the law has stopped it is not said to be an order.
+/// By the law itself, or at the deadline; and a law's suspension is not reported as an order.
 #[test]
-fn a_guest_that_a_law_suspended_is_given_up_all_the_same() {
+fn a_guest_that_a_law_suspended_may_still_be_aborted() {
     for (then, at_ms, decision, cause) in [
         (
             Then::Switchover,
@@ -177,8 +177,8 @@ fn a_guest_that_a_law_suspended_is_given_up_all_the_same() {
         let mut rig = with_deadline(then);
         let order = rig.decided(0, &wants(Action::Suspend));
         assert_eq!(order.target.action, Some(Action::Suspend));
-        let stands = rig.decided(100, &millis(300));
-        assert_eq!(stands, force(Cause::Schedule));
+        let paused = rig.decided(100, &millis(300));
+        assert_eq!(paused, force(Cause::Schedule));
         let given_up = rig.decided(at_ms, &decision);
         assert_eq!(
             (given_up.target.action, given_up.cause),
@@ -187,15 +187,15 @@ fn a_guest_that_a_law_suspended_is_given_up_all_the_same() {
         let at = Timestamp::from_nanos(at_ms * 1_000_000);
         rig.guard.refused(Action::Abort, at);
         let refused = rig.decided(at_ms + 100, &wants(Action::Suspend));
-        assert_eq!(refused.target.action, None, "it stands already");
+        assert_eq!(refused.target.action, None, "it is suspended already");
         let again = rig.decided(at_ms + 1_000, &decision);
         assert_eq!(again.target.action, Some(Action::Abort));
     }
 }
 
-/// Who asked for a suspended guest wants it moved.
+/// The user who asked for a suspended guest wants it moved.
 #[test]
-fn a_guest_that_its_user_suspended_is_not_given_up() {
+fn a_guest_that_its_user_suspended_is_not_aborted() {
     let mut rig = with_deadline(Then::Abort);
     rig.guard.policy.timeout = Some(Timeout {
         after: Duration::from_secs(3),
@@ -205,13 +205,13 @@ fn a_guest_that_its_user_suspended_is_not_given_up() {
     rig.decided(0, &millis(300));
     let order = rig.decided(3_000, &millis(300));
     assert_eq!(order.target.action, Some(Action::Suspend));
-    let stands = rig.decided(10_000, &wants(Action::Abort));
-    assert_eq!(stands, force(Cause::Order));
+    let paused = rig.decided(10_000, &wants(Action::Abort));
+    assert_eq!(paused, force(Cause::Order));
 }
 
-/// With little left, it takes 280 ms.
+/// With little remaining it pauses for 280 ms.
 #[test]
-fn a_law_goes_over_to_post_copy_only_where_the_policy_allows_its_pause() {
+fn a_law_uses_post_copy_only_where_the_policy_allows_its_pause() {
     let action = |downtime_max_ms| {
         let mut rig = Rig::new(Policy {
             downtime_max_ms,
@@ -220,15 +220,15 @@ fn a_law_goes_over_to_post_copy_only_where_the_policy_allows_its_pause() {
         let order = rig.decided(0, &wants(Action::StartPostcopy));
         (order.target.action, rig.guard.rules_out_postcopy())
     };
-    let goes_over = (Some(Action::StartPostcopy), false);
-    assert_eq!(action(None), goes_over);
-    assert_eq!(action(Some(280)), goes_over);
+    let by_postcopy = (Some(Action::StartPostcopy), false);
+    assert_eq!(action(None), by_postcopy);
+    assert_eq!(action(Some(280)), by_postcopy);
     assert_eq!(action(Some(279)), (None, true));
 }
 
-/// 15 ms for each GB that is missing.
+/// 15 ms for each missing GB.
 #[test]
-fn where_much_is_left_post_copy_pauses_longer_than_a_policy_may_allow() {
+fn with_much_remaining_post_copy_pauses_longer_than_a_policy_may_allow() {
     let action = |remaining_bytes| {
         let mut rig = Rig::new(Policy {
             downtime_max_ms: Some(1000),
@@ -245,9 +245,9 @@ fn where_much_is_left_post_copy_pauses_longer_than_a_policy_may_allow() {
     assert_eq!(action(50_000_000_000), None);
 }
 
-/// A page of 1 GiB takes 0.65 to 2 s. Who asks for it has it all the same.
+/// A page of 1 GiB takes 0.65 to 2 s. A user who asks for post-copy gets it all the same.
 #[test]
-fn with_huge_pages_no_law_goes_over_to_post_copy_but_the_deadline_does() {
+fn with_huge_pages_the_deadline_uses_post_copy_and_no_law_does() {
     let mut rig = with_deadline(Then::Postcopy);
     rig.guard.policy = Policy {
         downtime_max_ms: None,
@@ -272,7 +272,7 @@ fn an_observers_law_takes_no_step() {
         });
         let decision = Decision {
             action: Some(Action::StartPostcopy),
-            ..Decision::accept(MIB, Cause::Reservation)
+            ..Decision::threshold(MIB, Cause::Reservation)
         };
         rig.guarded(&sample(0, MIB), &decision).target.action
     };

@@ -6,15 +6,15 @@ use crate::law::Limit;
 use crate::sample::Sample;
 use crate::time::Timestamp;
 
+mod confirmations;
 mod phases;
 mod postcopies;
 mod quiets;
-mod second_looks;
 
 const MB: u64 = 1_000_000;
 const LINK: u64 = 117 * MB;
 
-/// Shows the law one R after the other, each found when the R before was sent; says why it decided.
+/// Shows the law one R after the other, each found when the last was sent; returns its decisions.
 struct Run {
     law: Adaptive,
     iteration: u64,
@@ -22,8 +22,8 @@ struct Run {
     view: View,
 }
 
-/// A look that finds so much left.
-fn left(remaining_bytes: u64) -> Sample {
+/// A sample with so much remaining.
+fn remaining(remaining_bytes: u64) -> Sample {
     Sample {
         remaining_bytes,
         ..Sample::default()
@@ -41,7 +41,7 @@ impl Run {
         }
     }
 
-    /// The same, of an application that pre-copy costs a hundredth.
+    /// The same, for an application that pre-copy slows down by a hundredth.
     fn patient(first_bytes: u64) -> Self {
         Self {
             law: Adaptive::new(Slowdown::from_ppm(10_000)),
@@ -86,34 +86,34 @@ impl Run {
 }
 
 #[test]
-fn a_saturated_guest_is_taken_when_it_has_left_as_much_again() {
+fn a_saturated_guest_is_switched_over_when_as_much_remains_again() {
     use Cause::{Falling, Reservation};
     let mut run = Run::new(400 * MB);
     assert_eq!(run.causes(&[134, 134]), [Falling, Reservation]);
 }
 
 #[test]
-fn one_that_pre_copy_costs_little_is_hoped_for() {
+fn a_guest_that_pre_copy_costs_little_is_waited_for() {
     use Cause::{Falling, Waiting};
     let mut run = Run::patient(400 * MB);
     assert_eq!(run.causes(&[134, 134, 134]), [Falling, Waiting, Waiting]);
 }
 
 #[test]
-fn a_converging_guest_is_followed_to_the_floor() {
+fn a_converging_guest_runs_to_the_floor() {
     use Cause::{Falling, Floor};
     let causes = Run::new(400 * MB).causes(&[67, 29, 12, 5, 2, 1]);
     assert_eq!(causes, [Falling, Falling, Falling, Falling, Falling, Floor]);
 }
 
 #[test]
-fn an_idle_guest_is_taken_at_once() {
+fn an_idle_guest_is_switched_over_at_once() {
     assert_eq!(Run::new(400 * MB).causes(&[1]), [Cause::Floor]);
 }
 
 #[test]
-fn convergence_that_slows_to_less_than_delta_a_round_is_over() {
-    // 4 % less each round: below the price of 10 %.
+fn a_fall_by_less_than_delta_per_round_is_over() {
+    // 4 % less each round: below the cost of 10 %.
     let mut run = Run::new(400 * MB);
     run.sync(100 * MB);
     assert_eq!(run.sync(96 * MB).cause, Cause::Reservation);
@@ -121,7 +121,7 @@ fn convergence_that_slows_to_less_than_delta_a_round_is_over() {
 
 /// Each round leaves a quarter less, and costs a tenth; or, throttled by a fifth, three tenths.
 #[test]
-fn what_auto_converge_takes_is_part_of_the_price() {
+fn throttling_is_part_of_the_cost() {
     use Cause::{Falling, Reservation};
     let falls = |throttle_percent| {
         let mut run = Run::new(400 * MB);
@@ -133,39 +133,39 @@ fn what_auto_converge_takes_is_part_of_the_price() {
 }
 
 #[test]
-fn going_accepts_a_little_more_than_is_left_and_running_the_floor() {
+fn the_threshold_is_a_little_above_what_remains_or_the_floor() {
     let mut run = Run::new(400 * MB);
     assert_eq!(
-        run.sync(134 * MB).accept_bytes(),
+        run.sync(134 * MB).threshold_bytes(),
         Some(LINK / 100),
         "a tenth of what 100 ms carry"
     );
     assert_eq!(
-        run.sync(134 * MB).accept_bytes(),
+        run.sync(134 * MB).threshold_bytes(),
         Some(134 * MB * 115 / 100)
     );
 }
 
 #[test]
-fn waiting_accepts_a_fifth_at_most() {
+fn the_threshold_while_waiting_is_a_fifth_at_most() {
     let mut run = Run::patient(400 * MB);
     run.sync(134 * MB);
     let waiting = run.sync(134 * MB);
     assert_eq!(waiting.cause, Cause::Waiting);
-    assert!(waiting.accept_bytes().is_some_and(|a| a <= 134 * MB / 5));
+    assert!(waiting.threshold_bytes().is_some_and(|a| a <= 134 * MB / 5));
 }
 
 #[test]
 fn a_margin_that_was_too_small_grows_to_its_bound() {
     let mut run = Run::new(400 * MB);
-    let accepted: std::vec::Vec<_> = (0..6)
-        .filter_map(|_| run.sync(134 * MB).accept_bytes())
+    let thresholds: std::vec::Vec<_> = (0..6)
+        .filter_map(|_| run.sync(134 * MB).threshold_bytes())
         .map(|a| a / MB)
         .collect();
-    assert_eq!(accepted[1..], [154, 174, 214, 214, 214]);
+    assert_eq!(thresholds[1..], [154, 174, 214, 214, 214]);
 }
 
-/// Looks that come slower than rounds must not make a flat guest seem to fall.
+/// Samples that come slower than rounds must not make a flat guest seem to fall.
 #[test]
 fn missed_syncs_are_no_fall() {
     let mut run = Run::new(400 * MB);
@@ -187,24 +187,24 @@ fn missed_syncs_are_no_fall() {
                 ..run.view
             })
             .cause
-            .goes()
+            .stops()
     });
     assert!(went.is_some_and(|n| n < 3), "{went:?}");
 }
 
 #[test]
-fn a_costly_slowdown_goes_at_once_and_a_free_one_still_ends() {
-    let goes_at = |ppm| {
+fn a_high_slowdown_stops_at_once_and_a_zero_one_still_ends() {
+    let stops_at = |ppm| {
         let mut run = Run::new(400 * MB);
         run.law = Adaptive::new(Slowdown::from_ppm(ppm));
-        (1..1000).find(|_| run.sync(134 * MB).cause.goes())
+        (1..1000).find(|_| run.sync(134 * MB).cause.stops())
     };
-    assert_eq!(goes_at(1_000_000), Some(1));
-    assert!(goes_at(0).is_some_and(|syncs| syncs < 50));
+    assert_eq!(stops_at(1_000_000), Some(1));
+    assert!(stops_at(0).is_some_and(|syncs| syncs < 50));
 }
 
 #[test]
-fn before_the_first_sync_the_floor_is_accepted_whatever_the_bandwidth() {
+fn before_the_first_sync_the_threshold_is_the_floor_at_any_bandwidth() {
     for (delta_ppm, limit_ms) in [(100_000, 10), (300_000, 30), (10_000, 1)] {
         let mut law = Adaptive::new(Slowdown::from_ppm(delta_ppm));
         let floor = Decision::limit(Limit::Millis(limit_ms), Cause::FirstRound);
@@ -217,9 +217,9 @@ fn before_the_first_sync_the_floor_is_accepted_whatever_the_bandwidth() {
     }
 }
 
-/// QEMU's window may be lower than reckoned: what was refused by that is as good as it was.
+/// QEMU's window may be lower than estimated: a remainder refused for that reason is as good as it was.
 #[test]
-fn who_was_refused_for_no_more_than_was_accepted_still_goes() {
+fn a_switchover_refused_below_its_threshold_is_repeated() {
     let waited = || {
         let mut run = Run::new(400 * MB);
         run.law = Adaptive::new(Slowdown::from_ppm(50_000));
@@ -227,28 +227,28 @@ fn who_was_refused_for_no_more_than_was_accepted_still_goes() {
         run
     };
     let mut run = waited();
-    let went = run.sync(108 * MB);
-    assert_eq!(went.cause, Cause::Reservation);
-    let accepted = went.accept_bytes().expect("a limit");
-    assert_eq!(run.sync(accepted).cause, Cause::Reservation);
-    assert_eq!(waited().sync(accepted).cause, Cause::Waiting);
+    let stop = run.sync(108 * MB);
+    assert_eq!(stop.cause, Cause::Reservation);
+    let threshold = stop.threshold_bytes().expect("a limit");
+    assert_eq!(run.sync(threshold).cause, Cause::Reservation);
+    assert_eq!(waited().sync(threshold).cause, Cause::Waiting);
 }
 
-/// It may be of zero pages, or of pages that were written once.
+/// The sync may have found zero pages, or pages that are written once.
 #[test]
 fn one_sync_is_no_plateau() {
     let mut run = Run::new(320 * MB);
     let first = run.sync(400 * MB);
     assert_eq!(first.cause, Cause::Falling);
-    assert_eq!(first.accept_bytes(), Some(1170 * MB / 1000), "the floor");
-    assert!(run.sync(400 * MB).cause.goes());
+    assert_eq!(first.threshold_bytes(), Some(1170 * MB / 1000), "the floor");
+    assert!(run.sync(400 * MB).cause.stops());
 }
 
-/// What a sync finds is measured 2 % short of what is sent of it, as the pages' headers and the time of a look make it: at a
-/// price of 1 % that would be a fall for ever.
+/// Page headers and the delay of a sample make R seem 2 % less than is sent of it: at a cost of 1 % that would be a
+/// fall for ever.
 #[test]
-fn a_fall_that_is_promised_and_does_not_come_is_none() {
+fn a_fall_that_does_not_come_is_over() {
     let mut run = Run::patient(70_000 * MB);
-    let went = (0..150).find(|_| run.sync_after(4_033 * MB, 3_961 * MB).cause.goes());
+    let went = (0..150).find(|_| run.sync_after(4_033 * MB, 3_961 * MB).cause.stops());
     assert!(went.is_some());
 }

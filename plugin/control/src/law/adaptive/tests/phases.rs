@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// QEMU finds far more than the little that was accepted at the end of a quiet: that is no margin too small.
+/// At the end of a quiet phase QEMU finds far more than the small threshold: that is no reason to widen the margin.
 #[test]
-fn a_guest_that_turned_busy_in_the_last_moment_is_no_refusal() {
+fn a_guest_that_turns_busy_at_the_last_moment_does_not_widen_the_margin() {
     let mut run = Run::new(400 * MB);
     run.view.phases = phases(false, Duration::from_secs(2));
     run.causes(&[134; 2]);
@@ -12,7 +12,7 @@ fn a_guest_that_turned_busy_in_the_last_moment_is_no_refusal() {
     assert_eq!(run.sync_after(64 * MB, 134 * MB).cause, Cause::Quiet);
     let last_moment = View {
         bytes_per_s: LINK,
-        sample: left(10 * MB),
+        sample: remaining(10 * MB),
         phases: phases(true, Duration::from_millis(2800)),
         ..View::default()
     };
@@ -20,10 +20,10 @@ fn a_guest_that_turned_busy_in_the_last_moment_is_no_refusal() {
     run.view.phases = None;
     let busy = run.sync_after(124 * MB, 134 * MB);
     assert_eq!(busy.cause, Cause::Reservation);
-    assert_eq!(busy.accept_bytes(), Some(134 * MB * 115 / 100));
+    assert_eq!(busy.threshold_bytes(), Some(134 * MB * 115 / 100));
 }
 
-/// A guest of 134 MB that is busy for 3 s and idle for 3 s, seen `age` after it turned.
+/// A guest of 134 MB that is busy for 3 s and idle for 3 s, `age` into its phase.
 pub(super) fn phases(idle: bool, age: Duration) -> Option<Phases> {
     Some(Phases {
         idle,
@@ -45,7 +45,7 @@ fn a_known_quiet_phase_is_waited_for_until_idling_is_seen_to_mean_nothing() {
 }
 
 #[test]
-fn one_that_is_too_far_off_is_not() {
+fn a_quiet_phase_too_far_off_is_not_waited_for() {
     let mut run = Run::new(400 * MB);
     run.view.phases = phases(false, Duration::ZERO);
     if let Some(phases) = &mut run.view.phases {
@@ -55,56 +55,56 @@ fn one_that_is_too_far_off_is_not() {
 }
 
 #[test]
-fn a_guest_that_turns_idle_is_looked_at_at_once() {
+fn a_guest_that_turns_idle_is_synced_on_demand() {
     let mut run = Run::new(400 * MB);
     run.view.phases = phases(false, Duration::from_secs(2));
     run.causes(&[134; 2]);
     let half_sent = View {
         bytes_per_s: LINK,
-        sample: left(70 * MB),
+        sample: remaining(70 * MB),
         phases: phases(true, Duration::from_millis(200)),
         ..View::default()
     };
     let decision = run.law.decide(&half_sent);
     assert_eq!(decision.cause, Cause::Quiet);
-    assert_eq!(decision.accept_bytes(), Some(70 * MB));
+    assert_eq!(decision.threshold_bytes(), Some(70 * MB));
     run.view.phases = half_sent.phases;
     let sync = run.sync_after(64 * MB, 134 * MB);
     assert_eq!(
-        (sync.cause, sync.accept_bytes()),
+        (sync.cause, sync.threshold_bytes()),
         (Cause::Quiet, Some(LINK / 100))
     );
 }
 
-/// What the busy guest dirtied since the sync may all be among what is not sent yet: a sync would find no more
-/// than that, and stop the guest with it.
+/// All that was dirtied since the sync may be among the unsent pages: a sync on demand would find no more, and stop the
+/// guest.
 #[test]
-fn one_that_was_hardly_busy_since_the_sync_is_not() {
+fn a_guest_hardly_busy_since_the_sync_is_not() {
     let mut run = Run::new(400 * MB);
     run.view.phases = phases(false, Duration::from_secs(2));
     run.causes(&[134; 2]);
     let early = View {
         bytes_per_s: LINK,
-        sample: left(110 * MB),
+        sample: remaining(110 * MB),
         phases: phases(true, Duration::from_millis(200)),
         ..View::default()
     };
     assert_eq!(run.law.decide(&early).cause, Cause::Waiting);
 }
 
-/// What a look finds between two syncs: so much left of the last one, in such a phase.
-fn look_at(law: &mut Adaptive, remaining_bytes: u64, phases: Option<Phases>) -> Decision {
+/// A decision between two syncs, with so much of the last one remaining, in such a phase.
+fn poll_at(law: &mut Adaptive, remaining_bytes: u64, phases: Option<Phases>) -> Decision {
     law.decide(&View {
         bytes_per_s: LINK,
-        sample: left(remaining_bytes),
+        sample: remaining(remaining_bytes),
         phases,
         ..View::default()
     })
 }
 
-/// A second of 3 s of quiet: 117 of 134 MB can be sent, and what the guest dirtied before is still to be found.
+/// A quiet phase of 1 s instead of 3: 117 of 134 MB can be sent, and pages dirtied before are still to be found.
 #[test]
-fn at_the_end_of_a_quiet_too_short_for_all_the_rest_is_taken() {
+fn at_the_end_of_a_quiet_phase_too_short_for_all_the_guest_is_switched_over() {
     let short = |idle, age_ms| {
         phases(idle, Duration::from_millis(age_ms)).map(|phases| Phases {
             idle_span: Some(Duration::from_secs(1)),
@@ -114,17 +114,17 @@ fn at_the_end_of_a_quiet_too_short_for_all_the_rest_is_taken() {
     let mut run = Run::new(400 * MB);
     run.view.phases = short(false, 2900);
     assert_eq!(run.causes(&[134; 2]), [Cause::Falling, Cause::Waiting]);
-    let early = look_at(&mut run.law, 100 * MB, short(true, 400));
+    let early = poll_at(&mut run.law, 100 * MB, short(true, 400));
     assert_eq!(early.cause, Cause::Waiting);
-    let late = look_at(&mut run.law, 50 * MB, short(true, 800));
+    let late = poll_at(&mut run.law, 50 * MB, short(true, 800));
     assert_eq!(late.cause, Cause::Reservation);
     let found = 134 * MB - LINK * 8 / 10;
-    assert_eq!(late.accept_bytes(), Some(found.max(50 * MB) * 115 / 100));
+    assert_eq!(late.threshold_bytes(), Some(found.max(50 * MB) * 115 / 100));
 }
 
-/// Also in the round after the first, of which nothing but R is known.
+/// Also in the round after the first, of which only R is known.
 #[test]
-fn a_quiet_that_ends_while_memory_falls_is_taken_if_the_next_is_far() {
+fn the_end_of_a_quiet_phase_outranks_a_fall_if_the_next_is_far() {
     let ends_with = |remaining| {
         let mut run = Run::new(400 * MB);
         run.sync(134 * MB);
@@ -132,16 +132,16 @@ fn a_quiet_that_ends_while_memory_falls_is_taken_if_the_next_is_far() {
         if let Some(phases) = &mut phases {
             phases.busy_in_round = Duration::ZERO;
         }
-        look_at(&mut run.law, remaining, phases).cause
+        poll_at(&mut run.law, remaining, phases).cause
     };
-    // The next begins in 3.1 s, which costs 36 MB, and takes all: 13 MB.
+    // The next begins in 3.1 s, which costs 36 MB, and sends all: 13 MB.
     assert_eq!(ends_with(40 * MB), Cause::Reservation);
     assert_eq!(ends_with(60 * MB), Cause::Falling);
 }
 
-/// Here 40 MB are left of 134, or 60, and a second more of quiet would send them.
+/// 40 or 60 of 134 MB remain, and one more second of quiet would send them.
 #[test]
-fn a_sync_in_the_last_moment_does_not_follow_the_fall() {
+fn a_sync_at_the_last_moment_does_not_follow_the_fall() {
     let finds = |remaining, age_ms| {
         let mut run = Run::new(400 * MB);
         run.sync(134 * MB);
@@ -154,7 +154,7 @@ fn a_sync_in_the_last_moment_does_not_follow_the_fall() {
 }
 
 #[test]
-fn the_end_of_a_quiet_is_no_guess() {
+fn a_guessed_end_of_a_quiet_phase_is_not_used() {
     let mut run = Run::new(400 * MB);
     run.sync(134 * MB);
     let guessed = phases(true, Duration::from_millis(2900)).map(|phases| Phases {
@@ -162,14 +162,14 @@ fn the_end_of_a_quiet_is_no_guess() {
         ..phases
     });
     assert_eq!(
-        look_at(&mut run.law, 40 * MB, guessed).cause,
+        poll_at(&mut run.law, 40 * MB, guessed).cause,
         Cause::Falling
     );
 }
 
-/// A checkpoint in a short idle round is more than the link sends meanwhile, but far from what the busy guest leaves.
+/// A checkpoint in a short idle round is more than the link sends meanwhile, but far less than the busy guest writes.
 #[test]
-fn a_little_that_is_written_in_the_quiet_does_not_refute_it() {
+fn a_little_writing_in_a_quiet_phase_does_not_refute_it() {
     let waits = |remaining| {
         let mut run = Run::new(400 * MB);
         run.view.phases = phases(false, Duration::from_secs(2));
@@ -183,9 +183,9 @@ fn a_little_that_is_written_in_the_quiet_does_not_refute_it() {
     assert!(!waits(134 * MB));
 }
 
-/// Where the quiet has time for what is pending and no more, a sync comes too late for what was dirtied before.
+/// If there is only time for the pending memory, a sync after it comes too late for pages dirtied before.
 #[test]
-fn one_that_was_hardly_busy_is_looked_at_where_the_quiet_is_short() {
+fn a_guest_hardly_busy_is_synced_on_demand_if_the_quiet_phase_is_short() {
     let turned = |idle_span_ms, pending| {
         let mut run = Run::new(400 * MB);
         run.view.phases = phases(false, Duration::from_secs(2));
@@ -195,16 +195,16 @@ fn one_that_was_hardly_busy_is_looked_at_where_the_quiet_is_short() {
             busy_in_round: Duration::from_millis(500),
             ..phases
         });
-        look_at(&mut run.law, pending, phases).cause
+        poll_at(&mut run.law, pending, phases).cause
     };
-    // What is found later is 96 MB, of which 3 MB are sent: the guest may as well stop with the 90.
+    // The sync finds 96 MB later, of which 3 MB are sent: the guest may as well stop with the 90.
     assert_eq!(turned(1000, 90 * MB), Cause::Quiet);
     assert_eq!(turned(3000, 90 * MB), Cause::Waiting, "time for both");
 }
 
-/// 1 s of 134 MB, 1 s of quiet in which 53 MB are written: 70 MB are left by each spell, where 17 are foreseen.
+/// 1 s of 134 MB, 1 s of quiet in which 53 MB are written: each phase leaves 70 MB, where 17 are predicted.
 #[test]
-fn what_the_guest_writes_in_its_quiet_is_learnt_from_the_last_one() {
+fn writes_in_a_quiet_phase_are_learnt_from_the_last_one() {
     let short = |idle, age_ms| {
         phases(idle, Duration::from_millis(age_ms)).map(|phases| Phases {
             busy_span: Some(Duration::from_secs(1)),
@@ -216,13 +216,13 @@ fn what_the_guest_writes_in_its_quiet_is_learnt_from_the_last_one() {
     let mut run = Run::new(400 * MB);
     run.view.phases = short(false, 900);
     run.causes(&[134; 2]);
-    let ends = look_at(&mut run.law, 17 * MB, short(true, 800));
-    assert_eq!(ends.accept_bytes(), Some(17 * MB * 115 / 100));
+    let ends = poll_at(&mut run.law, 17 * MB, short(true, 800));
+    assert_eq!(ends.threshold_bytes(), Some(17 * MB * 115 / 100));
     run.view.phases = short(true, 800);
     let refused = run.sync_after(117 * MB, 70 * MB);
-    assert!(!refused.cause.goes(), "the next costs 58 MB");
+    assert!(!refused.cause.stops(), "the next costs 58 MB");
     run.view.phases = short(false, 900);
     run.sync(134 * MB);
-    let ends = look_at(&mut run.law, 17 * MB, short(true, 800));
-    assert_eq!(ends.accept_bytes(), Some(70 * MB * 115 / 100));
+    let ends = poll_at(&mut run.law, 17 * MB, short(true, 800));
+    assert_eq!(ends.threshold_bytes(), Some(70 * MB * 115 / 100));
 }

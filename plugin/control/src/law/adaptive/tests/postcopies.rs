@@ -1,30 +1,30 @@
-//! Guests that may go over to post-copy.
+//! Guests that may switch to post-copy.
 
 use super::phases::phases;
 use super::*;
 use crate::law::Fetch;
 use crate::policy::Policy;
 
-/// Who may go over does, where what is left is worth it, and says what to accept where that is refused.
+/// The threshold is given as well, in case post-copy is refused.
 #[test]
-fn a_guest_that_may_goes_over_to_postcopy_where_much_is_left() {
-    let ended = |left: u64| {
-        let mut run = Run::new(40 * left);
+fn post_copy_is_used_where_allowed_and_much_remains() {
+    let ended = |remaining: u64| {
+        let mut run = Run::new(40 * remaining);
         run.law = Adaptive::new(Slowdown::DEFAULT).or_postcopy();
         (0..9)
-            .map(|_| run.sync(left))
-            .find(|decision| decision.cause.goes())
+            .map(|_| run.sync(remaining))
+            .find(|decision| decision.cause.stops())
             .expect("an end")
     };
     let much = ended(1000 * MB);
     assert_eq!(much.action, Some(Action::StartPostcopy));
-    assert_eq!(much.accept_bytes(), Some(1150 * MB));
+    assert_eq!(much.threshold_bytes(), Some(1150 * MB));
     assert_eq!(ended(60 * MB).action, None);
 }
 
-/// What would be fetched later is not spared by another round; once nothing can be fetched, it is.
+/// Another round does not save memory that would be fetched anyway; without post-copy it does.
 #[test]
-fn where_post_copy_is_ruled_out_a_round_costs_what_it_costs() {
+fn where_post_copy_is_ruled_out_a_round_costs_delta() {
     let second = |postcopy_ruled_out| {
         let mut run = Run::new(400 * MB);
         run.law = run.law.or_postcopy();
@@ -35,13 +35,13 @@ fn where_post_copy_is_ruled_out_a_round_costs_what_it_costs() {
         (decision.cause, decision.action)
     };
     assert_eq!(second(true), (Cause::Falling, None));
-    let goes_over = (Cause::Reservation, Some(Action::StartPostcopy));
-    assert_eq!(second(false), goes_over);
+    let by_postcopy = (Cause::Reservation, Some(Action::StartPostcopy));
+    assert_eq!(second(false), by_postcopy);
 }
 
-/// What would be fetched more slowly than it is sent is not.
+/// Fetching is slower than sending.
 #[test]
-fn at_a_low_rate_of_post_copy_the_guest_is_stopped() {
+fn with_a_low_post_copy_rate_the_guest_is_stopped() {
     let action = |postcopy_speed_max_mib_per_s| {
         let mut run = Run::new(4000 * MB);
         run.law = run.law.or_postcopy();
@@ -50,16 +50,16 @@ fn at_a_low_rate_of_post_copy_the_guest_is_stopped() {
             ..Policy::default()
         });
         let mut decisions = (0..9).map(|_| run.sync(1000 * MB));
-        decisions.find(|d| d.cause.goes()).expect("an end").action
+        decisions.find(|d| d.cause.stops()).expect("an end").action
     };
     assert_eq!(action(None), Some(Action::StartPostcopy));
     assert_eq!(action(Some(5)), None);
 }
 
-/// At the last moment of a spell too short to send all, as at a sync.
+/// At the end of a phase too short to send all, as at a sync.
 #[test]
-fn what_a_spell_leaves_follows_the_guest_where_it_may() {
-    let at_the_end_of_a_spell = |or_postcopy| {
+fn at_the_end_of_an_idle_phase_post_copy_is_used_where_allowed() {
+    let at_the_end_of_an_idle_phase = |or_postcopy| {
         let mut run = Run::new(2000 * MB);
         if or_postcopy {
             run.law = run.law.or_postcopy();
@@ -67,17 +67,20 @@ fn what_a_spell_leaves_follows_the_guest_where_it_may() {
         run.view.phases = phases(false, Duration::from_secs(2));
         run.causes(&[1000; 2]);
         run.view.phases = phases(true, Duration::from_millis(2000));
-        assert!(!run.sync_after(900 * MB, 1000 * MB).cause.goes());
+        assert!(!run.sync_after(900 * MB, 1000 * MB).cause.stops());
         let last_moment = View {
             bytes_per_s: LINK,
-            sample: left(600 * MB),
+            sample: remaining(600 * MB),
             phases: phases(true, Duration::from_millis(2800)),
             ..View::default()
         };
         let decision = run.law.decide(&last_moment);
         (decision.cause, decision.action)
     };
-    let goes_over = (Cause::Reservation, Some(Action::StartPostcopy));
-    assert_eq!(at_the_end_of_a_spell(true), goes_over);
-    assert_eq!(at_the_end_of_a_spell(false), (Cause::Reservation, None));
+    let by_postcopy = (Cause::Reservation, Some(Action::StartPostcopy));
+    assert_eq!(at_the_end_of_an_idle_phase(true), by_postcopy);
+    assert_eq!(
+        at_the_end_of_an_idle_phase(false),
+        (Cause::Reservation, None)
+    );
 }

@@ -1,19 +1,19 @@
-//! Quiets, as memory shows them: which are taken, and which are followed.
+//! Quiet phases as memory shows them: when to stop in one, and when to follow it.
 
 use super::*;
 
 #[test]
-fn what_was_not_sent_is_no_news() {
-    // Half of 200 was sent, and 100 + 16 are left: the guest dirtied 16 while 100 were sent.
+fn unsent_bytes_are_not_newly_dirtied() {
+    // Half of 200 was sent, and 100 + 16 remain: the guest dirtied 16 while 100 were sent.
     let mut run = Run::patient(400 * MB);
     run.sync(200 * MB);
     run.sync(200 * MB);
     assert_eq!(run.sync_after(100 * MB, 116 * MB).cause, Cause::Quiet);
 }
 
-/// The trial of a real FT code on 200 Mbit/s: 768 MiB, rounds of 10 s. The 128 is a gift.
+/// A trial with a real FT code on 200 Mbit/s: 768 MiB, rounds of 10 s. The 128 is a rare drop.
 #[test]
-fn a_deep_drop_below_a_long_plateau_is_taken() {
+fn a_deep_drop_below_a_long_plateau_is_used() {
     let mut run = Run::new(768 * MB);
     let mut going = std::vec::Vec::new();
     for r in [315, 255, 256, 256, 128] {
@@ -24,26 +24,26 @@ fn a_deep_drop_below_a_long_plateau_is_taken() {
 
 /// Phases longer than two rounds: the first quiet round is followed to the end.
 #[test]
-fn a_quiet_that_came_soon_is_followed() {
+fn an_early_quiet_phase_is_followed() {
     let mut run = Run::patient(400 * MB);
     run.sync(216 * MB);
     run.sync(216 * MB);
     assert_eq!(run.causes(&[60, 16, 1]), [Cause::Quiet; 3]);
 }
 
-/// Whatever is left, however it comes: the wait costs no more than the pause.
+/// Whatever remains, and in whatever order: the wait costs no more than the pause.
 #[test]
-fn a_guest_that_promises_for_ever_is_not_waited_for_for_ever() {
+fn waiting_ends_however_often_a_guest_turns_quiet() {
     let mut run = Run::new(400 * MB);
     let went = (0..100).position(|n| {
         let remaining = if n % 4 == 3 { 30 } else { 200 };
-        run.sync(remaining * MB).cause.goes()
+        run.sync(remaining * MB).cause.stops()
     });
     assert!(went.is_some_and(|n| n <= 16), "{went:?}");
 }
 
 #[test]
-fn a_quiet_that_breaks_is_waited_for_again() {
+fn after_a_broken_quiet_phase_waiting_goes_on() {
     let mut run = Run::new(400 * MB);
     run.sync(216 * MB);
     run.sync(216 * MB);
@@ -51,9 +51,9 @@ fn a_quiet_that_breaks_is_waited_for_again() {
     assert_eq!(run.sync(216 * MB).cause, Cause::Waiting);
 }
 
-/// The guest has shown that its quiet ends within a round: the next one is taken.
+/// The quiet phases have been seen to end within a round, so the guest is stopped in the next.
 #[test]
-fn a_quiet_that_broke_is_not_followed_again() {
+fn quiet_phases_that_broke_repeatedly_are_not_followed() {
     let causes = |broken: bool| {
         let mut run = Run::new(400 * MB);
         run.causes(&[134; 2]);
@@ -69,9 +69,9 @@ fn a_quiet_that_broke_is_not_followed_again() {
     assert_eq!(causes(false), Cause::Quiet, "without that experience");
 }
 
-/// A quiet that was followed and broke was no longer than that; the next is taken as it is.
+/// The quiet phase that broke shows their length, so the guest is stopped in the next as it is.
 #[test]
-fn a_quiet_that_broke_once_is_not_followed_again() {
+fn a_quiet_phase_that_broke_once_is_not_followed_again() {
     let mut run = Run::new(400 * MB);
     run.causes(&[216, 216]);
     assert_eq!(run.causes(&[40, 216]), [Cause::Quiet, Cause::Waiting]);
@@ -79,24 +79,24 @@ fn a_quiet_that_broke_once_is_not_followed_again() {
     assert_eq!(run.sync(40 * MB).cause, Cause::Reservation);
 }
 
-/// As the law weighs it by its experience, and not by the length alone: that was longer than this takes.
+/// By the number of phases that broke, not by their length alone: that was longer than this takes.
 #[test]
-fn a_quiet_after_one_that_broke_is_followed_less() {
+fn a_quiet_phase_after_a_broken_one_is_followed_less() {
     let mut run = Run::new(400 * MB);
     run.causes(&[216, 216, 12, 216, 196, 180]);
     assert_eq!(run.sync(20 * MB).cause, Cause::Reservation);
 }
 
 #[test]
-fn a_quiet_that_held_is_followed_more() {
+fn a_quiet_phase_that_lasted_is_followed_more() {
     let mut run = Run::new(400 * MB);
     run.causes(&[216, 216]);
     assert_eq!(run.causes(&[40, 12]), [Cause::Quiet; 2]);
 }
 
-/// Held as often as broken, but no longer than this one would have to.
+/// As many lasted as broke, but none as long as this one would have to.
 #[test]
-fn a_quiet_is_followed_for_no_longer_than_the_one_that_broke() {
+fn a_quiet_phase_is_followed_no_longer_than_the_one_that_broke() {
     let mut run = Run::new(400 * MB);
     run.causes(&[216, 216, 12, 3, 216, 216]);
     assert_eq!(run.sync(30 * MB).cause, Cause::Reservation);

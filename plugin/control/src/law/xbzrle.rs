@@ -1,36 +1,36 @@
-//! Memory that is sent as differences (XBZRLE), for a law that reckons in bytes on the wire.
+//! XBZRLE for a law that works in bytes on the wire.
 //!
-//! What was sent twice is compared with what is remembered of it: from the third round on, R goes as a share c of it. The law
-//! is shown c R, and what it accepts of that is told as R, for QEMU knows no c.
+//! From the third round on pages are compared with their cached copies, and only a share c of R is sent. The law is
+//! shown c R, and its threshold is converted back to R, because QEMU does not know c.
 //!
-//! What has changed of a page is less, the younger what is remembered of it. A page goes when it went in the round before and as
-//! much later as these rounds are long: between rounds of x and y, changes are (x + y)/2 old. What is left after y is at least
-//! that much younger, y over that; and no less changed if a page holds no more changes. So a guest that leaves the same R
-//! round after round may still fall, and whether it does shows no sooner than in the third round:
+//! The younger a cached copy, the less of the page has changed. A page is sent in one round and again in the next:
+//! between rounds of x and y, changes are (x + y)/2 old. What remains after y is at least that much younger, y over
+//! that; or no less changed, if a page holds no more changes. So a guest with the same R round after round may still
+//! fall, and that shows no sooner than in the third round:
 //!
 //! ```text
-//!   the law would go, and nothing was compared yet -> begin a round, the trial
-//!     c >= 1 - 2 delta: it does not pay -----------> go as the law would have
-//!     otherwise -----------------------------------> run the round; what was left before is no measure any more
+//!   the law would stop, no page was compared yet --> begin a round, the trial
+//!     c >= 1 - 2 delta: it does not pay -----------> switch over as the law would have
+//!     otherwise -----------------------------------> run the round, and drop earlier remainders
 //! ```
-//! Going leaves c R, one more round between c c R and c R at the price of delta c R: in the middle of the two it pays for less
-//! than that c.
+//! Switching over leaves c R. One more round leaves between c c R and c R, at a cost of delta c R: at the midpoint it
+//! pays if c < 1 - 2 delta.
 
 use core::time::Duration;
 
-use super::look::{ROUND_MIN, WHOLE_PPM, in_span, scale};
+use super::observed::{ROUND_MIN, WHOLE_PPM, in_span, scale};
 use super::slowdown::Slowdown;
 use super::{Decision, Law, Limit, View};
 use crate::estimate::{Compression, Round, Sent};
 use crate::event::Cause;
 
-/// The sync that ends the first round in which anything is compared begins this iteration.
+/// The sync that ends the first round with compared pages begins this iteration.
 const COMPARED: u64 = 4;
 
-/// How much of a round must be seen to tell c: two of the shortest.
+/// How much of a round must be seen to know c: two of the shortest.
 const TRIAL: Duration = Duration::from_millis(200);
 
-/// Where the trial stands.
+/// The state of the trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trial {
     Due,
@@ -38,21 +38,21 @@ enum Trial {
     Over,
 }
 
-/// A law, and what it is told of differences.
+/// A law that takes XBZRLE into account.
 #[derive(Clone, Debug)]
-pub struct Differences<L> {
+pub struct WithXbzrle<L> {
     law: L,
     slowdown: Slowdown,
     trial: Trial,
     /// c, parts per million.
     sent_ppm: u64,
-    /// Whether c has told once.
-    told: bool,
-    /// How long the last round took.
+    /// Whether a c below one has been used.
+    has_compressed: bool,
+    /// Duration of the last round.
     before: Duration,
 }
 
-impl<L: Law> Differences<L> {
+impl<L: Law> WithXbzrle<L> {
     /// `law`, for an application that pre-copy slows down by `slowdown`.
     pub const fn new(law: L, slowdown: Slowdown) -> Self {
         Self {
@@ -60,12 +60,12 @@ impl<L: Law> Differences<L> {
             slowdown,
             trial: Trial::Due,
             sent_ppm: WHOLE_PPM,
-            told: false,
+            has_compressed: false,
             before: Duration::ZERO,
         }
     }
 
-    /// Takes in what a round sent; says whether that makes what was left before no measure.
+    /// Takes in the bytes of a round; tells whether earlier remainders are to be dropped.
     fn learn(&mut self, round: &Round) -> bool {
         let before = core::mem::replace(&mut self.before, round.duration);
         if round.iteration < COMPARED {
@@ -82,12 +82,12 @@ impl<L: Law> Differences<L> {
         } else {
             WHOLE_PPM
         };
-        let first = !self.told && self.sent_ppm < WHOLE_PPM;
-        self.told |= first;
+        let first = !self.has_compressed && self.sent_ppm < WHOLE_PPM;
+        self.has_compressed |= first;
         first
     }
 
-    /// What is left, as what is sent of it.
+    /// The view with remainders in bytes on the wire.
     fn on_the_wire(&self, view: &View, anew: bool) -> View {
         let mut seen = View { anew, ..*view };
         if self.sent_ppm == WHOLE_PPM {
@@ -103,7 +103,7 @@ impl<L: Law> Differences<L> {
         seen
     }
 
-    /// What is accepted on the wire, as what is left.
+    /// The decision with its threshold converted to memory.
     fn in_memory(&self, decision: Decision) -> Decision {
         let limit = match decision.limit {
             Limit::Bytes(bytes) => Limit::Bytes(scale(bytes, WHOLE_PPM, self.sent_ppm)),
@@ -112,9 +112,10 @@ impl<L: Law> Differences<L> {
         Decision { limit, ..decision }
     }
 
-    /// The law's decision, or the trial instead of going. Who goes because an idle spell ends has no time for one.
+    /// The law's decision, or the trial instead of a switchover. At the end of an idle phase there is no time for a
+    /// trial.
     fn or_try(&mut self, decision: Decision, view: &View) -> Decision {
-        if decision.cause.goes() && view.phases.is_some_and(|phases| phases.idle) {
+        if decision.cause.stops() && view.phases.is_some_and(|phases| phases.idle) {
             return decision;
         }
         let enough = in_span(view.bytes_per_s, TRIAL);
@@ -135,11 +136,11 @@ impl<L: Law> Differences<L> {
             return decision;
         }
         let floor = self.slowdown.of(in_span(view.bytes_per_s, ROUND_MIN));
-        Decision::accept(floor, Cause::Falling)
+        Decision::threshold(floor, Cause::Falling)
     }
 }
 
-/// What was sent of a byte of memory, parts per million.
+/// Bytes sent per byte of memory, parts per million.
 fn share_ppm(sent: Sent) -> u64 {
     match sent.memory_bytes {
         0 => WHOLE_PPM,
@@ -147,14 +148,14 @@ fn share_ppm(sent: Sent) -> u64 {
     }
 }
 
-/// How old changes are after a round of `last`, over how old they were in it, parts per million.
+/// The age of changes after a round of `last`, over their age in it, parts per million.
 fn younger_ppm(before: Duration, last: Duration) -> u64 {
     let (last, both) = (last.as_millis(), (before + last).as_millis());
     let ppm = 2 * last * u128::from(WHOLE_PPM) / both.max(1);
     u64::try_from(ppm).unwrap_or(WHOLE_PPM).min(WHOLE_PPM)
 }
 
-impl<L: Law> Law for Differences<L> {
+impl<L: Law> Law for WithXbzrle<L> {
     fn name(&self) -> &'static str {
         self.law.name()
     }

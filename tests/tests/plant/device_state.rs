@@ -1,4 +1,4 @@
-//! What is pending beside memory: the bitmaps of disks that are copied along, the state of devices.
+//! Pending data other than memory: the bitmaps of disks that are copied along, the state of devices.
 
 use proptest::prelude::*;
 
@@ -24,14 +24,14 @@ fn a_backup_bitmap_keeps_no_guest_that_plain_virsh_moves() {
         got.total <= stock.total.mul_f64(1.5) + Duration::from_secs(1),
         "{got:?} against {stock:?}"
     );
-    assert!(seen.has(|event| matches!(event, Event::Beside { .. })));
+    assert!(seen.has(|event| matches!(event, Event::DeviceState { .. })));
 }
 
-/// Where plain virsh never ends, ours does.
+/// Plain virsh never ends here, and the adaptive law does.
 #[test]
-fn a_bitmap_that_300_ms_do_not_carry_keeps_no_guest_either() {
+fn a_bitmap_beyond_300_ms_keeps_no_guest_either() {
     for bits in [67_000_000, 500_000_000] {
-        let got = ours(&with_bitmap(bits));
+        let got = adaptive(&with_bitmap(bits));
         assert_eq!(got.end, End::Completed, "{bits}");
         assert!(got.total < Duration::from_secs(15), "{bits}: {got:?}");
     }
@@ -56,19 +56,19 @@ fn the_deadline_holds_though_memory_has_long_been_sent() {
 }
 
 #[test]
-fn a_devices_state_as_large_as_what_is_written_costs_no_more_than_ten_rounds() {
+fn a_device_state_as_large_as_the_working_set_costs_at_most_ten_rounds() {
     for (percent, iterations) in [(70, 10), (500, 12)] {
         let mut config = config(Writer::flat(64 * MIB));
         config.qemu.beside_bytes = 64 * MIB / 100 * percent;
-        let got = ours(&config);
+        let got = adaptive(&config);
         assert_eq!(got.end, End::Completed, "{percent} %");
         assert!(got.iterations <= iterations, "{percent} %: {got:?}");
     }
 }
 
-/// The longest pause counts it.
+/// The longest pause includes it.
 #[test]
-fn a_devices_state_that_the_policy_has_no_time_for_is_told() {
+fn a_device_state_beyond_the_policys_pause_is_reported() {
     let mut config = config(Writer::flat(16 * MIB));
     config.qemu.beside_bytes = 200 * MB;
     let policy = Policy {
@@ -84,9 +84,9 @@ fn a_devices_state_that_the_policy_has_no_time_for_is_told() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
-    /// Of any size, constant or shrinking, beside a guest that writes little or much.
+    /// Of any size, constant or shrinking, with a guest that writes little or much.
     #[test]
-    fn whatever_is_pending_the_guest_arrives_and_is_not_paused_for_more_than_a_few_times_that(
+    fn with_any_pending_state_the_guest_arrives_and_its_pause_is_bounded(
         beside_kb in 0..2_000_000_u64,
         shrinks in 0..100_u64,
         hot_mib in 1..200_u64,
@@ -100,7 +100,7 @@ proptest! {
         let mut config = config(writer);
         config.qemu.beside_bytes = beside_kb * 1000;
         config.qemu.beside_shrinks_bytes_per_s = shrinks * MB;
-        let got = ours(&config);
+        let got = adaptive(&config);
         prop_assert_eq!(got.end, End::Completed);
         let most = (4 * beside_kb * 1000 + 2 * hot_mib * MIB) as f64 / GIGABIT as f64;
         prop_assert!(got.pause.as_secs_f64() <= most + 0.2, "{:?}, {}", got, most);

@@ -1,21 +1,21 @@
-//! What pre-copy and missing memory take of the application's work, by the delays that were measured.
+//! The application's slowdown by pre-copy and by missing memory, from measured delays.
 //!
 //! ```text
 //! delay - pause = delta x (time under pre-copy) + sigma x (time in which memory was missing, under post-copy)
 //! ```
-//! Both are fitted by least squares: delta is what the policy calls the slowdown, sigma what the law reckons post-copy with
+//! Both are fitted by least squares: delta is the policy's `slowdown`, sigma the law's constant for post-copy
 //! (`plugin/control/src/law/postcopy.rs`).
 
 use super::record::{Outcome, Run};
 
 /// delta and sigma, each with its standard error.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Toll {
-    /// Of how many runs.
+pub(super) struct SlowdownFit {
+    /// The number of runs.
     pub(super) runs: usize,
-    /// What a second of pre-copy takes, seconds.
+    /// Seconds lost per second of pre-copy.
     pub(super) precopy: Fitted,
-    /// What a second takes in which memory is missing; none where that was so in no run.
+    /// Seconds lost per second with missing memory; none if no run had any.
     pub(super) missing: Option<Fitted>,
 }
 
@@ -37,8 +37,9 @@ struct Point {
     lost: f64,
 }
 
-impl Toll {
-    /// Of the runs whose program has no phases, which would drown it, and was not throttled; none if they are too few.
+impl SlowdownFit {
+    /// The fit over runs that were not throttled and whose program has no phases, which would hide the effect; none if
+    /// they are too few.
     #[must_use]
     pub(super) fn of<'a>(runs: impl Iterator<Item = &'a Run>) -> Option<Self> {
         let points: Vec<_> = runs.filter_map(point).collect();

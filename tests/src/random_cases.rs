@@ -1,5 +1,5 @@
-//! Guests and links drawn at random, for judging laws over many of them. A seed and a number give the same
-//! case on every machine.
+//! Random guests and links, for judging laws over many of them. A seed and a number give the same case on every
+//! machine.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const GIB: f64 = (1_u64 << 30) as f64;
 /// Bytes a second of 1 Gbit/s Ethernet as TCP sees it ([`Link::gigabit`]).
 const GIGABIT: f64 = 117e6;
 
-/// How a drawn guest writes.
+/// The way a guest writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Flat out.
@@ -19,9 +19,9 @@ pub enum Kind {
     Random,
     /// At a rate, from start to end and again.
     Swept,
-    /// Busy and quiet by turns, idle in the quiet.
+    /// Busy and quiet by turns, idle in quiet phases.
     Phased,
-    /// The same, but spinning in the quiet, as MPI ranks do that wait: the processors tell nothing.
+    /// The same, but spinning in quiet phases, as waiting MPI ranks do: the processors show nothing.
     Spinning,
 }
 
@@ -35,7 +35,7 @@ impl Kind {
         Self::Spinning,
     ];
 
-    /// As the tables name it.
+    /// Its name in tables.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,17 +51,17 @@ impl Kind {
 /// A guest and a link.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// Which of the drawn.
+    /// Its number.
     pub number: u64,
     /// How the guest writes.
     pub kind: Kind,
-    /// What the plant needs.
+    /// The configuration of the plant.
     pub config: PlantConfig,
     /// How long the first round takes on an undisturbed link.
     pub first_round: Duration,
 }
 
-/// Draws uniform and log-uniform.
+/// Uniform and log-uniform random numbers.
 struct Dice(SplitMix64);
 
 impl Dice {
@@ -116,7 +116,7 @@ impl Case {
     }
 }
 
-/// A hot set of 1 to 60 % of the data, written at a twentieth to twenty times what the link carries.
+/// A working set of 1 to 60 % of the data, written at a twentieth to twenty times the link's bandwidth.
 fn writer(dice: &mut Dice, kind: Kind, data: f64, rate: f64) -> Writer {
     let set = data * dice.log(0.01, 0.6);
     let speed = rate * dice.log(0.05, 20.0);
@@ -133,7 +133,7 @@ fn writer(dice: &mut Dice, kind: Kind, data: f64, rate: f64) -> Writer {
 fn phased(dice: &mut Dice, set: f64, rate: f64) -> Writer {
     let round = set / rate;
     let (busy, quiet) = (dice.log(0.2, 13.0) * round, dice.log(0.2, 13.0) * round);
-    let lull = Access::Rate {
+    let calm = Access::Rate {
         bytes: bytes(set * dice.log(0.01, 0.3)),
         bytes_per_s: bytes(rate * dice.log(0.02, 0.5)),
         order: Order::Random,
@@ -144,7 +144,7 @@ fn phased(dice: &mut Dice, set: f64, rate: f64) -> Writer {
             Duration::from_secs_f64(busy),
             Access::Flat { bytes: bytes(set) },
         ),
-        (Duration::from_secs_f64(quiet), lull),
+        (Duration::from_secs_f64(quiet), calm),
     ];
     Writer::phases(phases).starting_into(Duration::from_secs_f64(into))
 }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_spin_shows_its_phases() {
+    fn without_spinning_a_guest_shows_its_phases() {
         let spins = |case: &Case| format!("{:?}", case.config).contains("spins: true");
         let case = Case::draw(7, 4);
         assert!(case.kind == Kind::Spinning && spins(&case));

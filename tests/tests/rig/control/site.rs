@@ -1,4 +1,4 @@
-//! What a site decides: which guests are ours, and that the agent only looks on.
+//! A site's decisions: which guests are marked, and that the agent only observes.
 
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_plugin::agent::api::{Control, MarkedBy};
@@ -49,7 +49,7 @@ fn ceiling(stage: &mut Stage) -> Result<()> {
     let (copied, _) = traces
         .rsplit_once(r#"{"type":"outcome""#)
         .context("no target in the trace")?;
-    // Of what the guest leaves when it stops, QEMU limits nothing.
+    // QEMU limits nothing of the remainder that the guest stops with.
     let fastest = crate::cost::fastest_second(copied.as_bytes())?;
     let mib = f64::from(1 << 20);
     println!("  fastest second {:.1} MiB/s", fastest / mib);
@@ -57,7 +57,7 @@ fn ceiling(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// An agent that only observes: what it would do is in its trace, and nowhere else.
+/// An agent that only observes: its decisions are in its trace, and nowhere else.
 fn observed(stage: &Stage) -> Result<()> {
     let host = stage.here();
     stage.rig.calls(host, true)?;
@@ -82,8 +82,8 @@ fn observed(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
-/// A site that insists: another's downtime limit, under which this guest never moves, is replaced; a speed that another
-/// raises, after a slow beginning as managers make it, is his order.
+/// A site that insists: an external downtime limit, under which this guest never moves, is replaced; an external speed
+/// limit, raised after a slow beginning as managers do, is an order.
 fn insisted(stage: &mut Stage) -> Result<()> {
     let host = stage.here();
     configure(stage, host, "insist = true\n")?;

@@ -1,4 +1,4 @@
-//! One run: what was left, what the law would have accepted, and the phases of the guest meanwhile.
+//! One run: remaining memory, the law's threshold, and the guest's phases.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use plotters::prelude::*;
 use super::super::progress::{Curve, LEAD_NS};
 
 const SIZE: (u32, u32) = (860, 440);
-const LEFT: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
-const ACCEPTED: RGBColor = RGBColor(0xdd, 0x84, 0x52);
+const REMAINING: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
+const THRESHOLD: RGBColor = RGBColor(0xdd, 0x84, 0x52);
 const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const PAUSE: RGBColor = RGBColor(0xc4, 0x4e, 0x52);
 
@@ -29,10 +29,10 @@ const PHASES: [RGBColor; 4] = [
 type Point = (f64, f64);
 
 #[derive(Default)]
-struct Story {
+struct Timeline {
     title: String,
-    left: Vec<Point>,
-    accepted: Vec<Point>,
+    remaining: Vec<Point>,
+    thresholds: Vec<Point>,
     syncs: Vec<Point>,
     /// Begin and end, seconds.
     pause: Option<(f64, f64)>,
@@ -40,22 +40,22 @@ struct Story {
     phases: Vec<(f64, usize)>,
 }
 
-/// Draws the run of which `trace` and `curve` tell: they share the hosts' clock.
+/// Draws a run from `trace` and `curve`, which share the hosts' clock.
 pub(super) fn draw(trace: &[u8], curve: &Curve, path: &Path) -> Result<()> {
-    let story = Story::read(trace, curve)?;
+    let timeline = Timeline::read(trace, curve)?;
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
-    paint(&story, &area).with_context(|| format!("drawing {}", path.display()))
+    paint(&timeline, &area).with_context(|| format!("drawing {}", path.display()))
 }
 
-impl Story {
+impl Timeline {
     fn read(trace: &[u8], curve: &Curve) -> Result<Self> {
         let since = |at_ns: u64| seconds(at_ns.saturating_sub(curve.began_ns));
         let lead_s = seconds(LEAD_NS);
         let phase = |(at_ms, phase): &(u64, usize)| (seconds(at_ms * 1_000_000) - lead_s, *phase);
-        let mut story = Self {
+        let mut timeline = Self {
             phases: curve.phases.iter().map(phase).collect(),
             title: format!(
-                "{} over {}, under ours; round one is cut off at the top",
+                "{} over {}, under the adaptive law; round one is cut off at the top",
                 curve.key.guest, curve.key.link
             ),
             ..Self::default()
@@ -63,20 +63,20 @@ impl Story {
         for record in read(trace) {
             match record?.1 {
                 Record::Sample(sample) if sample.state == JobState::Precopy => {
-                    story
-                        .left
+                    timeline
+                        .remaining
                         .push((since(sample.at_ns), mib(sample.remaining_bytes)));
                 }
-                Record::Event { at_ns, event } => story.event(since(at_ns), &event, since),
+                Record::Event { at_ns, event } => timeline.event(since(at_ns), &event, since),
                 Record::End(end) => {
-                    let stopped = story.left.last().map_or(0.0, |p| p.0);
+                    let stopped = timeline.remaining.last().map_or(0.0, |p| p.0);
                     let pause = end.totals.pause_ms.map(|ms| seconds(ms * 1_000_000));
-                    story.pause = pause.map(|pause| (stopped, stopped + pause));
+                    timeline.pause = pause.map(|pause| (stopped, stopped + pause));
                 }
                 _ => {}
             }
         }
-        Ok(story)
+        Ok(timeline)
     }
 
     fn event(&mut self, at: f64, event: &EventRecord, since: impl Fn(u64) -> f64) {
@@ -87,24 +87,24 @@ impl Story {
                 ..
             } => {
                 let sync = (since(*sync_at_ns), mib(*remaining_bytes));
-                self.left.push(sync);
+                self.remaining.push(sync);
                 self.syncs.push(sync);
             }
             EventRecord::Decided { accept_bytes, .. } => {
-                if let Some(&(_, before)) = self.accepted.last() {
-                    self.accepted.push((at, before));
+                if let Some(&(_, before)) = self.thresholds.last() {
+                    self.thresholds.push((at, before));
                 }
-                self.accepted.push((at, mib(*accept_bytes)));
+                self.thresholds.push((at, mib(*accept_bytes)));
             }
             _ => {}
         }
     }
 
-    /// The last second, and the most MiB: the first round is cut off at twice what the syncs leave.
+    /// The last second, and the most MiB: the first round is cut off at twice the remainders of the syncs.
     fn extent(&self) -> (f64, f64) {
-        let last = self.left.iter().map(|p| p.0).fold(1.0, f64::max);
+        let last = self.remaining.iter().map(|p| p.0).fold(1.0, f64::max);
         let synced = self.syncs.iter().map(|p| p.1).fold(1.0, f64::max);
-        let all = self.left.iter().map(|p| p.1).fold(1.0, f64::max);
+        let all = self.remaining.iter().map(|p| p.1).fold(1.0, f64::max);
         (
             self.pause.map_or(last, |p| p.1) * 1.05,
             all.min(synced * 2.0),
@@ -112,23 +112,23 @@ impl Story {
     }
 }
 
-fn paint<B>(story: &Story, area: &DrawingArea<B, Shift>) -> Result<()>
+fn paint<B>(timeline: &Timeline, area: &DrawingArea<B, Shift>) -> Result<()>
 where
     B: DrawingBackend,
     B::ErrorType: 'static,
 {
-    let (last, most) = story.extent();
+    let (last, most) = timeline.extent();
     let top = most * 1.08;
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(area)
         .margin(14)
-        .caption(&story.title, ("sans-serif", 15))
+        .caption(&timeline.title, ("sans-serif", 15))
         .x_label_area_size(38)
         .y_label_area_size(58)
         .build_cartesian_2d(0.0..last, 0.0..top)?;
     let mut named = Vec::new();
-    for (place, (from, phase)) in story.phases.iter().enumerate() {
-        let until = story.phases.get(place + 1).map_or(last, |next| next.0);
+    for (place, (from, phase)) in timeline.phases.iter().enumerate() {
+        let until = timeline.phases.get(place + 1).map_or(last, |next| next.0);
         if until <= 0.0 || *from >= last {
             continue;
         }
@@ -138,7 +138,7 @@ where
             color.filled(),
         );
         let series = chart.draw_series([band])?;
-        if story.phases.len() > 1 && !named.contains(phase) {
+        if timeline.phases.len() > 1 && !named.contains(phase) {
             named.push(*phase);
             series
                 .label(format!("phase {phase} of the guest"))
@@ -147,16 +147,16 @@ where
                 });
         }
     }
-    if let Some((from, until)) = story.pause {
+    if let Some((from, until)) = timeline.pause {
         let color = PAUSE.mix(0.35);
         chart
             .draw_series([Rectangle::new([(from, 0.0), (until, top)], color.filled())])?
-            .label("the guest stands")
+            .label("the guest is paused")
             .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], color.filled()));
     }
     for (points, color, label) in [
-        (&story.left, LEFT, "R: left to send"),
-        (&story.accepted, ACCEPTED, "the target: accepted by the law"),
+        (&timeline.remaining, REMAINING, "R: remaining memory"),
+        (&timeline.thresholds, THRESHOLD, "threshold of the law"),
     ] {
         chart
             .draw_series(LineSeries::new(
@@ -168,12 +168,12 @@ where
     }
     chart
         .draw_series(
-            story
+            timeline
                 .syncs
                 .iter()
                 .map(|at| Circle::new(*at, 3, SYNC.filled())),
         )?
-        .label("R at a bitmap sync")
+        .label("R at a sync")
         .legend(|(x, y)| Circle::new((x + 9, y), 3, SYNC.filled()));
     chart
         .configure_mesh()

@@ -1,4 +1,4 @@
-//! Limits that somebody else changes.
+//! External changes of the limits.
 
 use std::format;
 
@@ -12,10 +12,10 @@ fn settings(downtime_ms: u64) -> Option<Settings> {
 }
 
 #[test]
-fn a_change_by_hand_ends_control_for_ever() {
+fn an_external_change_ends_control_for_good() {
     let mut events = Events::default();
     let mut control = controller();
-    let target = control.look(
+    let target = control.poll(
         &Sample {
             settings: settings(300),
             ..precopy(0, 1)
@@ -23,27 +23,27 @@ fn a_change_by_hand_ends_control_for_ever() {
         &mut events,
     );
     control.outcome(Timestamp::default(), &target, true, &mut events);
-    let ours = Sample {
+    let unchanged = Sample {
         settings: settings(10),
         ..precopy(100, 1)
     };
-    assert_eq!(control.look(&ours, &mut events), Target::NONE);
-    let theirs = Sample {
+    assert_eq!(control.poll(&unchanged, &mut events), Target::NONE);
+    let changed = Sample {
         settings: settings(777),
         ..precopy(200, 2)
     };
-    assert_eq!(control.look(&theirs, &mut events), Target::NONE);
-    let why = Release::ByHand {
+    assert_eq!(control.poll(&changed, &mut events), Target::NONE);
+    let why = Release::ExternalChange {
         downtime_ms: 777,
         speed_mib_per_s: 7,
     };
     assert_eq!(events.0.last(), Some(&Event::Released(why)));
-    assert_eq!(control.look(&precopy(300, 3), &mut events), Target::NONE);
+    assert_eq!(control.poll(&precopy(300, 3), &mut events), Target::NONE);
     assert!(!control.wants_settings());
 }
 
 #[test]
-fn what_is_put_back_is_what_was_before_the_predecessor_and_until_libvirt_takes_it() {
+fn the_limits_from_before_the_predecessor_are_restored_until_libvirt_accepts_them() {
     let mut events = Events::default();
     let before = Settings {
         downtime_ms: 300,
@@ -51,7 +51,7 @@ fn what_is_put_back_is_what_was_before_the_predecessor_and_until_libvirt_takes_i
     };
     let mut control = controller().after(before);
     // A predecessor left 12 ms.
-    let first = control.look(
+    let first = control.poll(
         &Sample {
             settings: settings(12),
             ..precopy(0, 1)
@@ -59,23 +59,23 @@ fn what_is_put_back_is_what_was_before_the_predecessor_and_until_libvirt_takes_i
         &mut events,
     );
     control.outcome(Timestamp::default(), &first, true, &mut events);
-    let theirs = Some(Settings {
+    let changed = Some(Settings {
         downtime_ms: first.downtime_ms.map_or(0, u64::from),
         speed_mib_per_s: 99,
     });
-    let look = Sample {
-        settings: theirs,
+    let sample = Sample {
+        settings: changed,
         ..precopy(200, 2)
     };
     let back = Target {
         downtime_ms: Some(300),
         ..Target::NONE
     };
-    assert_eq!(control.look(&look, &mut events), back);
+    assert_eq!(control.poll(&sample, &mut events), back);
     control.outcome(Timestamp::default(), &back, false, &mut events);
-    assert_eq!(control.look(&precopy(700, 2), &mut events), back, "again");
+    assert_eq!(control.poll(&precopy(700, 2), &mut events), back, "again");
     control.outcome(Timestamp::default(), &back, true, &mut events);
-    assert_eq!(control.look(&precopy(900, 2), &mut events), Target::NONE);
+    assert_eq!(control.poll(&precopy(900, 2), &mut events), Target::NONE);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_site_may_insist_on_its_limits() {
         ..Policy::default()
     };
     let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
-    let first = control.look(
+    let first = control.poll(
         &Sample {
             settings: settings(300),
             ..precopy(0, 1)
@@ -94,11 +94,11 @@ fn a_site_may_insist_on_its_limits() {
         &mut events,
     );
     control.outcome(Timestamp::default(), &first, true, &mut events);
-    let theirs = Sample {
+    let changed = Sample {
         settings: settings(50),
         ..precopy(200, 1)
     };
-    let again = control.look(&theirs, &mut events);
+    let again = control.poll(&changed, &mut events);
     assert_eq!(again.downtime_ms, first.downtime_ms);
     let insisted = Event::Insisted {
         downtime_ms: 50,
@@ -108,10 +108,10 @@ fn a_site_may_insist_on_its_limits() {
 }
 
 #[test]
-fn what_was_not_changed_by_hand_is_put_back() {
+fn a_limit_that_nobody_changed_is_restored() {
     let mut events = Events::default();
     let mut control = controller();
-    let target = control.look(
+    let target = control.poll(
         &Sample {
             settings: settings(300),
             ..precopy(0, 1)
@@ -120,13 +120,13 @@ fn what_was_not_changed_by_hand_is_put_back() {
     );
     control.outcome(Timestamp::default(), &target, true, &mut events);
     let speed_mib_per_s = 99;
-    let theirs = Some(Settings {
+    let changed = Some(Settings {
         downtime_ms: 10,
         speed_mib_per_s,
     });
-    let last = control.look(
+    let last = control.poll(
         &Sample {
-            settings: theirs,
+            settings: changed,
             ..precopy(200, 2)
         },
         &mut events,
@@ -140,8 +140,7 @@ fn what_was_not_changed_by_hand_is_put_back() {
     );
 }
 
-/// What a controller that insists makes of the first two looks: a speed found at first, and the one that another has
-/// set since.
+/// The first two polls of a controller that insists: a speed limit found at first, and the one set externally since.
 fn raised(owners: Option<u64>, first: u64, then: u64) -> (Target, Events, Controller<Adaptive>) {
     let mut events = Events::default();
     let policy = Policy {
@@ -150,17 +149,17 @@ fn raised(owners: Option<u64>, first: u64, then: u64) -> (Target, Events, Contro
         ..Policy::default()
     };
     let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy.under_speed(first));
-    let look = |at_ms, speed_mib_per_s, downtime_ms| Sample {
+    let found = |at_ms, speed_mib_per_s, downtime_ms| Sample {
         settings: Some(Settings {
             downtime_ms,
             speed_mib_per_s,
         }),
         ..precopy(at_ms, 1)
     };
-    let target = control.look(&look(0, first, 300), &mut events);
+    let target = control.poll(&found(0, first, 300), &mut events);
     control.outcome(Timestamp::default(), &target, true, &mut events);
     let limit = u64::from(target.downtime_ms.expect("a limit"));
-    let target = control.look(&look(100, then, limit), &mut events);
+    let target = control.poll(&found(100, then, limit), &mut events);
     control.outcome(Timestamp::default(), &target, true, &mut events);
     (target, events, control)
 }
@@ -196,7 +195,7 @@ fn a_raised_speed_is_a_new_order_even_where_the_site_insists() {
             ..precopy(200, 1)
         };
         assert_eq!(
-            control.look(&settled, &mut events).speed_mib_per_s,
+            control.poll(&settled, &mut events).speed_mib_per_s,
             None,
             "{what}"
         );
@@ -204,10 +203,10 @@ fn a_raised_speed_is_a_new_order_even_where_the_site_insists() {
 }
 
 #[test]
-fn no_limit_in_another_number_is_no_change() {
+fn another_number_for_no_limit_is_no_change() {
     let mut events = Events::default();
     let mut control = controller();
-    let look = |at_ms, downtime_ms, speed_mib_per_s| Sample {
+    let found = |at_ms, downtime_ms, speed_mib_per_s| Sample {
         settings: Some(Settings {
             downtime_ms,
             speed_mib_per_s,
@@ -215,9 +214,9 @@ fn no_limit_in_another_number_is_no_change() {
         ..precopy(at_ms, 1)
     };
     let none = crate::guard::SPEED_UNLIMITED_MIB_PER_S;
-    let first = control.look(&look(0, 300, none), &mut events);
+    let first = control.poll(&found(0, 300, none), &mut events);
     control.outcome(Timestamp::default(), &first, true, &mut events);
-    control.look(&look(100, 10, 0), &mut events);
+    control.poll(&found(100, 10, 0), &mut events);
     assert!(
         !events
             .0

@@ -1,4 +1,4 @@
-//! Who has a migration in hand: a user, a command here, a command elsewhere, the agent, or nobody. Never two.
+//! Which program controls a migration: a user, a command here, a command elsewhere, the agent, or nobody. Never two.
 
 mod commands;
 mod site;
@@ -15,7 +15,7 @@ use stage::{DEFAULTS, GUEST, SATURATED, Stage};
 
 const NAMESPACE: &str = "urn:libvirt-hpc:domain:1.0";
 
-/// What ends a migration that nobody steers any more.
+/// Ends a migration that nobody steers any more.
 const LET_IT_END: &str = "virsh -q migrate-setmaxdowntime g 20000";
 
 /// The agent holds the pause at the owner's limit, which the guest never gets below.
@@ -28,10 +28,10 @@ fn is_released(control: &Control) -> bool {
     matches!(control, Control::Released(_))
 }
 
-/// Waits until the agent tells of such control; returns how long it took.
+/// Waits until the agent reports such control; returns how long it took.
 fn control(stage: &Stage, at_most_s: u64, is: impl Fn(&Control) -> bool) -> Result<Duration> {
     let begin = stage.rig.now()?;
-    let waited = stage.wait("the control looked for", at_most_s, || {
+    let waited = stage.wait("the expected control", at_most_s, || {
         Ok(stage.migration()?.is_some_and(|m| is(&m.control)))
     });
     let after = stage.rig.now()?.saturating_sub(begin);
@@ -39,21 +39,26 @@ fn control(stage: &Stage, at_most_s: u64, is: impl Fn(&Control) -> bool) -> Resu
     let told = text.lines().find(|line| line.starts_with("Control:"));
     println!(
         "  {} (after {after:.2?})",
-        told.unwrap_or("no control told")
+        told.unwrap_or("no control reported")
     );
     waited?;
     ensure!(told.is_some(), "hpc-status {GUEST}:\n{text}");
     Ok(after)
 }
 
-/// A new agent after an old one has ended by `verb`, and the time for it to look.
+/// A new agent after an old one has ended by `verb`.
 fn restart(stage: &Stage, verb: AgentVerb) -> Result<()> {
     stage.rig.agent(stage.here(), verb, &[])?;
     stage.rig.agent(stage.here(), AgentVerb::Start, &[])
 }
 
-/// Sets a limit by hand while the agent steers: it is the user's from then on, whatever the agent does.
-fn by_hand(stage: &mut Stage, what: &str, limits: [&str; 2], verb: AgentVerb) -> Result<()> {
+/// Sets a limit manually while the agent steers: it is the user's from then on, whatever the agent does.
+fn external_change(
+    stage: &mut Stage,
+    what: &str,
+    limits: [&str; 2],
+    verb: AgentVerb,
+) -> Result<()> {
     let host = stage.here();
     let skip = stage.logged(host)?;
     let moved = stage.virsh(&[], |stage| {
@@ -78,7 +83,7 @@ fn by_hand(stage: &mut Stage, what: &str, limits: [&str; 2], verb: AgentVerb) ->
     Ok(())
 }
 
-/// `hpc-release` while the agent steers: the limits of before, and no agent afterwards.
+/// `hpc-release` while the agent steers: the earlier limits, and no agent afterwards.
 fn released(stage: &mut Stage) -> Result<()> {
     let host = stage.here();
     let skip = stage.logged(host)?;
@@ -106,7 +111,7 @@ fn released(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// An unmarked guest adopted in the midst of its migration, and before the next.
+/// An unmarked guest adopted in the middle of its migration, and before the next.
 fn adopted(stage: &mut Stage) -> Result<()> {
     let host = stage.here();
     stage.on(
@@ -126,7 +131,7 @@ fn adopted(stage: &mut Stage) -> Result<()> {
     println!("{}", stage.on(host, "virsh-hpc hpc-adopt g")?.trim());
     let overview = stage.on(host, "virsh-hpc hpc-status")?;
     ensure!(overview.contains("hpc-adopt"), "{overview}");
-    // What was adopted outlives the agent.
+    // An adoption outlives the agent.
     restart(stage, AgentVerb::Kill)?;
     let moved = stage.virsh(&[], |stage| {
         control(stage, 8, |control| *control == Control::Steering)?;
@@ -138,14 +143,14 @@ fn adopted(stage: &mut Stage) -> Result<()> {
 }
 
 #[test]
-fn a_users_hand_outranks_the_agents() -> Result<()> {
+fn an_external_change_outranks_the_agent() -> Result<()> {
     let mut stage = Stage::up(&[&SATURATED[..], &["--marked", FOREVER]].concat())?;
     let unlimited = DEFAULTS[1];
     let downtime = "migrate-setmaxdowntime g 15";
-    by_hand(&mut stage, downtime, ["15", unlimited], AgentVerb::Kill)?;
-    by_hand(&mut stage, downtime, ["15", unlimited], AgentVerb::Stop)?;
+    external_change(&mut stage, downtime, ["15", unlimited], AgentVerb::Kill)?;
+    external_change(&mut stage, downtime, ["15", unlimited], AgentVerb::Stop)?;
     let speed = "migrate-setspeed g 60";
-    by_hand(&mut stage, speed, [DEFAULTS[0], "60"], AgentVerb::Kill)?;
+    external_change(&mut stage, speed, [DEFAULTS[0], "60"], AgentVerb::Kill)?;
     released(&mut stage)?;
     adopted(&mut stage)
 }

@@ -1,4 +1,4 @@
-//! One guest that goes back and forth between two hosts with the product installed and agents running.
+//! One guest that moves back and forth between two hosts with libvirt-hpc installed and agents running.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -14,16 +14,17 @@ pub(crate) const GUEST: &str = "g";
 /// Plain pre-copy never ends for it.
 pub(crate) const SATURATED: [&str; 4] = ["--fill", "160", "--workload", "flat:128"];
 
-/// What libvirt has for a domain that has just come: downtime in ms, speed in MiB/s.
+/// libvirt's settings of a domain that has just arrived: downtime in ms, speed in MiB/s.
 pub(crate) const DEFAULTS: [&str; 2] = ["300", "8796093022207"];
 
-/// Settings that nothing of ours or of libvirt's would choose. A stored downtime limit is an order: this one keeps no guest here.
+/// Settings that neither libvirt-hpc nor libvirt would choose. A stored downtime limit is an order: this one keeps no
+/// guest here.
 pub(crate) const BEFORE: [&str; 2] = ["7777", "500"];
 
 /// Where the agents' traces are.
 const TRACES: &str = "/var/log/libvirt-hpc";
 
-/// What a host's traces tell of one migration.
+/// The content of a host's traces of one migration.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
     /// Who wrote them, one for each trace.
@@ -74,7 +75,7 @@ impl Stage {
         format!("qemu+tcp://{}/system", self.there())
     }
 
-    /// Moves the guest by plain virsh under `options`, with `meanwhile` beside it.
+    /// Moves the guest by plain virsh under `options`, with `meanwhile` in parallel.
     pub(crate) fn virsh(
         &self,
         options: &[&str],
@@ -98,7 +99,7 @@ impl Stage {
             .migrate_from(host, GUEST, &command, |_| meanwhile(self))
     }
 
-    /// Demands that the guest has arrived, whole and with libvirt's defaults, and goes on from there.
+    /// Requires that the guest has arrived, whole and with libvirt's defaults, and runs on from there.
     pub(crate) fn arrived(&mut self, what: &str, moved: &Move) -> Result<()> {
         let (total, pause) = (moved.total.as_secs_f64(), moved.report.pause_ms);
         let pause = pause.unwrap_or(f64::NAN);
@@ -112,7 +113,7 @@ impl Stage {
         self.landed(what)
     }
 
-    /// The same, of a guest whose command tells nothing.
+    /// The same, of a guest whose command prints nothing.
     pub(crate) fn landed(&mut self, what: &str) -> Result<()> {
         self.rig.whole(GUEST)?;
         self.here = 1 - self.here;
@@ -123,7 +124,7 @@ impl Stage {
         self.limits_are(what, DEFAULTS)
     }
 
-    /// Demands that the guest has stayed, whole and with `limits`, and that nothing goes on.
+    /// Requires that the guest has stayed, whole and with `limits`, and that no job runs.
     pub(crate) fn stayed(&self, what: &str, moved: &Move, limits: [&str; 2]) -> Result<()> {
         let total = moved.total.as_secs_f64();
         println!("{what}: over after {total:.1} s");
@@ -137,27 +138,27 @@ impl Stage {
             "{what}: the guest does not run here"
         );
         self.rig.whole(GUEST)?;
-        // libvirt puts back what it puts back within 0.7 s, we within 3 s.
+        // libvirt restores its settings within 0.7 s, the agent within 3 s.
         self.wait(&format!("{what}: limits {limits:?}"), 4, || {
             Ok(self.limits()? == limits)
         })
     }
 
-    /// Downtime and speed of the guest as libvirt has them.
+    /// libvirt's downtime and speed limits of the guest.
     pub(crate) fn limits(&self) -> Result<[String; 2]> {
         let ask = |what: &str| self.on(self.here(), &format!("virsh -q {what} {GUEST}"));
         let [downtime, speed] = [ask("migrate-getmaxdowntime")?, ask("migrate-getspeed")?];
         Ok([downtime.trim().to_owned(), speed.trim().to_owned()])
     }
 
-    /// Demands them.
+    /// Requires them.
     pub(crate) fn limits_are(&self, what: &str, expected: [&str; 2]) -> Result<()> {
         let found = self.limits()?;
         ensure!(found == expected, "{what}: {found:?}, and not {expected:?}");
         Ok(())
     }
 
-    /// Sets them by hand.
+    /// Sets them manually.
     pub(crate) fn set_limits(&self, [downtime, speed]: [&str; 2]) -> Result<()> {
         let script = format!(
             "virsh -q migrate-setmaxdowntime {GUEST} {downtime} && virsh -q migrate-setspeed {GUEST} {speed}"
@@ -165,7 +166,7 @@ impl Stage {
         self.on(self.here(), &script).map(drop)
     }
 
-    /// Has a host's agent go by `text`.
+    /// Has a host's agent use the configuration `text`.
     pub(crate) fn configure(&self, host: &str, text: &str) -> Result<()> {
         let skip = self.logged(host)?;
         self.on(
@@ -232,14 +233,14 @@ impl Stage {
         }
     }
 
-    /// The guest's migration from here, as the agent tells it.
+    /// The guest's migration from here, as the agent reports it.
     pub(crate) fn migration(&self) -> Result<Option<MigrationStatus>> {
         let domains = self.status(self.here())?.domains;
         let guest = domains.into_iter().find(|domain| domain.name == GUEST);
         Ok(guest.and_then(|guest| guest.migration))
     }
 
-    /// What `hpc-status g` prints here.
+    /// The output of `hpc-status g` here.
     pub(crate) fn status_text(&self) -> Result<String> {
         self.on(self.here(), &format!("virsh-hpc hpc-status {GUEST}"))
     }
@@ -256,7 +257,7 @@ impl Stage {
         Ok(lines.map(str::to_owned).collect())
     }
 
-    /// What the agent's traces on a host tell of the last migration that left from there.
+    /// The content of the agent's traces on a host of the last migration that left from there.
     pub(crate) fn told(&self, host: &str) -> Result<Told> {
         tell(&self.traces(host)?)
     }
@@ -272,7 +273,7 @@ impl Stage {
     }
 }
 
-/// What traces tell.
+/// The content of traces.
 pub(crate) fn tell(traces: &str) -> Result<Told> {
     let mut told = Told::default();
     // The last line of an agent that was killed may be half a line.

@@ -1,13 +1,13 @@
-//! Laws that say what they are told to.
+//! Laws with a fixed decision.
 
 use super::*;
 
-/// A law that decides what it is told.
-struct Told(Decision);
+/// A law that always decides the same.
+struct FixedLaw(Decision);
 
-impl Law for Told {
+impl Law for FixedLaw {
     fn name(&self) -> &'static str {
-        "told"
+        "fixed"
     }
 
     fn decide(&mut self, _: &View) -> Decision {
@@ -15,14 +15,14 @@ impl Law for Told {
     }
 }
 
-fn told(limit: Limit) -> Controller<Told> {
+fn fixed(limit: Limit) -> Controller<FixedLaw> {
     let decision = Decision::limit(limit, crate::event::Cause::Schedule);
-    Controller::new(Told(decision), Policy::default())
+    Controller::new(FixedLaw(decision), Policy::default())
 }
 
-/// Looks at `at_ms`, and does what is wanted.
-fn obey(control: &mut Controller<Told>, at_ms: u64, events: &mut Events) -> Target {
-    let target = control.look(&precopy(at_ms, 1), events);
+/// Polls at `at_ms`, and sets the target.
+fn obey(control: &mut Controller<FixedLaw>, at_ms: u64, events: &mut Events) -> Target {
+    let target = control.poll(&precopy(at_ms, 1), events);
     if target != Target::NONE {
         control.outcome(Timestamp::default(), &target, true, events);
     }
@@ -30,9 +30,9 @@ fn obey(control: &mut Controller<Told>, at_ms: u64, events: &mut Events) -> Targ
 }
 
 #[test]
-fn a_limit_in_milliseconds_is_sent_whenever_it_changes_and_only_then() {
+fn a_limit_in_milliseconds_is_sent_when_it_changes_and_only_then() {
     let mut events = Events::default();
-    let mut control = told(Limit::Millis(500));
+    let mut control = fixed(Limit::Millis(500));
     let mut set = |at_ms, ms| {
         control.law.0.limit = Limit::Millis(ms);
         obey(&mut control, at_ms, &mut events).downtime_ms
@@ -41,13 +41,13 @@ fn a_limit_in_milliseconds_is_sent_whenever_it_changes_and_only_then() {
     assert_eq!(set(100, 500), None);
     assert_eq!(set(200, 501), Some(501), "no dead band");
     let decided = |event: &Event| matches!(event, Event::Decided { .. });
-    assert!(!events.0.iter().any(decided), "it accepts no bytes");
+    assert!(!events.0.iter().any(decided), "no bytes");
 }
 
 #[test]
 fn a_limit_in_bytes_is_not_sent_again_for_a_tenth() {
     let mut events = Events::default();
-    let mut control = told(Limit::Bytes(50_000_000));
+    let mut control = fixed(Limit::Bytes(50_000_000));
     let mut set = |at_ms, bytes| {
         control.law.0.limit = Limit::Bytes(bytes);
         obey(&mut control, at_ms, &mut events).downtime_ms
@@ -60,7 +60,7 @@ fn a_limit_in_bytes_is_not_sent_again_for_a_tenth() {
 #[test]
 fn a_laws_speed_is_sent_once() {
     let mut events = Events::default();
-    let mut control = told(Limit::Leave);
+    let mut control = fixed(Limit::Leave);
     control.law.0.speed_mib_per_s = Some(32);
     let speed = Target {
         speed_mib_per_s: Some(32),
@@ -71,14 +71,14 @@ fn a_laws_speed_is_sent_once() {
 }
 
 #[test]
-fn a_laws_last_step_ends_control_but_a_suspension_does_not() {
+fn a_laws_final_action_ends_control_but_a_suspension_does_not() {
     for (action, ends) in [
         (Action::Abort, true),
         (Action::StartPostcopy, true),
         (Action::Suspend, false),
     ] {
         let mut events = Events::default();
-        let mut control = told(Limit::Leave);
+        let mut control = fixed(Limit::Leave);
         control.law.0.action = Some(action);
         assert_eq!(obey(&mut control, 0, &mut events).action, Some(action));
         let released = Event::Released(Release::Acted(action));
@@ -88,7 +88,7 @@ fn a_laws_last_step_ends_control_but_a_suspension_does_not() {
     }
 }
 
-/// A law that accepts 2 ms where it may not go over to post-copy, and 1 ms where it may.
+/// A law with a limit of 2 ms where post-copy is ruled out, and 1 ms where it is not.
 struct Asking;
 
 impl Law for Asking {
@@ -106,7 +106,7 @@ impl Law for Asking {
 fn a_law_is_told_that_post_copy_was_refused() {
     let mut control = Controller::new(Asking, Policy::default());
     let mut events = Events::default();
-    let may = control.look(&precopy(0, 1), &mut events);
+    let may = control.poll(&precopy(0, 1), &mut events);
     let refused = Target {
         action: Some(Action::StartPostcopy),
         ..Target::NONE
@@ -114,6 +114,6 @@ fn a_law_is_told_that_post_copy_was_refused() {
     for _ in 0..3 {
         control.outcome(Timestamp::default(), &refused, false, &mut events);
     }
-    let may_not = control.look(&precopy(100, 1), &mut events);
+    let may_not = control.poll(&precopy(100, 1), &mut events);
     assert_eq!((may.downtime_ms, may_not.downtime_ms), (Some(1), Some(2)));
 }

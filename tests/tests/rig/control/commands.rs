@@ -8,7 +8,7 @@ use libvirt_hpc_tests::rig::AgentVerb;
 use super::control;
 use super::stage::{self, GUEST, SATURATED, Stage, tell};
 
-/// What a command's own trace on `host` tells.
+/// The content of a command's own trace on `host`.
 fn command_told(stage: &Stage, host: &str) -> Result<stage::Told> {
     tell(&stage.on(host, "cat /tmp/command.trace")?)
 }

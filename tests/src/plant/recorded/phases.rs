@@ -1,32 +1,32 @@
-//! When the guest's processors were busy, and when not.
+//! The busy and quiet phases of the guest's processors.
 
 use std::time::Duration;
 
-/// Processor time is counted in ticks of 10 ms: over this long it is true to a tenth, seconds.
+/// Processor time is counted in ticks of 10 ms: over this long it is exact to a tenth, seconds.
 const SPAN_S: f64 = 0.1;
 
 /// A guest has phases if its busiest and its quietest half second differ by more than this, of one
 /// processor: hosts that share their processors take less than that from a busy guest.
 const PHASES: f64 = 0.4;
 
-/// A shorter spell is an accident of counting, seconds.
+/// A shorter phase is an artefact of counting, seconds.
 const LEAST_S: f64 = 0.3;
 
-/// Busy or quiet, without a break.
+/// A time of being busy or quiet without a break.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Spell {
+pub(super) struct Phase {
     pub(super) busy: bool,
     pub(super) span: Duration,
 }
 
-/// The spells from the job's begin to the last mark; one, for a guest without phases.
-pub(super) fn spells(marks: &[(f64, f64)]) -> Vec<Spell> {
+/// The phases from the job's beginning to the last mark; one, for a guest without phases.
+pub(super) fn phases(marks: &[(f64, f64)]) -> Vec<Phase> {
     let loads = loads(marks, SPAN_S);
-    let half = loads_range(&super::spells::loads(marks, 5.0 * SPAN_S));
+    let half = loads_range(&super::phases::loads(marks, 5.0 * SPAN_S));
     let Some((least, most)) = half.filter(|(least, most)| most - least > PHASES) else {
         let busy = half.is_some_and(|(least, most)| least + most > 1.0);
         let span = Duration::from_secs_f64(marks.last().map_or(0.0, |mark| mark.0));
-        return vec![Spell { busy, span }];
+        return vec![Phase { busy, span }];
     };
     let middle = (least + most) / 2.0;
     // The first load holds for the time before it too.
@@ -43,21 +43,21 @@ pub(super) fn spells(marks: &[(f64, f64)]) -> Vec<Spell> {
     merged(&runs)
 }
 
-/// Runs too short to be spells go to the one before.
-fn merged(runs: &[(bool, f64)]) -> Vec<Spell> {
-    let mut spells: Vec<Spell> = Vec::new();
+/// Runs too short to be phases belong to the one before.
+fn merged(runs: &[(bool, f64)]) -> Vec<Phase> {
+    let mut phases: Vec<Phase> = Vec::new();
     for (index, (busy, span_s)) in runs.iter().enumerate() {
         let span = Duration::from_secs_f64(*span_s);
         let edge = index == 0 || index + 1 == runs.len();
-        match spells.last_mut() {
+        match phases.last_mut() {
             Some(last) if last.busy == *busy || (*span_s < LEAST_S && !edge) => last.span += span,
-            _ => spells.push(Spell { busy: *busy, span }),
+            _ => phases.push(Phase { busy: *busy, span }),
         }
     }
-    spells
+    phases
 }
 
-/// Ends of stretches of at least `span_s`, and the load in each, in processors.
+/// Ends of spans of at least `span_s`, and the load in each, in processors.
 fn loads(marks: &[(f64, f64)], span_s: f64) -> Vec<(f64, f64)> {
     let mut loads = Vec::new();
     let Some((mut from_s, mut used_s)) = marks.first().copied() else {
@@ -77,17 +77,17 @@ fn loads_range(loads: &[(f64, f64)]) -> Option<(f64, f64)> {
     Some((of(f64::min)?, of(f64::max)?))
 }
 
-/// The cycle, if a whole spell of each kind is seen, and how far into it the job began. The first and the
-/// last spell are parts.
-pub(super) fn cycle(spells: &[Spell]) -> Option<([Spell; 2], Duration)> {
-    let whole = spells.get(1..spells.len().saturating_sub(1))?;
+/// The cycle, if a whole phase of each kind is seen, and how far into it the job began. The first and the
+/// last phase are parts.
+pub(super) fn cycle(phases: &[Phase]) -> Option<([Phase; 2], Duration)> {
+    let whole = phases.get(1..phases.len().saturating_sub(1))?;
     let mean = |busy: bool| {
-        let alike: Vec<_> = whole.iter().filter(|spell| spell.busy == busy).collect();
+        let alike: Vec<_> = whole.iter().filter(|phase| phase.busy == busy).collect();
         let count = u32::try_from(alike.len()).ok().filter(|count| *count > 0)?;
-        Some(alike.iter().map(|spell| spell.span).sum::<Duration>() / count)
+        Some(alike.iter().map(|phase| phase.span).sum::<Duration>() / count)
     };
-    let first = spells.first()?;
-    let cycle = [first.busy, !first.busy].map(|busy| mean(busy).map(|span| Spell { busy, span }));
+    let first = phases.first()?;
+    let cycle = [first.busy, !first.busy].map(|busy| mean(busy).map(|span| Phase { busy, span }));
     let [Some(same), Some(other)] = cycle else {
         return None;
     };
@@ -98,7 +98,7 @@ pub(super) fn cycle(spells: &[Spell]) -> Option<([Spell; 2], Duration)> {
 mod tests {
     use std::time::Duration;
 
-    use super::{cycle, spells};
+    use super::{cycle, phases};
 
     /// Marks every 50 ms of a guest that is busy for 3 s and at a fifth for 2 s, 1 s into its busy phase.
     fn marks(until_s: f64) -> Vec<(f64, f64)> {
@@ -116,23 +116,23 @@ mod tests {
 
     #[test]
     fn a_cycle_is_found_when_each_phase_was_seen_whole() {
-        let ([busy, quiet], into) = cycle(&spells(&marks(9.0))).expect("phases");
+        let ([busy, quiet], into) = cycle(&phases(&marks(9.0))).expect("phases");
         assert!(busy.busy && !quiet.busy);
         for (found, truth) in [(busy.span, 3.0), (quiet.span, 2.0), (into, 1.0)] {
             let off = found.as_secs_f64() - truth;
             assert!(off.abs() < 0.15, "{found:?}, not {truth} s");
         }
-        assert!(cycle(&spells(&marks(6.0))).is_none());
+        assert!(cycle(&phases(&marks(6.0))).is_none());
     }
 
     #[test]
-    fn a_steady_guest_has_one_spell() {
+    fn a_steady_guest_has_one_phase() {
         for load in [0.0, 0.2, 1.0] {
             let marks: Vec<_> = (0..100)
                 .map(|i| f64::from(i) * 0.05)
                 .map(|at| (at, at * load))
                 .collect();
-            let found = spells(&marks);
+            let found = phases(&marks);
             assert_eq!(found.len(), 1);
             assert_eq!(found[0].busy, load > 0.5);
             assert!(found[0].span > Duration::from_secs(4));

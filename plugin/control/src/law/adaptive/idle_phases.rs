@@ -1,37 +1,37 @@
-//! What idle spells leave: the guest may write in them, too, a checkpoint for one, and then less is sent in a spell than the link
-//! could.
+//! The remainders of idle phases: the guest may write in them too, a checkpoint for one, and then less is sent than the
+//! link could.
 
 use crate::estimate::Phases;
-use crate::law::look::{WHOLE_PPM, scale};
+use crate::law::observed::{WHOLE_PPM, scale};
 
-/// What syncs in the last moments of idle spells found left, bytes.
+/// The remainders that syncs found at the end of idle phases, bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Spells {
-    /// Of the last spell that is over.
+pub(super) struct IdleRemainders {
+    /// Of the last phase that is over.
     last: Option<u64>,
     /// Of the present one.
     present: Option<u64>,
 }
 
-impl Spells {
-    /// Takes in what a sync found in the last moment of the present spell.
+impl IdleRemainders {
+    /// Takes in the remainder at the end of the present phase.
     pub(super) fn found(&mut self, remaining: u64) {
         self.present = Some(remaining);
     }
 
-    /// Takes in whether the guest idles: with its spell, what that left is over.
+    /// Takes in the guest's phase: when an idle one is over, its remainder counts.
     pub(super) fn see(&mut self, phases: Option<&Phases>) {
         if phases.is_some_and(|phases| !phases.idle) {
             self.last = self.present.take().or(self.last);
         }
     }
 
-    /// What the last spell left: the next one is not expected to leave less. Zero while none has been seen.
-    pub(super) fn leave(&self) -> u64 {
+    /// The remainder to expect of the next phase, no less than that of the last. Zero if none was seen.
+    pub(super) fn expected(&self) -> u64 {
         self.last.unwrap_or(0)
     }
 
-    /// The same where a share of it is sent.
+    /// The same in bytes on the wire, if a share is sent.
     pub(super) fn sent(self, sent_ppm: u64) -> Self {
         let of = |bytes| scale(bytes, sent_ppm, WHOLE_PPM);
         Self {

@@ -1,4 +1,4 @@
-//! Limits that somebody else changes: theirs count, unless the policy says that our downtime limit does.
+//! External changes of the limits: they end control, unless the policy insists on the law's downtime limit.
 
 use super::Controller;
 use crate::event::{Event, Publisher, Release};
@@ -7,7 +7,7 @@ use crate::policy::speed_limit;
 use crate::sample::{Sample, Settings};
 use crate::target::Target;
 
-/// Which limits are not as they were left.
+/// Which limits differ from those set last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Changed {
     downtime: bool,
@@ -15,8 +15,7 @@ struct Changed {
 }
 
 impl<L: Law> Controller<L> {
-    /// What is set at last, if somebody has changed a limit and that ends control. The first reading tells what was
-    /// there.
+    /// The last target, if an external change ends control. The first reading shows the limits from before control.
     pub(super) fn yields(
         &mut self,
         sample: &Sample,
@@ -24,10 +23,10 @@ impl<L: Law> Controller<L> {
     ) -> Option<Target> {
         let found = sample.settings?;
         let before = *self.settings_before.get_or_insert(found);
-        let changed = self.changed_by_hand(found);
+        let changed = self.changes_found(found);
         if changed.downtime || changed.speed {
             if !self.guard.insists() {
-                return Some(self.give_way(sample, changed, (found, before), publisher));
+                return Some(self.yield_control(sample, changed, (found, before), publisher));
             }
             self.insist(sample, changed, found, publisher);
         }
@@ -35,8 +34,8 @@ impl<L: Law> Controller<L> {
         None
     }
 
-    /// Compares what libvirt holds with what was set.
-    fn changed_by_hand(&self, found: Settings) -> Changed {
+    /// Compares libvirt's limits with those in force.
+    fn changes_found(&self, found: Settings) -> Changed {
         let Target {
             downtime_ms,
             speed_mib_per_s,
@@ -49,8 +48,8 @@ impl<L: Law> Controller<L> {
         }
     }
 
-    /// The downtime limit is set again, for a manager's clock moves it. A speed is nobody's clock: a manager that begins
-    /// slowly raises it once, and whoever sets one means it.
+    /// Sets the downtime limit again, because a manager's timer moves it. A speed limit is taken as an order: no
+    /// manager moves it by a timer, and one that begins slowly raises it once.
     fn insist(
         &mut self,
         sample: &Sample,
@@ -76,9 +75,8 @@ impl<L: Law> Controller<L> {
         }
     }
 
-    /// Ends control. Where one of the two was changed by hand, the other is ours no longer: it is put back as it was
-    /// found.
-    fn give_way(
+    /// Ends control. The limit that was not changed externally is restored as found.
+    fn yield_control(
         &mut self,
         sample: &Sample,
         changed: Changed,
@@ -91,11 +89,11 @@ impl<L: Law> Controller<L> {
                 .filter(|_| !changed.downtime && before.downtime_ms != found.downtime_ms),
             speed_mib_per_s: Some(before.speed_mib_per_s)
                 .filter(|&mib| !changed.speed && mib != found.speed_mib_per_s),
-            postcopy_speed_mib_per_s: self.postcopy_speed.parting(),
+            postcopy_speed_mib_per_s: self.postcopy_speed.to_restore(),
             ..Target::NONE
         };
-        self.parting = back;
-        let why = Release::ByHand {
+        self.to_restore = back;
+        let why = Release::ExternalChange {
             downtime_ms: found.downtime_ms,
             speed_mib_per_s: found.speed_mib_per_s,
         };
