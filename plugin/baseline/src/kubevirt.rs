@@ -23,9 +23,6 @@ const POLL: Duration = Duration::from_millis(400);
 const TIMEOUT_S_PER_GB: u64 = 150;
 const GB: u64 = 1_000_000_000;
 
-/// The longest pause it plans for, milliseconds.
-const MAX_MS: u32 = 900;
-
 /// The law of a migration, with the permissions of its policy.
 #[derive(Clone, Debug)]
 pub(crate) struct Kubevirt {

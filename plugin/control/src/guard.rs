@@ -10,6 +10,8 @@
 
 mod limits;
 mod link;
+mod order;
+mod synced;
 
 use core::time::Duration;
 
@@ -18,33 +20,18 @@ use crate::law::{Decision, Fetch, postcopy_pause};
 use crate::policy::{Policy, Then, speed_limit};
 use crate::sample::Sample;
 use crate::target::{Action, Target};
+pub use crate::target::{DOWNTIME_LIMIT_MAX_MS, SPEED_UNLIMITED_MIB_PER_S};
 use crate::time::Timestamp;
 pub use limits::{Measured, PAUSE_FIXED_MS};
-use limits::{Synced, force};
 use link::Link;
-
-/// The longest downtime limit QEMU takes (`MAX_MIGRATE_DOWNTIME`, QEMU `migration/options.c`).
-pub const DOWNTIME_LIMIT_MAX_MS: u32 = 2_000_000;
-
-/// libvirt's "no limit" (`QEMU_DOMAIN_MIG_BANDWIDTH_MAX`, libvirt `src/qemu/qemu_domain.h`), MiB/s.
-pub const SPEED_UNLIMITED_MIB_PER_S: u64 = 8_796_093_022_207;
+pub use order::Order;
+use synced::Synced;
 
 /// A refused action is tried again no sooner.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// How often post-copy is tried: an answer may be lost, but a refusal stays one.
 const POSTCOPY_TRIES: u32 = 3;
-
-/// The output of the guard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Order {
-    /// The complete target.
-    pub target: Target,
-    /// The law's cause, or that of the rule that overruled it.
-    pub cause: Cause,
-    /// The pause that the policy forbids, if the law would have switched over.
-    pub forbidden_pause: Option<Duration>,
-}
 
 /// A step beyond a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -170,7 +157,7 @@ impl Guard {
         let step = due.or(wanted.map(|action| (Step::Act(action), decision.cause)));
         // A suspended guest is switched over, unless it is aborted.
         if let Some(cause) = self.suspended {
-            let mut order = force(cause);
+            let mut order = Order::switchover(cause);
             if let Some((Step::Act(Action::Abort), cause)) = step {
                 order.target.action = self.once(sample.at, Action::Abort, cause);
                 order.cause = cause;
@@ -178,7 +165,7 @@ impl Guard {
             return order;
         }
         let mut order = match step {
-            Some((Step::Switchover, cause)) => return force(cause),
+            Some((Step::Switchover, cause)) => return Order::switchover(cause),
             Some((Step::Act(action), cause)) if !self.is_doubtful(action) => {
                 let mut order = self.keep(cause);
                 order.target.action = self.once(sample.at, action, cause);

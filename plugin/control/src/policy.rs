@@ -2,8 +2,7 @@
 
 use core::time::Duration;
 
-use crate::guard::SPEED_UNLIMITED_MIB_PER_S;
-use crate::target::Action;
+use crate::target::{Action, SPEED_UNLIMITED_MIB_PER_S};
 use crate::time::Timestamp;
 
 /// The action at the deadline.

@@ -91,3 +91,10 @@ pub struct Sample {
     /// The settings as read back with this sample, when they were read.
     pub settings: Option<Settings>,
 }
+
+impl Sample {
+    /// Bytes sent on the wire since an earlier sample.
+    pub(crate) const fn sent_since(&self, last: &Self) -> u64 {
+        self.processed_bytes.saturating_sub(last.processed_bytes)
+    }
+}

@@ -1,5 +1,11 @@
 //! Settings for libvirt. They are absolute, so that repeating one is harmless and a restarted controller converges.
 
+/// The longest downtime limit QEMU takes (`MAX_MIGRATE_DOWNTIME`, QEMU `migration/options.c`).
+pub const DOWNTIME_LIMIT_MAX_MS: u32 = 2_000_000;
+
+/// libvirt's "no limit" (`QEMU_DOMAIN_MIG_BANDWIDTH_MAX`, libvirt `src/qemu/qemu_domain.h`), MiB/s.
+pub const SPEED_UNLIMITED_MIB_PER_S: u64 = 8_796_093_022_207;
+
 /// A step that cannot be taken back. At most one of them happens in a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {

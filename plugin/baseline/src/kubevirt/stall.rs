@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use libvirt_hpc_control::target::Action;
 
-use super::MAX_MS;
 use crate::name::Permit;
 use crate::peer::{Knobs, Moment};
-use candidates::Candidates;
+use candidates::{Candidates, percent};
+
+/// The longest pause KubeVirt plans for, milliseconds.
+pub(super) const MAX_MS: u32 = 900;
 
 /// The initial limit, milliseconds.
 const FIRST_MS: u32 = 300;
@@ -176,10 +178,6 @@ impl Stall {
             knobs.action = Some(Action::Abort);
         }
     }
-}
-
-fn percent(bytes: u64, percent: u64) -> u64 {
-    u64::try_from(u128::from(bytes) * u128::from(percent) / 100).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

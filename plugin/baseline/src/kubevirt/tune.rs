@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::MAX_MS;
+use super::stall::MAX_MS;
 use crate::peer::{Knobs, Moment};
 
 /// The first limit, milliseconds.

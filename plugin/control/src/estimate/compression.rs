@@ -4,7 +4,6 @@
 //! has changed (`save_xbzrle_page`, QEMU `migration/ram.c`). It is on or off for the whole migration; the size of its
 //! cache may be changed.
 
-use super::round::sent;
 use crate::sample::Sample;
 
 /// The cache is so many times the remaining memory of the first sync: a page has one slot, chosen by its address, which
@@ -89,7 +88,7 @@ fn cache(remaining_bytes: u64, total_bytes: u64, most_bytes: u64) -> u64 {
 /// The memory sent between two samples, bytes: with XBZRLE the decrease of the remaining memory, if no sync lies
 /// between. The first round does not count, because zero pages in it are hardly sent.
 pub(super) fn memory_sent(last: &Sample, now: &Sample) -> u64 {
-    let sent = sent(last, now);
+    let sent = now.sent_since(last);
     if !Compression::is_on(now) || last.iteration != now.iteration || now.iteration < 2 {
         return sent;
     }

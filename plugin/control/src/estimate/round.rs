@@ -105,7 +105,7 @@ impl Rounds {
             return None;
         };
         if sample.iteration <= last.iteration {
-            let sent = sent(&last, sample);
+            let sent = sample.sent_since(&last);
             let spared = memory_sent(&last, sample).saturating_sub(sent);
             self.spared_bytes = self.spared_bytes.saturating_add(spared);
             let zero = memory_done(&last, sample).saturating_sub(sent);
@@ -162,17 +162,12 @@ fn memory_done(last: &Sample, now: &Sample) -> u64 {
     last.remaining_bytes.saturating_sub(now.remaining_bytes)
 }
 
-/// Bytes sent between two samples, on the wire.
-pub(super) fn sent(last: &Sample, now: &Sample) -> u64 {
-    now.processed_bytes.saturating_sub(last.processed_bytes)
-}
-
 /// When the newest sync between `last` and `now` was, and the bytes sent by then; not what it found.
 ///
 /// An event gives the time. Without one, the sync came when the remaining bytes of `last` were sent; if several were
 /// missed, the sample itself is taken for the sync.
 fn locate(last: &Sample, now: &Sample) -> Sync {
-    let sent = sent(last, now);
+    let sent = now.sent_since(last);
     let span = now.at.since(last.at);
     match now.sync_at {
         Some(at) if at >= last.at && at <= now.at => Sync {

@@ -44,19 +44,12 @@ use readings::Readings;
 use rewrites::Rewrites;
 pub use trust::Trust;
 use trust::{Confirmation, Found, is_near};
-use unsent::Unsent;
-
-/// QEMU protects memory in chunks of this size: of the pages waiting to be sent, no more than this can have been
-/// written and counted.
-const PROTECTED_BYTES: u64 = 1 << 30;
+use unsent::{PROTECTED_BYTES, RATE_SPAN, Unsent};
 
 /// The last reading of the counter is used for so long, ...
 const FRESH: Duration = Duration::from_secs(2);
 /// ... or for so many times the interval of readings, which is longer in larger guests.
 const FRESH_TIMES: u32 = 4;
-
-/// The shortest span over which a rate is computed.
-const RATE_SPAN: Duration = Duration::from_millis(40);
 
 /// A sync judges the counter if at most one in so many of the counted pages was interpolated.
 const INTERPOLATED_PART: u64 = 8;

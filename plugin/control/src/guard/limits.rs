@@ -6,12 +6,13 @@
 
 use core::time::Duration;
 
-use super::{DOWNTIME_LIMIT_MAX_MS, Guard, Order};
+use super::Guard;
+use super::order::Order;
 use crate::estimate::{Bandwidth, DeviceState};
 use crate::event::Cause;
 use crate::law::{Decision, Limit};
 use crate::sample::Sample;
-use crate::target::Target;
+use crate::target::DOWNTIME_LIMIT_MAX_MS;
 
 /// The fixed part of a pause, if the caller knows no better: between the heartbeats of an idle emulated guest of one
 /// processor 68 to 102 ms in 19 of 20 moves, 85 in the median, 20 to 29 ms of it QEMU's downtime. No estimate of QEMU's
@@ -25,33 +26,6 @@ const IN_FLIGHT_BYTES: u64 = 1_900_000;
 /// At a switchover, a limit of up to one of QEMU's windows (100 ms) is computed with the present window, even in a
 /// stall. Otherwise it would be refused until the stall ends; and if it ends now, the pause is no longer than that.
 const STALL_MS: u32 = 100;
-
-/// The remaining memory that a sync found, and which sync: between syncs `memory_remaining` is not what a switchover
-/// would send.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Synced {
-    iteration: u64,
-    remaining_bytes: u64,
-}
-
-impl Synced {
-    pub(super) fn follow(&mut self, sample: &Sample) {
-        if sample.iteration != self.iteration {
-            *self = Self {
-                iteration: sample.iteration,
-                remaining_bytes: sample.remaining_bytes,
-            };
-        }
-    }
-
-    /// Memory dirtied in the last round; zero for the first sync, which finds all of memory.
-    pub(super) fn dirty_bytes(&self) -> u64 {
-        if self.iteration < 2 {
-            return 0;
-        }
-        self.remaining_bytes
-    }
-}
 
 /// The estimates that the guard uses.
 #[derive(Clone, Copy, Debug)]
@@ -255,17 +229,4 @@ fn ms_for(bytes: u64, bytes_per_s: u64, down: bool) -> u32 {
 /// Bytes that `bytes_per_s` carries in `ms`.
 fn bytes_in_ms(bytes_per_s: u64, ms: u32) -> u64 {
     u64::try_from(u128::from(bytes_per_s) * u128::from(ms) / 1000).unwrap_or(u64::MAX)
-}
-
-/// Stops the guest at QEMU's next window with any remainder.
-pub(super) fn force(cause: Cause) -> Order {
-    let target = Target {
-        downtime_ms: Some(DOWNTIME_LIMIT_MAX_MS),
-        ..Target::NONE
-    };
-    Order {
-        target,
-        cause,
-        forbidden_pause: None,
-    }
 }

@@ -144,6 +144,23 @@ impl Adaptive {
         decision
     }
 
+    /// The decision of a sync, or to wait for its confirmation. After the first round, which says nothing of rewriting,
+    /// the guest is switched over only if it was seen busy.
+    fn confirm_first(&mut self, decision: Decision, seen: &Observed, view: &View) -> Decision {
+        let floor = self.slowdown.of(seen.shortest);
+        let otherwise = if self.before.is_some() {
+            decision
+        } else {
+            Decision::threshold(floor, Cause::Falling)
+        };
+        self.unconfirmed = Unconfirmed::new(decision, otherwise, seen, view);
+        if self.unconfirmed.is_some() {
+            Decision::threshold(floor, Cause::Waiting)
+        } else {
+            decision
+        }
+    }
+
     /// Drops earlier remainders, which are no measure now that only a share is sent. The largest is scaled and kept.
     fn forget(&mut self, sent_ppm: u64) {
         self.busiest = scale(self.busiest, sent_ppm, WHOLE_PPM);
@@ -217,7 +234,7 @@ impl Adaptive {
             .cost_bytes(seen)
             .saturating_add(self.best_next(seen, view));
         match rounds_ahead::going_on(seen, view, self.slowdown) {
-            Some(best) if Self::can_confirm(seen, view) => best,
+            Some(best) if Unconfirmed::is_possible(seen, view) => best,
             Some(best) => best.min(least),
             None => least,
         }
@@ -348,7 +365,10 @@ impl Law for Adaptive {
             return self.decision;
         }
         if let Some(waiting) = self.unconfirmed {
-            self.decision = self.confirm(&waiting, view);
+            if let Some(decision) = waiting.confirmed(self.decision, view) {
+                self.unconfirmed = None;
+                self.decision = decision;
+            }
             return self.decision;
         }
         let turned = match self.decision.cause {

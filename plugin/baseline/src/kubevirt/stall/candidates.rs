@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::percent;
-
 /// `stallWindow`: 40 s in the code, 60 s in the text of the enhancement.
 pub(super) const WINDOW: Duration = Duration::from_secs(40);
 
@@ -40,4 +38,9 @@ impl Candidates {
         let within = self.within.iter().map(|&(_, remaining)| remaining);
         (remaining >= percent(before, least_percent)).then(|| within.fold(before, u64::min))
     }
+}
+
+/// So many per cent of it, saturating.
+pub(super) fn percent(bytes: u64, percent: u64) -> u64 {
+    u64::try_from(u128::from(bytes) * u128::from(percent) / 100).unwrap_or(u64::MAX)
 }

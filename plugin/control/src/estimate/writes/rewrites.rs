@@ -13,7 +13,7 @@
 
 use core::time::Duration;
 
-use super::PROTECTED_BYTES;
+use super::unsent::PROTECTED_BYTES;
 use crate::rate::scale;
 use crate::sample::Sample;
 use crate::time::Timestamp;

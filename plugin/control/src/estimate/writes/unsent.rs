@@ -2,10 +2,16 @@
 
 use core::time::Duration;
 
-use super::RATE_SPAN;
 use crate::rate::{in_span, per_second, scale};
 use crate::sample::Sample;
 use crate::time::Timestamp;
+
+/// QEMU protects memory in chunks of this size: of the pages waiting to be sent, no more than this can have been
+/// written and counted.
+pub(super) const PROTECTED_BYTES: u64 = 1 << 30;
+
+/// The shortest span over which a rate is computed.
+pub(super) const RATE_SPAN: Duration = Duration::from_millis(40);
 
 /// How long QEMU sends before it checks whether it can stop the guest (`MAX_WAIT`, `migration/ram.c`).
 const TICK: Duration = Duration::from_millis(50);

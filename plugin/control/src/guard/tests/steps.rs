@@ -178,7 +178,7 @@ fn a_guest_that_a_law_suspended_may_still_be_aborted() {
         let order = rig.decided(0, &wants(Action::Suspend));
         assert_eq!(order.target.action, Some(Action::Suspend));
         let paused = rig.decided(100, &millis(300));
-        assert_eq!(paused, force(Cause::Schedule));
+        assert_eq!(paused, Order::switchover(Cause::Schedule));
         let given_up = rig.decided(at_ms, &decision);
         assert_eq!(
             (given_up.target.action, given_up.cause),
@@ -206,7 +206,7 @@ fn a_guest_that_its_user_suspended_is_not_aborted() {
     let order = rig.decided(3_000, &millis(300));
     assert_eq!(order.target.action, Some(Action::Suspend));
     let paused = rig.decided(10_000, &wants(Action::Abort));
-    assert_eq!(paused, force(Cause::Order));
+    assert_eq!(paused, Order::switchover(Cause::Order));
 }
 
 /// With little remaining it pauses for 280 ms.

@@ -6,7 +6,6 @@
 
 use core::time::Duration;
 
-use super::Adaptive;
 use crate::event::Cause;
 use crate::law::observed::Observed;
 use crate::law::{Decision, View};
@@ -27,52 +26,38 @@ pub(super) struct Unconfirmed {
     until: Timestamp,
 }
 
-impl Adaptive {
+impl Unconfirmed {
     /// Whether the write count can confirm a decision, and enough remains.
-    pub(super) fn can_confirm(seen: &Observed, view: &View) -> bool {
+    pub(super) fn is_possible(seen: &Observed, view: &View) -> bool {
         view.writes.counts_all() && seen.remaining > WORTH * seen.shortest
     }
 
-    /// The decision of a sync, or to wait for its confirmation. After the first round, which says nothing of rewriting,
-    /// the guest is switched over only if it was seen busy.
-    pub(super) fn confirm_first(
-        &mut self,
+    /// The decision of a sync, if it is to wait; `otherwise` is taken if nothing shows.
+    pub(super) fn new(
         decision: Decision,
+        otherwise: Decision,
         seen: &Observed,
         view: &View,
-    ) -> Decision {
-        self.unconfirmed = None;
+    ) -> Option<Self> {
         let stops = decision.cause == Cause::Reservation;
         let shows = view.writes.shows_quiet() && seen.remaining > WORTH * seen.shortest;
-        if !stops || view.phases.is_some() || !shows {
-            return decision;
-        }
-        let floor = self.slowdown.of(seen.shortest);
-        let otherwise = if self.before.is_some() {
-            decision
-        } else {
-            Decision::threshold(floor, Cause::Falling)
-        };
-        self.unconfirmed = Some(Unconfirmed {
+        (stops && view.phases.is_none() && shows).then(|| Self {
             decision,
             otherwise,
             until: view.sample.at.after(MOST),
-        });
-        Decision::threshold(floor, Cause::Waiting)
+        })
     }
 
-    /// The decision as it was taken, unless the guest is quiet.
-    pub(super) fn confirm(&mut self, waiting: &Unconfirmed, view: &View) -> Decision {
-        let decision = match view.writes.quiet() {
-            Some(true) => Decision {
+    /// The decision as it was taken, unless the guest is quiet; none while nothing shows. `waiting` is the decision
+    /// meanwhile, which a quiet guest runs on under.
+    pub(super) fn confirmed(&self, waiting: Decision, view: &View) -> Option<Decision> {
+        match view.writes.quiet() {
+            Some(true) => Some(Decision {
                 cause: Cause::Quiet,
-                ..self.decision
-            },
-            Some(false) => waiting.decision,
-            None if view.sample.at >= waiting.until => waiting.otherwise,
-            None => return self.decision,
-        };
-        self.unconfirmed = None;
-        decision
+                ..waiting
+            }),
+            Some(false) => Some(self.decision),
+            None => (view.sample.at >= self.until).then_some(self.otherwise),
+        }
     }
 }
