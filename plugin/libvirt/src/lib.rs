@@ -22,6 +22,7 @@ pub mod parameter;
 mod session;
 pub mod settings;
 pub mod stats;
+pub mod subscription;
 mod tracker;
 pub mod watcher;
 mod worker;

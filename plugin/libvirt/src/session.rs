@@ -7,9 +7,10 @@ use libvirt_hpc_control::time::Timestamp;
 
 use crate::domain::Domain;
 use crate::error::Error;
-use crate::event::{Handler, Subscription};
+use crate::event::Handler;
 use crate::ffi;
 use crate::inbox::Inbox;
+use crate::subscription::Subscription;
 
 /// The first pause after a failed attempt: a daemon that is being restarted is soon back.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

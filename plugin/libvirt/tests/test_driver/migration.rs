@@ -5,10 +5,11 @@ use std::sync::{Arc, mpsc};
 
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::target::{Action, Target};
-use libvirt_hpc_libvirt::event::{EventKind, Handler, Subscription};
+use libvirt_hpc_libvirt::event::{EventKind, Handler};
 use libvirt_hpc_libvirt::migrate::{Destination, migrate};
 use libvirt_hpc_libvirt::parameter::{Parameter, Value};
 use libvirt_hpc_libvirt::settings::Speed;
+use libvirt_hpc_libvirt::subscription::Subscription;
 use libvirt_hpc_libvirt::{Domain, Error, Watcher};
 
 use crate::{guest, host, uuid};

@@ -14,8 +14,9 @@ use std::thread;
 use std::time::Duration;
 
 use libvirt_hpc_libvirt::connect::{KeepAlive, Options};
-use libvirt_hpc_libvirt::event::{Event, Handler, Subscription};
+use libvirt_hpc_libvirt::event::{Event, Handler};
 use libvirt_hpc_libvirt::features::Features;
+use libvirt_hpc_libvirt::subscription::Subscription;
 use libvirt_hpc_libvirt::{Connection, Error};
 
 use super::active::ActiveDomain;
