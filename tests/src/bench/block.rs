@@ -1,6 +1,7 @@
 //! A guest on a link: it is booted once and moves to and fro.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -14,7 +15,7 @@ use super::progress::curve;
 use super::record::{FORMAT, Outcome, Probe, Run};
 use super::run::{Place, Told};
 use super::sets::Set;
-use super::work::Bench;
+use super::store::Store;
 use crate::rig::{HOSTS, Rig};
 
 /// How long a probe waits for stock: it only needs the ends of the first rounds.
@@ -115,22 +116,28 @@ impl<'a> Block<'a> {
         })
     }
 
-    /// One run of `task`; keeps its trace and its curve.
-    pub(super) fn run(&mut self, bench: &Bench, task: &Task) -> Result<Run> {
+    /// One run of `task`; keeps its trace in `traces`, and its curve in `store`.
+    pub(super) fn run(
+        &mut self,
+        set: Set,
+        store: &Store,
+        traces: &Path,
+        task: &Task,
+    ) -> Result<Run> {
         let began = clock::now();
-        let probe = bench.store.probe(&self.cell).context("no probe")?;
-        let horizon = bench.set.horizon(Duration::from_millis(probe.round_one_ms));
+        let probe = store.probe(&self.cell).context("no probe")?;
+        let horizon = set.horizon(Duration::from_millis(probe.round_one_ms));
         let options = [&["--hpc-law", task.key.hpc_law.as_str()], task.law.options].concat();
         let load = machine::load()?;
         let (from, booted) = (HOSTS[self.at].to_owned(), self.fresh);
         let told = self.migrate(&options, horizon)?;
         ensure!(!told.trace.is_empty(), "no trace: {:?}", told.error);
         let trace = format!("{}.trace", task.key.file_name());
-        fs::create_dir_all(&bench.traces)?;
-        fs::write(bench.traces.join(&trace), &told.trace).context("keeping the trace")?;
+        fs::create_dir_all(traces)?;
+        fs::write(traces.join(&trace), &told.trace).context("keeping the trace")?;
         if task.key.repeat == 1 {
             let curve = curve(&task.key, &told.beats, told.began_ns);
-            bench.store.add_curve(&curve)?;
+            store.add_curve(&curve)?;
         }
         Ok(Run {
             format: FORMAT,

@@ -113,12 +113,13 @@ impl Bench {
 
     /// One run, tried again once with a new guest if the test bed fails.
     fn one(&mut self, block: &mut Block<'_>, task: &Task) -> Result<()> {
-        let run = match block.run(self, task) {
+        let run = |block: &mut Block<'_>| block.run(self.set, &self.store, &self.traces, task);
+        let run = match run(block) {
             Ok(run) => run,
             Err(error) => {
                 eprintln!("{}: {error:#}; again", task.key.file_name());
                 block.again()?;
-                block.run(self, task)?
+                run(block)?
             }
         };
         println!("{}", run.in_words());

@@ -9,6 +9,9 @@ use serde::Deserialize;
 use super::seen::Aspect;
 use super::stage::Step;
 
+/// The guest.
+pub(super) const GUEST: &str = "g";
+
 /// Cases that belong together: one file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -195,7 +198,7 @@ impl Case {
         if let Some(command) = &self.command {
             return command.clone();
         }
-        let domain = self.domain.as_deref().unwrap_or(super::run::GUEST);
+        let domain = self.domain.as_deref().unwrap_or(GUEST);
         let destination = self.destination.as_deref();
         let destination = destination.unwrap_or(crate::rig::DESTINATION);
         format!("migrate {domain} {destination} {}", self.options)

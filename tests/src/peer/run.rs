@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_plugin::clock;
 
-use super::case::Case;
+use super::case::{Case, GUEST};
 use super::certificates;
 use super::seen::{Seen, said, timeless};
 use super::stage::{Step, wait_for};
@@ -18,9 +18,6 @@ use crate::rig::{HOSTS, Rig};
 pub(super) const VIRSH: &str = "virsh";
 /// The program under test.
 pub(super) const VIRSH_HPC: &str = "virsh-hpc";
-
-/// The guest.
-pub(super) const GUEST: &str = "g";
 
 /// Small, so that hundreds of migrations do not take long; its migration ends by itself unless a speed limit keeps it.
 const WORKLOAD: [&str; 7] = [
