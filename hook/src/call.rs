@@ -1,4 +1,4 @@
-//! What libvirt calls the hook for.
+//! libvirt's calls of the hook.
 
 use std::ffi::OsString;
 
@@ -7,9 +7,8 @@ use libvirt_hpc_hook::notice::Notice;
 /// The start of an incoming migration, on the destination.
 const ARRIVAL: (&str, &str) = ("migrate", "begin");
 
-/// The operations that say where a guest is: it arrives, runs, was found running
-/// by a daemon that starts, or is gone. `attach` is documented but was never
-/// called in libvirt 9.0 to 11.3.
+/// The operations that change where a guest is: it arrives, runs, was found running by a daemon that starts, or is
+/// gone. `attach` is documented but was never called in libvirt 9.0 to 11.3.
 const WORTH_A_LOOK: [(&str, &str); 5] = [
     ARRIVAL,
     ("started", "begin"),
@@ -22,8 +21,8 @@ const WORTH_A_LOOK: [(&str, &str); 5] = [
 /// no bound, and a datagram to syslog has one.
 const MAX_NAME_CHARS: usize = 200;
 
-/// What to tell the agent of this call if its domain is marked; nothing for the
-/// operations that change nothing for it, among them all that are unknown.
+/// The notice to the agent about this call if its domain is marked; none for operations that change nothing for it,
+/// among them all unknown ones.
 pub(crate) fn worth_a_look(arguments: impl Iterator<Item = OsString>) -> Option<Notice> {
     let arguments: Vec<_> = arguments.take(3).collect();
     let [domain, operation, sub_operation] = arguments.as_slice() else {
@@ -42,7 +41,7 @@ pub(crate) fn is_arrival(notice: &Notice) -> bool {
     (notice.operation.as_str(), notice.sub_operation.as_str()) == ARRIVAL
 }
 
-/// What the administrator reads of the policy of `domain`, as one line.
+/// The warning to the administrator about the policy of `domain`, as one line.
 pub(crate) fn warning(domain: &str, remark: &str) -> String {
     let name: String = domain.chars().take(MAX_NAME_CHARS).collect();
     let name = name.escape_debug();
@@ -56,15 +55,20 @@ mod tests {
 
     use super::*;
 
-    fn looks(arguments: &[&str]) -> bool {
+    fn handles(arguments: &[&str]) -> bool {
         worth_a_look(arguments.iter().map(OsString::from)).is_some()
     }
 
     #[test]
-    fn only_what_says_where_a_guest_is_is_looked_at() {
+    fn only_operations_that_say_where_a_guest_is_are_handled() {
         for (operation, sub_operation) in WORTH_A_LOOK {
-            assert!(looks(&["rank0", operation, sub_operation, "-"]));
-            assert!(!looks(&["rank0", operation, "no-such-sub-operation", "-"]));
+            assert!(handles(&["rank0", operation, sub_operation, "-"]));
+            assert!(!handles(&[
+                "rank0",
+                operation,
+                "no-such-sub-operation",
+                "-"
+            ]));
         }
         for operation in [
             "prepare",
@@ -73,8 +77,8 @@ mod tests {
             "release",
             "no-such-operation",
         ] {
-            assert!(!looks(&["rank0", operation, "begin", "-"]));
-            assert!(!looks(&["rank0", operation, "end", "-"]));
+            assert!(!handles(&["rank0", operation, "begin", "-"]));
+            assert!(!handles(&["rank0", operation, "end", "-"]));
         }
     }
 
@@ -82,12 +86,12 @@ mod tests {
     fn too_few_arguments_are_no_call_and_more_do_no_harm() {
         let all = ["rank0", "migrate", "begin", "-", "one", "more"];
         for count in 0..=all.len() {
-            assert_eq!(looks(&all[..count]), count >= 3, "{count}");
+            assert_eq!(handles(&all[..count]), count >= 3, "{count}");
         }
     }
 
     #[test]
-    fn a_name_that_is_not_text_is_told_as_far_as_it_is() {
+    fn a_name_that_is_not_text_is_sent_as_far_as_possible() {
         let arguments = [b"a\xff".as_slice(), b"migrate", b"begin"];
         let arguments = arguments.map(|bytes| OsStr::from_bytes(bytes).to_owned());
         let notice = worth_a_look(arguments.into_iter()).expect("a call");

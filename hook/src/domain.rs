@@ -1,4 +1,4 @@
-//! What the XML of a domain says of its policy.
+//! The policy in the XML of a domain.
 
 use std::io::Read;
 
@@ -10,17 +10,15 @@ use crate::excerpt;
 /// too long from one that just fits.
 const MAX_INPUT_BYTES: u64 = MAX_DOCUMENT_BYTES as u64 + 1;
 
-/// What a pipe holds (pipe(7)), and with it all of most domains in one read.
+/// The capacity of a pipe (pipe(7)): one read takes all of most domains.
 const PIPE_BYTES: usize = 64 * 1024;
 
-/// What there is to tell of a domain.
+/// The result of reading a domain.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Domain {
-    /// Whether it is the agent's concern. A policy that cannot be read is a mark
-    /// too: the agent looks again, and knows better.
+    /// Whether it concerns the agent. A policy that cannot be read is a mark too: the agent reads it again.
     pub(crate) marked: bool,
-    /// What its administrator should know of the policy, in one line; none if
-    /// all is well.
+    /// The warning to the administrator about the policy, in one line; none if all is well.
     pub(crate) remark: Option<String>,
 }
 
@@ -39,7 +37,7 @@ impl Domain {
         if xml.len() <= MAX_DOCUMENT_BYTES && !excerpt::may_be_marked(xml) {
             return Self::default();
         }
-        // An excerpt that is refused may be a bad excerpt; the whole tells.
+        // An excerpt that is refused may be a bad excerpt; the whole document decides.
         let excerpt = excerpt::of(xml).and_then(|excerpt| read_domain(&excerpt).ok());
         match excerpt.map_or_else(|| read_domain(xml), Ok) {
             Ok(Reading { policy, warnings }) => Self {
@@ -81,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_policy_is_a_mark_and_not_worth_a_word() {
+    fn a_good_policy_is_a_mark_without_a_warning() {
         let marked = |marked| Domain {
             marked,
             remark: None,
@@ -104,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_does_not_name_us_is_not_our_concern() {
+    fn a_document_without_the_namespace_is_unmarked() {
         for xml in [
             "",
             "no XML at all",
@@ -116,14 +114,14 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_breaks_off_after_our_name_may_be_marked() {
+    fn a_document_cut_after_the_namespace_may_be_marked() {
         let domain = Domain::read(format!("<domain><metadata {DECLARATION}>").as_bytes());
         assert!(domain.marked && domain.remark.is_some(), "{domain:?}");
     }
 
     /// Not that of the excerpt that is read.
     #[test]
-    fn the_line_that_is_named_is_that_of_the_whole() {
+    fn the_reported_line_is_that_of_the_whole_document() {
         let xml = format!(
             "<domain>\n<name>a</name>\n<metadata {DECLARATION}>\n<h:migration>\n<h:b/>\n\
              </h:migration>\n</metadata>\n</domain>"
@@ -142,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn an_element_of_ours_that_is_no_policy_is_no_mark() {
+    fn another_element_of_the_namespace_is_no_mark() {
         let domain = read("<h:migrations/>");
         assert!(!domain.marked && domain.remark.is_some(), "{domain:?}");
     }

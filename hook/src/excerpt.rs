@@ -1,5 +1,5 @@
-//! The part of a domain's XML that matters. A guest waits while we read, and the
-//! reader takes ten milliseconds for a mebibyte of devices.
+//! The relevant part of a domain's XML. A guest waits during the reading, and the reader takes ten milliseconds for a
+//! mebibyte of devices.
 
 use libvirt_hpc_xml_schemas::NAMESPACE;
 use memchr::memmem;
@@ -9,8 +9,7 @@ const DOMAIN_END: &[u8] = b"</domain>";
 const METADATA: &[u8] = b"<metadata";
 const METADATA_END: &[u8] = b"</metadata>";
 
-/// Whether anything in the document may belong to our namespace, which cannot be
-/// without its name.
+/// Whether anything in the document may belong to the policy's namespace, which needs its name.
 pub(crate) fn may_be_marked(xml: &[u8]) -> bool {
     memmem::find(xml, NAMESPACE.as_bytes()).is_some()
 }
@@ -18,8 +17,8 @@ pub(crate) fn may_be_marked(xml: &[u8]) -> bool {
 /// The domain with its `<metadata>`, each on its line, and nothing else; none if
 /// it does not end, or has other than one of them, or has it elsewhere.
 ///
-/// The rest is not read. It is libvirt's own, and well-formed, or else the
-/// excerpt may not be: whoever is refused it asks the whole.
+/// The rest is not read. It is libvirt's own and well-formed, or else the excerpt may not be: if it is refused, the
+/// whole is read.
 pub(crate) fn of(xml: &[u8]) -> Option<Vec<u8>> {
     let root = memmem::find(xml, DOMAIN)?;
     let root_end = root + 1 + memchr::memchr(b'>', xml.get(root..)?)?;
@@ -40,7 +39,7 @@ pub(crate) fn of(xml: &[u8]) -> Option<Vec<u8>> {
     ends.then(|| parts.concat())
 }
 
-/// As many lines as in `skipped`, with nothing in them.
+/// As many lines as in `skipped`, all empty.
 fn lines(skipped: &[u8]) -> Vec<u8> {
     vec![b'\n'; memchr::memchr_iter(b'\n', skipped).count()]
 }
@@ -75,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_metadata_is_left_out() {
+    fn everything_but_metadata_is_left_out() {
         let xml = b"<!---->\n<domain id='1'>\n<name>a</name><os/><metadata\n>\n<b/></metadata>\n\
                     <devices><metadata_cache/></devices>\n</domain>\n";
         let expected = b"\n<domain id='1'>\n<metadata\n>\n<b/></metadata></domain>";
@@ -83,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_matter_is_not_left_out() {
+    fn documents_in_doubt_are_read_whole() {
         for xml in [
             "",
             "<domain",

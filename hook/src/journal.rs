@@ -1,4 +1,4 @@
-//! The system's log, syslog's or journald's, never waited for.
+//! The system's log, syslog's or journald's, without waiting for it.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -19,7 +19,7 @@ pub fn warn(message: &str) {
 /// once or not at all; `syslog::unix` would wait for a log that is full, and so would libvirt.
 ///
 /// # Errors
-/// Nobody listens. So it is, from its next line on, when the log is restarted: take a new logger then.
+/// If nobody listens. That is also so, from its next line on, when the log is restarted: take a new logger then.
 pub fn logger(process: &str) -> syslog::Result<Logger<LoggerBackend, Formatter3164>> {
     logger_at(Path::new(SOCKET), process)
 }

@@ -1,4 +1,4 @@
-//! What the hook says, and to whom: the agent is told through the same types, and logs the same way.
+//! The hook's messages: the agent uses the same types, and logs the same way.
 //!
 //! Nothing here ever waits: libvirt waits for the hook, and a guest for libvirt.
 #![forbid(unsafe_code)]

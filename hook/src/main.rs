@@ -1,10 +1,9 @@
 //! libvirt's qemu hook: `libvirt-hpc-hook DOMAIN OPERATION SUB-OPERATION EXTRA`
 //! with the domain's XML on standard input (docs/hooks.rst of libvirt).
 //!
-//! libvirt puts no time limit on a hook, takes what it prints on `migrate` for
-//! a changed domain, and lets its failure stop a guest, or on `reconnect` kill
-//! one. So this one prints nothing, waits for nobody, never calls libvirt, and
-//! ends with status 0 whatever happens, a panic included.
+//! libvirt puts no time limit on a hook, takes its output on `migrate` for a changed domain, and lets its failure stop
+//! a guest, or on `reconnect` kill one. So this one prints nothing, waits for nobody, never calls libvirt, and always
+//! ends with status 0, even after a panic.
 #![forbid(unsafe_code)]
 
 mod call;
@@ -22,28 +21,26 @@ use libvirt_hpc_hook::{journal, notice};
 use domain::Domain;
 use patience::Patient;
 
-/// How long libvirt may take to hand over the XML, which it does in milliseconds.
-/// Without a limit, a pipe that nobody closes would keep a guest from starting
-/// for ever. A thread, which could be left behind, costs a busy host a millisecond.
+/// How long libvirt may take to pass the XML, which it does in milliseconds. Without a limit, a pipe that nobody closes
+/// would keep a guest from starting for ever. A thread, which could be left behind, costs a busy host a millisecond.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     panic::set_hook(Box::new(|_| {}));
-    // There is nobody to tell of a panic: libvirt would take words for trouble.
+    // Nobody can be told of a panic: libvirt would take output for trouble.
     let _ = panic::catch_unwind(run);
     ExitCode::SUCCESS
 }
 
-/// Looks at the calls that matter. Of any other, standard input is left unread,
-/// which libvirt allows (`virCommandProcessIO` in src/util/vircommand.c ignores
-/// EPIPE).
+/// Handles the calls that matter. For any other, standard input is left unread, which libvirt allows
+/// (`virCommandProcessIO` in src/util/vircommand.c ignores EPIPE).
 fn run() {
     let Some(notice) = call::worth_a_look(std::env::args_os().skip(1)) else {
         return;
     };
     let domain = Domain::read(Patient::new(rustix::stdio::stdin(), PATIENCE));
     if domain.marked {
-        // An agent that is not there, or too busy to listen, finds the domain by itself.
+        // An agent that does not run, or is too busy to listen, finds the domain by itself.
         let _ = notice::send(Path::new(notice::SOCKET), &notice);
     }
     if let Some(remark) = domain.remark

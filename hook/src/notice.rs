@@ -1,5 +1,5 @@
-//! One datagram from the hook to the agent: what libvirt does with a domain. It is a hint to look, never
-//! the truth.
+//! One datagram from the hook to the agent: libvirt's operation on a domain. It makes the agent poll, and is not
+//! trusted.
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
@@ -23,7 +23,7 @@ pub const MAX_WORD_BYTES: usize = 32;
 /// JSON writes a byte in six at most (`\u0000`), and names and punctuation take less than a hundred.
 const _: () = assert!(6 * (MAX_NAME_BYTES + 2 * MAX_WORD_BYTES) + 100 <= MAX_BYTES);
 
-/// What libvirt told the hook, of a marked domain. The words are those of docs/hooks.rst of libvirt.
+/// libvirt's call of the hook, of a marked domain. The words are those of docs/hooks.rst of libvirt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// `started`, `stopped`, `migrate` ...
@@ -35,8 +35,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// The datagram, of [`MAX_BYTES`] at most: what is longer than [`MAX_NAME_BYTES`] or
-    /// [`MAX_WORD_BYTES`] is cut.
+    /// The datagram, of [`MAX_BYTES`] at most: parts longer than [`MAX_NAME_BYTES`] or [`MAX_WORD_BYTES`] are cut.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let bounded = Self {
@@ -48,8 +47,8 @@ impl Notice {
         serde_json::to_vec(&bounded).unwrap_or_default()
     }
 
-    /// The notice in a datagram; none if it is no notice, or longer than [`MAX_BYTES`]. Fields it does not
-    /// know are passed over, so that a hook may be newer than the agent.
+    /// The notice in a datagram; none if it is no notice, or longer than [`MAX_BYTES`]. Unknown fields are ignored, so
+    /// that a hook may be newer than the agent.
     #[must_use]
     pub fn decode(datagram: &[u8]) -> Option<Self> {
         if datagram.len() > MAX_BYTES {
@@ -62,8 +61,8 @@ impl Notice {
 /// Sends `notice` to the socket at `path` as one datagram, at once or not at all.
 ///
 /// # Errors
-/// Nobody listens there, or whoever does has too much to read: `WouldBlock`. Neither is worth a word to
-/// the one who called the hook.
+/// If nobody listens there, or the listener has too much to read: `WouldBlock`. Neither is reported to the hook's
+/// caller.
 pub fn send(path: &Path, notice: &Notice) -> io::Result<()> {
     let socket = UnixDatagram::unbound()?;
     socket.set_nonblocking(true)?;

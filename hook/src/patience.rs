@@ -52,7 +52,7 @@ mod tests {
     const LONG: Duration = Duration::from_secs(60);
 
     #[test]
-    fn what_comes_is_read_to_its_end() {
+    fn input_is_read_to_its_end() {
         let (reader, mut writer) = pipe().expect("a pipe");
         writer.write_all(b"all of it").expect("written");
         drop(writer);
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_comes_is_not_waited_for() {
+    fn missing_input_is_not_waited_for() {
         let (reader, mut writer) = pipe().expect("a pipe");
         writer.write_all(b"a part").expect("written");
         let mut patient = Patient::new(reader.as_fd(), Duration::from_millis(1));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_an_error() {
+    fn unreadable_input_is_an_error() {
         let (_reader, writer) = pipe().expect("a pipe");
         let mut patient = Patient::new(writer.as_fd(), Duration::ZERO);
         assert!(patient.read(&mut [0]).is_err());

@@ -1,10 +1,10 @@
-//! What runs a domain's processors.
+//! The accelerator of a domain's processors.
 
 use crate::attributes::Attributes;
 use crate::cursor::{Cursor, Token};
 use crate::report::{PolicyError, Warnings};
 
-/// Whether a domain is emulated (`<domain type='qemu'>`, TCG); one whose document cannot be read is taken for it.
+/// Whether a domain is emulated (`<domain type='qemu'>`, TCG); an unreadable document counts as emulated.
 #[must_use]
 pub fn is_emulated(domain: &str) -> bool {
     kind(domain).map_or(true, |kind| kind.is_none_or(|kind| kind == "qemu"))

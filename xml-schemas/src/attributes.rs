@@ -1,4 +1,4 @@
-//! The attributes of one of our elements.
+//! The attributes of one element of the policy.
 
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;
@@ -7,8 +7,8 @@ use quick_xml::events::attributes::Attribute;
 use crate::cursor::Cursor;
 use crate::report::{PolicyError, Warnings, parser_words, quoted};
 
-/// The most attributes looked at in one element. quick-xml compares each with
-/// all before it to find a repeated one, so their number has to be bounded.
+/// The most attributes read of one element. quick-xml compares each with all before it to find a repeated one, so their
+/// number must be bounded.
 const MAX_ATTRIBUTES: usize = 32;
 
 /// The values of the known attributes of an element.
@@ -59,13 +59,13 @@ impl Attributes {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value of an attribute that must be there, or the reason.
+    /// The value of a required attribute, or the reason.
     pub(crate) fn required(&self, name: &str) -> Result<&str, String> {
         self.optional(name)
             .ok_or_else(|| format!("attribute {name} is missing"))
     }
 
-    /// Turns what is wrong with a value into an error at the element.
+    /// Turns a wrong value into an error at the element.
     pub(crate) fn at<T>(
         &self,
         cursor: &Cursor<'_>,

@@ -1,8 +1,8 @@
 //! A bounded walk through a document, on top of quick-xml.
 //!
-//! quick-xml reads much that is not well-formed. The cursor refuses what would
-//! let a document mean one thing to libvirt and another to us: bytes that XML
-//! has no place for, a document type, entities, two roots, a missing end.
+//! quick-xml accepts much that is not well-formed. The cursor refuses what would let a document mean one thing to
+//! libvirt and another to this reader: bytes that are not allowed in XML, a document type, entities, two roots, a
+//! missing end.
 
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
@@ -17,17 +17,16 @@ use crate::report::{PolicyError, parser_words, quoted};
 /// more ("Excessive depth in document", `nodePush` in parser.c).
 pub const MAX_DEPTH: usize = 256;
 
-/// Where the name of an element belongs.
+/// The namespace of an element's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Space {
-    Ours,
+    Policy,
     Absent,
     Foreign,
     Undeclared,
 }
 
-/// One step through the document. Comments, processing instructions and blanks
-/// are passed over.
+/// One step through the document. Comments, processing instructions and blanks are skipped.
 pub(crate) enum Token<'a> {
     Open(Space, BytesStart<'a>),
     Close,
@@ -78,7 +77,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Passes over the rest of the element that was opened last.
+    /// Skips the rest of the element that was opened last.
     pub(crate) fn skip(&mut self) -> Result<(), PolicyError> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
@@ -127,7 +126,7 @@ impl<'a> Cursor<'a> {
         Token::Close
     }
 
-    /// Moves to the first character that says something; true if there is none.
+    /// Moves to the first character that is not blank; true if there is none.
     fn pass_blanks(&mut self, text: &str) -> bool {
         let blanks = text.bytes().take_while(|byte| is_blank(*byte)).count();
         self.offset += blanks as u64;
@@ -166,7 +165,7 @@ impl<'a> Cursor<'a> {
 
 fn space(namespace: &ResolveResult<'_>) -> Space {
     match namespace {
-        ResolveResult::Bound(Namespace(NAMESPACE)) => Space::Ours,
+        ResolveResult::Bound(Namespace(NAMESPACE)) => Space::Policy,
         // xmlns="" takes a default namespace back.
         ResolveResult::Unbound | ResolveResult::Bound(Namespace("")) => Space::Absent,
         ResolveResult::Bound(_) => Space::Foreign,

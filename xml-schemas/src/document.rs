@@ -1,9 +1,9 @@
-//! A document before it is parsed: how long it may be, and of what it is made.
+//! Checks of a document before it is parsed: its length and its characters.
 
 use crate::report::PolicyError;
 
-/// The largest document: libvirt's remote protocol carries no longer string
-/// (`REMOTE_STRING_MAX` in src/remote/remote_protocol.x).
+/// The largest document: libvirt's remote protocol carries no longer string (`REMOTE_STRING_MAX` in
+/// src/remote/remote_protocol.x).
 pub const MAX_DOCUMENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// The document as text, if it is short enough and all of it is XML characters.

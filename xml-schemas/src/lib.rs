@@ -1,19 +1,15 @@
 //! The migration policy in the XML of a domain.
 //!
-//! A domain is marked for our care by one element in its `<metadata>`,
-//! `<migration xmlns="urn:libvirt-hpc:domain:1.0">`; what the element holds are
-//! the owner's wishes, all optional ([`Policy`]).
+//! A domain is marked by one element in its `<metadata>`, `<migration xmlns="urn:libvirt-hpc:domain:1.0">`; the element
+//! contains the owner's wishes, all optional ([`Policy`]).
 //!
-//! [`read_domain`] finds it in a whole domain XML, [`read_metadata`] reads the
-//! element by itself, and [`Policy::to_xml`] and [`Policy::to_metadata`] write
-//! it. Names are resolved
-//! through namespaces, never compared as text, so any prefix and an `xmlns` on
-//! any ancestor will do, as will the form `virDomainGetMetadata` returns, from
-//! which libvirt has taken the namespace.
+//! [`read_domain`] finds it in a whole domain XML, [`read_metadata`] reads the element by itself, and
+//! [`Policy::to_xml`] and [`Policy::to_metadata`] write it. Names are resolved through namespaces, never compared as
+//! text, so any prefix and an `xmlns` on any ancestor will do, as will the form that `virDomainGetMetadata` returns,
+//! without the namespace.
 //!
-//! Documents come from strangers. Whatever the bytes, the reader answers with a
-//! [`Reading`] or a [`PolicyError`], in time and memory proportional to
-//! [`MAX_DOCUMENT_BYTES`] at most.
+//! Documents are not trusted. For any bytes, the reader answers with a [`Reading`] or a [`PolicyError`], in time and
+//! memory proportional to [`MAX_DOCUMENT_BYTES`] at most.
 #![forbid(unsafe_code)]
 
 mod accelerator;
@@ -46,5 +42,5 @@ pub use value::{
 /// libosinfo's and nova's.
 pub const NAMESPACE: &str = "urn:libvirt-hpc:domain:1.0";
 
-/// The prefix we write, and the `key` for `virDomainSetMetadata`. Readers take any.
+/// The prefix to write, and the `key` for `virDomainSetMetadata`. Readers accept any.
 pub const PREFIX: &str = "hpc";

@@ -1,4 +1,4 @@
-//! What a domain says of the memory of its QEMU.
+//! The memory settings of a domain's QEMU.
 
 use quick_xml::events::BytesStart;
 
@@ -6,24 +6,23 @@ use crate::attributes::Attributes;
 use crate::cursor::{Cursor, Token};
 use crate::report::{PolicyError, Warnings};
 
-/// The elements that bound or lock all memory of a QEMU, what it needs for itself included: it is killed when it takes more
-/// than the limit, and refused more than may be locked. Where a host sets huge pages aside for its guests there is little
-/// other memory.
+/// The elements that bound or lock all memory of a QEMU, its own needs included: it is killed if it takes more than the
+/// limit, and refused more than may be locked. A host with huge pages for its guests has little other memory.
 const BOUNDS: [[&str; 3]; 3] = [
     ["domain", "memtune", "hard_limit"],
     ["domain", "memoryBacking", "locked"],
     ["domain", "memoryBacking", "hugepages"],
 ];
 
-/// The element that may confine all memory of a QEMU to some of the host's nodes (the cgroup's `cpuset.mems`): a full node is
-/// then as good as a full host. `<memnode>` is for the guest's own memory alone.
+/// The element that may confine all memory of a QEMU to some of the host's nodes (the cgroup's `cpuset.mems`): a full
+/// node is then as bad as a full host. `<memnode>` is for the guest's own memory alone.
 const NODES: [&str; 3] = ["domain", "numatune", "memory"];
 
-/// The modes of [`NODES`] by which what does not fit there is taken elsewhere. `strict` is the default (libvirt's
-/// "NUMA Node Tuning").
+/// The modes of [`NODES`] that take memory elsewhere if it does not fit there. `strict` is the default (libvirt's "NUMA
+/// Node Tuning").
 const YIELDING_MODES: [&str; 2] = ["interleave", "preferred"];
 
-/// Whether a domain bounds, locks or confines the memory of its QEMU; a document that cannot be read is taken to do so.
+/// Whether a domain bounds, locks or confines the memory of its QEMU; an unreadable document counts as doing so.
 #[must_use]
 pub fn memory_is_bounded(domain: &str) -> bool {
     walk(domain).unwrap_or(true)

@@ -8,7 +8,7 @@ use crate::policy::{Deadline, Job, Policy, Then};
 use crate::report::{PolicyError, Warnings, quoted};
 use crate::value;
 
-/// The kinds of element that are passed over, as a warning calls them.
+/// The kinds of ignored elements, as a warning names them.
 pub(crate) const UNKNOWN: &str = "unknown element";
 const OTHER: &str = "element outside of the namespace of <migration>";
 
@@ -37,8 +37,7 @@ pub(crate) fn read(
     children.finish()
 }
 
-/// Passes over an element that we do not know: a later version may, and what
-/// this one does understand holds.
+/// Skips an unknown element: a later version may know it, and the known ones still apply.
 pub(crate) fn ignore(
     cursor: &mut Cursor<'_>,
     start: &BytesStart<'_>,
@@ -138,7 +137,7 @@ impl Children<'_> {
         Ok(())
     }
 
-    /// What a child that only allows or forbids says.
+    /// The value of a child that only allows or forbids.
     fn allowed(
         &mut self,
         name: &'static str,
@@ -151,7 +150,7 @@ impl Children<'_> {
         given.at(cursor, allowed)
     }
 
-    /// The attributes of a child that may be there only once.
+    /// The attributes of a child that may appear only once.
     fn once(
         &mut self,
         name: &'static str,
@@ -182,8 +181,8 @@ impl Children<'_> {
         }
     }
 
-    /// The policy, unless it asks for post-copy and does not allow it: then its
-    /// owner has to say which of the two was meant.
+    /// The policy, unless it asks for post-copy and does not allow it: then its owner has to say which of the two was
+    /// meant.
     fn finish(self) -> Result<Policy, PolicyError> {
         let then = self.policy.deadline.map(|deadline| deadline.then);
         if then == Some(Then::Postcopy) && self.policy.postcopy_allowed != Some(true) {

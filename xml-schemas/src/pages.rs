@@ -1,4 +1,4 @@
-//! What a domain says of the pages that back its memory.
+//! The pages that back a domain's memory.
 
 use quick_xml::events::BytesStart;
 
@@ -6,17 +6,17 @@ use crate::attributes::Attributes;
 use crate::cursor::{Cursor, Token};
 use crate::report::{PolicyError, Warnings};
 
-/// Where a domain asks for huge pages, and where it says of which size.
+/// Where a domain asks for huge pages, and where it gives their size.
 const HUGE: [&str; 3] = ["domain", "memoryBacking", "hugepages"];
 const SIZE: [&str; 4] = ["domain", "memoryBacking", "hugepages", "page"];
 /// Where a memory device names a size of its own.
 const DEVICE: [&str; 5] = ["domain", "devices", "memory", "source", "pagesize"];
 
-/// What counts where no size is named, for it is the host's default then, which may be any: the largest of x86.
+/// The size if none is given, because the host's default may be any: the largest of x86.
 const UNNAMED_BYTES: u64 = 1 << 30;
 
-/// The largest huge pages that back a domain's memory, bytes; none if it asks for none. 1 GiB where their size is not named, or
-/// the document cannot be read.
+/// The largest huge pages that back a domain's memory, bytes; none if it asks for none. 1 GiB if their size is not
+/// given, or the document cannot be read.
 #[must_use]
 pub fn page_bytes(domain: &str) -> Option<u64> {
     walk(domain).unwrap_or(Some(UNNAMED_BYTES))
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_that_is_not_named_may_be_the_largest() {
+    fn a_missing_size_counts_as_the_largest() {
         for pages in ["", "<page size='much'/>", "<page size='2' unit='parsec'/>"] {
             assert_eq!(backed(pages), Some(GIB), "{pages}");
         }
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_it_is_not_believed() {
+    fn similar_elements_are_not_taken_for_it() {
         let metadata = "<metadata><x:hugepages xmlns:x='urn:x'/></metadata>";
         assert_eq!(page_bytes(&format!("<domain>{metadata}</domain>")), None);
     }

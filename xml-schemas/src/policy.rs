@@ -1,4 +1,4 @@
-//! What the owner of a domain wishes for its migrations.
+//! The wishes of a domain's owner for its migrations.
 
 use std::fmt;
 
@@ -9,29 +9,28 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
-    /// What pre-copy may cost the application while it runs, in 1/1000 percent
-    /// (`10%` is 10,000; at most [`crate::SLOWDOWN_MAX_MILLIPERCENT`]).
+    /// The assumed slowdown of the application by pre-copy, in 1/1000 percent (`10%` is 10,000; at most
+    /// [`crate::SLOWDOWN_MAX_MILLIPERCENT`]).
     pub slowdown_millipercent: Option<u32>,
-    /// The longest pause that may be chosen on purpose, 1 ms to
-    /// [`crate::DOWNTIME_MAX_MS`].
+    /// The longest pause that may be chosen, 1 ms to [`crate::DOWNTIME_MAX_MS`].
     pub downtime_max_ms: Option<u32>,
-    /// When the migration must be over, and what happens if it is not.
+    /// When the migration must be over, and the action if it is not.
     pub deadline: Option<Deadline>,
     /// The ceiling of the copy's speed while the guest runs, in the unit of
     /// `virDomainMigrateSetMaxSpeed`, 1 to [`crate::BANDWIDTH_MAX_MIB_PER_S`].
     pub bandwidth_max_mib_per_s: Option<u64>,
     /// Whether post-copy, which loses the guest if the network fails, is allowed.
     pub postcopy_allowed: Option<bool>,
-    /// Whether memory may be sent as differences (QEMU's XBZRLE), which takes
-    /// memory of the source's host for a cache.
+    /// Whether memory may be sent with QEMU's XBZRLE (delta compression), which takes memory of the source's host for a
+    /// cache.
     pub compression_allowed: Option<bool>,
     /// The parallel job that the domain is a part of.
     pub job: Option<Job>,
 }
 
 impl Policy {
-    /// This policy, and `site`'s where it says nothing, item by item: an owner's over the site's, or that over another.
-    /// Post-copy needs the owner's leave where the owner says anything about it.
+    /// This policy, completed by `site`'s, item by item: an owner's over the site's, or that over another. Post-copy
+    /// needs the owner's permission if the owner gives any about it.
     #[must_use]
     pub fn over(self, site: &Self) -> Self {
         let postcopy_allowed = self.postcopy_allowed.or(site.postcopy_allowed);
@@ -61,11 +60,11 @@ impl Policy {
 pub struct Deadline {
     /// Seconds from the start of the migration, 1 to [`crate::DEADLINE_MAX_SECONDS`].
     pub seconds: u32,
-    /// What happens to a migration still under way by then.
+    /// The action for a migration that still runs then.
     pub then: Then,
 }
 
-/// What happens at the deadline.
+/// The action at the deadline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Then {
@@ -74,7 +73,7 @@ pub enum Then {
     Switchover,
     /// The migration is aborted; the guest stays where it is.
     Abort,
-    /// The guest starts on the other side and fetches its memory as it goes.
+    /// The guest starts on the other side and fetches its memory as it runs.
     Postcopy,
 }
 

@@ -6,20 +6,19 @@ use crate::migration::{self, UNKNOWN};
 use crate::policy::Policy;
 use crate::report::{PolicyError, Warning, Warnings, quoted};
 
-/// What a document says.
+/// The content of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reading {
     /// The policy; none if the domain is not marked.
     pub policy: Option<Policy>,
-    /// What was ignored, at most [`crate::MAX_WARNINGS`].
+    /// Warnings about ignored parts, at most [`crate::MAX_WARNINGS`].
     pub warnings: Vec<Warning>,
 }
 
-/// Reads the policy in a whole domain XML, as `virDomainGetXMLDesc` gives it
-/// and as a hook finds it on its standard input: the element of our namespace
-/// that is a child of `/domain/metadata`.
+/// Reads the policy in a whole domain XML, as `virDomainGetXMLDesc` gives it and as a hook finds it on its standard
+/// input: the element of the policy's namespace that is a child of `/domain/metadata`.
 ///
-/// Of the other elements only as much is checked as it takes to walk past them.
+/// Other elements are checked only as far as it takes to walk past them.
 ///
 /// # Errors
 /// The document is not a domain, not well-formed, too large or too deep, or a
@@ -45,8 +44,8 @@ pub fn read_domain(xml: &[u8]) -> Result<Reading, PolicyError> {
     search.finish(cursor)
 }
 
-/// Reads the `<migration>` element by itself, in our namespace as it is written
-/// or in none as `virDomainGetMetadata` returns it.
+/// Reads the `<migration>` element by itself, in the policy's namespace as it is written or in none as
+/// `virDomainGetMetadata` returns it.
 ///
 /// # Errors
 /// The document is another element, not well-formed, too large or too deep, or
@@ -55,7 +54,7 @@ pub fn read_metadata(xml: &[u8]) -> Result<Reading, PolicyError> {
     let mut cursor = Cursor::new(xml)?;
     let mut search = Search::default();
     match cursor.next()? {
-        Token::Open(space @ (Space::Ours | Space::Absent), root)
+        Token::Open(space @ (Space::Policy | Space::Absent), root)
             if root.local_name().as_ref() == "migration" =>
         {
             let policy = migration::read(&mut cursor, space, &root, &mut search.warnings)?;
@@ -91,12 +90,12 @@ impl Search {
         once(cursor, "<metadata>", &mut self.metadata_line)?;
         loop {
             match cursor.next()? {
-                Token::Open(Space::Ours, start) if start.local_name().as_ref() == "migration" => {
-                    once(cursor, "<migration> of ours", &mut self.policy_line)?;
-                    let read = migration::read(cursor, Space::Ours, &start, &mut self.warnings);
+                Token::Open(Space::Policy, start) if start.local_name().as_ref() == "migration" => {
+                    once(cursor, "<migration> of libvirt-hpc", &mut self.policy_line)?;
+                    let read = migration::read(cursor, Space::Policy, &start, &mut self.warnings);
                     self.policy = Some(read?);
                 }
-                Token::Open(Space::Ours, start) => {
+                Token::Open(Space::Policy, start) => {
                     migration::ignore(cursor, &start, UNKNOWN, &mut self.warnings)?;
                 }
                 Token::Open(..) => cursor.skip()?,
@@ -106,7 +105,7 @@ impl Search {
         }
     }
 
-    /// Makes sure that the document ends where its element does.
+    /// Checks that the document ends where its element does.
     fn finish(self, mut cursor: Cursor<'_>) -> Result<Reading, PolicyError> {
         cursor.next()?;
         Ok(Reading {

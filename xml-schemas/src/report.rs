@@ -1,7 +1,7 @@
-//! What the reader has to say about a document.
+//! The reader's errors and warnings about a document.
 
-/// The most warnings kept of one document, so that a document made of nothing
-/// but unknown elements costs neither memory nor a flooded log.
+/// The most warnings kept of one document, so that a document of nothing but unknown elements costs neither memory nor
+/// a flooded log.
 pub const MAX_WARNINGS: usize = 16;
 
 /// The longest piece of a document, and of the parser's words, in a message.
@@ -14,17 +14,16 @@ const MAX_PARSER_CHARS: usize = 120;
 pub struct PolicyError {
     /// The line of the document, from 1.
     pub line: u64,
-    /// What is wrong there, in one line of text.
+    /// The reason, in one line of text.
     pub reason: String,
 }
 
-/// Something in the policy that was not understood and is ignored; the rest of
-/// the policy holds.
+/// An unknown part of the policy that is ignored; the rest of the policy applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// The line of the document, from 1.
     pub line: u64,
-    /// What is ignored, in one line of text.
+    /// The ignored part, in one line of text.
     pub reason: String,
 }
 
@@ -54,7 +53,7 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("\"{}\"", one_line(text, MAX_QUOTED_CHARS))
 }
 
-/// What quick-xml says of the document, which may repeat any part of it.
+/// quick-xml's message about the document, which may repeat any part of it.
 pub(crate) fn parser_words(error: &dyn std::error::Error) -> String {
     one_line(&error.to_string(), MAX_PARSER_CHARS)
 }

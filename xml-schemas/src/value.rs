@@ -1,20 +1,19 @@
 //! Numbers and their units. The bounds are also those of `migration.rng`.
 //!
-//! Every function here answers a value it refuses with a reason in words.
+//! Every function here returns a reason in words for a value that it refuses.
 
 use crate::policy::Then;
 use crate::report::quoted;
 
-/// The largest slowdown: the whole of the application's time.
+/// The largest slowdown: all of the application's time.
 pub const SLOWDOWN_MAX_MILLIPERCENT: u32 = 100_000;
 /// QEMU's largest `downtime-limit` (`MAX_MIGRATE_DOWNTIME` in migration/options.c).
 pub const DOWNTIME_MAX_MS: u32 = 2_000_000;
-/// The largest deadline, 115 days: longer is no deadline.
+/// The largest deadline, 115 days: a longer one is none.
 pub const DEADLINE_MAX_SECONDS: u32 = 9_999_999;
-/// The largest ceiling of speed. It lies above any link, and below the 8,796,093,022,207
-/// that libvirt takes for "no limit".
+/// The largest speed ceiling. It is above any link, and below the 8,796,093,022,207 that libvirt takes for "no limit".
 pub const BANDWIDTH_MAX_MIB_PER_S: u64 = 99_999_999;
-/// The longest name of a job. Those of batch systems are a fraction of it.
+/// The longest name of a job. Those of batch systems are much shorter.
 pub const JOB_ID_MAX_BYTES: usize = 128;
 /// The most domains of one job, more than any machine has nodes.
 pub const JOB_MAX_MEMBERS: u32 = 999_999;
@@ -57,8 +56,8 @@ pub(crate) fn downtime_ms(max: &str, unit: Option<&str>) -> Result<u32, String> 
     }
 }
 
-/// A speed in MiB/s from `max` and `unit` (MiB/s if absent). KiB/s are rounded
-/// down, since a ceiling must not be exceeded; less than 1 MiB/s cannot be set.
+/// A speed in MiB/s from `max` and `unit` (MiB/s if absent). KiB/s are rounded down, because a ceiling must not be
+/// exceeded; less than 1 MiB/s cannot be set.
 pub(crate) fn bandwidth_mib_per_s(max: &str, unit: Option<&str>) -> Result<u64, String> {
     match unit {
         None | Some("MiB/s") => number("max", max, 1, BANDWIDTH_MAX_MIB_PER_S),
@@ -71,7 +70,7 @@ pub(crate) fn bandwidth_mib_per_s(max: &str, unit: Option<&str>) -> Result<u64, 
     }
 }
 
-/// What happens at the deadline.
+/// The action at the deadline.
 pub(crate) fn then(text: &str) -> Result<Then, String> {
     Then::ALL
         .into_iter()
@@ -82,7 +81,7 @@ pub(crate) fn then(text: &str) -> Result<Then, String> {
         })
 }
 
-/// A yes or no, as libvirt writes them.
+/// A yes or no, as libvirt writes it.
 pub(crate) fn yes_no(name: &str, text: &str) -> Result<bool, String> {
     match text {
         "yes" => Ok(true),
@@ -91,7 +90,7 @@ pub(crate) fn yes_no(name: &str, text: &str) -> Result<bool, String> {
     }
 }
 
-/// The name of a job: what batch systems use, and nothing that would need quoting.
+/// The name of a job: characters that batch systems use and that need no quoting.
 pub(crate) fn job_id(text: &str) -> Result<String, String> {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._:@+-/[]".contains(&byte);
     if (1..=JOB_ID_MAX_BYTES).contains(&text.len()) && text.bytes().all(known) {
@@ -118,8 +117,8 @@ fn number(name: &str, text: &str, min: u64, max: u64) -> Result<u64, String> {
         })
 }
 
-/// Decimal digits without sign, blank or leading zero: there is one way to
-/// write a number, so nobody can read it as octal.
+/// Decimal digits without sign, blank or leading zero: there is only one way to write a number, so nobody can read it
+/// as octal.
 fn whole_number(text: &str) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     let padded = text.len() > 1 && text.starts_with('0');

@@ -40,8 +40,7 @@ impl Policy {
         format!("<{prefix}migration{declaration}>\n{lines}</{prefix}migration>")
     }
 
-    /// Whether a reader will take what is written: to be asked
-    /// before a policy put together by hand is stored in a domain.
+    /// Whether a reader will accept the result: to be called before a policy that was not read is stored in a domain.
     ///
     /// # Errors
     /// The first value that is out of range, or that contradicts another.

@@ -57,7 +57,7 @@ fn xmlns_may_sit_on_an_ancestor() {
 }
 
 #[test]
-fn only_our_element_in_the_metadata_marks_a_domain() {
+fn only_the_element_in_the_metadata_marks_a_domain() {
     let unmarked: [&[u8]; 3] = [
         include_bytes!("../valid/domain-unmarked.xml"),
         include_bytes!("../valid/domain-other-namespace-same-prefix.xml"),
@@ -116,7 +116,7 @@ fn policies() -> impl Strategy<Value = Policy> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_again(policy in policies()) {
+    fn a_written_policy_is_read_again(policy in policies()) {
         let asks = policy.deadline.is_some_and(|deadline| deadline.then == Then::Postcopy);
         let contradicts = asks && policy.postcopy_allowed != Some(true);
         let xml = policy.to_xml();

@@ -119,7 +119,7 @@ fn attributes_and_names_are_bounded() {
 }
 
 #[test]
-fn a_message_is_one_line_whatever_the_value() {
+fn a_message_is_one_line_for_any_value() {
     let xml = b"<migration><job id='a&#10;b&#27;[31m' members='1'/></migration>";
     let answer = reason(read_metadata(xml));
     assert!(!answer.contains(char::is_control), "{answer:?}");

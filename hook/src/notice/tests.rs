@@ -17,13 +17,13 @@ fn the_datagram_is_json() {
 }
 
 #[test]
-fn a_field_of_a_newer_hook_is_passed_over() {
+fn an_unknown_field_of_a_newer_hook_is_ignored() {
     let newer = br#"{"operation":"started","sub_operation":"begin","domain":"a","uuid":"b"}"#;
     assert_eq!(Notice::decode(newer), Some(notice("a")));
 }
 
 #[test]
-fn what_is_no_notice_is_none() {
+fn other_datagrams_are_no_notices() {
     let others: [&[u8]; 6] = [
         b"",
         b"rank0 started begin",
@@ -43,7 +43,7 @@ fn what_is_no_notice_is_none() {
 }
 
 #[test]
-fn what_is_too_long_is_cut_between_characters() {
+fn long_words_are_cut_between_characters() {
     let long = Notice {
         operation: "o".repeat(1000),
         sub_operation: "\0".repeat(1000),
@@ -59,7 +59,7 @@ fn what_is_too_long_is_cut_between_characters() {
 
 proptest! {
     #[test]
-    fn what_is_sent_is_what_is_read(domain in "\\PC{0,120}", operation in "[a-z-]{0,32}") {
+    fn a_sent_notice_is_read_again(domain in "\\PC{0,120}", operation in "[a-z-]{0,32}") {
         let sent = Notice { operation, ..notice(&domain) };
         prop_assert_eq!(Notice::decode(&sent.encode()), Some(sent));
     }

@@ -1,4 +1,4 @@
-//! What a call of the hook costs the guest that waits for it.
+//! The cost of a call of the hook for the guest that waits for it.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use crate::host::{HOOK, domain, marked_at_the_end};
 
 const RUNS: usize = 200;
 
-/// The cheapest process there is, to measure by.
+/// The cheapest process, for comparison.
 const NOTHING: &str = "/bin/true";
 
 /// From exec to exit, with the pipe that libvirt makes.
@@ -34,9 +34,8 @@ fn median(mut spent: Vec<Duration>) -> Duration {
     spent[spent.len() / 2]
 }
 
-/// Measured by another process in the same minute, since there is no telling how
-/// fast or busy the machine is. The bounds are far above what is seen (2 and 40,
-/// not optimised), and below what reading every element takes (300).
+/// Compared with another process in the same minute, because the speed and load of the machine are unknown. The bounds
+/// are far above the measured values (2 and 40, not optimised), and below those of reading every element (300).
 #[test]
 fn a_call_costs_little_more_than_a_process() {
     let (small, large) = (domain("<h:migration/>"), marked_at_the_end(1024 * 1024));

@@ -13,9 +13,8 @@ use crate::mount_namespace::{is_denied, unshare};
 /// The program under test.
 pub(crate) const HOOK: &str = env!("CARGO_BIN_EXE_libvirt-hpc-hook");
 
-/// Puts the sockets of the folder `$1` where the hook looks for them, in a mount
-/// namespace that ends with it, and becomes the command that follows. `null` is
-/// what Rust opens in place of a stream that is closed.
+/// Puts the sockets of the folder `$1` where the hook looks for them, in a mount namespace that ends with it, and
+/// becomes the command that follows. Rust opens `null` in place of a closed stream.
 const STAGE: &str = "mount --bind /dev/null \"$1/dev/null\" && mount --rbind \"$1/dev\" /dev && \
                      mount --bind \"$1/run\" /run && shift && exec \"$@\"";
 
@@ -42,8 +41,7 @@ impl Host {
         Self { folder, agent, log }
     }
 
-    /// A host on which what the hook says can be heard; none, and a word about
-    /// it, where nobody may mount.
+    /// A host on which the hook's messages can be received; none, with a note about it, where nobody may mount.
     pub(crate) fn heard() -> Option<Self> {
         (!is_denied()).then(Self::new)
     }
@@ -69,16 +67,16 @@ impl Host {
         (child, stdin)
     }
 
-    /// Calls the hook as libvirt does, and makes sure that it is content.
+    /// Calls the hook as libvirt does, and checks that it succeeds.
     pub(crate) fn call(&self, arguments: &[&str], input: &[u8]) {
         let (child, mut stdin) = self.start(arguments);
-        // Like libvirt, no offence is taken if the hook does not read all of it.
+        // Like libvirt, ignore it if the hook does not read everything.
         let _ = stdin.write_all(input);
         drop(stdin);
         assert_content(child, arguments);
     }
 
-    /// What the agent was told since it was asked last.
+    /// The notices to the agent since the last call.
     pub(crate) fn notices(&self) -> Vec<Notice> {
         let datagrams = received(&self.agent).into_iter();
         datagrams
@@ -86,7 +84,7 @@ impl Host {
             .collect()
     }
 
-    /// What was logged since it was asked last.
+    /// The log since the last call.
     pub(crate) fn log(&self) -> Vec<String> {
         let datagrams = received(&self.log).into_iter();
         datagrams
@@ -94,7 +92,7 @@ impl Host {
             .collect()
     }
 
-    /// Fills the agent's queue and the log's, and answers how much is in each.
+    /// Fills the agent's queue and the log's, and returns how much is in each.
     pub(crate) fn fill(&self) -> (usize, usize) {
         let count = |path: &str| {
             let socket = UnixDatagram::unbound().expect("a socket");
@@ -117,7 +115,7 @@ impl Host {
         (self.agent, self.log) = (unbound(), unbound());
     }
 
-    /// Takes the agent's socket and the log's away.
+    /// Removes the agent's socket and the log's.
     pub(crate) fn remove_sockets(&self) {
         for path in ["run/libvirt-hpc/hook.sock", "dev/log"] {
             std::fs::remove_file(self.folder.path().join(path)).expect("a socket");
@@ -125,7 +123,7 @@ impl Host {
     }
 }
 
-/// Makes sure that the hook ends in time, with status 0 and without a word.
+/// Checks that the hook ends in time, with status 0 and without output.
 pub(crate) fn assert_content(child: Child, arguments: &[&str]) {
     let output: Output = child.wait_with_output().expect("the hook ends");
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {output:?}");
@@ -139,7 +137,7 @@ pub(crate) fn domain(policy: &str) -> String {
     format!("<domain type='kvm'><name>rank0</name>{metadata}</domain>\n")
 }
 
-/// A domain of `bytes` bytes whose mark is the last thing in it.
+/// A domain of `bytes` bytes whose mark comes last.
 pub(crate) fn marked_at_the_end(bytes: usize) -> String {
     let disk = "<disk type='file' device='disk'><source file='/images/a'/></disk>\n";
     let end = "</devices><metadata><h:migration xmlns:h='urn:libvirt-hpc:domain:1.0'/>\

@@ -25,7 +25,7 @@ fn documents(folder: &str, whole: bool) -> Vec<PathBuf> {
 }
 
 #[test]
-fn a_domain_that_names_us_is_heard_as_the_reader_reads_it() {
+fn a_domain_with_the_namespace_is_marked_as_the_reader_reads_it() {
     let Some(host) = Host::heard() else { return };
     let mut said_of_any = (0, 0);
     for path in [documents("invalid", true), documents("valid", true)].concat() {

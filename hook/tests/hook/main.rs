@@ -1,4 +1,4 @@
-//! The hook as libvirt runs it: status 0 and not a word, whatever it is given.
+//! The hook as libvirt runs it: status 0 and no output, for any input.
 
 mod cost;
 mod host;
@@ -10,8 +10,7 @@ mod told;
 
 use std::process::Command;
 
-/// A call of libvirt from within a hook can hang the daemon, so there is no way
-/// to make one.
+/// A call of libvirt from within a hook can hang the daemon, so the hook cannot make one.
 #[test]
 fn libvirt_is_not_linked() {
     let ldd = Command::new("ldd").arg(host::HOOK).output().expect("ldd");
@@ -20,7 +19,7 @@ fn libvirt_is_not_linked() {
     assert!(!libraries.contains("libvirt"), "{libraries}");
 }
 
-/// Nor is there a name to open it by at run time.
+/// Nor can it open the library by name at run time.
 #[test]
 fn libvirt_is_not_named() {
     let program = std::fs::read(host::HOOK).expect("the hook");

@@ -1,11 +1,11 @@
-//! What libvirt calls the hook for, and what it never would.
+//! libvirt's calls of the hook, and calls that it never makes.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::host::{HOOK, Host, assert_content, domain};
 
-/// docs/hooks.rst of libvirt, and whether the agent hears of it.
+/// docs/hooks.rst of libvirt, and whether the agent is notified.
 const OPERATIONS: [(&str, &str, bool); 9] = [
     ("prepare", "begin", false),
     ("start", "begin", false),
@@ -34,7 +34,7 @@ fn every_operation_of_libvirt_passes() {
 }
 
 #[test]
-fn starts_arrivals_and_ends_of_marked_domains_are_told_and_nothing_else() {
+fn starts_arrivals_and_ends_of_marked_domains_are_announced_and_nothing_else() {
     let Some(host) = Host::heard() else { return };
     let marked = ["<h:migration/>", "<h:migration><h:downtime/></h:migration>"];
     for (operation, sub_operation, worth_a_notice) in OPERATIONS {

@@ -1,4 +1,4 @@
-//! Streams that are not what libvirt gives to a hook.
+//! Streams that libvirt does not give to a hook.
 
 use std::io::Write;
 use std::thread;
@@ -22,8 +22,7 @@ fn streams_that_are_closed_or_not_to_be_read_stop_nothing() {
     }
 }
 
-/// libvirt writes all of the XML and closes the pipe, so this is a libvirt that
-/// is broken; a guest should start all the same.
+/// libvirt writes all of the XML and closes the pipe, so this is a broken libvirt; a guest should start all the same.
 #[test]
 fn input_that_never_comes_is_given_up_and_may_be_marked() {
     let Some(host) = Host::heard() else { return };

@@ -1,4 +1,4 @@
-//! What the hook says of an arriving policy, and to whom.
+//! The hook's messages about an arriving policy, and their receivers.
 
 use crate::host::{Host, domain};
 
@@ -36,18 +36,18 @@ fn an_agent_and_a_log_that_do_not_read_are_not_waited_for() {
     let bad = domain("<h:migration><h:downtime max='x'/></h:migration>");
     let full = host.fill();
     host.call(&ARRIVAL, bad.as_bytes());
-    assert_eq!(host.waiting(), full, "nothing of the hook's is queued");
+    assert_eq!(host.waiting(), full, "the hook has queued nothing");
     host.call(&ARRIVAL, bad.as_bytes());
     assert_eq!(host.waiting(), (1, 1), "it would have been");
 }
 
 #[test]
-fn an_agent_and_a_log_that_are_not_there_are_not_missed() {
+fn a_missing_agent_and_log_do_no_harm() {
     let bad = domain("<h:migration><h:downtime max='x'/></h:migration>");
     let host = Host::new();
     host.remove_sockets();
     host.call(&ARRIVAL, bad.as_bytes());
-    // Nor are those whose process is gone, and left the sockets behind.
+    // Nor sockets whose process has ended and left them behind.
     let Some(mut host) = Host::heard() else {
         return;
     };
@@ -56,7 +56,7 @@ fn an_agent_and_a_log_that_are_not_there_are_not_missed() {
 }
 
 #[test]
-fn a_name_of_any_length_is_told_in_bounds() {
+fn a_name_of_any_length_is_sent_within_bounds() {
     let Some(host) = Host::heard() else { return };
     let name = "ä".repeat(50_000);
     let bad = domain("<h:migration><h:downtime max='x'/></h:migration>");

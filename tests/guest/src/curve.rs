@@ -3,16 +3,16 @@
 use crate::report::At;
 use serde::Serialize;
 
-/// What of the progress is kept. Times are in ns.
+/// The recorded part of the progress. Times are in ns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// The beginning of the move; the curve's times count from here.
     pub since_ns: u64,
-    /// From so long before it.
+    /// How long before it the curve begins.
     pub before_ns: u64,
-    /// Until so long after it.
+    /// How long after it the curve ends.
     pub after_ns: u64,
-    /// One point for each such stretch.
+    /// The span of one point.
     pub every_ns: u64,
 }
 
@@ -30,8 +30,8 @@ pub struct Point {
 }
 
 impl Window {
-    /// The first beat of every stretch of the window, and the two on either side of a change of
-    /// host, so that the pause is there as it was. `beats` are in order of time.
+    /// The first beat of every span of the window, and the two on either side of a change of host, so that the pause is
+    /// exact. `beats` are in order of time.
     #[must_use]
     pub fn curve(&self, beats: &[At<'_>]) -> Vec<Point> {
         let from_ns = self.since_ns.saturating_sub(self.before_ns);

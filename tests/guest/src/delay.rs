@@ -1,27 +1,26 @@
-//! What a move cost the application end to end: how much later than undisturbed it gets to the
-//! same point of its work.
+//! The end-to-end cost of a move to the application: how much later than undisturbed it gets to the same point of its
+//! work.
 
 use crate::listen::Heard;
 use crate::report::At;
 
-/// How the delay of a move is measured.
+/// The parameters of the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delay {
     /// How long before the move, and at the end of the time that the guest is followed, the undisturbed
     /// progress is taken from, in nanoseconds; what was done then is expected again and again. Whole cycles
     /// of a workload with phases.
     pub baseline_ns: u64,
-    /// How long after its arrival the guest is followed, in nanoseconds, so that what slows it on
-    /// the new host counts too (post-copy); none: as long as it was heard.
+    /// How long after its arrival the guest is followed, in nanoseconds, so that slowness on the new host counts too
+    /// (post-copy); none: as long as it was heard.
     pub after_ns: Option<u64>,
 }
 
 impl Delay {
-    /// The delay in ms of the move that began at `since_ns`: how much later than expected of the progress
-    /// before it the work was done that the guest did in the last `baseline_ns` of the time that it is
-    /// followed, on the mean; and how much sooner than expected of that progress the work before it. The
-    /// mean of the two, for machines that guests share are faster and slower by turns, and what they gain
-    /// or lose steadily over the move is then not counted as the move's. `beats` are as for
+    /// The delay in ms of the move that began at `since_ns`: the mean of how much later than expected from the progress
+    /// before it the work of the last `baseline_ns` was done, and how much sooner than expected from that progress the
+    /// work before it. The mean of the two, because machines that guests share are faster and slower by turns, and a
+    /// steady gain or loss over the move is then not counted as the move's. `beats` are as for
     /// [`crate::report::measure`], from `baseline_ns` before.
     ///
     /// `None` if the guest did not arrive, or was not heard for the whole time before and after, or made
@@ -51,10 +50,10 @@ impl Delay {
     }
 }
 
-/// Beats that must tell of progress in a baseline: a program that reports a step now and then tells no speed.
+/// The fewest beats with progress in a baseline: a program that rarely reports a step shows no speed.
 const TOLD: usize = 20;
 
-/// The progress that is expected: that of the baseline, repeated after it, and before it.
+/// The expected progress: that of the baseline, repeated after it, and before it.
 struct Expected<'a> {
     baseline: &'a [At<'a>],
     length_ns: f64,

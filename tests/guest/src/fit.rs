@@ -1,13 +1,13 @@
-//! How much may be filled where a kernel's arrays take memory too.
+//! How much may be filled if a kernel's arrays take memory too.
 
 use crate::workload::PAGE_BYTES;
 
-/// What the guest needs beside what it fills, in bytes: stacks, the table of the filled pages, and
-/// what Linux wants free before it kills.
+/// The guest's needs in addition to the filled memory, in bytes: stacks, the table of the filled pages, and the memory
+/// that Linux wants free before it kills.
 const RESERVE_BYTES: u64 = 32 << 20;
 
-/// `wanted` pages, or as many as are available beside a kernel of `kernel_bytes` by what
-/// `/proc/meminfo` said before it was built; all of them if it does not say.
+/// `wanted` pages, or as many as are available with a kernel of `kernel_bytes` by `/proc/meminfo` before it was built;
+/// all of them if it does not say.
 #[must_use]
 pub fn fill_pages(wanted: usize, kernel_bytes: usize, meminfo: &str) -> usize {
     let Some(available) = available_bytes(meminfo) else {

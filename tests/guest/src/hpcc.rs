@@ -1,8 +1,8 @@
 //! A real MPI program: the HPC Challenge benchmark, Debian's `hpcc` under `mpich`, two ranks in one guest.
 //!
-//! `hpcc:MiB` runs it over and over. The size is that of PTRANS's matrices, which both ranks fill, transpose and
-//! check for most of a pass; the other parts are small. Each part checks what it computed: HPL, DGEMM and PTRANS
-//! the residual, RandomAccess its table, STREAM its arrays, FFT the way back. We read what it says of that.
+//! `hpcc:MiB` runs it over and over. The size is that of PTRANS's matrices, which both ranks fill, transpose and check
+//! for most of a pass; the other parts are small. Each part checks its results: HPL, DGEMM and PTRANS the residual,
+//! RandomAccess its table, STREAM its arrays, FFT the way back. This program reads the output of these checks.
 
 use crate::progress::Progress;
 use anyhow::{Context, Result};
@@ -19,9 +19,9 @@ const INPUT: &str = "/mpi/tmp/hpccinf.txt";
 const OUTPUT: &str = "/mpi/tmp/hpccoutf.txt";
 /// In the image: two ranks, started without ssh. They talk to each other through shared memory.
 const COMMAND: &str = "/usr/bin/mpiexec.hydra -launcher fork -wdir /tmp -np 2 /usr/bin/hpcc";
-/// Of mpich's settings. A rank that waits sleeps after some looks and leaves the vCPU to the other: on its own, mpich
-/// spins. And messages of up to 4 MiB go through shared memory at once, not in turns of 64 KiB: of 2 MiB, as
-/// hpcc's, that saves 30 turns, and with both ranks on one vCPU half a minute in each pass.
+/// Settings of mpich. A waiting rank sleeps after some polls and leaves the vCPU to the other: by default, mpich spins.
+/// And messages of up to 4 MiB go through shared memory at once, not in turns of 64 KiB: of 2 MiB, as hpcc's, that
+/// saves 30 turns, and with both ranks on one vCPU half a minute in each pass.
 const MPICH: [(&str, &str); 3] = [
     ("MPIR_CVAR_ENABLE_HEAVY_YIELD", "1"),
     ("MPIR_CVAR_POLLS_BEFORE_YIELD", "50"),
@@ -30,7 +30,7 @@ const MPICH: [(&str, &str); 3] = [
 /// The order of HPL's matrix, from which RandomAccess takes the size of its table. Small: a table of 1 MiB costs a
 /// guest under TCG 7 s.
 const HPL_ORDER: u32 = 250;
-/// Between two looks at the output.
+/// The time between two readings of the output.
 const POLL: Duration = Duration::from_millis(20);
 
 /// The program, with its size.
@@ -51,7 +51,7 @@ impl FromStr for Hpcc {
     }
 }
 
-/// One pass as its output tells of it.
+/// One pass by its output.
 struct Pass<'a> {
     progress: &'a Progress,
     sections: usize,
@@ -72,15 +72,15 @@ impl Pass<'_> {
         }
     }
 
-    /// A check that failed; the console tells of it.
+    /// A failed check; the console reports it.
     fn fail(&self, what: &str) {
         eprintln!("hpcc: {what}");
         self.progress.add_check(false);
     }
 }
 
-/// Whether a line of the output tells of a wrong result. RandomAccess lets one entry in a hundred pass, since
-/// the rules of the benchmark let ranks race; between two ranks without threads none does.
+/// Whether a line of the output reports a wrong result. RandomAccess lets one entry in a hundred pass, because the
+/// rules of the benchmark let ranks race; between two ranks without threads none does.
 fn is_failure(line: &str) -> bool {
     let count = |before: &str| {
         let number = line.strip_prefix(before)?.split_ascii_whitespace().next()?;

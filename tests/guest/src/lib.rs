@@ -1,5 +1,5 @@
-//! The two sides of a test guest: what computes inside it (`libvirt-hpc-guest`) and what listens
-//! to it on the host (`rig-listen`). They share the heartbeat line of [`beat`].
+//! The two sides of a test guest: the program inside it (`libvirt-hpc-guest`) and the listener on the host
+//! (`rig-listen`). They share the heartbeat line of [`beat`].
 
 pub use libvirt_hpc_guest_core::{beat, config, kernel, memory, pace, progress, team, workload};
 

@@ -1,4 +1,4 @@
-//! The host's side of the heartbeat: stamps what arrives and keeps it in a log.
+//! The host's side of the heartbeat: timestamps heartbeats and keeps them in a log.
 //!
 //! A line of the log is the host's monotonic clock in nanoseconds (`CLOCK_MONOTONIC`, common to
 //! all hosts of the rig), a space, and the heartbeat as the guest sent it.
@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// What begins a request to the listener; the guest's name follows.
+/// The beginning of a request to the listener; the guest's name follows.
 const VERIFY: &str = "verify ";
 
 /// A heartbeat and when the host heard it.
@@ -23,7 +23,7 @@ const VERIFY: &str = "verify ";
 pub struct Heard {
     /// Nanoseconds of the host's monotonic clock.
     pub at_ns: u64,
-    /// What was heard.
+    /// The heartbeat.
     pub beat: Beat,
 }
 
@@ -35,7 +35,7 @@ pub fn now_ns() -> u64 {
     seconds * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
 }
 
-/// The guests' connections, by guest, for what is asked of them.
+/// The guests' connections, by guest, for requests to them.
 type Guests = Arc<Mutex<HashMap<String, UnixStream>>>;
 
 /// Listens on the stream socket `path` and appends the heartbeats that arrive to `log`, for ever.
@@ -54,7 +54,7 @@ pub fn listen(path: &Path, log: &Path) -> Result<()> {
         let (log, guests) = (Arc::clone(&log), Arc::clone(&guests));
         thread::spawn(move || {
             priority::set(priority::PROMPT);
-            // A connection that ends badly is a guest that ended badly; the others go on.
+            // A connection that ends badly is a guest that ended badly; the others continue.
             serve(stream, &log, &guests).ok();
         });
     }
@@ -100,11 +100,11 @@ pub fn ask_to_verify(path: &Path, guest: &str) -> Result<()> {
         .context("asking the listener")
 }
 
-/// What `log` holds of `guest` since `since_ns`, in order. A log not yet there is empty; the line
-/// being written is left out.
+/// The heartbeats of `guest` in `log` since `since_ns`, in order. A log that does not exist yet is empty; an incomplete
+/// line is left out.
 ///
 /// # Errors
-/// If the log is there and cannot be read.
+/// If the log exists and cannot be read.
 pub fn heard(log: &Path, guest: &str, since_ns: u64) -> Result<Vec<Heard>> {
     if !log.exists() {
         return Ok(Vec::new());

@@ -26,12 +26,12 @@ const PORT: &str = "/dev/vport0p1";
 const SCRUB_PAGES: usize = 64;
 const SCRUB_EVERY: Duration = Duration::from_millis(20);
 
-/// What the threads share.
+/// The state shared by the threads.
 struct Guest {
     config: Config<Program>,
     memory: OnceLock<Memory>,
-    /// Set when every worker has been over its hot pages once, or the kernel has done one step;
-    /// the phases count from here.
+    /// Set when every worker has written its working set once, or the kernel has done one step; the phases count from
+    /// here.
     started: OnceLock<Instant>,
     progress: Arc<Progress>,
     verified: AtomicU64,
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     heartbeat(&guest, port)
 }
 
-/// Starts the program beside the filled memory, then scrubs that for ever.
+/// Starts the program next to the filled memory, then scrubs that for ever.
 fn compute(guest: &Arc<Guest>) {
     let memory = match &guest.config.program {
         Program::Pages(workload) => start_pages(guest, workload),
@@ -107,7 +107,7 @@ fn fill(pages: usize) -> Memory {
     Memory::filled(pages, || thread::sleep(Duration::from_millis(1)))
 }
 
-/// A kernel on all vCPUs; what is filled is fitted around it.
+/// A kernel on all vCPUs; the filled memory is fitted around it.
 fn start_kernel(guest: &Arc<Guest>, spec: KernelSpec) -> &Memory {
     let team = Team::new(vcpus(), Threads::get(), Arc::clone(&guest.progress));
     let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
@@ -117,7 +117,7 @@ fn start_kernel(guest: &Arc<Guest>, spec: KernelSpec) -> &Memory {
     let memory = guest.memory.get_or_init(|| fill(pages));
     guest.started.get_or_init(Instant::now);
     thread::spawn(move || {
-        // What the team forks inherits this.
+        // The threads of the team inherit this.
         priority::set(priority::YIELDING);
         loop {
             kernel = spec.proceed(kernel, &team);
@@ -126,7 +126,7 @@ fn start_kernel(guest: &Arc<Guest>, spec: KernelSpec) -> &Memory {
     memory
 }
 
-/// The MPI program beside the filled memory. Without its program a guest is of no use.
+/// The MPI program next to the filled memory. Without its program a guest is of no use.
 fn start_mpi(guest: &Arc<Guest>, hpcc: Hpcc) -> &Memory {
     let memory = guest.memory.get_or_init(|| fill(guest.config.fill_pages));
     let runner = Arc::clone(guest);
@@ -165,8 +165,7 @@ fn verify_on_request(guest: &Guest, mut requests: File) {
     }
 }
 
-/// Waits until a kernel has verified a step that it began after this was called, or the MPI program
-/// the pass that runs.
+/// Waits until a kernel has verified a step that it began after this call, or the MPI program its present pass.
 fn await_check(guest: &Guest) {
     let more = match guest.config.program {
         Program::Pages(_) => return,

@@ -1,4 +1,4 @@
-//! Who runs first in the guest: the heartbeat must not wait for the workload's time slice.
+//! Priorities in the guest: the heartbeat must not wait for the workload's time slice.
 
 use rustix::process::setpriority_process;
 use rustix::thread::gettid;

@@ -1,4 +1,4 @@
-//! What the guest on Linux runs, chosen by the first word of `hpc.work`.
+//! The program of the guest on Linux, chosen by the first word of `hpc.work`.
 
 use crate::config;
 use crate::hpcc::Hpcc;
@@ -19,9 +19,9 @@ pub enum Program {
 }
 
 impl config::Program for Program {
-    fn hot_pages(&self) -> u64 {
+    fn set_pages(&self) -> u64 {
         match self {
-            Self::Pages(workload) => workload.hot_pages(),
+            Self::Pages(workload) => workload.set_pages(),
             Self::Kernel(_) | Self::Mpi(_) => 0,
         }
     }

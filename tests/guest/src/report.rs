@@ -11,7 +11,7 @@ pub const BASELINE_NS: u64 = 3_000_000_000;
 pub struct At<'a> {
     /// Name of the host.
     pub host: &'a str,
-    /// What it heard.
+    /// The heartbeat.
     pub heard: Heard,
 }
 
@@ -24,7 +24,7 @@ pub struct Report {
     pub host: String,
     /// From the last heartbeat on the old host to the first on the new one, in ms.
     pub pause_ms: Option<f64>,
-    /// Longest silence since the beginning, in ms, whatever its cause.
+    /// Longest silence since the beginning, in ms, for any cause.
     pub longest_gap_ms: f64,
     /// When that silence began, in ms after the beginning.
     pub longest_gap_at_ms: f64,
@@ -39,12 +39,12 @@ pub struct Report {
     /// Work lost from the beginning to the arrival, in ms of the guest's undisturbed speed. Means
     /// something only for a workload without phases.
     pub work_lost_ms: Option<f64>,
-    /// How much later than undisturbed the application got to the same point of its work, in ms,
-    /// some time after the arrival; see [`crate::delay`]. `None` if that was not asked for.
+    /// How much later than undisturbed the application got to the same point of its work, in ms, some time after the
+    /// arrival; see [`crate::delay`]. `None` if that was not requested.
     pub delay_ms: Option<f64>,
     /// Pages, and verifications of a kernel, that the guest found corrupt.
     pub corrupt_pages: u64,
-    /// Hosts on which libvirt said the domain runs; anything but 1 is a defect.
+    /// Hosts on which the domain runs according to libvirt; anything but 1 is a defect.
     pub running_copies: u64,
     /// Verifications of all memory completed since the beginning.
     pub verified: u64,
@@ -54,8 +54,8 @@ pub struct Report {
     pub beats_missing: u64,
 }
 
-/// Measures the move that began at `since_ns`. `beats` are of one guest, of both hosts, in order
-/// of time, from [`BASELINE_NS`] before the beginning. `None` if nothing was heard since.
+/// Measures the move that began at `since_ns`. `beats` are of one guest, of both hosts, in order of time, from
+/// [`BASELINE_NS`] before the beginning. `None` if nothing was heard since.
 #[must_use]
 pub fn measure(beats: &[At<'_>], since_ns: u64) -> Option<Report> {
     let begin = beats.partition_point(|b| b.heard.at_ns < since_ns);

@@ -60,7 +60,7 @@ impl Checker {
     }
 }
 
-/// Verifies `pages` from `begin` on, and says where to go on: 0 after the last.
+/// Verifies `pages` from `begin` on, and returns where to go on: 0 after the last.
 fn verify(memory: &Memory, begin: usize, pages: usize) -> usize {
     let end = begin.saturating_add(pages).min(memory.len());
     (begin..end).for_each(|number| memory.verify(number));

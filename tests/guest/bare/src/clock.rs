@@ -19,10 +19,10 @@ impl Clock {
     #[must_use]
     pub fn measured() -> Self {
         machine::start_timer();
-        let begin = look();
-        let mut end = look();
+        let begin = read();
+        let mut end = read();
         while end.0 - begin.0 < MEASURED {
-            end = look();
+            end = read();
         }
         let ticks = (end.0 - begin.0).max(1);
         Self {
@@ -46,9 +46,9 @@ impl Clock {
     }
 }
 
-/// Ticks of the timer, and the cycles in the middle of reading them: of some readings, the quickest,
-/// for a host may take the processor away in the midst of one.
-fn look() -> (u64, u64) {
+/// Ticks of the timer, and the cycles in the middle of reading them: of several readings the quickest, because a host
+/// may take the processor away during one.
+fn read() -> (u64, u64) {
     let readings = (0..LOOKS).map(|_| {
         let before = machine::cycles();
         let ticks = machine::timer_ticks();

@@ -1,4 +1,4 @@
-//! The processors as a team: the first leads, the others do what it has them do.
+//! The processors as a team: the first leads, the others run its jobs.
 
 use crate::machine::Job;
 use core::hint::spin_loop;
@@ -7,12 +7,12 @@ use core::time::Duration;
 
 /// Nap of a processor while the first sleeps.
 const QUIET_NAP: Duration = Duration::from_millis(1);
-/// How often a processor looks whether another is done, before it naps. One that is not done by then
-/// may have lost its host's processor, perhaps to who waits for it.
+/// How often a processor checks whether another is done, before it naps. One that is not done by then may have lost its
+/// host's processor, perhaps to the one that waits for it.
 const LOOKS: u32 = 2000;
 const NAP: Duration = Duration::from_micros(100);
 
-/// What the processors have of each other.
+/// The state shared by the processors.
 pub(crate) struct Crew {
     job: Job,
     of: usize,
@@ -61,7 +61,7 @@ impl Crew {
         self.quiet.store(false, Ordering::Relaxed);
     }
 
-    /// What processor `index` does, for ever; it sleeps by `sleep`.
+    /// The loop of processor `index`; it sleeps by `sleep`.
     pub(crate) fn follow(&self, index: usize, sleep: fn(Duration)) -> ! {
         let mut done = 0;
         loop {

@@ -1,4 +1,4 @@
-//! What the guest does: the first processor works, verifies and talks, the others work.
+//! The guest's work: the first processor works, verifies and communicates, the others work.
 
 use crate::checker::Checker;
 use crate::clock::Clock;
@@ -24,23 +24,23 @@ use spin::{Mutex, Once};
 
 /// Pages verified on request between two turns of a page workload.
 const VERIFY_PAGES: usize = 256;
-/// Steps in which all of a kernel is verified, as far as it can be asked for that.
+/// Steps in which all of a kernel is verified, if that is possible on request.
 const VERIFY_STEPS: u32 = 2;
-/// What is not filled, for what a kernel allocates while it computes, in bytes.
+/// Memory that is not filled, for a kernel's allocations while it computes, in bytes.
 const RESERVE_BYTES: usize = 16 << 20;
-/// Turns of a spinning worker between two looks at the clock.
+/// Turns of a spinning worker between two readings of the clock.
 const SPINS: u32 = 256;
 
 static GUEST: Once<Guest> = Once::new();
 
-/// What the processors share.
+/// The state shared by the processors.
 pub(crate) struct Guest {
     pub(crate) config: Config<Program>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) clock: Clock,
     /// Set when it is filled.
     pub(crate) memory: Once<Memory>,
-    /// When the phases began; set when every processor has been over its hot pages.
+    /// When the phases began; set when every processor has written its working set once.
     pub(crate) started: Once<Duration>,
     /// Verifications of all memory that were asked for, and those that are done.
     pub(crate) asked: AtomicU64,
@@ -49,14 +49,14 @@ pub(crate) struct Guest {
     /// A beat is due that nobody sends yet.
     missed: AtomicBool,
     crew: Crew,
-    /// Processors that have been over their hot pages.
+    /// Processors that have written their working set once.
     passed: AtomicUsize,
 }
 
 /// Runs processor `number`, for ever.
 ///
 /// # Errors
-/// What is wrong with the command line.
+/// An error in the command line.
 pub fn run(number: usize) -> Result<(), String> {
     if number > 0 {
         follow(GUEST.wait(), number);
@@ -121,7 +121,7 @@ fn fill(guest: &Guest, pages: usize) -> &Memory {
     memory
 }
 
-/// Says something on the console.
+/// Prints on the console.
 pub fn say(what: core::fmt::Arguments<'_>) {
     let mut line = Line::default();
     line.write_fmt(what).ok();
@@ -135,7 +135,7 @@ pub(crate) fn beat() {
     let Some(guest) = GUEST.get() else { return };
     guest.missed.store(true, Ordering::Relaxed);
     while guest.missed.load(Ordering::Relaxed) {
-        // Who has the lock looks again when it is free.
+        // The holder of the lock checks again when it is free.
         let Some(mut heart) = guest.heart.try_lock() else {
             return;
         };
@@ -183,7 +183,7 @@ fn work(guest: &'static Guest, workload: &Workload, index: usize) -> ! {
     }
 }
 
-/// A kernel on all processors; what is filled is fitted around it.
+/// A kernel on all processors; the filled memory is fitted around it.
 fn compute(guest: &'static Guest, spec: KernelSpec) -> ! {
     let team = Team::new(guest.crew.processors(), guest, Arc::clone(&guest.progress));
     let mut kernel = spec.build(&team);

@@ -40,15 +40,15 @@ impl Heart {
         self.next
     }
 
-    /// Sends a beat and takes what the host asks for; has itself called again when the next is due.
+    /// Sends a beat and takes the host's requests; has itself called again when the next is due.
     pub(crate) fn beat(&mut self, guest: &Guest) {
         let now = guest.clock.now();
-        self.look(guest, now);
+        self.poll(guest, now);
         self.next = (self.next + guest.config.beat).max(now);
         self.send(guest);
     }
 
-    fn look(&mut self, guest: &Guest, now: Duration) {
+    fn poll(&mut self, guest: &Guest, now: Duration) {
         let (memory, started) = (guest.memory.get(), guest.started.get());
         self.beat.guest_us = u64::try_from(now.as_micros()).unwrap_or(u64::MAX);
         let progress = &guest.progress;

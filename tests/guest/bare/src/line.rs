@@ -1,10 +1,10 @@
-//! A line of text in a fixed place: what is said again and again must not use up the heap.
+//! A line of text in a fixed place: repeated messages must not use up the heap.
 
 use core::fmt;
 
 const BYTES: usize = 256;
 
-/// Text of at most 256 bytes; what is more is lost.
+/// Text of at most 256 bytes; the rest is lost.
 #[derive(Debug)]
 pub struct Line {
     text: [u8; BYTES],
@@ -21,7 +21,7 @@ impl Default for Line {
 }
 
 impl Line {
-    /// What was written.
+    /// The text written.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.text[..self.length]

@@ -1,4 +1,4 @@
-//! The machine: all that safe Rust cannot do. Its other half is `entry.s`.
+//! The machine: everything that safe Rust cannot do. Its other half is `entry.s`.
 #![expect(
     unsafe_code,
     reason = "there is no operating system below: registers, ports and physical memory are ours"
@@ -51,7 +51,7 @@ unsafe extern "C" {
     static trampoline_end: u8;
 }
 
-/// What the firmware hands over (PVH's `hvm_start_info`).
+/// Data of the firmware (PVH's `hvm_start_info`).
 #[repr(C)]
 struct BootInfo {
     magic: u32,
@@ -106,7 +106,7 @@ fn find_memory(heap: &Heap) {
     }
 }
 
-/// The heap, for all processors. What beats the heart does not allocate: it would interrupt itself.
+/// The heap, for all processors. The heartbeat does not allocate: it would interrupt itself.
 struct Heap(Mutex<linked_list_allocator::Heap>);
 
 // SAFETY: what the allocator inside promises, one processor at a time.
@@ -130,7 +130,7 @@ pub fn free_bytes() -> usize {
     HEAP.0.lock().free()
 }
 
-/// Something to call that lives no longer than its call: lent to other processors for a while.
+/// A function that lives no longer than its call, lent to other processors for a while.
 #[derive(Default)]
 pub struct Job(RwLock<Option<&'static (dyn Fn(usize) + Sync)>>);
 
@@ -144,7 +144,7 @@ impl Job {
         *self.0.write() = None;
     }
 
-    /// Calls what is lent, if anything is.
+    /// Calls the lent function, if there is one.
     pub fn run(&self, part: usize) {
         if let Some(body) = *self.0.read() {
             body(part);
@@ -249,7 +249,7 @@ extern "C" fn enter(number: u32) -> ! {
     reset()
 }
 
-/// What the processor pushes when something is wrong, with the vector that `entry.s` adds.
+/// The processor's exception frame, with the vector that `entry.s` adds.
 #[derive(Debug)]
 #[repr(C)]
 struct Fault {
@@ -261,7 +261,7 @@ struct Fault {
     stack: u64,
 }
 
-/// Says on the console what is wrong, and ends the guest. Called by `entry.s` in kernel mode.
+/// Prints the fault on the console, and ends the guest. Called by `entry.s` in kernel mode.
 #[unsafe(no_mangle)]
 extern "C" fn fault_of_processor(fault: &Fault, address: u64) -> ! {
     let mut line = Line::default();
@@ -276,7 +276,7 @@ extern "C" fn fault_of_processor(fault: &Fault, address: u64) -> ! {
     }
 }
 
-/// What the compiler expects of a C library.
+/// The functions of a C library that the compiler expects.
 #[cfg(panic = "abort")]
 mod libc {
     use core::arch::asm;

@@ -12,7 +12,7 @@ pub struct Beat {
     pub guest: String,
     /// Number of this beat, from 0.
     pub seq: u64,
-    /// Microseconds of the guest's monotonic clock since it started; stands still while paused.
+    /// Microseconds of the guest's monotonic clock since it started; it does not run while the guest is paused.
     pub guest_us: u64,
     /// Pages rewritten, or steps of a kernel done so far: the application's progress.
     pub steps: u64,
@@ -22,7 +22,7 @@ pub struct Beat {
     pub phase: usize,
     /// Full verifications of all memory completed on request.
     pub verified: u64,
-    /// True once memory is filled and each worker has been over its hot pages once.
+    /// True once memory is filled and each worker has written its working set once.
     pub ready: bool,
 }
 

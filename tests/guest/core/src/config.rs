@@ -7,25 +7,25 @@ use alloc::string::String;
 use core::str::FromStr;
 use core::time::Duration;
 
-/// What a guest can run: read from `hpc.work`.
+/// The program of a guest: read from `hpc.work`.
 pub trait Program: FromStr<Err = String> {
-    /// Pages that it rewrites of those that are filled.
-    fn hot_pages(&self) -> u64;
+    /// Filled pages that it rewrites.
+    fn set_pages(&self) -> u64;
 }
 
 impl Program for Workload {
-    fn hot_pages(&self) -> u64 {
-        self.hot_pages()
+    fn set_pages(&self) -> u64 {
+        self.set_pages()
     }
 }
 
-/// What the guest is to do.
+/// The guest's task.
 #[derive(Debug)]
 pub struct Config<P> {
     /// `hpc.name`: the guest's name in its heartbeats; default `guest`.
     pub name: String,
-    /// `hpc.fill`: MiB of memory filled with verified pages, never less than the hot set; here in
-    /// pages. A kernel's arrays come on top of them, as far as they fit.
+    /// `hpc.fill`: MiB of memory filled with verified pages, never less than the working set; here in pages. A kernel's
+    /// arrays come on top of them, as far as they fit.
     pub fill_pages: usize,
     /// `hpc.work`; default `idle`.
     pub program: P,
@@ -39,10 +39,10 @@ const DEFAULT_FILL_MIB: u64 = 16;
 const DEFAULT_BEAT_MS: u64 = 5;
 
 impl<P: Program> Config<P> {
-    /// Reads a kernel command line; words that are not ours are passed over.
+    /// Reads a kernel command line; other words are ignored.
     ///
     /// # Errors
-    /// If a value of ours does not parse.
+    /// If one of these values does not parse.
     pub fn parse(command_line: &str) -> Result<Self, String> {
         let value = |key| value(command_line, key);
         let number = |key, default| match value(key) {
@@ -56,7 +56,7 @@ impl<P: Program> Config<P> {
         let size = |n: u64| usize::try_from(n).map_err(|_| format!("{n}: too much"));
         Ok(Self {
             name: value("name").unwrap_or("guest").to_owned(),
-            fill_pages: size(fill_pages.max(program.hot_pages()))?,
+            fill_pages: size(fill_pages.max(program.set_pages()))?,
             program,
             beat: Duration::from_millis(number("beat", DEFAULT_BEAT_MS)?.max(1)),
             vcpus: size(number("vcpus", 1)?.max(1))?,

@@ -35,12 +35,12 @@ pub trait Kernel: Send {
     /// Computes one step; counts finer ones by [`Team::tick`] while it does.
     fn step(&mut self, team: &Team);
 
-    /// Whether what the step left is right, as far as its turn to be checked has come: any
-    /// element that is wrong makes this false within a few steps. Called once after each step.
+    /// Whether the part of the step's result that is checked this time is right: any wrong element makes this false
+    /// within a few steps. Called once after each step.
     fn verify(&mut self, team: &Team) -> bool;
 }
 
-/// Which kernel.
+/// The kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Name {
     Stencil,

@@ -1,6 +1,6 @@
-//! What both test guests do, the one on Linux and the one without: memory that knows its content,
-//! the workloads over it, kernels that compute, and the heartbeat line that both sides read. Needs an allocator, no
-//! operating system; time is an argument.
+//! The common part of both test guests, on Linux and without: memory that knows its content, the workloads over it,
+//! kernels that compute, and the heartbeat line that both sides read. Needs an allocator, no operating system; time is
+//! an argument.
 
 #![no_std]
 

@@ -24,8 +24,8 @@ const STEP: u64 = 0xbf58_476d_1ce4_e5b9;
 #[repr(C, align(4096))]
 struct Page([AtomicU64; WORDS]);
 
-/// How often, and some ms apart, a page that is being written is looked at again. A writer that
-/// lost its processor is back long before; a page still odd after that is torn.
+/// How often, and how many ms apart, a page that is being written is read again. A writer that lost its processor is
+/// back long before; a page still odd after that is torn.
 const BUSY_TRIES: u32 = 500;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +46,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Allocates and fills `pages` pages, none of them zero. `wait` lets a millisecond pass, for
-    /// who meets a page that is being written.
+    /// Allocates and fills `pages` pages, none of them zero. `wait` lets a millisecond pass, for a reader that meets a
+    /// page being written.
     #[must_use]
     pub fn filled(pages: usize, wait: fn()) -> Self {
         Self {
@@ -98,11 +98,11 @@ impl Memory {
         self.steps.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Verifies page `number` without writing; counts it if it is corrupt. A page caught while
-    /// being written is looked at again until its writer is done.
+    /// Verifies page `number` without writing; counts it if it is corrupt. A page caught while being written is read
+    /// again until its writer is done.
     pub fn verify(&self, number: usize) {
         for _ in 0..BUSY_TRIES {
-            match self.look(number) {
+            match self.check(number) {
                 Verdict::Intact => return,
                 Verdict::Corrupt => break,
                 Verdict::Busy => (self.wait)(),
@@ -116,7 +116,7 @@ impl Memory {
         (0..self.len()).for_each(|number| self.verify(number));
     }
 
-    fn look(&self, number: usize) -> Verdict {
+    fn check(&self, number: usize) -> Verdict {
         let (Some(page), Some(expected)) = (self.pages.get(number), self.expected.get(number))
         else {
             return Verdict::Intact;
@@ -246,7 +246,7 @@ mod tests {
             memory.verify_all();
             assert_eq!(memory.corrupt(), 1, "word {word}");
             (0..BLOCKS).for_each(|_| memory.rewrite(2));
-            assert_eq!((memory.corrupt(), memory.look(2)), (1, Verdict::Intact));
+            assert_eq!((memory.corrupt(), memory.check(2)), (1, Verdict::Intact));
         }
     }
 
@@ -278,7 +278,7 @@ mod tests {
     fn a_page_that_stays_half_written_is_corrupt() {
         let memory = filled(1);
         memory.pages[0].0[VERSION].store(FIRST_VERSION + 1, Ordering::Relaxed);
-        assert_eq!((memory.look(0), memory.corrupt()), (Verdict::Busy, 0));
+        assert_eq!((memory.check(0), memory.corrupt()), (Verdict::Busy, 0));
         memory.verify_all();
         assert_eq!(memory.corrupt(), 1);
     }

@@ -1,10 +1,10 @@
-//! One worker: rewrites its share of the hot pages in the order and at the rate of the phase.
+//! One worker: rewrites its share of the working set in the order and at the rate of the phase.
 
 use crate::memory::Memory;
 use crate::workload::{Order, PAGE_BYTES, Wait, Work, Workload};
 use core::time::Duration;
 
-/// Which worker of how many; worker `index` owns the pages whose number is `index` modulo `of`.
+/// A worker's place; worker `index` owns the pages whose number is `index` modulo `of`.
 #[derive(Clone, Copy, Debug)]
 pub struct Share {
     /// This worker, from 0.
@@ -13,25 +13,25 @@ pub struct Share {
     pub of: usize,
 }
 
-/// What a worker does before its next turn.
+/// A worker's next state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {
     /// Goes on.
     None,
     /// Leaves its processor for [`NAP`], or less.
     Nap,
-    /// Keeps its processor and looks at the clock again.
+    /// Keeps its processor and reads the clock again.
     Spin,
 }
 
-/// Pages rewritten between two looks at the clock.
+/// Pages rewritten between two readings of the clock.
 const BATCH: u64 = 64;
 /// Sleep of a worker that is ahead of its rate or idle.
 pub const NAP: Duration = Duration::from_millis(4);
 /// Work that a worker which fell behind catches up with, at most.
 const MAX_BACKLOG: Duration = Duration::from_millis(50);
 
-/// A worker and where it is.
+/// A worker and its progress.
 pub struct Worker<'a> {
     memory: &'a Memory,
     workload: &'a Workload,
@@ -53,17 +53,17 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Rewrites each hot page of its share once.
+    /// Rewrites each page of its share once.
     pub fn first_pass(&self) {
-        let pages = self.share.pages(self.workload.hot_pages());
+        let pages = self.share.pages(self.workload.set_pages());
         (0..pages).for_each(|turn| self.memory.rewrite(self.share.page(turn)));
     }
 
-    /// Does what is due `elapsed` after the start of the phases, at most one batch.
+    /// Does the work due `elapsed` after the start of the phases, at most one batch.
     pub fn turn(&mut self, elapsed: Duration) -> Rest {
         let (_, work) = self.workload.at(elapsed);
         let due = self.credit.due(work, self.share, elapsed);
-        let pages = self.share.pages(work.hot_pages).max(1);
+        let pages = self.share.pages(work.set_pages).max(1);
         for _ in 0..due {
             self.turn = self.turn.wrapping_add(1);
             let drawn = match work.order {
@@ -81,8 +81,8 @@ impl<'a> Worker<'a> {
 }
 
 impl Share {
-    fn pages(self, hot_pages: u64) -> u64 {
-        hot_pages / self.of as u64
+    fn pages(self, set_pages: u64) -> u64 {
+        set_pages / self.of as u64
     }
 
     fn page(self, turn: u64) -> usize {
@@ -101,7 +101,7 @@ impl Credit {
     fn due(&mut self, work: Work, share: Share, now: Duration) -> u64 {
         let elapsed = now.saturating_sub(self.at).min(MAX_BACKLOG);
         self.at = now;
-        if work.hot_pages == 0 {
+        if work.set_pages == 0 {
             return 0;
         }
         let Some(rate) = work.bytes_per_second else {
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_kept_and_slept_upon() -> Result<(), alloc::string::String> {
-        // 1 s of 4 MB/s, looked at every ms.
+        // 1 s of 4 MB/s, in turns of 1 ms.
         let (steps, rest) = after("rate:4@4", 0..=1000)?;
         assert!((975..=977).contains(&steps), "{steps}");
         assert_eq!(rest, Rest::None);

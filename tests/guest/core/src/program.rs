@@ -1,4 +1,4 @@
-//! What a guest runs, chosen by the first word of `hpc.work`.
+//! The guest's program, chosen by the first word of `hpc.work`.
 
 use crate::config;
 use crate::kernel::KernelSpec;
@@ -16,9 +16,9 @@ pub enum Program {
 }
 
 impl config::Program for Program {
-    fn hot_pages(&self) -> u64 {
+    fn set_pages(&self) -> u64 {
         match self {
-            Self::Pages(workload) => workload.hot_pages(),
+            Self::Pages(workload) => workload.set_pages(),
             Self::Kernel(_) => 0,
         }
     }

@@ -1,4 +1,4 @@
-//! What the heartbeat tells of a program that computes.
+//! The progress of a program that computes, for the heartbeat.
 
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -29,7 +29,7 @@ impl Progress {
         self.corrupt.load(Ordering::Relaxed)
     }
 
-    /// Verifications completed so far, whatever they found.
+    /// Verifications completed so far, with any result.
     #[must_use]
     pub fn checks(&self) -> u64 {
         self.checks.load(Ordering::Acquire)

@@ -10,7 +10,7 @@ use spin::Mutex;
 #[cfg(any(test, feature = "std"))]
 pub use threads::Threads;
 
-/// What a team runs on.
+/// The platform of a team.
 pub trait Machine: Sync {
     /// Calls `body` with each of 0..`members`, at the same time as far as there are processors, and
     /// returns when all are done.
@@ -47,7 +47,7 @@ impl Team {
         Self::new(1, self.machine, Arc::default())
     }
 
-    /// Where its work counts.
+    /// The counters of its work.
     #[must_use]
     pub fn progress(&self) -> &Progress {
         &self.progress

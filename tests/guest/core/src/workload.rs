@@ -1,4 +1,4 @@
-//! What the guest rewrites: the workload grammar of the kernel command line.
+//! The guest's writes: the workload grammar of the kernel command line.
 //!
 //! `idle`, `flat:MiB`, `rate:MiB@MBps` (pages drawn at random), `sweep:MiB@MBps` (pages in turn),
 //! `spin` (writes nothing and does not sleep, as an MPI rank that waits for others), or
@@ -15,7 +15,7 @@ use core::time::Duration;
 /// Bytes of a guest page.
 pub const PAGE_BYTES: u64 = 4096;
 
-/// In which order the hot pages are rewritten.
+/// The order in which pages are rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// One after the other, round and round.
@@ -24,7 +24,7 @@ pub enum Order {
     Random,
 }
 
-/// What a worker with nothing to rewrite does.
+/// The state of a worker with nothing to rewrite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wait {
     /// Leaves its processor idle.
@@ -33,11 +33,11 @@ pub enum Wait {
     Spin,
 }
 
-/// What is rewritten during one phase.
+/// The writes during one phase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
-    /// Pages of the hot set; 0 writes nothing.
-    pub hot_pages: u64,
+    /// Pages of the working set; 0 writes nothing.
+    pub set_pages: u64,
     /// Bytes per second; `None` is as fast as the guest can.
     pub bytes_per_second: Option<u64>,
     /// Order of the rewrites.
@@ -48,7 +48,7 @@ pub struct Work {
 
 impl Work {
     const IDLE: Self = Self {
-        hot_pages: 0,
+        set_pages: 0,
         bytes_per_second: None,
         order: Order::InTurn,
         wait: Wait::Sleep,
@@ -69,12 +69,12 @@ pub struct Workload {
 const MAX_PHASE_SECONDS: f64 = 1e6;
 
 impl Workload {
-    /// Hot pages of the largest phase.
+    /// Working set of the largest phase, pages.
     #[must_use]
-    pub fn hot_pages(&self) -> u64 {
+    pub fn set_pages(&self) -> u64 {
         self.phases
             .iter()
-            .map(|(_, work)| work.hot_pages)
+            .map(|(_, work)| work.set_pages)
             .max()
             .unwrap_or(0)
     }
@@ -141,7 +141,7 @@ fn work(spec: &str) -> Result<Work, String> {
         .transpose()?
         .map(|mb| u64::from(mb) * 1_000_000);
     Ok(Work {
-        hot_pages: u64::from(number(size)?) * (1 << 20) / PAGE_BYTES,
+        set_pages: u64::from(number(size)?) * (1 << 20) / PAGE_BYTES,
         bytes_per_second,
         order: if kind == "rate" {
             Order::Random
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn phases_follow_each_other_and_repeat() {
         let workload = parse("phases:3s=flat:200,1.5s=rate:16@50");
-        assert_eq!(workload.hot_pages(), 51_200);
+        assert_eq!(workload.set_pages(), 51_200);
         let index = |ms| workload.at(Duration::from_millis(ms)).0;
         assert_eq!(
             [0, 2999, 3000, 4499, 4500, 7600].map(index),
@@ -175,11 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn idle_and_spinning_have_no_hot_pages() {
+    fn idle_and_spinning_write_no_pages() {
         for (spec, wait) in [("idle", Wait::Sleep), ("spin", Wait::Spin)] {
             let workload = parse(spec);
             assert_eq!(
-                (workload.hot_pages(), workload.at(Duration::ZERO).1.wait),
+                (workload.set_pages(), workload.at(Duration::ZERO).1.wait),
                 (0, wait)
             );
         }

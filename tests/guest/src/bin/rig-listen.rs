@@ -1,4 +1,4 @@
-//! Listens to the test guests' heartbeats on a host, and reads what was heard.
+//! Listens to the test guests' heartbeats on a host, and reads the log.
 
 use anyhow::{Context, Result, bail};
 use libvirt_hpc_guest::beat::Beat;
@@ -21,7 +21,7 @@ const USAGE: &str = "usage: rig-listen now
 const POLL: Duration = Duration::from_millis(100);
 /// A guest that lives is heard within so many seconds.
 const HEARD_S: u64 = 5;
-/// What is added to a baseline, for the beat before it.
+/// Added to a baseline, for the beat before it.
 const RECENT_NS: u64 = 2_000_000_000;
 
 fn main() -> ExitCode {
@@ -119,7 +119,8 @@ impl Log<'_> {
 }
 
 fn verify(log: &Log<'_>, socket: &Path, seconds: u64) -> Result<()> {
-    // Heard from now on: a guest that was restored a moment ago counts from where it was saved, and who is asked is who beats.
+    // Only beats from now on count: a restored guest continues from where it was saved, and the one that beats is
+    // asked.
     let before = log.wait(now_ns(), HEARD_S, "at all", |_| true)?.verified;
     let asked = now_ns();
     ask_to_verify(socket, log.guest)?;
@@ -160,7 +161,7 @@ fn curve(guest: &str, window: &Window, logs: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// What the hosts of `HOST=LOG` heard of `guest` since `since_ns`, in order of time.
+/// The heartbeats of `guest` in the logs of `HOST=LOG` since `since_ns`, in order of time.
 fn all_heard<'a>(guest: &str, since_ns: u64, logs: &[&'a str]) -> Result<Vec<At<'a>>> {
     let mut beats = Vec::new();
     for pair in logs {

@@ -18,13 +18,13 @@ const ROW_BYTES: usize = Matrix::ROW_BYTES + 4 * 8;
 const ITERATIONS: usize = 30;
 /// Allowed error of the solution, whose elements are 1 to 2.
 const SOLVED: f64 = 1e-6;
-/// Allowed deviation of an identity, of its value and of its value at the start: rounding, and
-/// what little orthogonality is lost in 30 iterations.
+/// Allowed deviation of an identity, of its value and of its value at the start: rounding, and the little orthogonality
+/// lost in 30 iterations.
 const TOLERANCE: (f64, f64) = (1e-6, 1e-10);
 /// Rows handled as one unit.
 const UNIT: usize = 256;
 
-/// The matrix, the vectors, and what is known of them.
+/// The matrix, the vectors, and the known values.
 pub struct Cg {
     matrix: Matrix,
     x: Vec<f64>,

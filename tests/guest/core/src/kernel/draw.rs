@@ -1,4 +1,4 @@
-//! Reproducible numbers: what any thread can say again about any element.
+//! Reproducible random numbers: any thread can compute that of any element again.
 
 /// Number `n` of the sequence `seed` (splitmix64).
 #[must_use]

@@ -1,5 +1,5 @@
-//! A code that sets up, frees and goes on: it fills a big array, zeroes it, as a system does with memory that it is given back,
-//! and works on little for a while; again and again. What a sync finds then is zero pages, most of it.
+//! A code that sets up, frees and goes on: it fills a big array, zeroes it, as a system does with returned memory, and
+//! works on little for a while; again and again. A sync then finds mostly zero pages.
 
 use super::Kernel;
 use super::draw::draw;
@@ -9,15 +9,15 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// The array is so many times what is worked on.
+/// The array is so many times the working set.
 const TIMES: usize = 10;
-/// Words that one thread fills at a time, and that are looked at after each step: 1 MiB.
+/// Words that one thread fills at a time, and that are checked after each step: 1 MiB.
 const CHUNK: usize = 1 << 17;
 /// Indices of the phases.
 const SET_UP: usize = 0;
 const WORK: usize = 1;
 
-/// The array, and what is worked on.
+/// The array, and the small problem.
 pub struct Freed {
     array: Vec<u64>,
     stencil: Stencil,
@@ -78,7 +78,8 @@ impl Kernel for Freed {
         }
     }
 
-    /// What was filled when it was read back, what is zero since then, a chunk at a time, and the slab just swept.
+    /// Checks of the filled array when it was read back, of the zeros since then, a chunk at a time, and of the slab
+    /// just swept.
     fn verify(&mut self, team: &Team) -> bool {
         let chunks = self.array.chunks(CHUNK);
         let turn = self.chunk % chunks.len().max(1);

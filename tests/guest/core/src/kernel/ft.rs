@@ -1,9 +1,8 @@
 //! 3-D Fourier transform with transposes, as NPB's FT: a spectrum evolves, and each step transforms
 //! it back into space, axis by axis, with a rotation of the axes after each.
 //!
-//! The evolution is the free particle's, `exp(2 pi i k^2 t / M)`, so what the spectrum must be is
-//! known at any step. The field must keep its energy (Parseval), and two of its values are sums
-//! over the spectrum.
+//! The evolution is the free particle's, `exp(2 pi i k^2 t / M)`, so the spectrum is known at any step. The field must
+//! keep its energy (Parseval), and two of its values are sums over the spectrum.
 
 use super::Kernel;
 use super::complex::{Complex, backward, roots};

@@ -1,5 +1,5 @@
-//! One grid of the multigrid kernel: the cube's solution, right side and residual, and what is
-//! done on it. The operator is `6u` less the six neighbours, without the mesh width.
+//! One grid of the multigrid kernel: the cube's solution, right side and residual, and the operations on it. The
+//! operator is `6u` less the six neighbours, without the mesh width.
 
 use super::draw::float;
 use crate::team::Team;

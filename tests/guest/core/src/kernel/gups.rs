@@ -1,6 +1,5 @@
-//! Random access, as the HPC Challenge's GUPS: `table[ran] ^= ran` along the stream of the
-//! polynomial `x^63 + x^2 + x + 1`. What one step does the next undoes, by the same stream; then
-//! every word must be its own index again.
+//! Random access, as the HPC Challenge's GUPS: `table[ran] ^= ran` along the stream of the polynomial `x^63 + x^2 + x +
+//! 1`. Each second step undoes the one before, by the same stream; then every word must be its own index again.
 
 use super::Kernel;
 use crate::team::Team;
@@ -34,8 +33,8 @@ impl Gups {
         }
     }
 
-    /// As many updates as the table has words, from number `begin` of the stream on; returns the
-    /// sum, bit by bit, of what was drawn.
+    /// As many updates as the table has words, from number `begin` of the stream on; returns the sum, bit by bit, of
+    /// the random numbers.
     fn update(&self, team: &Team) -> u64 {
         let mask = self.table.len() as u64 - 1;
         let sums = team.each(team.ranges(self.table.len()), |range| {

@@ -1,7 +1,6 @@
 //! Integer sort, as NPB's IS: keys are counted into buckets, scattered, and ranked in each.
 //!
-//! The keys of every step are drawn anew and can be said again; what is sorted must ascend and hold
-//! the same keys.
+//! The keys of every step are new and can be computed again; the sorted keys must ascend and be the same keys.
 
 use super::Kernel;
 use super::draw::draw;

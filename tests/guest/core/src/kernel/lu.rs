@@ -1,8 +1,8 @@
 //! Blocked LU factorization with partial pivoting (right-looking, as LINPACK's HPL).
 //!
-//! A right side with a known solution is eliminated along with the matrix. So at any step `L y`
-//! must be the permuted right side, and what is not yet eliminated, times the solution, must be
-//! the rest of `y`: one sum for every row, in which each of its elements takes part.
+//! A right side with a known solution is eliminated along with the matrix. So at any step `L y` must be the permuted
+//! right side, and the part not yet eliminated, times the solution, must be the rest of `y`: one sum for every row, in
+//! which each of its elements takes part.
 
 use super::Kernel;
 use super::draw::{draw, float, unit};
@@ -111,7 +111,7 @@ impl Lu {
         }
     }
 
-    /// Eliminates the block's columns in all that is right of it.
+    /// Eliminates the block's columns to the right of it.
     fn update(&mut self, end: usize, team: &Team) {
         let (n, begin) = (self.n, self.done);
         for row in begin + 1..end {
@@ -157,8 +157,8 @@ impl Kernel for Lu {
     }
 }
 
-/// Takes the pivot rows `begin..end`, with which `above` begins, from what is right of the block.
-/// A row of the block itself takes only those above it.
+/// Subtracts the pivot rows `begin..end`, with which `above` begins, to the right of the block. A row of the block
+/// itself uses only those above it.
 fn eliminate(row: &mut [f64], above: &[f64], begin: usize, end: usize) {
     for (column, pivot_row) in (begin..end).zip(above.chunks(row.len())) {
         let factor = row[column];

@@ -1,8 +1,8 @@
 //! Multigrid V-cycles for Poisson's equation, as NPB's MG, on a cube with a cold boundary.
 //!
-//! The right side is made of a known solution `X(i) Y(j) Z(k)`, so the error is known after every
-//! cycle. With two damped Jacobi sweeps on either side a cycle of theory leaves a quarter of it
-//! (smoothing factor 5/7 per sweep; Trottenberg, Multigrid, 2.1); half is asked for.
+//! The right side is made of a known solution `X(i) Y(j) Z(k)`, so the error is known after every cycle. With two
+//! damped Jacobi sweeps on either side a cycle of theory leaves a quarter of it (smoothing factor 5/7 per sweep;
+//! Trottenberg, Multigrid, 2.1); half is required.
 
 use super::Kernel;
 use super::draw::{draw, unit};
@@ -19,7 +19,7 @@ const COARSEST: usize = 24;
 const SWEEPS: usize = 2;
 /// Cycles until the next problem.
 const CYCLES: usize = 12;
-/// What a cycle must leave of the error, at most.
+/// The share of the error that a cycle may leave at most.
 const FALL: f64 = 0.5;
 /// Rounding: no error need be below this.
 const FLOOR: f64 = 1e-9;

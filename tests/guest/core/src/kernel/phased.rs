@@ -138,7 +138,7 @@ impl Phased {
 }
 
 impl Kernel for Phased {
-    /// One slab of the stencil, what begins a wait, or a short wait.
+    /// One slab of the stencil, the beginning of a wait, or a short wait.
     fn step(&mut self, team: &Team) {
         let now = team.now();
         let elapsed = now.saturating_sub(*self.origin.get_or_insert(now));

@@ -8,12 +8,12 @@ use alloc::vec::Vec;
 
 /// Entries of a row: the diagonal and one for each random pairing of the rows.
 const ROW: usize = 13;
-/// What is added to the diagonal: with it 30 iterations of conjugate gradient solve to 1e-9.
+/// Added to the diagonal: with it 30 iterations of conjugate gradient solve to 1e-9.
 const SHIFT: f64 = 0.1;
 /// Rows handled as one unit, and one step of progress.
 const UNIT: usize = 256;
 
-/// The matrix, and what its entries sum up to.
+/// The matrix, and the sums of its entries.
 pub struct Matrix {
     columns: Vec<u32>,
     values: Vec<f64>,

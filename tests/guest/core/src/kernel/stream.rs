@@ -1,7 +1,7 @@
 //! STREAM: copy, scale, add and triad over three arrays (McCalpin).
 //!
-//! All elements `PERIOD` apart have the same history, so one period, computed aside by the same
-//! operations, says every array to the last bit.
+//! All elements `PERIOD` apart have the same history, so one period, computed separately by the same operations, gives
+//! every array to the last bit.
 
 use super::Kernel;
 use super::draw::float;
@@ -11,8 +11,8 @@ use alloc::vec::Vec;
 
 /// Elements after which the arrays repeat; also one step of progress.
 const PERIOD: usize = 1024;
-/// The scalars, in turn. A pass multiplies by `2s + s^2`: 5/4, then 4/5, so values stay in range
-/// and no pass leaves what the one before did.
+/// The scalars, in turn. A pass multiplies by `2s + s^2`: 5/4, then 4/5, so values stay in range and no pass repeats
+/// the one before.
 const SCALARS: [f64; 2] = [0.5, 0.341_640_786_499_873_8];
 
 /// The arrays a, b, c, and one period of each.
