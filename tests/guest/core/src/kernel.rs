@@ -7,6 +7,7 @@
 
 pub mod cg;
 pub mod complex;
+mod contract;
 pub mod draw;
 pub mod freed;
 pub mod ft;
@@ -26,19 +27,10 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+pub use contract::Kernel;
 use core::str::FromStr;
 use core::time::Duration;
 use phased::Lengths;
-
-/// A program that computes in steps.
-pub trait Kernel: Send {
-    /// Computes one step; counts finer ones by [`Team::tick`] while it does.
-    fn step(&mut self, team: &Team);
-
-    /// Whether the part of the step's result that is checked this time is right: any wrong element makes this false
-    /// within a few steps. Called once after each step.
-    fn verify(&mut self, team: &Team) -> bool;
-}
 
 /// The kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 //! iteration. With exact arithmetic `e'Ae = r'(x*-x)` falls by `alpha rho` per iteration and
 //! `p'r = r'r` (Hestenes and Stiefel 1952); both are checked beside the solution itself.
 
-use super::Kernel;
+use super::contract::Kernel;
 use super::draw::{draw, unit};
 use super::sparse::Matrix;
 use crate::team::Team;

@@ -1,7 +1,7 @@
 //! A code that sets up, frees and goes on: it fills a big array, zeroes it, as a system does with returned memory, and
 //! works on little for a while; again and again. A sync then finds mostly zero pages.
 
-use super::Kernel;
+use super::contract::Kernel;
 use super::draw::draw;
 use super::stencil::Stencil;
 use crate::team::Team;

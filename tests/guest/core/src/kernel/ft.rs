@@ -4,8 +4,8 @@
 //! The evolution is the free particle's, `exp(2 pi i k^2 t / M)`, so the spectrum is known at any step. The field must
 //! keep its energy (Parseval), and two of its values are sums over the spectrum.
 
-use super::Kernel;
 use super::complex::{Complex, backward, roots};
+use super::contract::Kernel;
 use super::draw::{draw, float, unit};
 use crate::team::Team;
 use alloc::vec;

@@ -1,7 +1,7 @@
 //! Random access, as the HPC Challenge's GUPS: `table[ran] ^= ran` along the stream of the polynomial `x^63 + x^2 + x +
 //! 1`. Each second step undoes the one before, by the same stream; then every word must be its own index again.
 
-use super::Kernel;
+use super::contract::Kernel;
 use crate::team::Team;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};

@@ -2,7 +2,7 @@
 //!
 //! The keys of every step are new and can be computed again; the sorted keys must ascend and be the same keys.
 
-use super::Kernel;
+use super::contract::Kernel;
 use super::draw::draw;
 use crate::team::Team;
 use alloc::vec;

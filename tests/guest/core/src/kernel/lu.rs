@@ -4,7 +4,7 @@
 //! right side, and the part not yet eliminated, times the solution, must be the rest of `y`: one sum for every row, in
 //! which each of its elements takes part.
 
-use super::Kernel;
+use super::contract::Kernel;
 use super::draw::{draw, float, unit};
 use crate::team::Team;
 use alloc::vec;

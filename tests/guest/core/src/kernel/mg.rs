@@ -4,7 +4,7 @@
 //! damped Jacobi sweeps on either side a cycle of theory leaves a quarter of it (smoothing factor 5/7 per sweep;
 //! Trottenberg, Multigrid, 2.1); half is required.
 
-use super::Kernel;
+use super::contract::Kernel;
 use super::draw::{draw, unit};
 use super::grid::Grid;
 use crate::team::Team;

@@ -3,7 +3,7 @@
 //! into a buffer, then waits as for a file system), and repeats. Phases last by the guest's clock. It
 //! waits idle, or spins.
 
-use super::Kernel;
+use super::contract::Kernel;
 use super::stencil::Stencil;
 use crate::team::Team;
 use crate::workload::Wait;

@@ -3,7 +3,7 @@
 //! The cube starts as an eigenmode of the sweep, `sin(θi) sin(θj) sin(θk)`, so sweep `s` must leave
 //! it multiplied by `cos(θ)^s` at every point.
 
-use super::Kernel;
+use super::contract::Kernel;
 use super::draw::float;
 use crate::team::Team;
 use alloc::vec;

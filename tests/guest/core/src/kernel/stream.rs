@@ -3,7 +3,7 @@
 //! All elements `PERIOD` apart have the same history, so one period, computed separately by the same operations, gives
 //! every array to the last bit.
 
-use super::Kernel;
+use super::contract::Kernel;
 use super::draw::float;
 use crate::team::Team;
 use alloc::vec;
