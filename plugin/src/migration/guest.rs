@@ -18,7 +18,7 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// Of a domain that does not say: no law has it go over.
+    /// Of a domain that does not say: no law switches it to post-copy.
     pub const UNKNOWN: Self = Self {
         postcopy_speed_mib_per_s: None,
         page_bytes: Some(u64::MAX),

@@ -249,7 +249,7 @@ impl<V: Messages> Recorder<V> {
                 self.release("its limits were changed from outside");
             }
             Event::Released(Release::Acted(Action::StartPostcopy)) => {
-                self.tally.went_over(self.last.elapsed_ms);
+                self.tally.switched_to_postcopy(self.last.elapsed_ms);
             }
             Event::Insisted {
                 downtime_ms,
@@ -350,7 +350,7 @@ impl<V: Messages> Observer for Recorder<V> {
         self.last = *sample;
         self.tally.sampled(sample);
         if sample.state == JobState::Postcopy {
-            self.tally.went_over(sample.elapsed_ms);
+            self.tally.switched_to_postcopy(sample.elapsed_ms);
         }
         self.record(&Record::Sample(sample.into()));
     }
@@ -400,7 +400,7 @@ impl<V: Messages> Observer for Recorder<V> {
             && !std::mem::replace(&mut self.warned_abort, true)
         {
             self.messages.warn(&format!(
-                "the guest is already going over and may not be called back ({error}): waiting for \
+                "the guest is already switching over and may not be called back ({error}): waiting for \
                  the end"
             ));
         }

@@ -29,7 +29,7 @@ pub struct Tally {
     least: Option<Stop>,
     /// The guest was stopped other than by QEMU's switchover: QEMU's own measure is then not the pause.
     stopped_otherwise: Option<PauseUnknown>,
-    /// When it went over to post-copy, milliseconds of the job.
+    /// When it switched to post-copy, milliseconds of the job.
     postcopy_after_ms: Option<u64>,
     /// The job's time at the last poll, milliseconds.
     seen_ms: u64,
@@ -98,8 +98,8 @@ impl Tally {
             .get_or_insert(PauseUnknown::Suspended);
     }
 
-    /// The guest has gone over to post-copy, `elapsed_ms` into the job: the first time is told.
-    pub fn went_over(&mut self, elapsed_ms: u64) {
+    /// The guest has switched to post-copy, `elapsed_ms` into the job: the first time is told.
+    pub fn switched_to_postcopy(&mut self, elapsed_ms: u64) {
         self.stopped_otherwise = Some(PauseUnknown::Postcopy);
         self.postcopy_after_ms.get_or_insert(elapsed_ms);
     }
@@ -298,8 +298,8 @@ mod tests {
     #[test]
     fn of_post_copy_it_is_said_what_is_known() {
         let mut tally = Tally::new(None);
-        tally.went_over(5_200);
-        tally.went_over(5_700);
+        tally.switched_to_postcopy(5_200);
+        tally.switched_to_postcopy(5_700);
         let line = tally.report("vm", Duration::from_secs(9));
         assert_eq!(
             line,

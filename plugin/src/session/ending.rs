@@ -1,4 +1,4 @@
-//! After the migrate call: what the user is told, and what is left behind.
+//! After the migrate call: what the user is told, and under which limits the migration goes on.
 //!
 //! | module | what |
 //! |---|---|

@@ -245,7 +245,7 @@ impl Steered<'_> {
         }
     }
 
-    /// After a failure. A domain that has gone over has no settings, and says so.
+    /// After a failure. A domain that has moved has no settings, and says so.
     fn put_back(&mut self) -> Option<Restored> {
         if self.observe {
             return None;

@@ -74,7 +74,7 @@ struct Found {
     bytes: u64,
 }
 
-/// Removes the oldest traces, by the time in their names, until what is left is within all three limits.
+/// Removes the oldest traces, by the time in their names, until the rest is within all three limits.
 /// Says how many are gone.
 ///
 /// A trace that is `in_use` stays, and counts. What is not a plain file with a name as [`create`] gives

@@ -12,7 +12,7 @@ use libvirt_hpc_xml_schemas as xml;
 /// The largest cache: it is taken as pages are sent again, and hosts of HPC guests have little to spare.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// A cache may take one part in so many of what is left: a migration has other needs, and the host other guests.
+/// A cache may take one part in so many of the free memory: a migration has other needs, and the host other guests.
 const SHARE: u64 = 2;
 
 /// Where a privileged libvirt writes the process of each of its QEMUs (`virPidFileConstructPath`,

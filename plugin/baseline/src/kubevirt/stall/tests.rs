@@ -81,7 +81,7 @@ fn at_the_deadline_a_guest_that_still_falls_is_stopped_and_60_s_later_given_up()
 
 #[test]
 fn a_link_that_is_down_is_no_reason_to_stop() {
-    // 500 s for what is left, and twice the acceptable time is 300 s.
+    // 500 s for the remaining memory, and twice the acceptable time is 300 s.
     let mut down = script("vep-248")
         .at_syncs(|_| 500 * MB)
         .window_bytes_per_s(MB);

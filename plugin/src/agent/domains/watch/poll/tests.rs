@@ -1,4 +1,4 @@
-//! Looks at a libvirt that is a script, some of whose answers do not come.
+//! Polls of a libvirt that is a script, some of whose answers do not come.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, Receiver};
@@ -153,7 +153,7 @@ impl Stage {
         polled.expect("reached")
     }
 
-    /// Looks until something is so: on a busy machine an answer may come late.
+    /// Polls until something is so: on a busy machine an answer may come late.
     fn until(&mut self, is_so: impl Fn(&Polled) -> bool) -> Polled {
         for _ in 0..100 {
             let polled = self.poll();
