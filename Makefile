@@ -26,7 +26,7 @@ pages:
 	'$(BUILD)/libvirt-hpc-pages' \
 	    --man '$(BUILD)/pages/man' --completions '$(BUILD)/pages/completions'
 
-# One description of what is installed where: by hand, by the rig and by the packages. It installs what is
+# One description of what is installed where: manually, by the rig and by the packages. It installs what is
 # built. packaging/etc and packaging/usr mirror the installed system; a configuration that is there is kept.
 #
 # The hook in libvirt's directory is a link to the program. AppArmor judges a link by what it leads to, and

@@ -1,4 +1,4 @@
-//! The completions: those of `virsh-hpc` ask the program and are written by hand, those of `libvirt-hpcd`
+//! The completions: those of `virsh-hpc` ask the program and are kept as files, those of `libvirt-hpcd`
 //! hold its few options.
 
 use anyhow::Context;
@@ -8,7 +8,7 @@ use libvirt_hpc_plugin::agent::process::args::Args;
 
 use crate::Page;
 
-/// Written by hand.
+/// Kept as files.
 const VIRSH_HPC: [(&str, &str); 3] = [
     (
         "bash/virsh-hpc",
@@ -35,11 +35,11 @@ const LIBVIRT_HPCD: [(&str, Shell); 3] = [
 /// # Errors
 /// clap's, should it write something that is not text.
 pub(crate) fn scripts() -> anyhow::Result<Vec<Page>> {
-    let by_hand = VIRSH_HPC.map(|(path, text)| Page {
+    let kept = VIRSH_HPC.map(|(path, text)| Page {
         path,
         text: text.to_owned(),
     });
-    let mut pages = Vec::from(by_hand);
+    let mut pages = Vec::from(kept);
     for (path, shell) in LIBVIRT_HPCD {
         let mut script = Vec::new();
         generate(shell, &mut Args::command(), "libvirt-hpcd", &mut script);

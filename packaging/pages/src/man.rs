@@ -1,4 +1,4 @@
-//! The man pages: prose by hand, with a place for each table.
+//! The man pages: prose, with a place for each table.
 
 use std::env;
 

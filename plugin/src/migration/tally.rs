@@ -35,7 +35,7 @@ pub struct Tally {
     seen_ms: u64,
     /// What QEMU has throttled the guest so far: per cent x milliseconds.
     throttled_percent_ms: u64,
-    /// Memory that was sent as differences, and what was sent for it, bytes.
+    /// Memory that was sent as XBZRLE deltas, and what was sent for it, bytes.
     differences_memory_bytes: u64,
     differences_sent_bytes: u64,
     final_pause_ms: Option<u64>,

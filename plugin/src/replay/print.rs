@@ -131,7 +131,7 @@ fn describe(event: &EventRecord) -> String {
             format!("external change to speed {speed}: an order from now on")
         }
         EventRecord::ReleasedTerminal => "released: nothing is left to decide".to_owned(),
-        EventRecord::ReleasedByHand {
+        EventRecord::ReleasedExternalChange {
             downtime_ms,
             speed_mib_per_s,
         } => format!(

@@ -9,7 +9,7 @@ PACKAGE_DEPS=(debhelper dpkg-dev lintian rpm rpmlint man-db mandoc bash-completi
 rig_deps() {
     local package all=("${DEPS[@]}") missing=()
     [ "${1:-}" != --packages ] || all+=("${PACKAGE_DEPS[@]}")
-    command -v apt-get >/dev/null || die "deps: this is not a Debian machine; install by hand: ${all[*]}"
+    command -v apt-get >/dev/null || die "deps: this is not a Debian machine; install yourself: ${all[*]}"
     for package in "${all[@]}"; do
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
     done

@@ -135,7 +135,7 @@ rig_copy() {
 
 rig_daemon() {
     local host=${1:-} action=${2:-} prefix=${4:-:} daemon
-    by_hand daemon
+    manually daemon
     daemon=$(daemon_of_guests "$(<"$STATE/release")")
     case $action in
         start) in_host "$host" sh -c "$prefix; exec $daemon $(daemon_options "$daemon")" ;;
@@ -146,8 +146,8 @@ rig_daemon() {
     esac
 }
 
-# by_hand VERB: of hosts that boot systemd, it is systemd that starts and ends services.
-by_hand() {
+# manually VERB: of hosts that boot systemd, it is systemd that starts and ends services.
+manually() {
     ! boots_systemd || die "$1: use 'rig exec HOST systemctl …' on hosts that boot systemd"
 }
 

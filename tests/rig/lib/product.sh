@@ -16,11 +16,11 @@ rig_install-tree() {
     done
 }
 
-# The agent, without a service manager: by hand, in the background.
+# The agent, without a service manager, in the background.
 rig_agent() {
     local host=${1:-} action=${2:-}
     [ $# -ge 2 ] || die "agent: expected HOST start|stop|kill|pause|continue|reload"
-    by_hand agent
+    manually agent
     shift 2
     case $action in
         start) start_agent "$host" "$@" ;;

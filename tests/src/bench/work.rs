@@ -49,8 +49,8 @@ impl Bench {
         let mut begun = false;
         for (place, cell) in cells.iter().enumerate() {
             let open = self.open(cell);
-            let looked_at = self.probe && self.store.probe(cell).is_some();
-            if open.is_empty() || looked_at {
+            let probed = self.probe && self.store.probe(cell).is_some();
+            if open.is_empty() || probed {
                 println!("{}: done", cell.name());
                 continue;
             }

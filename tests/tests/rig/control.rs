@@ -121,7 +121,7 @@ fn adopted(stage: &mut Stage) -> Result<()> {
     let moved = stage.virsh(&[], |stage| {
         stage.when_round(3)?;
         stage.limits_are("unmarked", DEFAULTS)?;
-        ensure!(stage.migration()?.is_none(), "in hand though unmarked");
+        ensure!(stage.migration()?.is_none(), "taken though unmarked");
         println!("{}", stage.on(host, "virsh-hpc hpc-adopt g")?.trim());
         control(stage, 8, |control| *control == Control::Steering).map(drop)
     })?;

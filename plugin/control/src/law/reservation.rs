@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_equation_holds_where_values_differ() {
-        // 0.1 r + (r - 128) = 4.1 x 22, computed by hand: r = 198.4
+        // 0.1 r + (r - 128) = 4.1 x 22, on paper: r = 198.4
         assert_eq!(
             seen(&[255, 256, 256, 128]).reservation_bytes(22, PRIOR),
             198

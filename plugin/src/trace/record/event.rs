@@ -60,7 +60,8 @@ pub enum EventRecord {
     /// [`Release::Terminal`].
     ReleasedTerminal,
     /// [`Release::ExternalChange`].
-    ReleasedByHand {
+    #[serde(rename = "released_by_hand")]
+    ReleasedExternalChange {
         downtime_ms: u64,
         speed_mib_per_s: u64,
     },
@@ -149,7 +150,7 @@ impl From<Release> for EventRecord {
             Release::ExternalChange {
                 downtime_ms,
                 speed_mib_per_s,
-            } => Self::ReleasedByHand {
+            } => Self::ReleasedExternalChange {
                 downtime_ms,
                 speed_mib_per_s,
             },
