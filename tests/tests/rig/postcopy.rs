@@ -44,7 +44,7 @@ fn postcopy_rate(
     ensure!(moved.output.status.success(), "{}", moved.stderr());
     let text = String::from_utf8(meter.wait_with_output()?.stdout)?;
     let polls = text.lines().map(sample).collect::<Result<Vec<_>>>()?;
-    let ((from_s, before), (to_s, after)) = looks
+    let ((from_s, before), (to_s, after)) = polls
         .first()
         .zip(polls.last())
         .map(|(first, last)| (*first, *last))
