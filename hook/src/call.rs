@@ -9,7 +9,7 @@ const ARRIVAL: (&str, &str) = ("migrate", "begin");
 
 /// The operations that change where a guest is: it arrives, runs, was found running by a daemon that starts, or is
 /// gone. `attach` is documented but was never called in libvirt 9.0 to 11.3.
-const WORTH_A_LOOK: [(&str, &str); 5] = [
+const NOTIFIED: [(&str, &str); 5] = [
     ARRIVAL,
     ("started", "begin"),
     ("reconnect", "begin"),
@@ -23,13 +23,13 @@ const MAX_NAME_CHARS: usize = 200;
 
 /// The notice to the agent about this call if its domain is marked; none for operations that change nothing for it,
 /// among them all unknown ones.
-pub(crate) fn worth_a_look(arguments: impl Iterator<Item = OsString>) -> Option<Notice> {
+pub(crate) fn notice_of(arguments: impl Iterator<Item = OsString>) -> Option<Notice> {
     let arguments: Vec<_> = arguments.take(3).collect();
     let [domain, operation, sub_operation] = arguments.as_slice() else {
         return None;
     };
     let call = (operation.to_str()?, sub_operation.to_str()?);
-    WORTH_A_LOOK.contains(&call).then(|| Notice {
+    NOTIFIED.contains(&call).then(|| Notice {
         operation: call.0.to_owned(),
         sub_operation: call.1.to_owned(),
         domain: domain.to_string_lossy().into_owned(),
@@ -55,20 +55,15 @@ mod tests {
 
     use super::*;
 
-    fn handles(arguments: &[&str]) -> bool {
-        worth_a_look(arguments.iter().map(OsString::from)).is_some()
+    fn tells(arguments: &[&str]) -> bool {
+        notice_of(arguments.iter().map(OsString::from)).is_some()
     }
 
     #[test]
-    fn only_operations_that_say_where_a_guest_is_are_handled() {
-        for (operation, sub_operation) in WORTH_A_LOOK {
-            assert!(handles(&["rank0", operation, sub_operation, "-"]));
-            assert!(!handles(&[
-                "rank0",
-                operation,
-                "no-such-sub-operation",
-                "-"
-            ]));
+    fn only_operations_that_say_where_a_guest_is_are_told() {
+        for (operation, sub_operation) in NOTIFIED {
+            assert!(tells(&["rank0", operation, sub_operation, "-"]));
+            assert!(!tells(&["rank0", operation, "no-such-sub-operation", "-"]));
         }
         for operation in [
             "prepare",
@@ -77,8 +72,8 @@ mod tests {
             "release",
             "no-such-operation",
         ] {
-            assert!(!handles(&["rank0", operation, "begin", "-"]));
-            assert!(!handles(&["rank0", operation, "end", "-"]));
+            assert!(!tells(&["rank0", operation, "begin", "-"]));
+            assert!(!tells(&["rank0", operation, "end", "-"]));
         }
     }
 
@@ -86,7 +81,7 @@ mod tests {
     fn too_few_arguments_are_no_call_and_more_do_no_harm() {
         let all = ["rank0", "migrate", "begin", "-", "one", "more"];
         for count in 0..=all.len() {
-            assert_eq!(handles(&all[..count]), count >= 3, "{count}");
+            assert_eq!(tells(&all[..count]), count >= 3, "{count}");
         }
     }
 
@@ -94,7 +89,7 @@ mod tests {
     fn a_name_that_is_not_text_is_sent_as_far_as_possible() {
         let arguments = [b"a\xff".as_slice(), b"migrate", b"begin"];
         let arguments = arguments.map(|bytes| OsStr::from_bytes(bytes).to_owned());
-        let notice = worth_a_look(arguments.into_iter()).expect("a call");
+        let notice = notice_of(arguments.into_iter()).expect("a call");
         assert_eq!(notice.domain, "a\u{fffd}");
         assert!(is_arrival(&notice));
     }

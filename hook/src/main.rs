@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 /// Handles the calls that matter. For any other, standard input is left unread, which libvirt allows
 /// (`virCommandProcessIO` in src/util/vircommand.c ignores EPIPE).
 fn run() {
-    let Some(notice) = call::worth_a_look(std::env::args_os().skip(1)) else {
+    let Some(notice) = call::notice_of(std::env::args_os().skip(1)) else {
         return;
     };
     let domain = Domain::read(Patient::new(rustix::stdio::stdin(), PATIENCE));

@@ -246,10 +246,10 @@ impl Rig {
     ) -> Result<Move> {
         let begin = self.now()?;
         let child = self.spawn(host, command)?;
-        let beside = meanwhile(self);
+        let done = meanwhile(self);
         let output = child.wait_with_output()?;
         let total = self.now()?.saturating_sub(begin);
-        beside?;
+        done?;
         // Some heartbeats from the guest's present host.
         sleep(Duration::from_millis(500));
         Ok(Move {

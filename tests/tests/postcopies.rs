@@ -16,10 +16,10 @@ const MIB: u64 = 1 << 20;
 const DELTA: f64 = 0.1;
 
 /// A guest whose pre-copy does not end, started with post-copy.
-fn saturated(hot_mib: u64, link: Link) -> PlantConfig {
+fn saturated(set_mib: u64, link: Link) -> PlantConfig {
     let guest = Guest::new(512 * MIB)
         .non_zero(440 * MIB)
-        .with(Writer::flat(hot_mib * MIB));
+        .with(Writer::flat(set_mib * MIB));
     PlantConfig::new(guest, link).with_qemu(Qemu {
         postcopy: true,
         ..Qemu::default()

@@ -143,7 +143,7 @@ impl Name {
         }
     }
 
-    /// See [`Baseline::virsh_options`].
+    /// See [`crate::Baseline::virsh_options`].
     pub(crate) const fn virsh_options(self) -> &'static [&'static str] {
         match self {
             Self::Nova(NovaTimeout::Postcopy)

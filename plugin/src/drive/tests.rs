@@ -181,7 +181,7 @@ fn a_refusal_is_told_to_the_controller_which_tries_again() {
 }
 
 #[test]
-fn a_look_that_fails_is_only_a_look() {
+fn a_poll_that_fails_is_repeated() {
     let mut job = Script::new([
         Err(Scripted),
         Ok(flowing(1)),

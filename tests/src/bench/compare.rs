@@ -1,6 +1,6 @@
 //! Laws against the best forced stop, and against the adaptive law.
 
-use super::laws::{ADAPTIVE, ADAPTIVE_OR_POSTCOPY, Class, LAWS, Law};
+use super::laws::{ADAPTIVE, Class, LAWS, Law, WITH_POSTCOPY};
 use super::stats::{geometric_mean, greatest, mean, standard_error};
 use super::summary::{Cell, Entry};
 
@@ -104,7 +104,7 @@ fn of_law(law: Law, cells: &[Cell<'_>]) -> Option<Overall> {
         .count();
     let delay = |e: &Entry<'_>| e.delay_ms();
     let own = match law.class {
-        Class::Postcopy => ADAPTIVE_OR_POSTCOPY,
+        Class::Postcopy => WITH_POSTCOPY,
         Class::Adaptive | Class::Variant | Class::Precopy | Class::Throttling | Class::Forced => {
             ADAPTIVE
         }
@@ -118,13 +118,13 @@ fn of_law(law: Law, cells: &[Cell<'_>]) -> Option<Overall> {
         completed: (completed, runs),
         cells: (ended, entries.len()),
         regret: DELTAS.map(|delta| spread(&entries, delta)),
-        j_over_adaptive: DELTAS.map(|delta| over_ours(&pairs, |e| e.j_ms(delta))),
-        cost_over_adaptive: over_ours(&pairs, |e| e.cost_ms(DELTAS[0])),
-        pause_over_adaptive: over_ours(&pairs, |e| e.pause_ms()),
+        j_over_adaptive: DELTAS.map(|delta| over_adaptive(&pairs, |e| e.j_ms(delta))),
+        cost_over_adaptive: over_adaptive(&pairs, |e| e.cost_ms(DELTAS[0])),
+        pause_over_adaptive: over_adaptive(&pairs, |e| e.pause_ms()),
         pause_over_forced: geometric_mean(entries.iter().filter_map(|(cell, entry)| {
             Some(entry.pause_ms()? / cell.shortest_forced_pause_ms()?)
         })),
-        total_over_adaptive: over_ours(&pairs, |e| e.total_ms()),
+        total_over_adaptive: over_adaptive(&pairs, |e| e.total_ms()),
         delay_less_adaptive_ms: Mean::of(&gaps),
         delay_ms: mean(entries.iter().filter_map(|(_, e)| delay(e))),
     })
@@ -147,11 +147,10 @@ pub(super) fn regret(cell: &Cell<'_>, entry: &Entry<'_>, delta: f64) -> Option<f
     Some(entry.j_ms(delta)? / cell.oracle_j_ms(delta)?)
 }
 
-fn over_ours(
+fn over_adaptive(
     pairs: &[(&Entry<'_>, &Entry<'_>)],
     value: impl Fn(&Entry<'_>) -> Option<f64>,
 ) -> Option<f64> {
-    let ratio =
-        |(other, adaptive): &(&Entry<'_>, &Entry<'_>)| Some(value(other)? / value(adaptive)?);
+    let ratio = |(other, own): &(&Entry<'_>, &Entry<'_>)| Some(value(other)? / value(own)?);
     geometric_mean(pairs.iter().filter_map(ratio))
 }

@@ -49,10 +49,10 @@ const fn law(name: &'static str, title: &'static str, class: Class) -> Law {
 pub(super) const ADAPTIVE: &str = "adaptive";
 
 /// The same where the guest's owner allows post-copy.
-pub(super) const ADAPTIVE_OR_POSTCOPY: &str = "adaptive-or-postcopy";
+pub(super) const WITH_POSTCOPY: &str = "adaptive-or-postcopy";
 
 /// The same without XBZRLE, which most other stacks do not enable.
-pub(super) const ADAPTIVE_UNCOMPRESSED: &str = "adaptive-uncompressed";
+pub(super) const UNCOMPRESSED: &str = "adaptive-uncompressed";
 
 /// The forced stops' common name; each is written `forced-stop=TIME`.
 pub(super) const FORCED: &str = "forced-stop";
@@ -65,11 +65,7 @@ pub(super) const LAWS: [Law; 10] = [
     Law {
         hpc_law: ADAPTIVE,
         options: &["--hpc-compression", "no"],
-        ..law(
-            ADAPTIVE_UNCOMPRESSED,
-            "adaptive, without XBZRLE",
-            Class::Variant,
-        )
+        ..law(UNCOMPRESSED, "adaptive, without XBZRLE", Class::Variant)
     },
     law("stock", "stock", Class::Precopy),
     Law {
@@ -109,11 +105,7 @@ pub(super) const LAWS: [Law; 10] = [
     },
     Law {
         options: &["--postcopy"],
-        ..law(
-            ADAPTIVE_OR_POSTCOPY,
-            "adaptive, or post-copy",
-            Class::Postcopy,
-        )
+        ..law(WITH_POSTCOPY, "adaptive, or post-copy", Class::Postcopy)
     },
 ];
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::guests::{Cell, GUESTS, Guest, KVM_GUESTS};
-use super::laws::{ADAPTIVE_OR_POSTCOPY, ADAPTIVE_UNCOMPRESSED, LAWS, Law};
+use super::laws::{LAWS, Law, UNCOMPRESSED, WITH_POSTCOPY};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -17,10 +17,10 @@ pub enum Set {
 }
 
 /// Laws left out of [`Set::Default`].
-const FULL_ONLY: [&str; 2] = ["vep-248", ADAPTIVE_UNCOMPRESSED];
+const FULL_ONLY: [&str; 2] = ["vep-248", UNCOMPRESSED];
 
 /// Laws left out of [`Set::Kvm`]: it asks whether XBZRLE pays there, not about post-copy.
-const NOT_UNDER_KVM: [&str; 3] = ["vep-248", "postcopy-after-round-one", ADAPTIVE_OR_POSTCOPY];
+const NOT_UNDER_KVM: [&str; 3] = ["vep-248", "postcopy-after-round-one", WITH_POSTCOPY];
 
 /// Guests of [`Set::Default`], on the link on which stock does not end, by their place in [`GUESTS`].
 const DEFAULT_GUESTS: [usize; 2] = [0, 1];

@@ -188,11 +188,11 @@ fn append(path: &Path, value: &impl Serialize) -> Result<()> {
 /// Writes the file anew: whole, or not at all.
 fn replace(path: &Path, values: &[impl Serialize]) -> Result<()> {
     let what = || format!("writing {}", path.display());
-    let beside = path.with_extension("new");
-    let mut file = File::create(&beside).with_context(what)?;
+    let temporary = path.with_extension("new");
+    let mut file = File::create(&temporary).with_context(what)?;
     for value in values {
         writeln!(file, "{}", serde_json::to_string(value)?).with_context(what)?;
     }
     file.sync_data().with_context(what)?;
-    fs::rename(&beside, path).with_context(what)
+    fs::rename(&temporary, path).with_context(what)
 }

@@ -1,7 +1,7 @@
 //! The claims, and whether these results support them.
 
 use super::compare::{Mean, Overall};
-use super::laws::{ADAPTIVE, ADAPTIVE_OR_POSTCOPY, ADAPTIVE_UNCOMPRESSED, Class, LAWS, Law};
+use super::laws::{ADAPTIVE, Class, LAWS, Law, UNCOMPRESSED, WITH_POSTCOPY};
 
 /// J over the oracle's, at most: geometric mean, and worst.
 const REGRET_MEAN: f64 = 1.10;
@@ -69,7 +69,7 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
     };
     let uncompressed = laws
         .iter()
-        .find(|o| o.law.name == ADAPTIVE_UNCOMPRESSED)
+        .find(|o| o.law.name == UNCOMPRESSED)
         .and_then(|o| o.j_over_adaptive[0]);
     let pause = |o: &Overall| o.pause_over_adaptive.map(Figure::ratio);
     let delay = |o: &Overall| o.delay_less_adaptive_ms.map(Figure::gap);
@@ -150,7 +150,7 @@ impl Rivals {
         figure: impl Fn(&Overall) -> Option<Figure>,
     ) -> Self {
         let mut rivals = Self::default();
-        let own = [ADAPTIVE, ADAPTIVE_UNCOMPRESSED, ADAPTIVE_OR_POSTCOPY];
+        let own = [ADAPTIVE, UNCOMPRESSED, WITH_POSTCOPY];
         let other = |law: &&Law| meant(law) && !own.contains(&law.name);
         for law in LAWS.iter().filter(other) {
             let run = laws.iter().find(|o| o.law.name == law.name);

@@ -59,9 +59,9 @@ fn main() -> Result<ExitCode> {
         results.made = stand.description()?;
         for case in wanted {
             let both = Compared::run(&stand, case).with_context(|| case.name.clone())?;
-            let (theirs, ours) = (both.nearest().seconds, both.ours.seconds);
+            let (virsh, hpc) = (both.nearest().seconds, both.hpc.seconds);
             let verdict = both.verdict(case);
-            println!("{theirs:5.1} {ours:5.1} s  {}: {verdict:?}", case.name);
+            println!("{virsh:5.1} {hpc:5.1} s  {}: {verdict:?}", case.name);
             results.cases.insert(case.name.clone(), both);
             fs::write(&args.results, serde_json::to_string_pretty(&results)?)?;
         }

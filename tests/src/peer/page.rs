@@ -17,7 +17,8 @@ pub struct Compared {
     /// abort while the destination closes its connection.
     pub virsh: Vec<Seen>,
     /// By virsh-hpc.
-    pub ours: Seen,
+    #[serde(alias = "ours")]
+    pub hpc: Seen,
 }
 
 /// How often virsh is tried for the same answer as virsh-hpc's.
@@ -52,7 +53,7 @@ impl Compared {
     pub fn run(stand: &Stand, case: &Case) -> Result<Self> {
         let mut both = Self {
             virsh: vec![stand.run(case, VIRSH)?],
-            ours: stand.run(case, VIRSH_HPC)?,
+            hpc: stand.run(case, VIRSH_HPC)?,
         };
         while matches!(both.verdict(case), Verdict::Different(_)) && both.virsh.len() < TRIES {
             both.virsh.push(stand.run(case, VIRSH)?);
@@ -63,23 +64,23 @@ impl Compared {
     /// virsh's run that is nearest to virsh-hpc's.
     #[must_use]
     pub fn nearest(&self) -> &Seen {
-        let by_differences = |seen: &&Seen| seen.differences(&self.ours).len();
+        let by_differences = |seen: &&Seen| seen.differences(&self.hpc).len();
         self.virsh
             .iter()
             .min_by_key(by_differences)
-            .unwrap_or(&self.ours)
+            .unwrap_or(&self.hpc)
     }
 
     /// The differences to it.
     fn differences(&self) -> Vec<Aspect> {
-        self.nearest().differences(&self.ours)
+        self.nearest().differences(&self.hpc)
     }
 
     /// Judges them.
     #[must_use]
     pub fn verdict(&self, case: &Case) -> Verdict {
         let mut differences = self.differences();
-        if case.takes_either(&self.nearest().said, &self.ours.said) {
+        if case.takes_either(&self.nearest().said, &self.hpc.said) {
             differences.retain(|aspect| *aspect != Aspect::Stderr);
         }
         let may = |aspect: &Aspect| {
@@ -217,11 +218,11 @@ fn row(case: &Case, both: &Compared) -> String {
     if !unlike.is_empty() {
         let _ = write!(virsh, "<br>(the peer expects {})", unlike.join(", "));
     }
-    let ours = match verdict {
+    let hpc = match verdict {
         Verdict::Same | Verdict::Stale => "the same".to_owned(),
-        _ => told(&both.ours),
+        _ => told(&both.hpc),
     };
-    let cells = [case.name.clone(), run_as(case), virsh, ours, equal];
+    let cells = [case.name.clone(), run_as(case), virsh, hpc, equal];
     format!(
         "| {} |\n",
         cells.map(|cell| cell.replace('|', "\\|")).join(" | ")

@@ -23,32 +23,33 @@ pub struct Seen {
     /// Not compared.
     pub seconds: f64,
     /// virsh-hpc's own lines on stderr; not compared.
-    pub ours: Vec<String>,
+    #[serde(alias = "ours")]
+    pub own: Vec<String>,
 }
 
 impl Seen {
     /// The answer of a command on a terminal, whose streams are one.
     pub(super) fn of_terminal(output: &Output) -> Self {
         let text = String::from_utf8_lossy(&output.stdout);
-        let (mut said, ours) = said(&text.replace("^C", "\n"));
+        let (mut said, own) = said(&text.replace("^C", "\n"));
         // The rig has no polkit, and virsh offers it an agent wherever it has a terminal.
         said.retain(|line| !line.starts_with("Authorization not available"));
         Self {
             status: output.status.code().unwrap_or(-1),
             said,
-            ours,
+            own,
             ..Self::default()
         }
     }
 
     /// The answer of a command.
     pub(super) fn of_command(output: &Output) -> Self {
-        let (said, ours) = said(&String::from_utf8_lossy(&output.stderr));
+        let (said, own) = said(&String::from_utf8_lossy(&output.stderr));
         Self {
             status: output.status.code().unwrap_or(-1),
             printed: timeless(&String::from_utf8_lossy(&output.stdout)),
             said,
-            ours,
+            own,
             ..Self::default()
         }
     }
@@ -103,7 +104,7 @@ impl Aspect {
 }
 
 /// The beginning of virsh-hpc's own lines.
-const OURS: &str = "virsh-hpc: ";
+const OWN: &str = "virsh-hpc: ";
 
 /// The progress of virsh and of virsh-hpc.
 const PROGRESS: &str = "Migration: [";
@@ -120,7 +121,7 @@ fn is_of_neither(line: &str) -> bool {
 /// stderr as lines to compare, and virsh-hpc's own. Only the end of the progress counts: that it says 100 %.
 pub(super) fn said(stderr: &str) -> (Vec<String>, Vec<String>) {
     let mut lines = Vec::new();
-    let (mut progress, mut ours) = (None, Vec::new());
+    let (mut progress, mut own) = (None, Vec::new());
     for line in stderr.split(['\r', '\n']) {
         let mut line = line.trim();
         while let Some((percent, rest)) = line
@@ -131,8 +132,8 @@ pub(super) fn said(stderr: &str) -> (Vec<String>, Vec<String>) {
             // virsh continues with an error; virsh-hpc, on a terminal, with more progress.
             line = rest.find("error:").map_or("", |at| &rest[at..]);
         }
-        if line.starts_with(OURS) {
-            ours.push(line.to_owned());
+        if line.starts_with(OWN) {
+            own.push(line.to_owned());
         } else if !line.is_empty() && !is_of_neither(line) {
             lines.push(timeless(line));
         }
@@ -140,7 +141,7 @@ pub(super) fn said(stderr: &str) -> (Vec<String>, Vec<String>) {
     if progress == Some(true) {
         lines.push(format!("{PROGRESS}100 %]"));
     }
-    (lines, ours)
+    (lines, own)
 }
 
 /// Without parts that differ between runs: times of day, UUIDs, and numbers of four digits and more (ports, processes).
@@ -190,9 +191,9 @@ mod tests {
     #[test]
     fn progress_and_our_lines_are_no_difference() {
         let virsh = "\rMigration: [ 0.10 %]\rMigration: [100.00 %]";
-        let ours = "virsh-hpc: a\n\rMigration: [100.00 %]\nvirsh-hpc: b\n";
-        assert_eq!(said(virsh).0, said(ours).0);
-        assert_eq!(said(ours).1, ["virsh-hpc: a", "virsh-hpc: b"]);
+        let own = "virsh-hpc: a\n\rMigration: [100.00 %]\nvirsh-hpc: b\n";
+        assert_eq!(said(virsh).0, said(own).0);
+        assert_eq!(said(own).1, ["virsh-hpc: a", "virsh-hpc: b"]);
         let broken =
             said("\rMigration: [12.00 %]\nerror: x 2026-11-29T02:03:04.5Z qemu: port 49152, 255\n")
                 .0;

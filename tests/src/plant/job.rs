@@ -195,7 +195,7 @@ impl Plant {
 
     fn change(&mut self) {
         match self.script.take(self.now_ns) {
-            Some(Change::ByHand(target)) => drop(self.order(&target)),
+            Some(Change::External(target)) => drop(self.order(&target)),
             Some(Change::Begin(fault)) => self.faults.set(fault, true),
             Some(Change::End(fault)) => self.faults.set(fault, false),
             Some(Change::Fail) if self.engine.state() != JobState::Ended => {

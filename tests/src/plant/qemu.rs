@@ -32,9 +32,9 @@ pub struct Qemu {
     pub auto_converge: Option<AutoConverge>,
     /// Pending data other than memory, sent in the pause alone, as QEMU counts it: the bitmap of a disk that is copied
     /// along, a device's state.
-    pub beside_bytes: u64,
+    pub device_bytes: u64,
     /// How much less of it there is each second, as when a device sends its state ahead.
-    pub beside_shrinks_bytes_per_s: u64,
+    pub device_shrinks_bytes_per_s: u64,
     /// Bytes that a sender without memory to send puts on the wire each time it loops.
     pub spin_bytes_per_s: u64,
     /// From the job's beginning until memory flows.
@@ -74,8 +74,8 @@ impl Default for Qemu {
             avail_switchover_bytes_per_s: None,
             postcopy: false,
             auto_converge: None,
-            beside_bytes: 0,
-            beside_shrinks_bytes_per_s: 0,
+            device_bytes: 0,
+            device_shrinks_bytes_per_s: 0,
             spin_bytes_per_s: 2_000_000,
             setup: Duration::from_millis(20),
             fixed_pause: Duration::from_millis(25),
@@ -119,9 +119,9 @@ impl Qemu {
     }
 
     /// Pending data other than memory at `now_ns`, bytes.
-    pub(super) fn beside_bytes(&self, now_ns: u64) -> u64 {
-        let gone = super::scale(self.beside_shrinks_bytes_per_s, now_ns, super::NANOS_PER_S);
-        self.beside_bytes.saturating_sub(gone)
+    pub(super) fn device_bytes(&self, now_ns: u64) -> u64 {
+        let gone = super::scale(self.device_shrinks_bytes_per_s, now_ns, super::NANOS_PER_S);
+        self.device_bytes.saturating_sub(gone)
     }
 
     /// The pause of switching to post-copy with so much missing, ns.

@@ -17,7 +17,7 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {
     /// An external change; one that libvirt would refuse is lost.
-    ByHand(Target),
+    External(Target),
     /// The trouble begins.
     Begin(Fault),
     /// The trouble ends.

@@ -19,11 +19,11 @@ fn a_speed_ceiling_makes_no_pause_longer_than_is_allowed() {
     for speed in [5, 10, 20, 40] {
         for longest_ms in [200, 500, 1000, 2000] {
             for percent in [110, 130, 150, 200, 260, 300] {
-                let hot = u64::from(longest_ms) * GIGABIT / 1000 * percent / 100;
-                if hot > 420 * MIB {
+                let set_bytes = u64::from(longest_ms) * GIGABIT / 1000 * percent / 100;
+                if set_bytes > 420 * MIB {
                     continue;
                 }
-                let mut plant = Plant::new(&with_ceiling(config(Writer::flat(hot)), speed));
+                let mut plant = Plant::new(&with_ceiling(config(Writer::flat(set_bytes)), speed));
                 let (got, _) = run(&mut plant, bounded(longest_ms, Some(speed)));
                 moves += 1;
                 if got.end == End::Completed
@@ -43,8 +43,8 @@ fn a_speed_ceiling_makes_no_pause_longer_than_is_allowed() {
 fn a_remainder_within_the_policy_is_sent_though_the_speed_ceiling_hides_it() {
     for speed in [5, 10, 20, 40] {
         for longest_ms in [200, 500, 1000, 2000] {
-            let hot = (u64::from(longest_ms) - 60) * GIGABIT / 1000 * 3 / 4;
-            let mut plant = Plant::new(&with_ceiling(config(Writer::flat(hot)), speed));
+            let set_bytes = (u64::from(longest_ms) - 60) * GIGABIT / 1000 * 3 / 4;
+            let mut plant = Plant::new(&with_ceiling(config(Writer::flat(set_bytes)), speed));
             let (got, _) = run(&mut plant, bounded(longest_ms, Some(speed)));
             let case = format!("{speed} MiB/s, {longest_ms} ms: {got:?}");
             assert_eq!(got.end, End::Completed, "{case}");
@@ -61,8 +61,8 @@ fn a_remainder_within_the_policy_is_sent_though_the_speed_ceiling_hides_it() {
 fn a_ceiling_within_reach_is_kept() {
     for longest_ms in [60, 100, 300, 1000] {
         for seed in 0..20 {
-            let hot = u64::from(longest_ms - 50) * GIGABIT / 1000 / 2;
-            let config = config(Writer::flat(hot)).with_seed(seed);
+            let set_bytes = u64::from(longest_ms - 50) * GIGABIT / 1000 / 2;
+            let config = config(Writer::flat(set_bytes)).with_seed(seed);
             let (got, _) = run(&mut Plant::new(&config), bounded(longest_ms, None));
             assert_eq!(got.end, End::Completed, "{longest_ms} ms");
             assert!(
@@ -76,12 +76,12 @@ fn a_ceiling_within_reach_is_kept() {
 /// A link that was measured behind a speed ceiling, and has become slow since.
 #[test]
 fn the_sustained_bandwidth_is_not_believed_for_ever() {
-    for (hot_mib, slow_from_s) in [(128, 60), (300, 80)] {
+    for (set_mib, slow_from_s) in [(128, 60), (300, 80)] {
         let phases = [
             (
                 Duration::from_secs(slow_from_s + 10),
                 Access::Flat {
-                    bytes: hot_mib * MIB,
+                    bytes: set_mib * MIB,
                 },
             ),
             (Duration::from_secs(600), Access::Flat { bytes: 45 * MIB }),
@@ -93,7 +93,7 @@ fn the_sustained_bandwidth_is_not_believed_for_ever() {
                 .then(Duration::from_secs(slow_from_s), slow);
             let (got, seen) = run(&mut Plant::new(&config), bounded(500, Some(10)));
             if slow == GIGABIT {
-                assert_eq!(got.end, End::Completed, "{hot_mib} MiB: {got:?}");
+                assert_eq!(got.end, End::Completed, "{set_mib} MiB: {got:?}");
             } else {
                 assert!(seen.has(|event| matches!(event, Event::Unreachable { .. })));
             }
@@ -104,7 +104,7 @@ fn the_sustained_bandwidth_is_not_believed_for_ever() {
             };
             assert!(
                 paused <= Duration::from_millis(525),
-                "{hot_mib} MiB, {slow}: {got:?}"
+                "{set_mib} MiB, {slow}: {got:?}"
             );
         }
     }

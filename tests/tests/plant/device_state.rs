@@ -10,7 +10,7 @@ fn with_bitmap(bits: u64) -> PlantConfig {
         .non_zero(80 * MIB)
         .with(Writer::random(MIB, MB));
     let mut config = PlantConfig::new(guest, Link::gigabit().jitter(5));
-    config.qemu.beside_bytes = bits;
+    config.qemu.device_bytes = bits;
     config
 }
 
@@ -59,7 +59,7 @@ fn the_deadline_holds_though_memory_has_long_been_sent() {
 fn a_device_state_as_large_as_the_working_set_costs_at_most_ten_rounds() {
     for (percent, iterations) in [(70, 10), (500, 12)] {
         let mut config = config(Writer::flat(64 * MIB));
-        config.qemu.beside_bytes = 64 * MIB / 100 * percent;
+        config.qemu.device_bytes = 64 * MIB / 100 * percent;
         let got = adaptive(&config);
         assert_eq!(got.end, End::Completed, "{percent} %");
         assert!(got.iterations <= iterations, "{percent} %: {got:?}");
@@ -70,7 +70,7 @@ fn a_device_state_as_large_as_the_working_set_costs_at_most_ten_rounds() {
 #[test]
 fn a_device_state_beyond_the_policys_pause_is_reported() {
     let mut config = config(Writer::flat(16 * MIB));
-    config.qemu.beside_bytes = 200 * MB;
+    config.qemu.device_bytes = 200 * MB;
     let policy = Policy {
         downtime_max_ms: Some(1000),
         pause_fixed_ms: Some(30),
@@ -87,22 +87,22 @@ proptest! {
     /// Of any size, constant or shrinking, with a guest that writes little or much.
     #[test]
     fn with_any_pending_state_the_guest_arrives_and_its_pause_is_bounded(
-        beside_kb in 0..2_000_000_u64,
+        device_kb in 0..2_000_000_u64,
         shrinks in 0..100_u64,
-        hot_mib in 1..200_u64,
+        set_mib in 1..200_u64,
         flat in any::<bool>(),
     ) {
         let writer = if flat {
-            Writer::flat(hot_mib * MIB)
+            Writer::flat(set_mib * MIB)
         } else {
-            Writer::random(hot_mib * MIB, 20 * MB)
+            Writer::random(set_mib * MIB, 20 * MB)
         };
         let mut config = config(writer);
-        config.qemu.beside_bytes = beside_kb * 1000;
-        config.qemu.beside_shrinks_bytes_per_s = shrinks * MB;
+        config.qemu.device_bytes = device_kb * 1000;
+        config.qemu.device_shrinks_bytes_per_s = shrinks * MB;
         let got = adaptive(&config);
         prop_assert_eq!(got.end, End::Completed);
-        let most = (4 * beside_kb * 1000 + 2 * hot_mib * MIB) as f64 / GIGABIT as f64;
+        let most = (4 * device_kb * 1000 + 2 * set_mib * MIB) as f64 / GIGABIT as f64;
         prop_assert!(got.pause.as_secs_f64() <= most + 0.2, "{:?}, {}", got, most);
     }
 }

@@ -5,13 +5,13 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A random guest with as much pending state as the link carries in `beside_ms`; no bitmap or device has more than a
+/// A random guest with as much pending state as the link carries in `device_ms`; no bitmap or device has more than a
 /// gigabyte.
-fn drawn(seed: u64, number: u64, beside_ms: u64) -> Case {
+fn drawn(seed: u64, number: u64, device_ms: u64) -> Case {
     let mut case = Case::draw(seed, number);
     let first_round_ms = u64::try_from(case.first_round.as_millis()).unwrap_or(u64::MAX);
     let a_ms = case.config.guest.data_bytes() / first_round_ms.max(1);
-    case.config.qemu.beside_bytes = a_ms.saturating_mul(beside_ms).min(1000 * MB);
+    case.config.qemu.device_bytes = a_ms.saturating_mul(device_ms).min(1000 * MB);
     case
 }
 
@@ -49,10 +49,10 @@ proptest! {
     fn migrations_that_stock_completes_adaptive_completes(
         seed in 0..1_000_000_u64,
         number in 0..5_u64,
-        beside_ms in prop_oneof![Just(0), 0..300_u64],
+        device_ms in prop_oneof![Just(0), 0..300_u64],
         percent in prop_oneof![Just(10_u64), 1..=100_u64],
     ) {
-        let case = drawn(seed, number, beside_ms);
+        let case = drawn(seed, number, device_ms);
         let Some(stock) = stock(&case) else {
             return Ok(());
         };

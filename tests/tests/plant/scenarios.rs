@@ -234,11 +234,11 @@ fn the_deadline_aborts_or_switches_to_post_copy_once() {
 
 #[test]
 fn an_external_change_ends_control() {
-    let by_hand = Target {
+    let external = Target {
         downtime_ms: Some(777),
         ..Target::NONE
     };
-    let mut plant = Plant::new(&saturated()).at(Duration::from_secs(2), Change::ByHand(by_hand));
+    let mut plant = Plant::new(&saturated()).at(Duration::from_secs(2), Change::External(external));
     let (got, seen) = run(&mut plant, Policy::default());
     assert_eq!(got.end, End::Never);
     let released = |e: &Event| {
@@ -256,14 +256,14 @@ fn an_external_change_ends_control() {
 
 #[test]
 fn an_external_change_is_seen_whenever_it_comes() {
-    let by_hand = Target {
+    let external = Target {
         downtime_ms: Some(15),
         ..Target::NONE
     };
     // Times everywhere between two polls and two syncs, up to the switchover.
     for ms in (1_000..7_000).step_by(37) {
         let at = Duration::from_millis(ms);
-        let mut plant = Plant::new(&saturated()).at(at, Change::ByHand(by_hand));
+        let mut plant = Plant::new(&saturated()).at(at, Change::External(external));
         let (got, seen) = run(&mut plant, Policy::default());
         if got.end == End::Completed && got.total < at + Duration::from_secs(2) {
             break;

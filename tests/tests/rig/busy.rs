@@ -116,7 +116,7 @@ fn stored(stage: &mut Stage) -> Result<()> {
         stage.rig.agent(host, AgentVerb::Start, &[])
     })?;
     let destination = stage.destination();
-    let trace = "/var/log/libvirt-hpc/ours.trace";
+    let trace = "/var/log/libvirt-hpc/command.trace";
     let command = ["virsh-hpc", "migrate", "--live", GUEST, &destination];
     let moved = stage.by(
         host,

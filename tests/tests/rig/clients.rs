@@ -36,26 +36,26 @@ fn virsh_hpc(stage: &mut Stage) -> Result<f64> {
     Ok(seconds(moved.total))
 }
 
-/// Moves the guest twice by `theirs`, between two moves by virsh-hpc, and compares the quicker of each two: other load
+/// Moves the guest twice by `client`, between two moves by virsh-hpc, and compares the quicker of each two: other load
 /// on the machine only adds.
 fn as_quick_as_virsh_hpc(
     stage: &mut Stage,
     who: &str,
-    theirs: impl Fn(&mut Stage) -> Result<f64>,
+    client: impl Fn(&mut Stage) -> Result<f64>,
 ) -> Result<()> {
     let mut least = [f64::INFINITY; 2];
-    for is_ours in [true, false, false, true] {
-        let took = if is_ours {
+    for is_hpc in [true, false, false, true] {
+        let took = if is_hpc {
             virsh_hpc(stage)?
         } else {
-            theirs(stage)?
+            client(stage)?
         };
-        let least = &mut least[usize::from(is_ours)];
+        let least = &mut least[usize::from(is_hpc)];
         *least = least.min(took);
     }
-    let [theirs, ours] = least;
-    let ratio = theirs / ours;
-    println!("{who}: {theirs:.2} s, virsh-hpc {ours:.2} s, {ratio:.2}x");
+    let [client, hpc] = least;
+    let ratio = client / hpc;
+    println!("{who}: {client:.2} s, virsh-hpc {hpc:.2} s, {ratio:.2}x");
     ensure!(ratio <= WITHIN, "{who} takes {ratio:.2} times as long");
     Ok(())
 }

@@ -53,30 +53,30 @@ fn list_us(rig: &Rig, program: &str) -> Result<u64> {
 #[test]
 fn the_front_door_costs_at_most_five_milliseconds() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let (mut theirs, mut ours) = (Vec::new(), Vec::new());
+    let (mut virsh, mut hpc) = (Vec::new(), Vec::new());
     for _ in 0..40 {
-        theirs.push(list_us(&rig, "virsh")?);
-        ours.push(list_us(&rig, "virsh-hpc")?);
+        virsh.push(list_us(&rig, "virsh")?);
+        hpc.push(list_us(&rig, "virsh-hpc")?);
     }
-    let (theirs, ours) = (median(theirs), median(ours));
+    let (virsh, hpc) = (median(virsh), median(hpc));
     println!(
-        "virsh list {theirs} us, virsh-hpc list {ours} us: {} us more",
-        ours.saturating_sub(theirs)
+        "virsh list {virsh} us, virsh-hpc list {hpc} us: {} us more",
+        hpc.saturating_sub(virsh)
     );
-    ensure!(ours <= theirs + 5_000, "{ours} us against {theirs} us");
+    ensure!(hpc <= virsh + 5_000, "{hpc} us against {virsh} us");
     Ok(())
 }
 
 /// Ten seconds of the controller, and of a virsh that asks the same ten times a second; both see cold caches. Prints
 /// the processor time of each, ns, and how often each has asked: the controller's is in its trace.
 const SIDE_BY_SIDE: &str = r#"
-ours=$(pidof virsh-hpc-session)
+hpc=$(pidof virsh-hpc-session)
 mkfifo /tmp/questions
 virsh </tmp/questions >/dev/null &
-theirs=$!
+virsh=$!
 exec 3>/tmp/questions
 spent() { cat "/proc/$1"/task/*/schedstat | awk '{ns += $1} END {printf "%d ", ns}'; }
-seen() { spent "$ours"; grep -c '"type":"sample"' /tmp/cost.trace; spent "$theirs"; }
+seen() { spent "$hpc"; grep -c '"type":"sample"' /tmp/cost.trace; spent "$virsh"; }
 echo "domstate busy" >&3
 sleep 1
 seen
@@ -87,7 +87,7 @@ for _ in $(seq 100); do
     sleep 0.1
 done
 seen
-grep VmHWM "/proc/$ours/status"
+grep VmHWM "/proc/$hpc/status"
 "#;
 
 /// The peak memory of the controller, KiB.
@@ -120,28 +120,28 @@ fn control_costs_less_than_a_virsh_that_asks_the_same() -> Result<()> {
         .filter_map(|word| word.parse().ok())
         .collect();
     let [
-        ours,
+        hpc,
         polls,
-        theirs,
-        ours_then,
+        virsh,
+        hpc_then,
         polls_then,
-        theirs_then,
+        virsh_then,
         peak_kib,
     ] = numbers[..]
     else {
         anyhow::bail!("the controller was not there: '{seen}'");
     };
-    let ours_ms = (ours_then - ours) / 1e6 / (polls_then - polls);
-    let theirs_ms = (theirs_then - theirs) / 1e6 / 100.0;
+    let hpc_ms = (hpc_then - hpc) / 1e6 / (polls_then - polls);
+    let virsh_ms = (virsh_then - virsh) / 1e6 / 100.0;
     println!(
-        "{ours_ms:.2} ms of a core a poll, {theirs_ms:.2} ms where virsh asks the same; {:.1} polls a second, \
+        "{hpc_ms:.2} ms of a core a poll, {virsh_ms:.2} ms where virsh asks the same; {:.1} polls a second, \
          {:.2} % of a core; {:.1} MiB at most",
         (polls_then - polls) / 10.0,
-        (ours_then - ours) / 1e8,
+        (hpc_then - hpc) / 1e8,
         peak_kib / 1024.0
     );
     ensure!(polls_then > polls, "the controller did not poll");
-    ensure!(ours_ms <= theirs_ms, "{ours_ms} ms against {theirs_ms} ms");
+    ensure!(hpc_ms <= virsh_ms, "{hpc_ms} ms against {virsh_ms} ms");
     ensure!(peak_kib <= MOST_MEMORY_KIB, "{peak_kib} KiB");
     rig.whole("busy")
 }

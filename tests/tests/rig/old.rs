@@ -13,11 +13,11 @@ fn libvirt_9_moves_a_saturated_and_a_converging_guest() -> Result<()> {
     let rig = Rig::up(&["--old"])?;
     Shuttle::start(&rig, "saturated", &SATURATED)?.virsh_hpc(&[])?;
     let mut converging = Shuttle::start(&rig, "converging", &CONVERGING)?;
-    let theirs = converging.virsh()?;
+    let virsh = converging.virsh()?;
     let moved = converging.virsh_hpc(&["--p2p"])?;
     anyhow::ensure!(
-        moved.pause()? * 2 < theirs.pause()?,
-        "{moved:?} against {theirs:?}"
+        moved.pause()? * 2 < virsh.pause()?,
+        "{moved:?} against {virsh:?}"
     );
     Ok(())
 }

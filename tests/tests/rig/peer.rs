@@ -18,7 +18,7 @@ fn virsh_hpc_does_as_virsh_with_a_peers_cases() -> Result<()> {
         if !verdict.is_fine() {
             wrong.push(format!(
                 "{}\nvirsh {:#?}\nvirsh-hpc {:#?}",
-                case.name, both.virsh, both.ours
+                case.name, both.virsh, both.hpc
             ));
         }
     }

@@ -43,10 +43,10 @@ fn a_dirty_bitmap_that_is_copied_along_keeps_no_guest() -> Result<()> {
         rig.destroy(GUEST);
         totals.push(moved.total);
     }
-    let (theirs, ours) = (totals[0], totals[1]);
+    let (virsh, hpc) = (totals[0], totals[1]);
     ensure!(
-        ours <= theirs.mul_f64(1.5) + Duration::from_secs(1),
-        "{ours:?} against {theirs:?}"
+        hpc <= virsh.mul_f64(1.5) + Duration::from_secs(1),
+        "{hpc:?} against {virsh:?}"
     );
     Ok(())
 }

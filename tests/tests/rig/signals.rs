@@ -128,16 +128,16 @@ fn a_client_that_dies_of_a_signal_leaves_what_virsh_leaves() -> Result<()> {
     rig.guest(NAME, &GUEST)?;
     let mut at = 0;
     for (options, name) in [(&["--p2p"][..], "HUP"), (&["--p2p"], "TERM"), (&[], "TERM")] {
-        let theirs = fate(&rig, "virsh", options, name, at)?;
-        at = if theirs.moved { 1 - at } else { at };
-        let ours = fate(&rig, "virsh-hpc", options, name, at)?;
-        at = if ours.moved { 1 - at } else { at };
+        let virsh = fate(&rig, "virsh", options, name, at)?;
+        at = if virsh.moved { 1 - at } else { at };
+        let hpc = fate(&rig, "virsh-hpc", options, name, at)?;
+        at = if hpc.moved { 1 - at } else { at };
         ensure!(
-            theirs == ours,
-            "SIG{name} {options:?}: virsh {theirs:?}, ours {ours:?}"
+            virsh == hpc,
+            "SIG{name} {options:?}: virsh {virsh:?}, virsh-hpc {hpc:?}"
         );
-        ensure!(ours.signal.is_some(), "{ours:?}");
-        ensure!(ours.moved != options.is_empty(), "{ours:?}");
+        ensure!(hpc.signal.is_some(), "{hpc:?}");
+        ensure!(hpc.moved != options.is_empty(), "{hpc:?}");
     }
     Ok(())
 }

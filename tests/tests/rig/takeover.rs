@@ -113,10 +113,10 @@ fn an_unmarked_guest_is_left_alone_beside_a_marked_one() -> Result<()> {
     rig.guest(marked, &SATURATED)?;
     rig.guest(unmarked, &["--fill", "160", "--workload", "rate:16@20"])?;
     watch(&rig)?;
-    let beside = Way::Direct.attempt(&rig, marked, THERE, |rig| {
+    let moved = Way::Direct.attempt(&rig, marked, THERE, |rig| {
         Way::Direct.go(rig, unmarked, THERE).map(drop)
     })?;
-    ensure!(beside.output.status.success(), "{}", beside.stderr());
+    ensure!(moved.output.status.success(), "{}", moved.stderr());
     for name in [marked, unmarked] {
         rig.whole(name)?;
     }

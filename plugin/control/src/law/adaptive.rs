@@ -139,14 +139,14 @@ impl Adaptive {
         };
         let decision = Decision::threshold(threshold.max(floor), cause);
         let decision = self.postcopy_if_cheaper(decision, seen.remaining, view);
-        let decision = self.confirm_first(decision, &seen, view);
+        let decision = self.defer(decision, &seen, view);
         self.before = Some(*round);
         decision
     }
 
     /// The decision of a sync, or to wait for its confirmation. After the first round, which says nothing of rewriting,
     /// the guest is switched over only if it was seen busy.
-    fn confirm_first(&mut self, decision: Decision, seen: &Observed, view: &View) -> Decision {
+    fn defer(&mut self, decision: Decision, seen: &Observed, view: &View) -> Decision {
         let floor = self.slowdown.of(seen.shortest);
         let otherwise = if self.before.is_some() {
             decision

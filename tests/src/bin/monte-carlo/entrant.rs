@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn our_law_that_may_go_over_is_given_post_copy_and_is_not_what_others_are_compared_with() {
+    fn a_law_that_may_use_post_copy_is_given_it_and_is_not_what_others_are_compared_with() {
         let may: Entrant = "adaptive-or-postcopy".parse().expect("a law");
         assert!(may.postcopy() && !may.is_adaptive() && everybody().contains(&may));
         let law = may.build(Duration::from_secs(1));

@@ -61,8 +61,8 @@ fn print_row(row: &Row) {
         spread(&row.j_after_first_round),
         ratio(row.pause_over_best),
         ratio(row.total_over_best),
-        ratio(row.pause_over_ours),
-        ratio(row.total_over_ours),
+        ratio(row.pause_over_adaptive),
+        ratio(row.total_over_adaptive),
     );
 }
 

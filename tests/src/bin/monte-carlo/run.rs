@@ -85,8 +85,8 @@ mod tests {
 
     use super::*;
 
-    fn config(hot_bytes: u64) -> PlantConfig {
-        let guest = Guest::new(1 << 30).with(Writer::flat(hot_bytes));
+    fn config(set_bytes: u64) -> PlantConfig {
+        let guest = Guest::new(1 << 30).with(Writer::flat(set_bytes));
         PlantConfig::new(guest, Link::gigabit())
     }
 

@@ -26,8 +26,8 @@ pub(crate) struct Row {
     /// that completed under both.
     pub(crate) pause_over_best: Option<f64>,
     pub(crate) total_over_best: Option<f64>,
-    pub(crate) pause_over_ours: Option<f64>,
-    pub(crate) total_over_ours: Option<f64>,
+    pub(crate) pause_over_adaptive: Option<f64>,
+    pub(crate) total_over_adaptive: Option<f64>,
 }
 
 /// The rows of some of the guests.
@@ -42,14 +42,14 @@ fn row(laws: &[Entrant], index: usize, judged: &[&Judged]) -> Option<Row> {
     let law = laws[index];
     let of = || judged.iter().map(|of| (&of.costs[index], &of.best));
     let completed = || of().filter(|(cost, _)| cost.completed);
-    let ours = laws.iter().position(Entrant::is_adaptive);
-    let over_ours = |of_cost: fn(&Cost) -> f64| {
+    let adaptive = laws.iter().position(Entrant::is_adaptive);
+    let over_adaptive = |of_cost: fn(&Cost) -> f64| {
         let both = judged
             .iter()
-            .map(|of| (&of.costs[index], &of.costs[ours.unwrap_or(index)]))
-            .filter(|(theirs, ours)| theirs.completed && ours.completed);
-        ours.and(geo_mean(
-            both.map(|(theirs, ours)| of_cost(theirs) / of_cost(ours)),
+            .map(|of| (&of.costs[index], &of.costs[adaptive.unwrap_or(index)]))
+            .filter(|(other, adaptive)| other.completed && adaptive.completed);
+        adaptive.and(geo_mean(
+            both.map(|(other, adaptive)| of_cost(other) / of_cost(adaptive)),
         ))
     };
     Some(Row {
@@ -63,8 +63,8 @@ fn row(laws: &[Entrant], index: usize, judged: &[&Judged]) -> Option<Row> {
         )?,
         pause_over_best: geo_mean(completed().map(|(cost, best)| cost.pause_s / best.pause_s)),
         total_over_best: geo_mean(completed().map(|(cost, best)| cost.total_s / best.total_s)),
-        pause_over_ours: over_ours(|cost| cost.pause_s),
-        total_over_ours: over_ours(|cost| cost.total_s),
+        pause_over_adaptive: over_adaptive(|cost| cost.pause_s),
+        total_over_adaptive: over_adaptive(|cost| cost.total_s),
     })
 }
 
@@ -154,20 +154,20 @@ mod tests {
             panic!("two tables");
         };
         assert_eq!((all.cases, phased.cases), (2, 1));
-        let [ours, published, scaled] = all.rows.as_slice() else {
+        let [adaptive, published, scaled] = all.rows.as_slice() else {
             panic!("three rows");
         };
         // Ratios of J: 1 and 4; 4 and 4; 2 and 2. Without the first round: 1 and 7.
         let near = |found: f64, expected: f64| assert!((found - expected).abs() < 1e-9);
-        near(ours.j.geo_mean, 2.0);
-        near(ours.j_after_first_round.max, 7.0);
+        near(adaptive.j.geo_mean, 2.0);
+        near(adaptive.j_after_first_round.max, 7.0);
         near(published.j.geo_mean, 4.0);
         near(published.completed_percent, 50.0);
-        // Of the one that completed: pause 4 s over 1 s, and over ours, 1 s.
+        // Of the one that completed: pause 4 s over 1 s, and over the adaptive law's, 1 s.
         near(published.pause_over_best.expect("one completed"), 4.0);
-        near(published.pause_over_ours.expect("one completed"), 4.0);
+        near(published.pause_over_adaptive.expect("one completed"), 4.0);
         near(published.total_over_best.expect("one completed"), 8.0);
-        assert!(ours.claimed && scaled.claimed && !published.claimed);
-        assert_eq!(phased.rows[1].pause_over_ours, None);
+        assert!(adaptive.claimed && scaled.claimed && !published.claimed);
+        assert_eq!(phased.rows[1].pause_over_adaptive, None);
     }
 }

@@ -69,8 +69,8 @@ impl Engine {
 
     /// What QEMU compares with its threshold: pending memory and other data.
     fn pending_bytes(&self, now_ns: u64) -> u64 {
-        let beside = self.qemu.beside_bytes(now_ns);
-        self.ram.pending_bytes().saturating_add(beside)
+        let device_bytes = self.qemu.device_bytes(now_ns);
+        self.ram.pending_bytes().saturating_add(device_bytes)
     }
 
     fn threshold_bytes(&self) -> u64 {
@@ -206,9 +206,9 @@ impl Engine {
             return match phase {
                 Phase::Fetch => self.end(now_ns, End::Postcopy),
                 _ => {
-                    let beside = self.qemu.beside_bytes(now_ns);
+                    let device_bytes = self.qemu.device_bytes(now_ns);
                     let rate = self.rate(now_ns).0;
-                    let span_ns = scale(beside, NANOS_PER_S, rate.max(1));
+                    let span_ns = scale(device_bytes, NANOS_PER_S, rate.max(1));
                     let fixed_ns = nanos(self.qemu.fixed_pause);
                     self.rest(now_ns, Phase::Device, fixed_ns.saturating_add(span_ns));
                 }

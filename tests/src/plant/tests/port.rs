@@ -175,7 +175,7 @@ fn an_abort_ends_it_there_and_then() {
 
 #[test]
 fn troubles_come_and_go_as_scripted() {
-    let by_hand = Target {
+    let external = Target {
         downtime_ms: Some(700),
         speed_mib_per_s: Some(80),
         ..Target::NONE
@@ -183,7 +183,7 @@ fn troubles_come_and_go_as_scripted() {
     let mut plant = Plant::new(&flat())
         .between(s(1), s(2), Fault::Deaf)
         .between(s(3), s(4), Fault::Refusing)
-        .at(s(5), Change::ByHand(by_hand))
+        .at(s(5), Change::External(external))
         .at(s(8), Change::Fail);
     plant.run(ms(1_500));
     assert_eq!(plant.sample(false), Err(PlantError::Silent));

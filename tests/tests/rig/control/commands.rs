@@ -33,12 +33,12 @@ fn command_here(stage: &mut Stage) -> Result<()> {
         .map(drop)
     })?;
     stage.arrived("virsh-hpc here", &moved)?;
-    let (theirs, agents) = (command_told(stage, host)?, stage.told(host)?);
+    let (commands, agents) = (command_told(stage, host)?, stage.told(host)?);
     let said = stage.said(host, skip, GUEST)?;
-    println!("  command {theirs:?}\n  agent {agents:?} {said:?}");
+    println!("  command {commands:?}\n  agent {agents:?} {said:?}");
     ensure!(
-        theirs.targets > 0 && theirs.downtime_most_ms >= 800,
-        "{theirs:?}"
+        commands.targets > 0 && commands.downtime_most_ms >= 800,
+        "{commands:?}"
     );
     ensure!(agents.targets == 0, "{agents:?}");
     ensure!(
@@ -72,22 +72,22 @@ fn command_there(stage: &mut Stage, agent: bool) -> Result<()> {
         if agent { "with" } else { "without" }
     );
     stage.arrived(&what, &moved)?;
-    let (theirs, agents) = (command_told(stage, there)?, stage.told(host)?);
+    let (commands, agents) = (command_told(stage, there)?, stage.told(host)?);
     println!(
-        "  {}\n  command {theirs:?}\n  agent {agents:?}",
+        "  {}\n  command {commands:?}\n  agent {agents:?}",
         moved.stderr().trim()
     );
     let yields = moved
         .stderr()
         .contains("libvirt-hpcd on the source's host steers");
     ensure!(yields == agent, "{}", moved.stderr());
-    ensure!(theirs.observed == [agent], "{theirs:?}");
+    ensure!(commands.observed == [agent], "{commands:?}");
     if agent {
         ensure!(agents.by == [ControllerName::LibvirtHpcd], "{agents:?}");
         ensure!(agents.downtime_most_ms >= 800, "{agents:?}");
     } else {
         ensure!(
-            agents.by.is_empty() && theirs.downtime_most_ms >= 800,
+            agents.by.is_empty() && commands.downtime_most_ms >= 800,
             "{agents:?}"
         );
     }

@@ -46,7 +46,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// For a guest with disks; the contents of one of them are looked at where it arrives.
+    /// For a guest with disks; the contents of one of them are compared where it arrives.
     pub(super) fn with_disk(mut self, target: &'a str) -> Self {
         self.disk = Some(target);
         self
@@ -65,9 +65,9 @@ impl<'a> Table<'a> {
     /// `options` and nothing else: virsh first, which takes the guest there if it moves it, then virsh-hpc, which takes
     /// it back or is refused in turn.
     pub(super) fn bare_row(&mut self, options: &[&str]) -> Result<()> {
-        let theirs = self.ask("virsh", options, self.guest)?;
-        let ours = self.ask("virsh-hpc", options, self.guest)?;
-        self.compare(options, theirs, ours);
+        let virsh = self.ask("virsh", options, self.guest)?;
+        let hpc = self.ask("virsh-hpc", options, self.guest)?;
+        self.compare(options, virsh, hpc);
         Ok(())
     }
 
@@ -75,27 +75,27 @@ impl<'a> Table<'a> {
     pub(super) fn row_with_name(&mut self, other: &'a str, options: &[&str]) -> Result<()> {
         let own = self.guest;
         let named = |name| [&ALWAYS[..], options, &["--dname", name]].concat();
-        let theirs = self.ask("virsh", &named(other), other)?;
+        let virsh = self.ask("virsh", &named(other), other)?;
         self.guest = other;
-        let ours = self.ask("virsh-hpc", &named(own), own)?;
+        let hpc = self.ask("virsh-hpc", &named(own), own)?;
         self.guest = own;
-        self.compare(&named(other), theirs, ours);
+        self.compare(&named(other), virsh, hpc);
         Ok(())
     }
 
-    fn compare(&mut self, options: &[&str], theirs: Answer, ours: Answer) {
-        let same = theirs == ours;
-        let said = theirs.errors.join(" ");
+    fn compare(&mut self, options: &[&str], virsh: Answer, hpc: Answer) {
+        let same = virsh == hpc;
+        let said = virsh.errors.join(" ");
         println!(
             "{} {:?} {:<40} {}; {} {said}",
             if same { "same" } else { "DIFFERENT" },
-            theirs.status,
+            virsh.status,
             options.join(" "),
-            theirs.here,
-            theirs.there
+            virsh.here,
+            virsh.there
         );
         if !same {
-            let row = format!("{options:?}:\n  virsh     {theirs:?}\n  virsh-hpc {ours:?}");
+            let row = format!("{options:?}:\n  virsh     {virsh:?}\n  virsh-hpc {hpc:?}");
             self.differences.push(row);
         }
     }

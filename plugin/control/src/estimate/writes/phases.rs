@@ -80,8 +80,7 @@ impl WritePhases {
             return;
         }
         let is_little = |seen: u64, of: u64| seen.saturating_mul(QUIET_PART) < of;
-        // A guest that wakes writes as after a sync, but only its unwritten pages; a quiet one may write a little for
-        // long.
+        // A waking guest writes as after a sync, but only its unwritten pages; a quiet one may write a little for long.
         let waking = most_within(at.since(last)).min(set_bytes.saturating_sub(last_bytes));
         let was_quiet = self.phases.idle() == Some(true);
         let quiet = is_little(seen, expected)
@@ -380,11 +379,7 @@ mod tests {
         polls.round(1000, flat);
         let part: Written = |_| 128 * MB / TELLING_PART - 1;
         polls.curve = Curve::default();
-        assert_eq!(
-            polls.round(200, part),
-            [None],
-            "too little of the working set"
-        );
+        assert_eq!(polls.round(200, part), [None], "too little of the set");
     }
 
     #[test]

@@ -370,7 +370,7 @@ fn a_law_that_needs_post_copy_warns_where_it_is_not_given() {
 }
 
 #[test]
-fn where_the_owner_allows_postcopy_the_law_may_go_over_to_it() {
+fn where_the_owner_allows_postcopy_the_law_may_use_it() {
     let mut case = Case::live();
     assert_eq!(case.resolve().law, LawName::Adaptive);
     case.policy.postcopy_allowed = Some(true);
