@@ -108,8 +108,8 @@ impl Lease {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&mut self, lease_record: &LeaseRecord) -> io::Result<()> {
-        let text = serde_json::to_vec(lease_record)?;
+    pub fn write(&mut self, record: &LeaseRecord) -> io::Result<()> {
+        let text = serde_json::to_vec(record)?;
         self.file.rewind()?;
         self.file.write_all(&text)?;
         // Whoever reads before this passes over the rest of the one before.
@@ -127,21 +127,15 @@ impl Lease {
 #[derive(Debug)]
 pub struct HeldLease {
     lease: Lease,
-    lease_record: LeaseRecord,
+    record: LeaseRecord,
 }
 
 impl HeldLease {
-    /// Begins: `lease_record` is written. Where it cannot be, the lease is held all the same, but a successor
+    /// Begins: `record` is written. Where it cannot be, the lease is held all the same, but a successor
     /// will know nothing: the second part of the answer.
-    pub fn begin(mut lease: Lease, lease_record: LeaseRecord) -> (Self, io::Result<()>) {
-        let written = lease.write(&lease_record);
-        (
-            Self {
-                lease,
-                lease_record,
-            },
-            written,
-        )
+    pub fn begin(mut lease: Lease, record: LeaseRecord) -> (Self, io::Result<()>) {
+        let written = lease.write(&record);
+        (Self { lease, record }, written)
     }
 
     /// A target was carried out.
@@ -149,14 +143,14 @@ impl HeldLease {
     /// # Errors
     /// When that cannot be written.
     pub fn apply(&mut self, target: &Target) -> io::Result<()> {
-        self.lease_record.set.apply(target);
-        self.lease.write(&self.lease_record)
+        self.record.set.apply(target);
+        self.lease.write(&self.record)
     }
 
     /// What was set last.
     #[must_use]
     pub const fn set(&self) -> Set {
-        self.lease_record.set
+        self.record.set
     }
 
     /// Somebody has set another speed limit, which is his order for a successor too.
@@ -164,8 +158,8 @@ impl HeldLease {
     /// # Errors
     /// When that cannot be written.
     pub fn order_speed(&mut self, mib_per_s: u64) -> io::Result<()> {
-        self.lease_record.bounds = self.lease_record.bounds.under_speed(mib_per_s);
-        self.lease.write(&self.lease_record)
+        self.record.bounds = self.record.bounds.under_speed(mib_per_s);
+        self.lease.write(&self.record)
     }
 
     /// Nobody is to steer this job any more, and why: a successor leaves it alone.
@@ -173,8 +167,8 @@ impl HeldLease {
     /// # Errors
     /// When that cannot be written.
     pub fn release(&mut self, why: &str) -> io::Result<()> {
-        self.lease_record.released = Some(why.to_owned());
-        self.lease.write(&self.lease_record)
+        self.record.released = Some(why.to_owned());
+        self.lease.write(&self.record)
     }
 
     /// The job is over.

@@ -17,37 +17,32 @@ use crate::migration::settings::Restored;
 use crate::trace::{Begin, ControllerName, End, FORMAT, Record, Versions};
 
 /// Says who controls a migration from now on, and why.
-pub(crate) fn announce(
-    id: &DomainId,
-    lease_record: &LeaseRecord,
-    marked_by: MarkedBy,
-    observe: bool,
-) {
+pub(crate) fn announce(id: &DomainId, record: &LeaseRecord, marked_by: MarkedBy, observe: bool) {
     let name = &id.name;
     let why = match marked_by {
         MarkedBy::Domain => "marked in its XML",
         MarkedBy::Site => "named by agent.toml",
         MarkedBy::Adoption => "adopted by hpc-adopt",
     };
-    let before = lease_record.settings_before;
+    let before = record.settings_before;
     let speed = in_words::speed(before.speed_mib_per_s);
-    let order = lease_record.bounds.policy.limit_max_ms;
+    let order = record.bounds.policy.limit_max_ms;
     let kept = order.map_or("", |_| ", an order that is kept");
     let limits = format!(
         "limits before: downtime {} ms{kept}, speed {speed}",
         before.downtime_ms
     );
-    match &lease_record.released {
+    match &record.released {
         Some(reason) => log::warn!("{name}: its migration is left alone: {reason}"),
         None if observe => log::info!("{name}: watching its migration ({why}; {limits})"),
         None => log::info!("{name}: steering its migration ({why}; {limits})"),
     }
-    let policy = Policy::from(&lease_record.bounds.policy);
+    let policy = Policy::from(&record.bounds.policy);
     let to_postcopy = policy.deadline.is_some_and(|d| d.then == Then::Postcopy);
-    if let Some(why) = pause::out_of_reach(&policy).filter(|_| lease_record.released.is_none()) {
+    if let Some(why) = pause::out_of_reach(&policy).filter(|_| record.released.is_none()) {
         log::warn!("{name}: {why}");
     }
-    if to_postcopy && lease_record.released.is_none() && Fetch::of(&policy).has_huge_pages() {
+    if to_postcopy && record.released.is_none() && Fetch::of(&policy).has_huge_pages() {
         log::warn!("{name}: {}", in_words::POSTCOPY_WITH_HUGE_PAGES);
     }
 }
@@ -55,11 +50,11 @@ pub(crate) fn announce(
 /// The first record of its trace.
 pub(crate) fn begin(
     id: &DomainId,
-    lease_record: &LeaseRecord,
+    record: &LeaseRecord,
     observe: bool,
     versions: Versions,
 ) -> Record {
-    let bounds = lease_record.bounds;
+    let bounds = record.bounds;
     Record::Begin(Box::new(Begin {
         format: FORMAT,
         versions,
@@ -72,7 +67,7 @@ pub(crate) fn begin(
         slowdown_ppm: bounds.slowdown_ppm,
         law: bounds.law,
         observe,
-        settings_before: Some(lease_record.settings_before),
+        settings_before: Some(record.settings_before),
     }))
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct Ownership {
     /// None while observing, or where no lease can be had.
     pub(crate) lease: Option<Lease>,
     /// What is written in the lease, had or not.
-    pub(crate) lease_record: LeaseRecord,
+    pub(crate) record: LeaseRecord,
 }
 
 /// Waits until no other controller steers the migration, or it is over; `guest` asks what the domain says of itself.
@@ -70,7 +70,7 @@ pub(crate) fn wait<J: Job>(
         taking.left.filter(|left| left.is_of(&found.job, limits)),
     );
     if let Some(left) = left {
-        let lease_record = LeaseRecord {
+        let record = LeaseRecord {
             controller: ControllerName::LibvirtHpcd,
             pid: process::id(),
             taken_at_ns: job.now().as_nanos(),
@@ -78,10 +78,7 @@ pub(crate) fn wait<J: Job>(
             identity: left.identity.or(&identity),
             ..*left
         };
-        return Ok(Ownership {
-            lease,
-            lease_record,
-        });
+        return Ok(Ownership { lease, record });
     }
     // Without settings the guest is paused, and nobody has left word of what they were before.
     let (limits, iteration) = match first.sample.settings {
@@ -91,7 +88,7 @@ pub(crate) fn wait<J: Job>(
     let may = config.observe || config.insist || assignment.adopted;
     let early = first.early && !taking.stood_by;
     let may_steer = may || early || limits_stay(job, handle, limits, iteration)?;
-    let lease_record = LeaseRecord {
+    let record = LeaseRecord {
         controller: ControllerName::LibvirtHpcd,
         pid: process::id(),
         taken_at_ns: job.now().as_nanos(),
@@ -102,10 +99,7 @@ pub(crate) fn wait<J: Job>(
         bounds: Bounds::of_running(policy, limits, &guest(job)),
         released: (!may_steer).then(|| "somebody else sets its limits".to_owned()),
     };
-    Ok(Ownership {
-        lease,
-        lease_record,
-    })
+    Ok(Ownership { lease, record })
 }
 
 fn began(sample: &Sample) -> Timestamp {

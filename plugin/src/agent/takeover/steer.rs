@@ -50,7 +50,7 @@ const POLL_IDLE: Duration = Duration::from_millis(500);
 struct Steered<'a> {
     id: &'a DomainId,
     watcher: Watcher,
-    lease_record: LeaseRecord,
+    record: LeaseRecord,
     reporter: Reporter,
     handle: &'a Arc<MigrationHandle>,
     observe: bool,
@@ -66,21 +66,18 @@ pub(crate) fn run(
     versions: Versions,
     handle: &Arc<MigrationHandle>,
 ) -> Verdict {
-    let Ownership {
-        lease,
-        mut lease_record,
-    } = ownership;
-    lease_record.bounds = lease_record.bounds.insisting(config.insist);
+    let Ownership { lease, mut record } = ownership;
+    record.bounds = record.bounds.insisting(config.insist);
     if config.observe {
-        lease_record.bounds = lease_record.bounds.without_actions();
+        record.bounds = record.bounds.without_actions();
     }
-    if let Some(began_ns) = lease_record.job_began_ns {
+    if let Some(began_ns) = record.job_began_ns {
         watcher.began(Timestamp::from_nanos(began_ns));
     }
-    let before: Settings = lease_record.settings_before.into();
+    let before: Settings = record.settings_before.into();
     let trace = trace(config, id, handle);
     // Under a speed limit of the owner's the link is not what virsh would have had.
-    let policy = lease_record.bounds.policy;
+    let policy = record.bounds.policy;
     let same_link = policy.speed_max_mib_per_s.is_none() || policy.speed_is_order;
     let tally = Tally::new(same_link.then_some(before.downtime_ms));
     let recorder = Recorder::new(LogMessages(id.name.clone()), trace, tally);
@@ -88,17 +85,14 @@ pub(crate) fn run(
         recorder,
         Arc::clone(handle),
         id.name.clone(),
-        lease_record.settings_before,
+        record.settings_before,
     );
-    reporter.recorder().record(&announce::begin(
-        id,
-        &lease_record,
-        config.observe,
-        versions,
-    ));
-    announce::announce(id, &lease_record, marked_by, config.observe);
+    reporter
+        .recorder()
+        .record(&announce::begin(id, &record, config.observe, versions));
+    announce::announce(id, &record, marked_by, config.observe);
     if let Some(lease) = lease {
-        let (held_lease, written) = HeldLease::begin(lease, lease_record.clone());
+        let (held_lease, written) = HeldLease::begin(lease, record.clone());
         reporter.recorder().hold(held_lease);
         if let Err(error) = written {
             let name = &id.name;
@@ -110,12 +104,12 @@ pub(crate) fn run(
     let mut steered = Steered {
         id,
         watcher,
-        lease_record,
+        record,
         reporter,
         handle,
         observe: config.observe,
     };
-    if steered.lease_record.released.is_none() && steered.drive() == drive::End::Job {
+    if steered.record.released.is_none() && steered.drive() == drive::End::Job {
         return steered.settle();
     }
     if steered.handle.leaves() || !steered.follow() {
@@ -137,8 +131,8 @@ impl Steered<'_> {
             policy,
             slowdown_ppm,
             law,
-        } = self.lease_record.bounds;
-        let before = self.lease_record.settings_before.into();
+        } = self.record.bounds;
+        let before = self.record.settings_before.into();
         let mut controller =
             Controller::new(law.build(slowdown_ppm), Policy::from(&policy)).after(before);
         // The first poll is due now, not after a wait.
@@ -174,18 +168,18 @@ impl Steered<'_> {
             ),
             (false, _) => log::info!("{name}: {why}"),
         }
-        self.lease_record.released = Some(why.to_owned());
+        self.record.released = Some(why.to_owned());
         self.reporter.recorder().release(why);
     }
 
     /// The limits of before, tried again for as long as the agent may take to leave. Whether they are set,
     /// or the migration is over.
     fn put_limits_back(&mut self) -> bool {
-        let before = self.lease_record.settings_before;
+        let before = self.record.settings_before;
         let target = Target {
             downtime_ms: u32::try_from(before.downtime_ms).ok(),
             speed_mib_per_s: Some(before.speed_mib_per_s),
-            postcopy_speed_mib_per_s: self.lease_record.bounds.postcopy_speed_before(),
+            postcopy_speed_mib_per_s: self.record.bounds.postcopy_speed_before(),
             ..Target::NONE
         };
         let since = self.watcher.now();
@@ -227,7 +221,7 @@ impl Steered<'_> {
 
     /// Follows a migration that nobody is to steer; false if the agent leaves before its end.
     fn follow(&mut self) -> bool {
-        if let Some(why) = self.lease_record.released.clone() {
+        if let Some(why) = self.record.released.clone() {
             self.handle
                 .update(|status| status.control = Control::Released(why));
         }
@@ -250,7 +244,7 @@ impl Steered<'_> {
         if self.observe {
             return None;
         }
-        let before: Settings = self.lease_record.settings_before.into();
+        let before: Settings = self.record.settings_before.into();
         let set = self.reporter.recorder().set();
         let watcher = &mut self.watcher;
         let restored = settings::undo(set, before, &mut |order| {

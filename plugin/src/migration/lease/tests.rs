@@ -11,7 +11,7 @@ use libvirt_hpc_xml_schemas as xml;
 
 const UUID: &str = "6d0f4b5e-7c1a-4f7e-9a51-0123456789ab";
 
-pub(super) fn lease_record() -> LeaseRecord {
+pub(super) fn record() -> LeaseRecord {
     LeaseRecord {
         controller: ControllerName::LibvirtHpcd,
         pid: 7,
@@ -53,9 +53,9 @@ fn whoever_comes_second_sees_who_holds_it() {
     let (_folder, leases) = folder();
     let (mut lease, left) = taken(take(&leases, UUID).expect("taken"));
     assert!(left.is_none());
-    lease.write(&lease_record()).expect("written");
+    lease.write(&record()).expect("written");
     let second = take(&leases, UUID).expect("asked");
-    assert!(matches!(second, Taken::Held(Some(by)) if *by == lease_record()));
+    assert!(matches!(second, Taken::Held(Some(by)) if *by == record()));
     let mode = fs::metadata(&leases).expect("there").permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "for root alone");
 }
@@ -64,22 +64,22 @@ fn whoever_comes_second_sees_who_holds_it() {
 fn a_successor_finds_what_was_left_and_an_end_leaves_nothing() {
     let (_folder, leases) = folder();
     let (mut lease, _) = taken(take(&leases, UUID).expect("taken"));
-    lease.write(&lease_record()).expect("written");
+    lease.write(&record()).expect("written");
     let longer = LeaseRecord {
         released: Some("external change".to_owned()),
-        ..lease_record()
+        ..record()
     };
     lease.write(&longer).expect("written");
     let text = fs::read_to_string(leases.join(UUID)).expect("there");
-    let short = serde_json::to_string(&lease_record()).expect("text");
+    let short = serde_json::to_string(&record()).expect("text");
     fs::write(leases.join(UUID), short.clone() + &text[short.len()..]).expect("torn");
-    assert!(matches!(take(&leases, UUID), Ok(Taken::Held(Some(by))) if *by == lease_record()));
+    assert!(matches!(take(&leases, UUID), Ok(Taken::Held(Some(by))) if *by == record()));
     lease
-        .write(&lease_record())
+        .write(&record())
         .expect("a shorter one after a longer");
     drop(lease);
     let (lease, left) = taken(take(&leases, UUID).expect("taken"));
-    assert_eq!(left.as_deref(), Some(&lease_record()));
+    assert_eq!(left.as_deref(), Some(&record()));
     lease.end();
     let (_lease, left) = taken(take(&leases, UUID).expect("taken"));
     assert!(left.is_none());
@@ -89,7 +89,7 @@ fn a_successor_finds_what_was_left_and_an_end_leaves_nothing() {
 fn a_speed_that_another_has_ordered_is_a_successors_order_too() {
     let (_folder, leases) = folder();
     let (lease, _) = taken(take(&leases, UUID).expect("taken"));
-    let (mut held_lease, written) = HeldLease::begin(lease, lease_record());
+    let (mut held_lease, written) = HeldLease::begin(lease, record());
     written.expect("written");
     held_lease.order_speed(0).expect("written");
     drop(held_lease);
@@ -131,7 +131,7 @@ fn only_what_nobody_needs_is_swept() {
     let (held, _) = taken(take(&leases, UUID).expect("taken"));
     for uuid in [other, third] {
         let (mut lease, _) = taken(take(&leases, uuid).expect("taken"));
-        lease.write(&lease_record()).expect("written");
+        lease.write(&record()).expect("written");
     }
     sweep(&leases, |uuid| uuid == other).expect("swept");
     let left: Vec<_> = [UUID, other, third]

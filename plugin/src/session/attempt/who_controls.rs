@@ -51,7 +51,7 @@ pub(crate) fn take_lease(takeover: &Takeover, resolved: &Resolved) -> Option<Hel
         return None;
     }
     let lease = wait(Path::new(lease::DIRECTORY), domain.uuid()).ok()??;
-    let lease_record = LeaseRecord {
+    let record = LeaseRecord {
         controller: ControllerName::VirshHpc,
         pid: process::id(),
         taken_at_ns: takeover.watcher.now().as_nanos(),
@@ -71,7 +71,7 @@ pub(crate) fn take_lease(takeover: &Takeover, resolved: &Resolved) -> Option<Hel
         released: None,
     };
     // A lease that nothing could be written into keeps the agent away all the same.
-    Some(HeldLease::begin(lease, lease_record).0)
+    Some(HeldLease::begin(lease, record).0)
 }
 
 fn wait(directory: &Path, uuid: &str) -> io::Result<Option<Lease>> {

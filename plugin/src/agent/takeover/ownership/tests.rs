@@ -78,10 +78,10 @@ fn a_migration_found_at_its_beginning_is_ours_whatever_its_limit_which_is_an_ord
     let plain = assignment(Config::default(), false);
     let ownership =
         found(Script::new([precopy(777)]), &plain, true, folder.path()).expect("ownership");
-    assert_eq!(ownership.lease_record.released, None);
-    assert_eq!(ownership.lease_record.settings_before.downtime_ms, 777);
-    assert_eq!(ownership.lease_record.bounds.policy.limit_max_ms, Some(777));
-    assert!(ownership.lease.is_some() && ownership.lease_record.bounds.policy.speed_is_order);
+    assert_eq!(ownership.record.released, None);
+    assert_eq!(ownership.record.settings_before.downtime_ms, 777);
+    assert_eq!(ownership.record.bounds.policy.limit_max_ms, Some(777));
+    assert!(ownership.lease.is_some() && ownership.record.bounds.policy.speed_is_order);
 }
 
 #[test]
@@ -91,8 +91,8 @@ fn one_found_in_its_midst_is_ours_only_if_nobody_moves_its_limits() {
     let end = |samples: &[Sample], assignment: &Assignment| {
         let script = Script::new(samples.iter().copied());
         let ownership = found(script, assignment, false, folder.path()).expect("ownership");
-        let order = ownership.lease_record.bounds.policy.limit_max_ms;
-        (ownership.lease_record.released.is_some(), order)
+        let order = ownership.record.bounds.policy.limit_max_ms;
+        (ownership.record.released.is_some(), order)
     };
     assert_eq!(end(&[precopy(300)], &plain), (false, None), "nobody");
     let steady = [precopy(100), synced(100)];
@@ -128,8 +128,7 @@ fn a_predecessors_word_counts_whatever_the_clock_says_since() {
         let ownership =
             found(Script::new([precopy(300)]), &plain, true, folder.path()).expect("ownership");
         let lease = ownership.lease.expect("taken");
-        let (mut held_lease, written) =
-            lease::HeldLease::begin(lease, ownership.lease_record.clone());
+        let (mut held_lease, written) = lease::HeldLease::begin(lease, ownership.record.clone());
         written.expect("written");
         let target = Target {
             downtime_ms: Some(10),
@@ -140,21 +139,15 @@ fn a_predecessors_word_counts_whatever_the_clock_says_since() {
         // The agent has died at 10 ms, and its successor finds that.
         let script = Script::new([precopy(10)]);
         let next = under_a_clock(script, &plain, false, folder.path(), step_ms).expect("ownership");
-        let lease_record = next.lease_record;
+        let record = next.record;
+        assert_eq!(record.settings_before.downtime_ms, 300, "{step_ms} ms");
+        assert_eq!(record.released, None, "{step_ms} ms");
+        assert_eq!(record.bounds.policy.limit_max_ms, None, "{step_ms} ms");
         assert_eq!(
-            lease_record.settings_before.downtime_ms, 300,
+            record.job_began_ns, ownership.record.job_began_ns,
             "{step_ms} ms"
         );
-        assert_eq!(lease_record.released, None, "{step_ms} ms");
-        assert_eq!(
-            lease_record.bounds.policy.limit_max_ms, None,
-            "{step_ms} ms"
-        );
-        assert_eq!(
-            lease_record.job_began_ns, ownership.lease_record.job_began_ns,
-            "{step_ms} ms"
-        );
-        assert_eq!(lease_record.set.downtime_ms, Some(10), "{step_ms} ms");
+        assert_eq!(record.set.downtime_ms, Some(10), "{step_ms} ms");
     }
 }
 
@@ -166,13 +159,13 @@ fn a_hand_that_ended_control_is_obeyed_by_a_successor_whatever_the_clock_says_si
         let ownership =
             found(Script::new([precopy(300)]), &plain, true, folder.path()).expect("ownership");
         let lease = ownership.lease.expect("taken");
-        let (mut held_lease, written) = lease::HeldLease::begin(lease, ownership.lease_record);
+        let (mut held_lease, written) = lease::HeldLease::begin(lease, ownership.record);
         written.expect("written");
         held_lease.release("external change").expect("written");
         drop(held_lease);
         let script = Script::new([precopy(15)]);
         let next = under_a_clock(script, &plain, false, folder.path(), step_ms).expect("ownership");
-        assert!(next.lease_record.released.is_some(), "{step_ms} ms");
+        assert!(next.record.released.is_some(), "{step_ms} ms");
     }
 }
 
@@ -191,7 +184,7 @@ fn another_holder_is_waited_for_to_the_end_or_to_its_death() {
     let mut dies = Script::new([precopy(300)]);
     dies.then = Some((3, Box::new(move || drop(held))));
     let ownership = found(dies, &plain, true, folder.path()).expect("ownership");
-    assert!(ownership.lease.is_some() && ownership.lease_record.released.is_none());
+    assert!(ownership.lease.is_some() && ownership.record.released.is_none());
 }
 
 #[test]
@@ -204,6 +197,6 @@ fn a_guest_that_stands_is_followed_and_one_that_runs_again_is_ours() {
     assert!(matches!(end, Err(Verdict::Over)));
     let script = Script::new([stopped, stopped, precopy(300)]);
     let ownership = found(script, &plain, false, folder.path()).expect("ownership");
-    assert_eq!(ownership.lease_record.released, None);
-    assert_eq!(ownership.lease_record.settings_before.downtime_ms, 300);
+    assert_eq!(ownership.record.released, None);
+    assert_eq!(ownership.record.settings_before.downtime_ms, 300);
 }

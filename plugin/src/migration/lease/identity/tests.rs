@@ -1,9 +1,9 @@
 //! Jobs under a wall clock that steps.
 
 use super::*;
-use crate::migration::lease::tests::lease_record;
+use crate::migration::lease::tests::record;
 
-/// When the job of [`lease_record`] began, by the wall clock, milliseconds.
+/// When the job of [`record`] began, by the wall clock, milliseconds.
 const BEGAN: u64 = 1_700_000_000_000;
 
 /// A minute after its beginning, under a wall clock that has been set by `step_ms` meanwhile.
@@ -24,7 +24,7 @@ fn left() -> LeaseRecord {
             began_wall_ms: Some(BEGAN),
             taken_wall_ms: BEGAN + 1_000,
         },
-        ..lease_record()
+        ..record()
     }
 }
 
@@ -89,7 +89,7 @@ fn a_limit_of_ours_that_stands_says_that_its_job_goes_on() {
     // As one of an earlier version wrote it, without a name of the job.
     let mut old = LeaseRecord {
         identity: Identity::default(),
-        ..lease_record()
+        ..record()
     };
     let job = a_minute_later(0);
     assert!(!old.is_of(&job, found(300)), "nothing was set");
