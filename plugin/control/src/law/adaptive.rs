@@ -139,7 +139,7 @@ impl Adaptive {
         };
         let decision = Decision::threshold(threshold.max(floor), cause);
         let decision = self.postcopy_if_cheaper(decision, seen.remaining, view);
-        let decision = self.defer(decision, &seen, view);
+        let decision = self.confirm_first(decision, &seen, view);
         self.before = Some(*round);
         decision
     }

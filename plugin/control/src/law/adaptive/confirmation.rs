@@ -35,7 +35,12 @@ impl Adaptive {
 
     /// The decision of a sync, or to wait for its confirmation. After the first round, which says nothing of rewriting,
     /// the guest is switched over only if it was seen busy.
-    pub(super) fn defer(&mut self, decision: Decision, seen: &Observed, view: &View) -> Decision {
+    pub(super) fn confirm_first(
+        &mut self,
+        decision: Decision,
+        seen: &Observed,
+        view: &View,
+    ) -> Decision {
         self.unconfirmed = None;
         let stops = decision.cause == Cause::Reservation;
         let shows = view.writes.shows_quiet() && seen.remaining > WORTH * seen.shortest;
