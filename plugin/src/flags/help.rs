@@ -17,9 +17,9 @@ pub enum Topic {
 }
 
 const INTRODUCTION: &str = "\
-virsh-hpc is virsh with one thing more: a migrate of a domain marked as HPC is
-controlled, so that it ends soon, after the shortest pause the guest's memory
-allows. Everything else is passed to the real virsh as it was typed.
+virsh-hpc is virsh with one addition: it controls live migrations of domains
+that are marked as HPC, so that they end soon, with a pause that is weighed
+against the time of pre-copy. All else goes to the real virsh as it was typed.
 ";
 
 const LAWS: &str = "\

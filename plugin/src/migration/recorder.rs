@@ -326,8 +326,8 @@ impl<V: Messages> Recorder<V> {
         let (pause, ceiling) = (in_words::span(pause), in_words::span(ceiling));
         let sooner = self.messages.how_to_end_sooner();
         self.messages.warn(&format!(
-            "what the guest's memory leaves would pause it {pause}, the policy allows {ceiling}: the \
-             copy goes on until the guest is quieter. {sooner}"
+            "the remaining memory needs a pause of {pause}, the policy allows {ceiling}: the copy goes \
+             on until the guest writes less. {sooner}"
         ));
     }
 }
@@ -400,7 +400,7 @@ impl<V: Messages> Observer for Recorder<V> {
             && !std::mem::replace(&mut self.warned_abort, true)
         {
             self.messages.warn(&format!(
-                "the guest is already switching over and may not be called back ({error}): waiting for \
+                "the guest is already switching over and cannot be called back ({error}): waiting for \
                  the end"
             ));
         }

@@ -169,8 +169,8 @@ impl Tally {
         }
         let least = ms(self.least?.pause_ms);
         Some(format!(
-            "virsh's own limit of {limit} ms was never in reach: the least left at a sync would have \
-             paused {least}"
+            "virsh's own limit of {limit} ms was never in reach: the least remaining memory would have \
+             needed a pause of {least}"
         ))
     }
 }
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(
             tally.report("vm", Duration::from_millis(5_210)),
             "vm moved in 5.21 s: paused 1.16 s, 3 rounds, 540 MiB sent; virsh's own limit of 300 ms was \
-             never in reach: the least left at a sync would have paused 1.10 s"
+             never in reach: the least remaining memory would have needed a pause of 1.10 s"
         );
     }
 

@@ -93,29 +93,29 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
             o.j_over_adaptive[0].map(Figure::ratio)
         })
         .above(
-            "J of every other pre-copy law above adaptive's, geometric mean",
+            "Every other pre-copy law has a higher J than adaptive, geometric mean",
             1.0,
         ),
         Rivals::of(laws, precopy, of_adaptive, |o| {
             o.cost_over_adaptive.map(Figure::ratio)
         })
         .above(
-            "The same with the work that throttling took counted",
+            "The same, counting the work lost to throttling",
             1.0,
         ),
         Rivals::of(laws, |law| precopy(law) && !law.compresses(), of_adaptive, |o| {
             Some(Figure::ratio(o.j_over_adaptive[0]? / uncompressed?))
         })
         .above(
-            "J of those without XBZRLE above that of adaptive without it",
+            "Every law without XBZRLE has a higher J than adaptive without it",
             1.0,
         ),
         Rivals::of(laws, precopy, completes, pause).above(
-            "Pause of every law that always completes above adaptive's, geometric mean",
+            "Every law that always completes pauses the guest longer than adaptive, geometric mean",
             1.0,
         ),
         Rivals::of(laws, |law| law.class == Class::Precopy, completes, pause).above(
-            "The same of those that do not throttle the guest",
+            "The same, without the laws that throttle the guest",
             1.0,
         ),
         Rivals::of(laws, precopy, completes, |o| {
@@ -123,11 +123,11 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
         })
         .fastest(),
         Rivals::of(laws, precopy, of_adaptive, delay).above(
-            "The application's delay under every other pre-copy law above that under adaptive, mean",
+            "Every other pre-copy law delays the application longer than adaptive, mean",
             0.0,
         ),
         Rivals::of(laws, |law| law.class == Class::Postcopy, of_adaptive, delay).above(
-            "Where post-copy is allowed: its delay with post-copy after round one above that under adaptive, mean",
+            "Post-copy after round one, where it is allowed, delays the application longer than adaptive, mean",
             0.0,
         ),
     ]

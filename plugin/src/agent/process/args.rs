@@ -19,7 +19,7 @@ pub struct Args {
     /// Connect to libvirt at URI, whatever the configuration says
     #[arg(long, value_name = "URI", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub connect: Option<String>,
-    /// Only watch: record what would be done and change nothing, whatever the configuration says
+    /// Only observe: record what would be done and change nothing, whatever the configuration says
     #[arg(long)]
     pub observe: bool,
     /// Log to stderr, not to the system's log

@@ -151,7 +151,7 @@ fn take(
             }
             Err(error) => {
                 let name = &id.name;
-                log::warn!("{name}: its lease cannot be had, going on without: {error}");
+                log::warn!("{name}: its lease cannot be taken, going on without: {error}");
                 return Ok(Taking::default());
             }
         }

@@ -30,10 +30,10 @@ pub enum HpcCommand {
 pub struct PolicyArgs {
     /// Name, id or UUID of the domain
     pub domain: String,
-    /// What pre-copy may cost the application while it runs, in percent
+    /// How much pre-copy is assumed to slow the application, in percent
     #[arg(long, value_name = "PERCENT", value_parser = values::slowdown_percent)]
     pub set_slowdown: Option<u8>,
-    /// The longest pause on purpose, in milliseconds
+    /// The longest pause to choose, in milliseconds
     #[arg(long, value_name = "MS", value_parser = values::downtime_ms)]
     pub set_max_downtime: Option<u32>,
     /// Seconds until: switchover (whatever the pause), abort or postcopy
@@ -53,7 +53,7 @@ pub struct PolicyArgs {
     /// The job the domain belongs to, and the number of the job's domains
     #[arg(long, value_name = "ID,MEMBERS")]
     pub set_job: Option<Job>,
-    /// Mark the domain as HPC, with the defaults for whatever is not set
+    /// Mark the domain as HPC, with the defaults for all that is not set
     #[arg(long)]
     pub mark: bool,
     /// Remove the mark and the policy

@@ -54,12 +54,12 @@ impl HpcOption {
     /// Its line in the help.
     pub(crate) const fn help(self) -> &'static str {
         match self {
-            Self::Law => "control this migration by that law: adaptive, stock or another one's",
-            Self::Observe => "measure only: decide as ever, change nothing",
+            Self::Law => "control this migration by that law: adaptive, stock or another",
+            Self::Observe => "decide and report, but change nothing",
             Self::Off => "leave this migration to plain virsh",
             Self::Trace => "write every sample, decision and result to that file, as JSON lines",
-            Self::Slowdown => "what pre-copy costs the application while it runs, in percent",
-            Self::MaxDowntime => "never pause the guest longer on purpose, in milliseconds",
+            Self::Slowdown => "how much pre-copy is assumed to slow the application, in percent",
+            Self::MaxDowntime => "the longest pause to choose, in milliseconds",
             Self::Deadline => "seconds until switchover (whatever the pause), abort or postcopy",
             Self::Compression => {
                 "whether memory may be sent with XBZRLE (delta compression): yes or no"

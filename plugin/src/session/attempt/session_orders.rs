@@ -29,7 +29,7 @@ impl Aborted {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Asked => "aborted as asked: ",
-            Self::CutOff => "aborted, for the destination cannot be reached any more: ",
+            Self::CutOff => "aborted, because the destination cannot be reached any more: ",
         }
     }
 }
