@@ -78,7 +78,7 @@ pub fn pause(totals: &Totals) -> String {
             format!("switched to post-copy ({NO_PAUSE_OF_POSTCOPY})")
         }
         (Some(PauseUnknown::Suspended), _) => {
-            "the pause was not measured, for the guest was suspended for the rest of the copy"
+            "the pause was not measured, because the guest was suspended for the rest of the copy"
                 .to_owned()
         }
         (None, _) => "the pause was not measured".to_owned(),

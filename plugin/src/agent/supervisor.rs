@@ -268,7 +268,7 @@ impl Supervisor {
             }
             Verdict::Failed(error) => {
                 log::warn!(
-                    "{}: libvirt says nothing of its migration: {error}",
+                    "{}: libvirt does not report its migration: {error}",
                     id.name
                 );
             }

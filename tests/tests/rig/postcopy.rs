@@ -121,7 +121,7 @@ fn a_broken_postcopy_has_the_advice_that_its_destination_needs() -> Result<()> {
     );
     let crashes = version.starts_with("11.2.") || version.starts_with("11.3.");
     let warned = said.contains(&format!(
-        "do not resume it yet, for the destination's libvirt {version}"
+        "do not resume it yet, because the destination's libvirt {version}"
     ));
     ensure!(warned == crashes, "libvirt {version}: {said}");
     Ok(())

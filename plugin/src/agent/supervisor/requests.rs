@@ -85,7 +85,7 @@ impl Supervisor {
 
     fn save_adopted(&self) {
         if let Err(error) = adopted::write(self.roster.adopted()) {
-            log::warn!("a restart will forget what was adopted: {error}");
+            log::warn!("a restart will forget adopted domains: {error}");
         }
     }
 }

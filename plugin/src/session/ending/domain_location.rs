@@ -173,7 +173,7 @@ fn split(domain: &str, destination: Option<Version>) -> String {
     let [first, mended] = CRASHES;
     let what = match destination {
         Some(version) if (first..mended).contains(&version) => format!(
-            "do not resume it yet, for the destination's libvirt {version} crashes when that is done: upgrade it to {mended} \
+            "do not resume it yet, because the destination's libvirt {version} crashes when that is done: upgrade it to {mended} \
              or later, {resume}"
         ),
         Some(_) => resume.to_owned(),

@@ -87,7 +87,7 @@ pub fn decide(migrate: &Migrate) -> RunBy {
 fn plain_virsh(wanted: bool, error: &anyhow::Error) -> RunBy {
     RunBy::PlainVirsh(
         wanted.then(|| {
-            format!("this migration cannot be controlled and is plain virsh's: {error:#}")
+            format!("this migration cannot be controlled, plain virsh runs it: {error:#}")
         }),
     )
 }
