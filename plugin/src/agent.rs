@@ -24,3 +24,4 @@ mod supervisor;
 mod takeover;
 
 pub use main_loop::main;
+pub(crate) use takeover::traces::began as trace_began;

@@ -1,10 +1,14 @@
 //! Numbers and causes in words.
 
+mod events;
+
 use std::time::Duration;
 
 use libvirt_hpc_control::event::{Cause, Release};
 use libvirt_hpc_control::policy::speed_limit;
 use libvirt_hpc_control::target::Action;
+
+pub use events::{event, event_cause, target};
 
 use crate::trace::{PauseUnknown, Totals};
 
@@ -109,10 +113,17 @@ pub fn xbzrle(totals: &Totals) -> String {
     }
 }
 
-/// Text of others for a terminal: what could move the cursor or worse is shown as `?`.
+/// Text of others for a terminal: what could move the cursor, turn the direction of the text or worse is shown as `?`.
 #[must_use]
 pub fn printable(text: &str) -> String {
-    text.trim_end().replace(char::is_control, "?")
+    text.trim_end().replace(is_unprintable, "?")
+}
+
+/// Whether a character changes how others are shown: controls, and Unicode's marks of direction and of lines.
+#[must_use]
+pub fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// How a column's texts are aligned.
@@ -263,5 +274,6 @@ mod tests {
     #[test]
     fn what_could_drive_a_terminal_is_not_printed() {
         assert_eq!(printable("a\u{1b}[2Jb\nc\u{9b}d\n"), "a?[2Jb?c?d");
+        assert_eq!(printable("moved\u{202e}devom"), "moved?devom");
     }
 }

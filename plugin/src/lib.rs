@@ -8,6 +8,7 @@
 //! | [`drive`], [`laws`] | how is a migration controlled, and by which law? |
 //! | [`migration`] | what do command and agent share: lease, policy, limits, records? |
 //! | [`trace`], [`replay`], [`plot`] | what is recorded, and how is it decided and drawn again? |
+//! | [`report`] | how did a recorded migration fare, and why? |
 //! | [`in_words`], [`backlog`], [`clock`], [`version`] | how is it said, written without waiting, timed? |
 #![forbid(unsafe_code)]
 
@@ -22,6 +23,7 @@ pub mod laws;
 pub mod migration;
 pub mod plot;
 pub mod replay;
+pub mod report;
 pub mod session;
 pub mod trace;
 pub mod version;

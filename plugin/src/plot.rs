@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use libvirt_hpc_control::event::Cause;
 use libvirt_hpc_control::sample::JobState;
 use plotters::prelude::*;
@@ -19,11 +19,49 @@ use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
 use rates::Rates;
 use scale::{Area, Point, mib, since};
 
-const SIZE: (u32, u32) = (860, 420);
 const REMAINING: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
 const THRESHOLD: RGBColor = RGBColor(0xdd, 0x84, 0x52);
 const PAUSE: RGBColor = RGBColor(0xc4, 0x4e, 0x52);
 const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
+
+/// What each colour is, as CSS has it.
+pub const LEGEND: [(&str, &str); 4] = [
+    ("#4c72b0", "remaining, as QEMU counts it"),
+    ("#dd8452", "threshold of the law"),
+    ("#222222", "remaining at a bitmap sync, and the decision"),
+    ("#c44e52", "the guest is paused"),
+];
+
+/// How a picture is laid out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// For a page: with title, legend and the decisions in words.
+    Page,
+    /// For a phone's width: without them, for there is no room.
+    Phone,
+}
+
+impl Layout {
+    /// Width, and height of the upper part, pixels.
+    const fn size(self) -> (u32, u32) {
+        match self {
+            Self::Page => (860, 420),
+            Self::Phone => (350, 260),
+        }
+    }
+
+    /// How many labels an axis may have.
+    const fn labels(self) -> usize {
+        match self {
+            Self::Page => 11,
+            Self::Phone => 5,
+        }
+    }
+
+    const fn has_words(self) -> bool {
+        matches!(self, Self::Page)
+    }
+}
 
 /// How far apart two syncs must be for both to have words, as a part of the picture: the words must not
 /// lie on one another.
@@ -33,14 +71,15 @@ const WORDS_APART: f64 = 0.15;
 const WORDS_LEFT_FROM: f64 = 0.85;
 
 /// What a trace holds for the picture.
-struct PictureData {
-    title: String,
+#[derive(Debug, Default)]
+pub struct Picture {
+    begin: Option<Box<Begin>>,
+    end: Option<End>,
+    from_ns: Option<u64>,
     remaining: Vec<Point>,
     threshold: Vec<Point>,
     syncs: Vec<(Point, Option<Cause>)>,
     rates: Rates,
-    /// Seconds; none if it is not known.
-    pause: Option<f64>,
 }
 
 /// `hpc-replay --plot`: draws the trace at `path` as SVG into `picture`.
@@ -58,45 +97,49 @@ pub fn command(path: &Path, picture: &Path) -> Result<()> {
 /// # Errors
 /// As [`command`].
 pub fn plot(reader: impl BufRead, path: &Path) -> Result<()> {
-    let data = PictureData::read(reader)?;
-    let (last, most) = data.extent();
-    let (width, height) = SIZE;
-    let below = if data.rates.is_empty() {
-        0
-    } else {
-        rates::HEIGHT
-    };
-    let area = SVGBackend::new(path, (width, height + below)).into_drawing_area();
-    draw_all(&data, &area, last, most).with_context(|| format!("cannot draw {}", path.display()))
+    let mut picture = Picture::default();
+    for record in crate::trace::read(reader) {
+        picture.take(&record?.1);
+    }
+    let svg = picture
+        .svg(Layout::Page)?
+        .context("the trace holds no pre-copy")?;
+    std::fs::write(path, svg).with_context(|| format!("cannot draw {}", path.display()))
 }
 
-fn draw_all(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
+fn draw_all(data: &Picture, area: &Area<'_>, layout: Layout) -> Result<()> {
+    let (last, most) = data.extent();
     area.fill(&WHITE)?;
     if data.rates.is_empty() {
-        draw(data, area, last, most)?;
+        draw(data, area, layout, last, most)?;
     } else {
-        let (upper, lower) = area.split_vertically(SIZE.1);
-        draw(data, &upper, last, most)?;
-        data.rates.draw(&lower, last * 1.08)?;
+        let (upper, lower) = area.split_vertically(layout.size().1);
+        draw(data, &upper, layout, last, most)?;
+        data.rates.draw(&lower, last * 1.08, layout.labels())?;
     }
     area.present()?;
     Ok(())
 }
 
-fn draw(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()> {
-    let mut chart = ChartBuilder::on(area)
+fn draw(data: &Picture, area: &Area<'_>, layout: Layout, last: f64, most: f64) -> Result<()> {
+    let mut builder = ChartBuilder::on(area);
+    if layout.has_words() {
+        builder.caption(data.title(), ("sans-serif", 15));
+    }
+    let mut chart = builder
         .margin(14)
-        .caption(&data.title, ("sans-serif", 15))
         .x_label_area_size(38)
         .y_label_area_size(58)
         .build_cartesian_2d(0.0..last * 1.08, 0.0..most * 1.08)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
+        .x_labels(layout.labels())
+        .y_labels(layout.labels())
         .x_desc("seconds since memory flows")
         .y_desc("MiB")
         .draw()?;
-    if let Some(pause) = data.pause {
+    if let Some(pause) = data.pause() {
         let paused = Rectangle::new(
             [(last - pause, 0.0), (last, most * 1.08)],
             PAUSE.mix(0.25).filled(),
@@ -105,7 +148,7 @@ fn draw(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()>
             |(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], PAUSE.mix(0.25).filled());
         chart
             .draw_series([paused])?
-            .label("the guest is paused")
+            .label(LEGEND[3].1)
             .legend(patch);
     }
     let legend = |color: RGBColor| {
@@ -116,17 +159,17 @@ fn draw(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()>
             data.remaining.iter().copied(),
             REMAINING.stroke_width(2),
         ))?
-        .label("remaining, as QEMU counts it")
+        .label(LEGEND[0].1)
         .legend(legend(REMAINING));
     chart
         .draw_series(LineSeries::new(
             data.threshold.iter().copied(),
             THRESHOLD.stroke_width(2),
         ))?
-        .label("threshold of the law")
+        .label(LEGEND[1].1)
         .legend(legend(THRESHOLD));
     chart
-        .draw_series(data.labelled(last).into_iter().map(|(at, words)| {
+        .draw_series(data.labelled(last, layout).into_iter().map(|(at, words)| {
             // Beside the right edge the words stand on the left, or they would be cut off.
             let (side, x) = match at.0 > last * WORDS_LEFT_FROM {
                 true => (HPos::Right, -6),
@@ -137,8 +180,11 @@ fn draw(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()>
                 + Circle::new((0, 0), 3, SYNC.filled())
                 + Text::new(words, (x, -16), style)
         }))?
-        .label("remaining at a bitmap sync, and the decision")
+        .label(LEGEND[2].1)
         .legend(|(x, y)| Circle::new((x + 9, y), 3, SYNC.filled()));
+    if !layout.has_words() {
+        return Ok(());
+    }
     chart
         .configure_series_labels()
         .background_style(WHITE.mix(0.8))
@@ -148,40 +194,49 @@ fn draw(data: &PictureData, area: &Area<'_>, last: f64, most: f64) -> Result<()>
     Ok(())
 }
 
-impl PictureData {
-    fn read(reader: impl BufRead) -> Result<Self> {
-        let (mut begin, mut end, mut from_ns) = (None, None, None);
-        let mut data = Self {
-            title: String::new(),
-            remaining: vec![],
-            threshold: vec![],
-            syncs: vec![],
-            rates: Rates::default(),
-            pause: None,
-        };
-        for record in crate::trace::read(reader) {
-            match record?.1 {
-                Record::Begin(found) => begin = Some(found),
-                Record::End(found) => end = Some(found),
-                Record::Sample(sample) if sample.state == JobState::Precopy => {
-                    let from = *from_ns.get_or_insert(sample.at_ns);
-                    data.sample(&sample, from);
-                }
-                Record::Event { at_ns, event } => {
-                    if let Some(from) = from_ns {
-                        data.event(at_ns, &event, from);
-                    }
-                }
-                _ => {}
+impl Picture {
+    /// Takes in the next record.
+    pub fn take(&mut self, record: &Record) {
+        match record {
+            Record::Begin(found) => self.begin = Some(found.clone()),
+            Record::End(found) => self.end = Some(found.clone()),
+            Record::Sample(sample) if sample.state == JobState::Precopy => {
+                let from = *self.from_ns.get_or_insert(sample.at_ns);
+                self.sample(sample, from);
             }
+            Record::Event { at_ns, event } => {
+                if let Some(from) = self.from_ns {
+                    self.event(*at_ns, event, from);
+                }
+            }
+            _ => {}
         }
-        if data.remaining.is_empty() {
-            bail!("the trace holds no pre-copy");
+    }
+
+    /// The picture as SVG; none if there was no pre-copy.
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn svg(&self, layout: Layout) -> Result<Option<String>> {
+        if self.remaining.is_empty() {
+            return Ok(None);
         }
-        let pause_ms = end.as_ref().and_then(|e| e.totals.pause_ms);
-        data.pause = pause_ms.map(|ms| std::time::Duration::from_millis(ms).as_secs_f64());
-        data.title = title(begin.as_deref(), end.as_ref());
-        Ok(data)
+        let ((width, height), below) = (layout.size(), self.rates.height());
+        let mut svg = String::new();
+        let area = SVGBackend::with_string(&mut svg, (width, height + below)).into_drawing_area();
+        draw_all(self, &area, layout).context("cannot draw the picture")?;
+        drop(area);
+        Ok(Some(svg))
+    }
+
+    /// Seconds; none if it is not known.
+    fn pause(&self) -> Option<f64> {
+        let pause_ms = self.end.as_ref()?.totals.pause_ms?;
+        Some(std::time::Duration::from_millis(pause_ms).as_secs_f64())
+    }
+
+    fn title(&self) -> String {
+        in_words::printable(&title(self.begin.as_deref(), self.end.as_ref()))
     }
 
     fn sample(&mut self, sample: &SampleRecord, from_ns: u64) {
@@ -220,10 +275,10 @@ impl PictureData {
 
     /// The syncs with their decision in words, where it is another than at the sync before and there is
     /// room for it.
-    fn labelled(&self, last: f64) -> Vec<(Point, &'static str)> {
+    fn labelled(&self, last: f64, layout: Layout) -> Vec<(Point, &'static str)> {
         let (mut before, mut free) = (None, 0.0);
         let label = |&(at, cause): &(Point, Option<Cause>)| {
-            let news = cause.filter(|_| cause != before && at.0 >= free);
+            let news = cause.filter(|_| layout.has_words() && cause != before && at.0 >= free);
             if news.is_some() {
                 before = cause;
                 free = at.0 + last * WORDS_APART;
@@ -239,7 +294,7 @@ impl PictureData {
         let last = self.remaining.iter().map(|p| p.0).fold(1.0, f64::max);
         let synced = self.syncs.iter().map(|(p, _)| p.1).fold(1.0, f64::max);
         let all = self.remaining.iter().map(|p| p.1).fold(1.0, f64::max);
-        (last + self.pause.unwrap_or(0.0), all.min(synced * 2.0))
+        (last + self.pause().unwrap_or(0.0), all.min(synced * 2.0))
     }
 }
 

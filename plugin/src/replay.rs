@@ -14,8 +14,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
+pub use recording::Recording;
 pub use run::{Difference, Replay, Step, Verdict, replay};
-pub use stops::{LawStop, Stop, Stops, Way, stops};
+pub use stops::{LawStop, Stop, Stops, Way, limit_before_ms, stop_under, stops};
 
 use crate::flags::ReplayLaw;
 use crate::trace;

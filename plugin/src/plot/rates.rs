@@ -10,7 +10,7 @@ use crate::trace::SampleRecord;
 const WRITES: RGBColor = RGBColor(0x55, 0xa8, 0x68);
 
 /// How high it is, pixels.
-pub(super) const HEIGHT: u32 = 170;
+const HEIGHT: u32 = 170;
 
 /// The rate between each two readings, where the later one was: seconds since memory flowed, MiB/s.
 #[derive(Debug, Default)]
@@ -42,8 +42,13 @@ impl Rates {
         self.points.is_empty()
     }
 
+    /// How high it is drawn, pixels.
+    pub(super) fn height(&self) -> u32 {
+        if self.is_empty() { 0 } else { HEIGHT }
+    }
+
     /// Draws them up to `last`, a second beyond the end of the picture's time.
-    pub(super) fn draw(&self, area: &Area<'_>, last: f64) -> Result<()> {
+    pub(super) fn draw(&self, area: &Area<'_>, last: f64, x_labels: usize) -> Result<()> {
         let most = self.points.iter().map(|point| point.1).fold(1.0, f64::max);
         let mut chart = ChartBuilder::on(area)
             .margin(14)
@@ -53,6 +58,7 @@ impl Rates {
         chart
             .configure_mesh()
             .light_line_style(WHITE)
+            .x_labels(x_labels)
             .x_desc("seconds since memory flows")
             .y_desc("written, MiB/s")
             .y_labels(4)

@@ -21,46 +21,65 @@ pub(super) fn begin(
 
 /// The samples until the guest stopped.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Recording {
+pub struct Recording {
     /// The samples before memory flowed, which show the guest's phases as they will be.
     pub(super) before: Vec<Sample>,
     /// Those while it flowed, each with the round that ended before it.
     pub(super) samples: Vec<(Sample, Option<Round>)>,
-    /// The first and the last sample after the guest stopped, if it was moved: what the stop sent.
+    rounds: Rounds,
+    /// The first and the last sample after the guest stopped.
     stop: Option<(Sample, Sample)>,
+    moved: bool,
+    aborted: bool,
 }
 
 impl Recording {
-    /// Reads the rest of a trace, up to the user's abort if there was one.
+    /// Reads the rest of a trace.
     pub(super) fn read(
         records: impl Iterator<Item = Result<(u64, Record), ReadError>>,
     ) -> Result<Self, ReadError> {
-        let (mut recording, mut rounds) = (Self::default(), Rounds::default());
-        let (mut stop, mut moved) = (None, false);
+        let mut recording = Self::default();
         for record in records {
-            match record?.1 {
-                Record::Sample(record) => {
-                    let sample = Sample::from(&record);
-                    match sample.state {
-                        JobState::Precopy if sample.iteration > 0 => {
-                            let round = rounds.update(&sample);
-                            recording.samples.push((sample, round));
-                        }
-                        JobState::Setup | JobState::Precopy => recording.before.push(sample),
-                        JobState::Switchover | JobState::Ended => {
-                            let (first, _) = stop.unwrap_or((sample, sample));
-                            stop = Some((first, sample));
-                        }
-                        JobState::Postcopy => {}
-                    }
-                }
-                Record::Abort { .. } => break,
-                Record::End(end) => moved = end.moved,
-                _ => {}
-            }
+            recording.take(&record?.1);
         }
-        recording.stop = stop.filter(|_| moved);
         Ok(recording)
+    }
+
+    /// Takes in the next record. What follows the user's abort, if there was one, does not count.
+    pub fn take(&mut self, record: &Record) {
+        match record {
+            _ if self.aborted => {}
+            Record::Sample(record) => self.sample(record.into()),
+            Record::Abort { .. } => self.aborted = true,
+            Record::End(end) => self.moved = end.moved,
+            _ => {}
+        }
+    }
+
+    /// Whether no memory flowed.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.samples.is_empty()
+    }
+
+    fn sample(&mut self, sample: Sample) {
+        match sample.state {
+            JobState::Precopy if sample.iteration > 0 => {
+                let round = self.rounds.update(&sample);
+                self.samples.push((sample, round));
+            }
+            JobState::Setup | JobState::Precopy => self.before.push(sample),
+            JobState::Switchover | JobState::Ended => {
+                let (first, _) = self.stop.unwrap_or((sample, sample));
+                self.stop = Some((first, sample));
+            }
+            JobState::Postcopy => {}
+        }
+    }
+
+    /// The first and the last sample after the guest stopped, if it was moved: what the stop sent.
+    fn stop(&self) -> Option<(Sample, Sample)> {
+        self.stop.filter(|_| self.moved)
     }
 
     /// When memory began to flow.
@@ -100,7 +119,7 @@ impl Recording {
     /// Whether the recorded migration ended where a limit of `limit_ms` would have ended it, too: by what remained
     /// and what QEMU measured then.
     pub(super) fn ended_within(&self, limit_ms: u64) -> bool {
-        self.stop.is_some_and(|(first, _)| {
+        self.stop().is_some_and(|(first, _)| {
             let remaining = match first.remaining_bytes {
                 0 => self.sent_by_the_stop().unwrap_or(u64::MAX),
                 remaining => remaining,
@@ -113,7 +132,7 @@ impl Recording {
     /// What was sent after the last sample.
     fn sent_by_the_stop(&self) -> Option<u64> {
         let (last, _) = self.samples.last()?;
-        let (_, end) = self.stop?;
+        let (_, end) = self.stop()?;
         end.processed_bytes.checked_sub(last.processed_bytes)
     }
 

@@ -112,6 +112,27 @@ pub fn stops(
     Ok(Stops { begin, laws })
 }
 
+/// Stops the migration of a `recording` that begins with `begin` by `law` within `policy`; none if it does not stop
+/// within the record.
+#[must_use]
+pub fn stop_under(
+    law: LawName,
+    policy: &Policy,
+    begin: &Begin,
+    recording: &Recording,
+) -> Option<Stop> {
+    let controller = Controller::new(law.build(begin.slowdown_ppm), *policy);
+    Judge { begin, recording }.stop(controller, policy)
+}
+
+/// The downtime limit that is in force if nobody sets one, milliseconds.
+#[must_use]
+pub fn limit_before_ms(begin: &Begin) -> u64 {
+    begin
+        .settings_before
+        .map_or(LIMIT_MS, |before| before.downtime_ms)
+}
+
 /// A factor that can be read.
 fn three_digits(ppm: u64) -> u64 {
     let unit = 10_u64.pow(ppm.checked_ilog10().unwrap_or(0).saturating_sub(2));
@@ -130,9 +151,7 @@ pub(super) struct Limit {
 
 impl Limit {
     pub(super) fn new(begin: &Begin) -> Self {
-        let ms = begin
-            .settings_before
-            .map_or(LIMIT_MS, |before| before.downtime_ms);
+        let ms = limit_before_ms(begin);
         Self {
             acts_ms: ms,
             set_ms: ms,
@@ -172,10 +191,9 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn judge(&self, law: LawName) -> LawStop {
         let policy = Policy::from(&self.begin.policy);
-        let controller = Controller::new(law.build(self.begin.slowdown_ppm), policy);
         LawStop {
             law,
-            stop: self.stop(controller, &policy),
+            stop: stop_under(law, &policy, self.begin, self.recording),
         }
     }
 

@@ -32,7 +32,10 @@ fn candidates(door: &Door, line: &str) -> Vec<String> {
 fn candidates_replace_the_part_of_the_word_that_bash_replaces() {
     let door = Door::without_session();
     for (line, expected) in [
-        ("virsh-hpc hpc-re", &["hpc-replay", "hpc-release"][..]),
+        (
+            "virsh-hpc hpc-re",
+            &["hpc-replay", "hpc-report", "hpc-release"][..],
+        ),
         ("virsh-hpc migrate --hpc-o", &["--hpc-observe", "--hpc-off"]),
         ("virsh-hpc migrate --hpc-law=x", &["xen", "xcp-ng"]),
         ("virsh-hpc hpc-policy --set-postcopy=y", &["yes"]),

@@ -8,7 +8,7 @@ use crate::{here, shell};
 
 /// A beginning of a line that has one candidate, and the line that it becomes in every shell. `C` stands for
 /// a connection that needs no daemon; a file of the folder is named `recording`.
-const LINES: [(&str, &str); 10] = [
+const LINES: [(&str, &str); 13] = [
     ("virsh-hpc C migrate --liv", "virsh-hpc C migrate --live "),
     ("virsh-hpc C dominfo te", "virsh-hpc C dominfo test "),
     (
@@ -36,6 +36,15 @@ const LINES: [(&str, &str); 10] = [
         "virsh-hpc migrate --hpc-deadline 60,abort ",
     ),
     ("virsh-hpc hpc-pol", "virsh-hpc hpc-policy "),
+    ("virsh-hpc hpc-repo", "virsh-hpc hpc-report "),
+    (
+        "virsh-hpc hpc-report rec",
+        "virsh-hpc hpc-report recording ",
+    ),
+    (
+        "virsh-hpc hpc-report first -o rec",
+        "virsh-hpc hpc-report first -o recording ",
+    ),
     (
         "virsh-hpc C hpc-policy --mark te",
         "virsh-hpc C hpc-policy --mark test ",

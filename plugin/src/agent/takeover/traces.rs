@@ -55,6 +55,15 @@ pub(crate) fn create(
     }
 }
 
+/// When the trace in the file of that name was begun, as ISO 8601; none if the agent has not named it.
+pub(crate) fn began(file: &str) -> Option<String> {
+    let Name { stamp, .. } = Name::read(file)?;
+    let (date, time) = stamp.split_once('T')?;
+    let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
+    let (hour, minute, second) = (time.get(..2)?, time.get(2..4)?, time.get(4..)?);
+    Some(format!("{year}-{month}-{day}T{hour}:{minute}:{second}"))
+}
+
 fn make_directory(directory: &Path) -> io::Result<()> {
     DirBuilder::new()
         .mode(0o750)

@@ -40,18 +40,20 @@ pub(super) fn complete(current: &CurrentWord<'_>, name: &[u8], typed: &[OsString
 
 /// Reads the words that were typed.
 fn next<'a>(command: &'a Command, typed: &[OsString]) -> Next<'a> {
-    let mut positions = command.get_positionals();
+    let mut positions = command.get_positionals().peekable();
     let mut words = typed.iter().map(|word| word.as_bytes());
     while let Some(word) = words.next() {
-        let Some(name) = word.strip_prefix(b"--") else {
-            // clap has no other options here than -h.
-            if !word.starts_with(b"-") {
-                positions.next();
-            }
+        let Some(name) = word.strip_prefix(b"-") else {
+            // One that takes several values takes all that follow.
+            positions.next_if(|arg| !takes_several(arg));
             continue;
         };
+        let known = match name.strip_prefix(b"-") {
+            Some(long) => option(command, long),
+            None => short(command, name),
+        };
         let takes_value = |arg: &&Arg| arg.get_action().takes_values();
-        if let Some(arg) = option(command, name).filter(takes_value)
+        if let Some(arg) = known.filter(takes_value)
             && words.next().is_none()
         {
             return Next::Value(arg);
@@ -60,8 +62,22 @@ fn next<'a>(command: &'a Command, typed: &[OsString]) -> Next<'a> {
     Next::Any(positions.next())
 }
 
+fn takes_several(arg: &Arg) -> bool {
+    arg.get_num_args()
+        .is_some_and(|number| number.max_values() > 1)
+}
+
 fn option<'a>(command: &'a Command, name: &[u8]) -> Option<&'a Arg> {
     let is_meant = |arg: &&Arg| arg.get_long().is_some_and(|long| long.as_bytes() == name);
+    command.get_arguments().find(is_meant)
+}
+
+/// An option by its letter alone, with the value in the next word.
+fn short<'a>(command: &'a Command, name: &[u8]) -> Option<&'a Arg> {
+    let is_meant = |arg: &&Arg| {
+        arg.get_short()
+            .is_some_and(|letter| name == letter.to_string().as_bytes())
+    };
     command.get_arguments().find(is_meant)
 }
 
@@ -73,8 +89,13 @@ fn free(command: &Command, typed: &[OsString]) -> Vec<String> {
             .filter_map(|word| word.to_str()?.strip_prefix("--"));
         names.any(|name| name.split('=').next() == Some(long))
     };
-    let longs = command.get_arguments().filter_map(Arg::get_long);
-    longs
+    let by_letter = |arg: &&Arg| {
+        let letter = arg.get_short().map(|letter| format!("-{letter}"));
+        typed.iter().any(|word| word.to_str() == letter.as_deref())
+    };
+    let arguments = command.get_arguments().filter(|arg| !by_letter(arg));
+    arguments
+        .filter_map(Arg::get_long)
         .filter(|long| !given(long))
         .map(|long| format!("--{long}"))
         .collect()

@@ -30,7 +30,7 @@ fn asked(line: &str) -> Option<String> {
 #[test]
 fn commands_of_ours_stand_beside_virshs() {
     assert_eq!(ours(""), commands::NAMES);
-    assert_eq!(ours("hpc-re"), ["hpc-replay", "hpc-release"]);
+    assert_eq!(ours("hpc-re"), ["hpc-replay", "hpc-report", "hpc-release"]);
     assert_eq!(ours("help hpc-p"), ["hpc-policy"]);
     assert_eq!(ours("help hpc-policy hpc-p"), [""; 0]);
     assert_eq!(asked("mig").as_deref(), Some("? mig"));
@@ -123,6 +123,13 @@ fn values_of_ours_are_known() {
         ),
         ("hpc-replay F --plot ", &[]),
         ("hpc-replay ", &[]),
+        ("hpc-report ", &[]),
+        ("hpc-report a ", &[]),
+        ("hpc-report a b", &[]),
+        ("hpc-report a --o", &["--output"]),
+        ("hpc-report a -o ", &[]),
+        ("hpc-report -o f --output ", &[]),
+        ("hpc-report -o f a --", &["--help"]),
     ] {
         assert_eq!(completed(line).ours, expected, "{line}");
     }
@@ -145,6 +152,7 @@ fn commands_of_ours_take_options_and_domains() {
         ("hpc-status v", Some("? domjobinfo --domain v")),
         ("hpc-release ", Some("? domjobinfo --domain ")),
         ("hpc-replay ", None),
+        ("hpc-report a ", None),
     ] {
         assert_eq!(asked(line).as_deref(), expected, "{line}");
     }

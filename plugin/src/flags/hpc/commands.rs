@@ -15,6 +15,8 @@ pub enum HpcCommand {
     HpcPolicy(PolicyArgs),
     /// Run a law over a trace of an earlier migration
     HpcReplay(ReplayArgs),
+    /// Report on the performance of earlier migrations, from their traces
+    HpcReport(ReportArgs),
     /// Show what the agent of this host watches and controls, and why
     HpcStatus(StatusArgs),
     /// Make the agent of this host release a domain: its migration, and an hpc-adopt
@@ -103,6 +105,17 @@ pub struct ReplayArgs {
     pub plot: Option<PathBuf>,
 }
 
+/// The arguments of `hpc-report`.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ReportArgs {
+    /// The traces, as --hpc-trace or the agent wrote them
+    #[arg(value_name = "TRACE", required = true)]
+    pub traces: Vec<PathBuf>,
+    /// Write to FILE, in the format of its ending: .html, .md, .csv, .json or, of one trace, .svg; without it, Markdown is printed
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
 /// The arguments of `hpc-status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct StatusArgs {
@@ -140,9 +153,10 @@ struct CommandLine {
 }
 
 /// The commands' names, in the order of the help.
-pub(crate) const NAMES: [&str; 6] = [
+pub(crate) const NAMES: [&str; 7] = [
     "hpc-policy",
     "hpc-replay",
+    "hpc-report",
     "hpc-status",
     "hpc-release",
     "hpc-adopt",
@@ -256,6 +270,10 @@ mod tests {
             "hpc-policy vm --set-job 8",
             "hpc-replay",
             "hpc-replay t --law other",
+            "hpc-report",
+            "hpc-report t --output",
+            "hpc-report t -o a.md -o b.md",
+            "hpc-report t --json",
             "hpc-help migrate",
             "hpc-status vm other",
             "hpc-release",
@@ -263,6 +281,25 @@ mod tests {
         ] {
             let error = read(line).unwrap_err();
             assert!(error.use_stderr(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_report_is_of_one_trace_or_of_several() {
+        for line in [
+            "hpc-report -o r.html a b",
+            "hpc-report a --output r.html b",
+            "hpc-report a b --output=r.html",
+        ] {
+            let expected = ReportArgs {
+                traces: vec!["a".into(), "b".into()],
+                output: Some("r.html".into()),
+            };
+            assert_eq!(
+                read(line).unwrap(),
+                HpcCommand::HpcReport(expected),
+                "{line}"
+            );
         }
     }
 

@@ -126,6 +126,8 @@ fn the_help_names_every_option_and_command_of_virsh_hpc() {
         "hpc-policy",
         "--set-deadline",
         "hpc-replay",
+        "hpc-report",
+        "--output",
         "hpc-help",
         forward_variable(),
     ] {

@@ -1,0 +1,67 @@
+//! Everything, for programs.
+
+use anyhow::{Context, Result};
+use serde::{Serialize, Serializer};
+
+use super::fields::{Value, fields};
+use super::summary::Migration;
+use super::timeline::Entry;
+use crate::in_words::is_unprintable;
+use crate::version;
+
+/// The version of this format: raised when a reader of the one before would misunderstand a report.
+const REPORT_FORMAT: u32 = 1;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    report_format: u32,
+    libvirt_hpc: &'a str,
+    migrations: Vec<One<'a>>,
+}
+
+#[derive(Serialize)]
+struct One<'a> {
+    #[serde(flatten)]
+    fields: Fields,
+    timeline: &'a [Entry],
+    /// Entries of a timeline too long to be kept.
+    timeline_left_out: u64,
+}
+
+/// In their order.
+struct Fields(Vec<(&'static str, Value)>);
+
+impl Serialize for Fields {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+pub(super) fn render(migrations: &[Migration]) -> Result<String> {
+    let one = |migration| One {
+        fields: Fields(fields(migration)),
+        timeline: migration.timeline.entries(),
+        timeline_left_out: migration.timeline.left_out(),
+    };
+    let report = Report {
+        report_format: REPORT_FORMAT,
+        libvirt_hpc: version::OURS,
+        migrations: migrations.iter().map(one).collect(),
+    };
+    let text = serde_json::to_string_pretty(&report).context("cannot write JSON")?;
+    Ok(harmless(&text) + "\n")
+}
+
+/// The same JSON, safe to be shown: what serde leaves as it is, and a terminal or a reader may be misled by, is escaped.
+/// Such characters can only be within strings, and all of them have four hexadecimal digits.
+fn harmless(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_unprintable(character) && character != '\n' {
+            text += &format!("\\u{:04x}", u32::from(character));
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}

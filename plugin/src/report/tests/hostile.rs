@@ -1,0 +1,213 @@
+//! Traces of strangers: cut, foreign, or made to harm whoever reads the report.
+
+use super::*;
+use crate::trace::ReadError;
+
+const ALL: [Format; 4] = [Format::Markdown, Format::Html, Format::Csv, Format::Json];
+
+/// A name that a terminal, a page, a table and a spreadsheet would each take for something else.
+const NAME: &str =
+    "=1+<script>alert('x')</script>\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\"|[a](b)\n\\`,&amp;";
+
+fn hostile() -> Migration {
+    let mut records = precopy(30);
+    records[0] = Record::Begin(Box::new(Begin {
+        domain: NAME.to_owned(),
+        uuid: NAME.to_owned(),
+        destination: Some(NAME.to_owned()),
+        versions: trace::Versions {
+            libvirt_hpc: NAME.to_owned(),
+            ..trace::Versions::default()
+        },
+        ..plain_begin()
+    }));
+    records.push(Record::Outcome {
+        at_ns: 0,
+        target: (&Target::NONE).into(),
+        error: Some(NAME.to_owned()),
+    });
+    records.push(Record::Abort {
+        at_ns: 0,
+        error: Some(NAME.to_owned()),
+    });
+    records.push(end(End {
+        moved: false,
+        error: Some(NAME.to_owned()),
+        totals: Totals::default(),
+    }));
+    let text = written(&records);
+    let read = summarise(NAME.to_owned(), None, trace::read(&text[..]));
+    read.expect("a trace")
+}
+
+#[test]
+fn nothing_of_a_trace_drives_a_terminal_or_a_page() {
+    let hostile = [hostile(), hostile()];
+    for format in ALL {
+        let text = rendered(format, &hostile);
+        let harmful = |c: char| crate::in_words::is_unprintable(c) && !"\r\n".contains(c);
+        assert_eq!(text.find(harmful), None, "{format:?}");
+    }
+    let page = rendered(Format::Html, &hostile);
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;"));
+    page::assert_sound(&page);
+    let picture = rendered(Format::Svg, &hostile[..1]);
+    assert!(!picture.contains("<script") && !picture.contains('\u{1b}'));
+}
+
+#[test]
+fn a_cell_of_markdown_stays_one() {
+    let text = rendered(Format::Markdown, &[hostile()]);
+    assert!(
+        !text.contains("<script>") && !text.contains("[a](b)"),
+        "{text}"
+    );
+    let bars = |line: &str| {
+        line.replace("\\\\", "")
+            .replace("\\|", "")
+            .matches('|')
+            .count()
+    };
+    let wrong = text
+        .lines()
+        .find(|line| line.starts_with('|') && ![3, 4].contains(&bars(line)));
+    assert_eq!(wrong, None);
+}
+
+#[test]
+fn a_cell_of_a_table_is_no_formula_and_stays_one() {
+    let text = rendered(Format::Csv, &[hostile()]);
+    assert!(text.contains(",\"'=1+<script>"), "{text}");
+    assert_eq!(text.lines().count(), 2, "{text}");
+}
+
+#[test]
+fn json_holds_what_the_trace_holds() {
+    let text = rendered(Format::Json, &[hostile()]);
+    let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(json["migrations"][0]["domain"], NAME);
+}
+
+#[test]
+fn what_is_no_trace_is_an_error_with_its_line() {
+    let nested = format!("{{\"type\":\"begin\",\"data\":{}\n", "[".repeat(30_000));
+    let long = format!("{}\n", "x".repeat(100_000));
+    for (text, said) in [
+        ("", "line 1: a trace begins"),
+        ("no trace\n", "line 1 is not a record"),
+        ("{\"type\":\"end\"}\n", "line 1 is not a record"),
+        ("\u{0}\u{1b}[2J\n", "line 1 is not a record"),
+        (&nested, "line 1 is not a record of a trace"),
+        (&long, "line 1 is longer than"),
+    ] {
+        let read = summarise(String::new(), None, trace::read(text.as_bytes()));
+        let error = read.expect_err(said).to_string();
+        assert!(error.starts_with(said), "{error}");
+    }
+}
+
+#[test]
+fn what_was_read_before_a_fault_is_reported_with_the_fault() {
+    let whole = written(&precopy(30));
+    let lines: Vec<_> = whole.split_inclusive(|byte| *byte == b'\n').collect();
+    let ended = lines[..20].concat();
+    let half = [&ended[..], &lines[20][..9]].concat();
+    let bad = [&ended[..], b"{\"type\":\"\x5cu001b[2J\"}\n"].concat();
+    let lost = [
+        &ended[..],
+        b"{\"type\":\"lost\",\"data\":{\"records\":7}}\n",
+    ]
+    .concat();
+    for (text, said) in [
+        (&ended, "line 20: the trace ends here without a result"),
+        (&half, "line 20: the trace ends here without a result"),
+        (&bad, "line 21 is not a record of a trace: unknown variant"),
+        (&lost, "line 21: 7 records are missing here"),
+    ] {
+        let read = summarise(String::new(), None, trace::read(&text[..]));
+        let migration = read.expect("what was before");
+        let problem = migration.problem.as_ref().expect("a fault").to_string();
+        assert!(problem.starts_with(said), "{problem}");
+        assert!(migration.numbers.precopy_ms.is_some());
+        let text = rendered(Format::Markdown, &[migration]);
+        assert!(
+            text.contains("**This report is not whole: line 2"),
+            "{text}"
+        );
+        assert!(!text.contains('\u{1b}'));
+    }
+}
+
+#[test]
+fn a_trace_of_another_format_is_refused() {
+    let other = Begin {
+        format: 99,
+        ..plain_begin()
+    };
+    let text = written(&[Record::Begin(Box::new(other))]);
+    let read = summarise(String::new(), None, trace::read(&text[..]));
+    assert!(matches!(read, Err(ReadError::Format { found: 99 })));
+}
+
+/// Numbers that no migration has, in an order that none has: every format is written all the same.
+#[test]
+fn no_number_is_too_large() {
+    const ODD: [u64; 6] = [0, 1, 4096, 1_000_000_007, u64::MAX / 2, u64::MAX];
+    let mut seed = 1_u64;
+    let mut odd = || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        ODD[usize::try_from(seed >> 33).expect("31 bits") % ODD.len()]
+    };
+    for _ in 0..200 {
+        let mut first = begin();
+        first.slowdown_ppm = odd();
+        first.policy.deadline_after_ms = Some(odd());
+        first.policy.cache_most_bytes = Some(odd());
+        let mut records = vec![Record::Begin(Box::new(first))];
+        for _ in 0..40 {
+            let states = [JobState::Setup, JobState::Precopy, JobState::Switchover];
+            let sample = Sample {
+                at: Timestamp::from_nanos(odd()),
+                state: states[usize::try_from(odd() % 3).expect("small")],
+                iteration: odd(),
+                elapsed_ms: odd(),
+                total_bytes: odd(),
+                processed_bytes: odd(),
+                remaining_bytes: odd(),
+                window_bytes_per_s: odd(),
+                dirty_bytes_per_s: odd(),
+                throttle_percent: odd(),
+                compression_cache_bytes: odd(),
+                vcpu_time_ns: Some(odd()),
+                faults: Some(Faults {
+                    at: Timestamp::from_nanos(odd()),
+                    pages: odd(),
+                }),
+                ..Sample::default()
+            };
+            records.push(Record::Sample((&sample).into()));
+            let event = EventRecord::Round {
+                iteration: odd(),
+                syncs: odd(),
+                sync_at_ns: odd(),
+                remaining_bytes: odd(),
+                duration_ns: odd(),
+                sent_bytes: odd(),
+            };
+            let at_ns = odd();
+            records.push(Record::Event { at_ns, event });
+        }
+        records.push(moved(Totals {
+            total_ms: odd(),
+            pause_ms: Some(odd()),
+            differences_memory_bytes: odd(),
+            differences_sent_bytes: odd(),
+            sent_bytes: odd(),
+            ..Totals::default()
+        }));
+        let made = [made(&records)];
+        for format in ALL {
+            assert!(!rendered(format, &made).is_empty());
+        }
+    }
+}
