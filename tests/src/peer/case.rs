@@ -82,6 +82,9 @@ pub struct Difference {
     pub of: Vec<Aspect>,
     /// Why.
     pub why: String,
+    /// Which runs differ hangs on the machine's speed.
+    #[serde(default)]
+    pub sometimes: bool,
 }
 
 /// The way a command ends.

@@ -88,8 +88,8 @@ impl Compared {
             meant.is_some_and(|meant| meant.of.contains(aspect))
         };
         match (differences.is_empty(), &case.difference) {
-            (true, None) => Verdict::Same,
-            (true, Some(_)) => Verdict::Stale,
+            (true, Some(meant)) if !meant.sometimes => Verdict::Stale,
+            (true, _) => Verdict::Same,
             (false, Some(_)) if differences.iter().all(may) => Verdict::Explained,
             _ => Verdict::Different(differences),
         }

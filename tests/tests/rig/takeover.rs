@@ -108,6 +108,7 @@ fn the_first_target_comes_within_250_ms_of_memory_flowing() -> Result<()> {
 }
 
 #[test]
+#[ignore = "half a minute: make thorough"]
 fn an_unmarked_guest_is_left_alone_beside_a_marked_one() -> Result<()> {
     let (rig, marked, unmarked) = (installed()?, "marked", "unmarked");
     rig.guest(marked, &SATURATED)?;
