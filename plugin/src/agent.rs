@@ -24,4 +24,3 @@ mod supervisor;
 mod takeover;
 
 pub use main_loop::main;
-pub(crate) use takeover::traces::began as trace_began;

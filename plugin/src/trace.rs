@@ -15,6 +15,7 @@
 //! | `lost` | how many records are missing there, for the medium did not take them |
 //! | `end` | the result and the totals; last |
 
+pub(crate) mod file_name;
 mod read;
 mod record;
 mod write;

@@ -13,10 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::agent::process::config::Traces;
-
-mod name;
-
-use name::Name;
+use crate::trace::file_name::{self, FileName};
 
 /// How many traces of one domain may begin in one second; more is no migration but a mistake.
 const MAX_SAME_SECOND: u32 = 100;
@@ -40,7 +37,7 @@ pub(crate) fn create(
         io::Error::new(error.kind(), why)
     };
     make_directory(&traces.directory).map_err(within)?;
-    let mut name = Name::new(domain, uuid, now);
+    let mut name = FileName::new(domain, uuid, now);
     loop {
         let path = traces.directory.join(name.to_string());
         match create_new(&path) {
@@ -53,15 +50,6 @@ pub(crate) fn create(
             Err(error) => return Err(within(error)),
         }
     }
-}
-
-/// When the trace in the file of that name was begun, as ISO 8601; none if the agent has not named it.
-pub(crate) fn began(file: &str) -> Option<String> {
-    let Name { stamp, .. } = Name::read(file)?;
-    let (date, time) = stamp.split_once('T')?;
-    let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
-    let (hour, minute, second) = (time.get(..2)?, time.get(2..4)?, time.get(4..)?);
-    Some(format!("{year}-{month}-{day}T{hour}:{minute}:{second}"))
 }
 
 fn make_directory(directory: &Path) -> io::Result<()> {
@@ -78,7 +66,7 @@ fn create_new(path: &Path) -> io::Result<File> {
 
 /// A trace that is there.
 struct Found {
-    name: Name,
+    name: FileName,
     path: PathBuf,
     bytes: u64,
 }
@@ -100,7 +88,7 @@ pub(crate) fn prune(
     let mut found = find(&traces.directory)?;
     // The newest first.
     found.sort_by(|a, b| b.name.cmp(&a.name));
-    let oldest = name::stamp(
+    let oldest = file_name::stamp(
         now.checked_sub(DAY * traces.keep_days)
             .unwrap_or(SystemTime::UNIX_EPOCH),
     );
@@ -133,7 +121,7 @@ fn find(directory: &Path) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
     for entry in entries {
         let entry = entry.map_err(|error| cannot("read", directory, &error))?;
-        let Some(name) = entry.file_name().to_str().and_then(Name::read) else {
+        let Some(name) = entry.file_name().to_str().and_then(FileName::read) else {
             continue;
         };
         // A link's own kind, not that of where it leads. What is gone by now needs no removing.

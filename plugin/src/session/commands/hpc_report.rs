@@ -9,11 +9,11 @@ use std::time::SystemTime;
 use anyhow::{Context, Result, bail};
 use time::OffsetDateTime;
 
-use crate::agent::trace_began;
 use crate::flags::hpc_commands::ReportArgs;
 use crate::in_words::printable;
 use crate::report::{self, Format, Migration, Recorded, RecordedBy};
 use crate::trace;
+use crate::trace::file_name::FileName;
 
 /// Reports on the traces of `args` to `out`, or to the file that is asked for. What is wrong with a trace is said to
 /// `warnings`; the others, and what could be read of it, are reported all the same, and the exit status is 1.
@@ -89,7 +89,7 @@ fn warn(warnings: &mut dyn Write, text: &str) {
 /// By the name that the agent gives, or else by the file's time.
 fn recorded(path: &Path, file: &File) -> Option<Recorded> {
     let name = path.file_name().and_then(|name| name.to_str());
-    if let Some(at) = name.and_then(trace_began) {
+    if let Some(at) = name.and_then(FileName::read).and_then(|name| name.began()) {
         let by = RecordedBy::FileName;
         return Some(Recorded { at, by });
     }

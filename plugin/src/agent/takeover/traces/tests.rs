@@ -164,10 +164,3 @@ fn no_directory_no_work() {
     prune(&traces(&file), &HashSet::new(), day(1)).expect_err("not a directory");
     create(&traces(&file), "d", "U", day(1)).expect_err("not a directory");
 }
-
-#[test]
-fn a_name_tells_when_its_trace_was_begun() {
-    let at = began("a-b-20261122T161015Z-2.trace");
-    assert_eq!(at.as_deref(), Some("2026-11-22T16:10:15Z"));
-    assert_eq!(began("solver.trace"), None);
-}

@@ -1,4 +1,4 @@
-//! The names of traces.
+//! The names of the agent's traces: of which domain, and when each was begun.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -16,17 +16,17 @@ const STAMP: &[u8] = b"00000000T000000Z";
 
 /// A name; one is less than another if it is older.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Name {
+pub(crate) struct FileName {
     /// As [`stamp`] writes it.
-    pub(super) stamp: String,
+    pub(crate) stamp: String,
     /// Which of that second and domain, from 1.
-    pub(super) number: u32,
+    pub(crate) number: u32,
     domain: String,
 }
 
-impl Name {
+impl FileName {
     /// The first name for a domain in that second.
-    pub(super) fn new(domain: &str, uuid: &str, now: SystemTime) -> Self {
+    pub(crate) fn new(domain: &str, uuid: &str, now: SystemTime) -> Self {
         // A name in another script is nothing but underscores, as is that of another domain.
         let speaks = domain.contains(|character: char| character.is_ascii_alphanumeric());
         Self {
@@ -37,7 +37,7 @@ impl Name {
     }
 
     /// The name in that of a file; none if the agent has not named it.
-    pub(super) fn read(file: &str) -> Option<Self> {
+    pub(crate) fn read(file: &str) -> Option<Self> {
         let stem = file.strip_suffix(EXTENSION)?;
         let (before, last) = stem.rsplit_once('-')?;
         if is_stamp(last) {
@@ -50,6 +50,14 @@ impl Name {
         (name.to_string() == file).then_some(name)
     }
 
+    /// When the trace was begun, as ISO 8601.
+    pub(crate) fn began(&self) -> Option<String> {
+        let (date, time) = self.stamp.split_once('T')?;
+        let (year, month, day) = (date.get(..4)?, date.get(4..6)?, date.get(6..)?);
+        let (hour, minute, second) = (time.get(..2)?, time.get(2..4)?, time.get(4..)?);
+        Some(format!("{year}-{month}-{day}T{hour}:{minute}:{second}"))
+    }
+
     fn checked(domain: &str, stamp: &str, number: u32) -> Option<Self> {
         let is_trace = is_stamp(stamp) && !domain.is_empty() && sanitised(domain) == domain;
         is_trace.then(|| Self {
@@ -60,7 +68,7 @@ impl Name {
     }
 }
 
-impl fmt::Display for Name {
+impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.domain, self.stamp)?;
         if self.number > 1 {
@@ -85,7 +93,7 @@ fn sanitised(text: &str) -> String {
 }
 
 /// `time` as `YYYYmmddTHHMMSSZ`; what comes before is less. Times that do not fit are 1970's first.
-pub(super) fn stamp(time: SystemTime) -> String {
+pub(crate) fn stamp(time: SystemTime) -> String {
     let since = time
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
@@ -144,30 +152,30 @@ mod tests {
             ("домен", "U-1"),
             (&long, &"_".repeat(128)),
         ] {
-            let name = Name::new(domain, "U-1", at(0));
+            let name = FileName::new(domain, "U-1", at(0));
             let file = name.to_string();
             assert_eq!(file, format!("{expected}-19700101T000000Z.trace"));
             assert!(file.len() < 200 && !file.contains('/'));
-            assert_eq!(Name::read(&file), Some(name));
+            assert_eq!(FileName::read(&file), Some(name));
         }
         assert_eq!(
-            Name::new("", "../\0", at(0)).to_string(),
+            FileName::new("", "../\0", at(0)).to_string(),
             "_.__-19700101T000000Z.trace"
         );
         assert_eq!(
-            Name::new("", "", at(0)).to_string(),
+            FileName::new("", "", at(0)).to_string(),
             "_-19700101T000000Z.trace"
         );
     }
 
     #[test]
-    fn only_names_of_ours_are_read() {
+    fn only_names_as_the_agent_gives_them_are_read() {
         for (file, number) in [
             ("a-19700101T000000Z.trace", 1),
             ("a-b-2-19700101T000000Z-2.trace", 2),
             ("a-19700101T000000Z-19700101T000001Z-12.trace", 12),
         ] {
-            let name = Name::read(file).expect(file);
+            let name = FileName::read(file).expect(file);
             assert_eq!((name.number, name.to_string().as_str()), (number, file));
         }
         for file in [
@@ -187,7 +195,13 @@ mod tests {
             "a-19700101T000000Z-99999999999.trace",
             "é-19700101T000000Z.trace",
         ] {
-            assert_eq!(Name::read(file), None, "{file}");
+            assert_eq!(FileName::read(file), None, "{file}");
         }
+    }
+
+    #[test]
+    fn a_name_tells_when_its_trace_was_begun() {
+        let name = FileName::read("a-b-20261122T161015Z-2.trace").expect("a name");
+        assert_eq!(name.began().as_deref(), Some("2026-11-22T16:10:15Z"));
     }
 }
