@@ -24,12 +24,12 @@ const THRESHOLD: RGBColor = RGBColor(0xdd, 0x84, 0x52);
 const PAUSE: RGBColor = RGBColor(0xc4, 0x4e, 0x52);
 const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
 
-/// What each colour is, as CSS has it.
-pub const LEGEND: [(&str, &str); 4] = [
-    ("#4c72b0", "remaining, as QEMU counts it"),
-    ("#dd8452", "threshold of the law"),
-    ("#222222", "remaining at a bitmap sync, and the decision"),
-    ("#c44e52", "the guest is paused"),
+/// What each colour is.
+pub const LEGEND: [(RGBColor, &str); 4] = [
+    (REMAINING, "remaining, as QEMU counts it"),
+    (THRESHOLD, "threshold of the law"),
+    (SYNC, "remaining at a bitmap sync, and the decision"),
+    (PAUSE, "the guest is paused"),
 ];
 
 /// How a picture is laid out.

@@ -124,7 +124,7 @@ pub struct MigrationStatus {
     pub elapsed_ms: u64,
     /// Bitmap syncs so far.
     pub iteration: u64,
-    /// Left at the last sync, bytes; none before the second.
+    /// Remaining at the last sync, bytes; none before the second.
     pub remaining_bytes: Option<u64>,
     /// The link's bandwidth as reckoned, bytes per second; zero while unknown.
     pub bytes_per_s: u64,
@@ -140,4 +140,21 @@ pub struct MigrationStatus {
     pub cause: Option<String>,
     /// The file of the trace, if one is written.
     pub trace: Option<String>,
+}
+
+impl MigrationStatus {
+    /// Before anything is known of it.
+    pub const UNKNOWN: Self = Self {
+        control: Control::Looking,
+        state: JobState::Setup,
+        elapsed_ms: 0,
+        iteration: 0,
+        remaining_bytes: None,
+        bytes_per_s: 0,
+        writes_bytes_per_s: None,
+        hot_bytes: None,
+        target: None,
+        cause: None,
+        trace: None,
+    };
 }

@@ -62,7 +62,7 @@ impl Writing {
 /// What the last sync and the last decision say of a migration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
-    /// R: left at the last sync, bytes; none before the second.
+    /// R: remaining at the last sync, bytes; none before the second.
     pub remaining_bytes: Option<u64>,
     /// The link, as that round measured it, bytes per second; zero while unknown.
     pub bytes_per_s: u64,

@@ -1,6 +1,7 @@
 //! One page that needs no other file: it reads on a phone, on paper and in the dark, and runs no script.
 
 use anyhow::Result;
+use plotters::style::RGBColor;
 
 use super::facts::{self, COLUMNS, Fact};
 use super::summary::Migration;
@@ -139,8 +140,9 @@ impl Page {
         self.markup("\n</div>\n<div class=\"phone\">\n");
         self.0 += &phone;
         self.markup("\n<ul class=\"legend\">\n");
-        for (color, name) in LEGEND {
-            self.element("<li><i style=\"background:", color, "\"></i>");
+        for (RGBColor(red, green, blue), name) in LEGEND {
+            let css = format!("#{red:02x}{green:02x}{blue:02x}");
+            self.element("<li><i style=\"background:", &css, "\"></i>");
             self.element("", name, "</li>\n");
         }
         self.markup("</ul>\n</div>\n</figure>\n");

@@ -181,14 +181,18 @@ mod tests {
         }
     }
 
-    fn best(phases: &Phases, remaining: u64) -> Best {
-        let remainder = Remainder {
+    fn remainder(remaining: u64) -> Remainder {
+        Remainder {
             remaining,
             busy: 1000,
             last_idle: 0,
             dirtied: 0,
             shortest: 10,
-        };
+        }
+    }
+
+    fn best(phases: &Phases, remaining: u64) -> Best {
+        let remainder = remainder(remaining);
         Forecast::new(phases, RATE).best(&remainder, |bytes| bytes / 10)
     }
 
@@ -203,13 +207,7 @@ mod tests {
     #[test]
     fn the_end_of_an_idle_phase_is_used_if_the_next_costs_more() {
         let ends = |age_ms, remaining| {
-            let remainder = Remainder {
-                remaining,
-                busy: 1000,
-                last_idle: 0,
-                dirtied: 0,
-                shortest: 10,
-            };
+            let remainder = remainder(remaining);
             let phases = Phases {
                 age: Duration::from_millis(age_ms),
                 ..phases(true, 0)

@@ -2,10 +2,9 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use libvirt_hpc_control::sample::JobState;
 use libvirt_hpc_libvirt::watcher::Waker;
 
-use crate::agent::api::{Control, MigrationStatus};
+use crate::agent::api::MigrationStatus;
 use crate::drive::Orders;
 
 /// Why a migration is to be released.
@@ -35,19 +34,7 @@ impl MigrationHandle {
             ordered: None,
             waker: None,
             first_iteration: false,
-            status: MigrationStatus {
-                control: Control::Looking,
-                state: JobState::Setup,
-                elapsed_ms: 0,
-                iteration: 0,
-                remaining_bytes: None,
-                bytes_per_s: 0,
-                writes_bytes_per_s: None,
-                hot_bytes: None,
-                target: None,
-                cause: None,
-                trace: None,
-            },
+            status: MigrationStatus::UNKNOWN,
         }))
     }
 

@@ -4,34 +4,32 @@ use std::format;
 
 use super::*;
 
-fn settings(downtime_ms: u64) -> Option<Settings> {
-    Some(Settings {
-        downtime_ms,
-        speed_mib_per_s: 7,
-    })
+/// A sample in which libvirt holds these limits.
+fn holding(sample: Sample, downtime_ms: u64, speed_mib_per_s: u64) -> Sample {
+    Sample {
+        settings: Some(Settings {
+            downtime_ms,
+            speed_mib_per_s,
+        }),
+        ..sample
+    }
+}
+
+/// The first poll, which finds such a limit; libvirt accepts the target.
+fn begin(control: &mut Controller<Adaptive>, downtime_ms: u64, events: &mut Events) -> Target {
+    let target = control.poll(&holding(precopy(0, 1), downtime_ms, 7), events);
+    control.outcome(Timestamp::default(), &target, true, events);
+    target
 }
 
 #[test]
 fn an_external_change_ends_control_for_good() {
     let mut events = Events::default();
     let mut control = controller();
-    let target = control.poll(
-        &Sample {
-            settings: settings(300),
-            ..precopy(0, 1)
-        },
-        &mut events,
-    );
-    control.outcome(Timestamp::default(), &target, true, &mut events);
-    let unchanged = Sample {
-        settings: settings(10),
-        ..precopy(100, 1)
-    };
+    begin(&mut control, 300, &mut events);
+    let unchanged = holding(precopy(100, 1), 10, 7);
     assert_eq!(control.poll(&unchanged, &mut events), Target::NONE);
-    let changed = Sample {
-        settings: settings(777),
-        ..precopy(200, 2)
-    };
+    let changed = holding(precopy(200, 2), 777, 7);
     assert_eq!(control.poll(&changed, &mut events), Target::NONE);
     let why = Release::ExternalChange {
         downtime_ms: 777,
@@ -51,22 +49,9 @@ fn the_limits_from_before_the_predecessor_are_restored_until_libvirt_accepts_the
     };
     let mut control = controller().after(before);
     // A predecessor left 12 ms.
-    let first = control.poll(
-        &Sample {
-            settings: settings(12),
-            ..precopy(0, 1)
-        },
-        &mut events,
-    );
-    control.outcome(Timestamp::default(), &first, true, &mut events);
-    let changed = Some(Settings {
-        downtime_ms: first.downtime_ms.map_or(0, u64::from),
-        speed_mib_per_s: 99,
-    });
-    let sample = Sample {
-        settings: changed,
-        ..precopy(200, 2)
-    };
+    let first = begin(&mut control, 12, &mut events);
+    let set_ms = first.downtime_ms.map_or(0, u64::from);
+    let sample = holding(precopy(200, 2), set_ms, 99);
     let back = Target {
         downtime_ms: Some(300),
         ..Target::NONE
@@ -86,18 +71,8 @@ fn a_site_may_insist_on_its_limits() {
         ..Policy::default()
     };
     let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy);
-    let first = control.poll(
-        &Sample {
-            settings: settings(300),
-            ..precopy(0, 1)
-        },
-        &mut events,
-    );
-    control.outcome(Timestamp::default(), &first, true, &mut events);
-    let changed = Sample {
-        settings: settings(50),
-        ..precopy(200, 1)
-    };
+    let first = begin(&mut control, 300, &mut events);
+    let changed = holding(precopy(200, 1), 50, 7);
     let again = control.poll(&changed, &mut events);
     assert_eq!(again.downtime_ms, first.downtime_ms);
     let insisted = Event::Insisted {
@@ -111,33 +86,13 @@ fn a_site_may_insist_on_its_limits() {
 fn a_limit_that_nobody_changed_is_restored() {
     let mut events = Events::default();
     let mut control = controller();
-    let target = control.poll(
-        &Sample {
-            settings: settings(300),
-            ..precopy(0, 1)
-        },
-        &mut events,
-    );
-    control.outcome(Timestamp::default(), &target, true, &mut events);
-    let speed_mib_per_s = 99;
-    let changed = Some(Settings {
-        downtime_ms: 10,
-        speed_mib_per_s,
-    });
-    let last = control.poll(
-        &Sample {
-            settings: changed,
-            ..precopy(200, 2)
-        },
-        &mut events,
-    );
-    assert_eq!(
-        last,
-        Target {
-            downtime_ms: Some(300),
-            ..Target::NONE
-        }
-    );
+    begin(&mut control, 300, &mut events);
+    let back = Target {
+        downtime_ms: Some(300),
+        ..Target::NONE
+    };
+    let changed = holding(precopy(200, 2), 10, 99);
+    assert_eq!(control.poll(&changed, &mut events), back);
 }
 
 /// The first two polls of a controller that insists: a speed limit found at first, and the one set externally since.
@@ -149,17 +104,10 @@ fn raised(owners: Option<u64>, first: u64, then: u64) -> (Target, Events, Contro
         ..Policy::default()
     };
     let mut control = Controller::new(Adaptive::new(Slowdown::DEFAULT), policy.under_speed(first));
-    let found = |at_ms, speed_mib_per_s, downtime_ms| Sample {
-        settings: Some(Settings {
-            downtime_ms,
-            speed_mib_per_s,
-        }),
-        ..precopy(at_ms, 1)
-    };
-    let target = control.poll(&found(0, first, 300), &mut events);
+    let target = control.poll(&holding(precopy(0, 1), 300, first), &mut events);
     control.outcome(Timestamp::default(), &target, true, &mut events);
     let limit = u64::from(target.downtime_ms.expect("a limit"));
-    let target = control.poll(&found(100, then, limit), &mut events);
+    let target = control.poll(&holding(precopy(100, 1), limit, then), &mut events);
     control.outcome(Timestamp::default(), &target, true, &mut events);
     (target, events, control)
 }
@@ -187,13 +135,7 @@ fn a_raised_speed_is_a_new_order_even_where_the_site_insists() {
         assert!(!events.0.iter().any(insisted), "{what}");
         // And it stays so.
         let mut events = Events::default();
-        let settled = Sample {
-            settings: Some(Settings {
-                downtime_ms: 10,
-                speed_mib_per_s: set.unwrap_or(then),
-            }),
-            ..precopy(200, 1)
-        };
+        let settled = holding(precopy(200, 1), 10, set.unwrap_or(then));
         assert_eq!(
             control.poll(&settled, &mut events).speed_mib_per_s,
             None,
@@ -206,17 +148,10 @@ fn a_raised_speed_is_a_new_order_even_where_the_site_insists() {
 fn another_number_for_no_limit_is_no_change() {
     let mut events = Events::default();
     let mut control = controller();
-    let found = |at_ms, downtime_ms, speed_mib_per_s| Sample {
-        settings: Some(Settings {
-            downtime_ms,
-            speed_mib_per_s,
-        }),
-        ..precopy(at_ms, 1)
-    };
     let none = crate::guard::SPEED_UNLIMITED_MIB_PER_S;
-    let first = control.poll(&found(0, 300, none), &mut events);
+    let first = control.poll(&holding(precopy(0, 1), 300, none), &mut events);
     control.outcome(Timestamp::default(), &first, true, &mut events);
-    control.poll(&found(100, 10, 0), &mut events);
+    control.poll(&holding(precopy(100, 1), 10, 0), &mut events);
     assert!(
         !events
             .0

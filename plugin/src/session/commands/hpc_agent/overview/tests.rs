@@ -65,17 +65,8 @@ fn printed(print: impl Fn(&Status, &mut dyn Write) -> io::Result<()>, status: &S
 /// Every kind of control, and what is not known in each.
 fn busy_host() -> Status {
     let checked = MigrationStatus {
-        control: Control::Looking,
-        state: JobState::Setup,
         elapsed_ms: 210,
-        iteration: 0,
-        remaining_bytes: None,
-        bytes_per_s: 0,
-        writes_bytes_per_s: None,
-        hot_bytes: None,
-        target: None,
-        cause: None,
-        trace: None,
+        ..MigrationStatus::UNKNOWN
     };
     let other = MigrationStatus {
         control: Control::Other("virsh-hpc (process 977)".to_owned()),
