@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// The name of [`Adaptive`].
 const ADAPTIVE: &str = "adaptive";
 
+/// The name of [`Adaptive::without_counters`].
+const WITHOUT_COUNTERS: &str = "adaptive-without-counters";
+
 /// The name of [`Adaptive::or_postcopy`].
 const OR_POSTCOPY: &str = "adaptive-or-postcopy";
 
@@ -22,6 +25,8 @@ pub enum LawName {
     Adaptive,
     /// [`Adaptive::or_postcopy`]: the owner or the user allows post-copy.
     AdaptiveOrPostcopy,
+    /// [`Adaptive::without_counters`], to see what they are worth.
+    AdaptiveWithoutCounters,
     /// A law of another stack.
     Baseline(Baseline),
 }
@@ -36,6 +41,7 @@ impl LawName {
         match self {
             Self::Adaptive => ADAPTIVE,
             Self::AdaptiveOrPostcopy => OR_POSTCOPY,
+            Self::AdaptiveWithoutCounters => WITHOUT_COUNTERS,
             Self::Baseline(baseline) => baseline.law.as_str(),
         }
     }
@@ -50,6 +56,7 @@ impl LawName {
         match self {
             Self::Adaptive => with_xbzrle(adaptive),
             Self::AdaptiveOrPostcopy => with_xbzrle(adaptive.or_postcopy()),
+            Self::AdaptiveWithoutCounters => with_xbzrle(adaptive.without_counters()),
             Self::Baseline(baseline) => AnyLaw::Baseline(baseline.build()),
         }
     }
@@ -58,7 +65,7 @@ impl LawName {
     #[must_use]
     pub fn needs_postcopy(self) -> bool {
         match self {
-            Self::Adaptive => false,
+            Self::Adaptive | Self::AdaptiveWithoutCounters => false,
             Self::AdaptiveOrPostcopy => true,
             Self::Baseline(baseline) => baseline.virsh_options().contains(&"--postcopy"),
         }
@@ -68,8 +75,8 @@ impl LawName {
 impl fmt::Display for LawName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Adaptive | Self::AdaptiveOrPostcopy => out.write_str(self.as_str()),
             Self::Baseline(baseline) => baseline.fmt(out),
+            own => out.write_str(own.as_str()),
         }
     }
 }
@@ -81,6 +88,7 @@ impl FromStr for LawName {
         match text {
             ADAPTIVE => Ok(Self::Adaptive),
             OR_POSTCOPY => Ok(Self::AdaptiveOrPostcopy),
+            WITHOUT_COUNTERS => Ok(Self::AdaptiveWithoutCounters),
             other => other.parse().map(Self::Baseline),
         }
     }
@@ -103,7 +111,7 @@ impl From<LawName> for String {
 /// The name of each law.
 pub fn names() -> impl Iterator<Item = &'static str> {
     let others = libvirt_hpc_baseline::all().iter();
-    [ADAPTIVE, OR_POSTCOPY]
+    [ADAPTIVE, OR_POSTCOPY, WITHOUT_COUNTERS]
         .into_iter()
         .chain(others.map(|entry| entry.name()))
 }
@@ -118,6 +126,10 @@ pub fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
         (
             OR_POSTCOPY,
             "the same, switching to post-copy where that costs less: the default where the policy allows it",
+        ),
+        (
+            WITHOUT_COUNTERS,
+            "the same without KVM's page faults, to see what they are worth",
         ),
     ];
     let others = libvirt_hpc_baseline::all().iter();
@@ -153,6 +165,13 @@ impl Law for AnyLaw {
             Self::Baseline(law) => law.decide(view),
         }
     }
+
+    fn wants_writes(&self) -> bool {
+        match self {
+            Self::Adaptive(law) => law.wants_writes(),
+            Self::Baseline(law) => law.wants_writes(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -161,7 +180,7 @@ mod tests {
 
     #[test]
     fn every_law_goes_by_its_own_name() {
-        assert_eq!(names().count(), libvirt_hpc_baseline::all().len() + 2);
+        assert_eq!(names().count(), libvirt_hpc_baseline::all().len() + 3);
         for name in names() {
             let law: LawName = name.parse().expect(name);
             assert_eq!((law.as_str(), law.build(100_000).name()), (name, name));

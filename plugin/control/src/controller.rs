@@ -144,7 +144,7 @@ impl<L: Law> Controller<L> {
         if sample.state == JobState::Setup {
             // The guest already works in the phases that it will have during the migration.
             self.activity.update(sample);
-            self.writes.update(sample, None);
+            self.follow_writes(sample, None, publisher);
             return self.before_memory(sample, publisher);
         }
         if sample.state == JobState::Switchover {
@@ -263,6 +263,9 @@ impl<L: Law> Controller<L> {
         round: Option<&Round>,
         publisher: &mut dyn Publisher,
     ) {
+        if !self.law.wants_writes() {
+            return;
+        }
         let known = self.writes.trust();
         self.writes.update(sample, round);
         let trust = self.writes.trust();

@@ -111,4 +111,9 @@ pub trait Law {
 
     /// Decides at one sample.
     fn decide(&mut self, view: &View) -> Decision;
+
+    /// Whether the guest's writes are estimated for it from KVM's page faults.
+    fn wants_writes(&self) -> bool {
+        true
+    }
 }

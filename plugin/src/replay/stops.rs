@@ -93,6 +93,7 @@ pub fn stops(
     let mut laws = vec![
         judge.judge(LawName::Adaptive),
         judge.judge(LawName::AdaptiveOrPostcopy),
+        judge.judge(LawName::AdaptiveWithoutCounters),
     ];
     let scale = recording
         .round_one()

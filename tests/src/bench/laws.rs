@@ -5,7 +5,7 @@
 pub(super) enum Class {
     /// The adaptive law with pre-copy alone: the others are compared with it.
     Adaptive,
-    /// The same without XBZRLE: the laws without it are compared with this one.
+    /// The same in another setting: the laws without XBZRLE are compared with the one without it.
     Variant,
     /// Another law, with pre-copy alone.
     Precopy,
@@ -54,19 +54,27 @@ pub(super) const WITH_POSTCOPY: &str = "adaptive-or-postcopy";
 /// The same without XBZRLE, which most other stacks do not enable.
 pub(super) const UNCOMPRESSED: &str = "adaptive-uncompressed";
 
+/// The same without KVM's page faults, as it is under TCG and on hosts that do not count them.
+pub(super) const WITHOUT_COUNTERS: &str = "adaptive-without-counters";
+
 /// The forced stops' common name; each is written `forced-stop=TIME`.
 pub(super) const FORCED: &str = "forced-stop";
 
 const THROTTLED: &[&str] = &["--auto-converge", "--compressed"];
 
 /// All but the forced stops, in the order of the tables.
-pub(super) const LAWS: [Law; 10] = [
+pub(super) const LAWS: [Law; 11] = [
     law(ADAPTIVE, "adaptive", Class::Adaptive),
     Law {
         hpc_law: ADAPTIVE,
         options: &["--hpc-compression", "no"],
         ..law(UNCOMPRESSED, "adaptive, without XBZRLE", Class::Variant)
     },
+    law(
+        WITHOUT_COUNTERS,
+        "adaptive, without counters",
+        Class::Variant,
+    ),
     law("stock", "stock", Class::Precopy),
     Law {
         hpc_law: "stock",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::guests::{Cell, GUESTS, Guest, KVM_GUESTS};
-use super::laws::{LAWS, Law, UNCOMPRESSED, WITH_POSTCOPY};
+use super::laws::{LAWS, Law, UNCOMPRESSED, WITH_POSTCOPY, WITHOUT_COUNTERS};
 
 /// How much is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -50,8 +50,8 @@ impl Set {
     #[must_use]
     pub(super) fn laws(self) -> Vec<Law> {
         let wanted = |law: &Law| match self {
-            Self::Full => true,
-            Self::Default => !FULL_ONLY.contains(&law.name),
+            Self::Full => law.name != WITHOUT_COUNTERS,
+            Self::Default => law.name != WITHOUT_COUNTERS && !FULL_ONLY.contains(&law.name),
             Self::Kvm => !NOT_UNDER_KVM.contains(&law.name),
         };
         LAWS.into_iter().filter(wanted).collect()

@@ -1,7 +1,7 @@
 //! The claims, and whether these results support them.
 
 use super::compare::{Mean, Overall};
-use super::laws::{ADAPTIVE, Class, LAWS, Law, UNCOMPRESSED, WITH_POSTCOPY};
+use super::laws::{ADAPTIVE, Class, LAWS, Law, UNCOMPRESSED, WITH_POSTCOPY, WITHOUT_COUNTERS};
 
 /// J over the oracle's, at most: geometric mean, and worst.
 const REGRET_MEAN: f64 = 1.10;
@@ -150,7 +150,7 @@ impl Rivals {
         figure: impl Fn(&Overall) -> Option<Figure>,
     ) -> Self {
         let mut rivals = Self::default();
-        let own = [ADAPTIVE, UNCOMPRESSED, WITH_POSTCOPY];
+        let own = [ADAPTIVE, UNCOMPRESSED, WITHOUT_COUNTERS, WITH_POSTCOPY];
         let other = |law: &&Law| meant(law) && !own.contains(&law.name);
         for law in LAWS.iter().filter(other) {
             let run = laws.iter().find(|o| o.law.name == law.name);

@@ -76,6 +76,7 @@ pub struct Adaptive {
     unconfirmed: Option<Unconfirmed>,
     margin_percent: u64,
     postcopy: bool,
+    counted: bool,
 }
 
 impl Adaptive {
@@ -101,6 +102,7 @@ impl Adaptive {
             unconfirmed: None,
             margin_percent: MARGIN_PERCENT,
             postcopy: false,
+            counted: true,
         }
     }
 
@@ -109,6 +111,15 @@ impl Adaptive {
     pub fn or_postcopy(self) -> Self {
         Self {
             postcopy: true,
+            ..self
+        }
+    }
+
+    /// The same, told nothing of page faults: what they are worth is the difference.
+    #[must_use]
+    pub fn without_counters(self) -> Self {
+        Self {
+            counted: false,
             ..self
         }
     }
@@ -350,11 +361,15 @@ impl Adaptive {
 
 impl Law for Adaptive {
     fn name(&self) -> &'static str {
-        if self.postcopy {
-            "adaptive-or-postcopy"
-        } else {
-            "adaptive"
+        match (self.postcopy, self.counted) {
+            (true, _) => "adaptive-or-postcopy",
+            (false, true) => "adaptive",
+            (false, false) => "adaptive-without-counters",
         }
+    }
+
+    fn wants_writes(&self) -> bool {
+        self.counted
     }
 
     fn decide(&mut self, view: &View) -> Decision {

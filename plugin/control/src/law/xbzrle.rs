@@ -160,6 +160,10 @@ impl<L: Law> Law for WithXbzrle<L> {
         self.law.name()
     }
 
+    fn wants_writes(&self) -> bool {
+        self.law.wants_writes()
+    }
+
     fn decide(&mut self, view: &View) -> Decision {
         if !Compression::is_on(&view.sample) {
             return self.law.decide(view);

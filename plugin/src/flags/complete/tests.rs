@@ -119,7 +119,12 @@ fn values_of_ours_are_known() {
         ("hpc-policy vm --set-compression ", &["yes", "no"]),
         (
             "hpc-replay F --law a",
-            &["adaptive", "adaptive-or-postcopy", "all"],
+            &[
+                "adaptive",
+                "adaptive-or-postcopy",
+                "adaptive-without-counters",
+                "all",
+            ],
         ),
         ("hpc-replay F --plot ", &[]),
         ("hpc-replay ", &[]),

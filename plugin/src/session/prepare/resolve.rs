@@ -150,10 +150,7 @@ fn choose_compression(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     let Inputs {
         options, policy, ..
     } = *inputs;
-    let adaptive = matches!(
-        resolved.law,
-        LawName::Adaptive | LawName::AdaptiveOrPostcopy
-    );
+    let adaptive = !matches!(resolved.law, LawName::Baseline(_));
     let allowed = options.compression.or(policy.compression_allowed);
     let chosen = |parameter: &Parameter| parameter.name.starts_with(COMPRESSION);
     let possible = resolved.flags & EXCLUDES_COMPRESSION == 0

@@ -7,8 +7,9 @@ use super::super::laws::{ADAPTIVE, LAWS};
 const OWN: RGBColor = RGBColor(0xc4, 0x1e, 0x3a);
 
 /// Of the others, in the order of [`LAWS`].
-const OTHERS: [RGBColor; 9] = [
+const OTHERS: [RGBColor; 10] = [
     RGBColor(0xe3, 0x93, 0xa0),
+    RGBColor(0x7a, 0x1f, 0x4f),
     RGBColor(0x55, 0x55, 0x55),
     RGBColor(0x4c, 0x72, 0xb0),
     RGBColor(0xdd, 0x84, 0x52),
