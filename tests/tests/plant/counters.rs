@@ -318,3 +318,17 @@ fn a_large_saturated_guest_is_stopped_one_sample_after_its_second_round() {
         went.since(*sync)
     );
 }
+
+#[test]
+fn without_counters_the_law_decides_as_where_nothing_is_counted() {
+    for (name, config) in guests().take(40) {
+        let law = Adaptive::new(Slowdown::DEFAULT).without_counters();
+        let mut plant = Plant::new(&counted(&config, Counter::Exact));
+        let (_, told) = steer(&mut plant, law, Policy::default());
+        let (_, untold) = run(
+            &mut Plant::new(&counted(&config, Counter::None)),
+            Policy::default(),
+        );
+        assert_eq!(told.events, untold.events, "{name}");
+    }
+}
