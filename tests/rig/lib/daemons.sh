@@ -19,10 +19,11 @@ daemon_of_network() {
     daemons "$1" | sed 's/.* //'
 }
 
-# Options of one that is started without a service manager. virtqemud knows no network.
+# Options of one that is started without a service manager. virtqemud knows no network, and virtproxyd listens as its
+# configuration says.
 daemon_options() {
     case $1 in
-        virtqemud) echo --daemon ;;
-        *) echo --listen --daemon ;;
+        libvirtd) echo --listen --daemon ;;
+        *) echo --daemon ;;
     esac
 }
