@@ -15,6 +15,7 @@
 mod accelerator;
 mod attributes;
 mod cursor;
+mod devices;
 mod document;
 mod memory;
 mod migration;
@@ -27,6 +28,7 @@ mod write;
 
 pub use accelerator::is_emulated;
 pub use cursor::MAX_DEPTH;
+pub use devices::device_count;
 pub use document::MAX_DOCUMENT_BYTES;
 pub use memory::memory_is_bounded;
 pub use pages::page_bytes;

@@ -42,7 +42,7 @@ impl Guest {
             pause_fixed_ms: domain
                 .vcpus()
                 .ok()
-                .map(|vcpus| pause::fixed_ms(xml::is_emulated(document), vcpus)),
+                .map(|vcpus| pause::fixed_ms(document, vcpus)),
         }
     }
 }
