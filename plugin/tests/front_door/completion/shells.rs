@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::front_door_support::{Door, stderr, stdout};
-use crate::{here, shell};
+use super::{here, shell};
+use crate::door::{Door, stderr, stdout};
 
 /// A beginning of a line that has one candidate, and the line that it becomes in every shell. `C` stands for
 /// a connection that needs no daemon; a file of the folder is named `recording`.

@@ -2,8 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::front_door_support::{Door, fixture, stderr, stdout};
-use crate::shell;
+use super::shell;
+use crate::door::{Door, fixture, stderr, stdout};
 
 /// Completes `$1` as `complete -F` would, and prints a candidate a line.
 const CALL: &str = r#"

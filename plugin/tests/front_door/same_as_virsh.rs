@@ -1,26 +1,16 @@
 //! The same command lines give the same output and status from virsh and from virsh-hpc, wherever
 //! virsh-hpc does not take over.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod front_door_support;
-
 use std::process::Output;
 
-use front_door_support::{Door, TEST_URI, lines, stderr, stdout, virsh};
+use crate::door::{Door, TEST_URI, lines, stderr, stdout, virsh};
 
 fn assert_alike(line: &str, ours: &Output, theirs: &Output) {
     let shown = |output: &Output| (stdout(output), stderr(output), output.status.code());
-    assert_eq!(
-        shown(ours),
-        shown(theirs),
-        "virsh-hpc (left) and virsh (right) differ on: {line}"
-    );
-    assert_eq!(
-        (&ours.stdout, &ours.stderr),
-        (&theirs.stdout, &theirs.stderr),
-        "{line}"
-    );
+    let differ = format!("virsh-hpc (left) and virsh (right) differ on: {line}");
+    assert_eq!(shown(ours), shown(theirs), "{differ}");
+    let bytes = |output: &Output| [output.stdout.clone(), output.stderr.clone()];
+    assert_eq!(bytes(ours), bytes(theirs), "{differ}");
 }
 
 #[test]
@@ -94,12 +84,7 @@ fn help_on_ours_needs_no_virsh() {
         (&["hpc-help", "--migrate"], "--hpc-observe"),
         (&["help", "hpc-policy"], "--set-slowdown"),
     ] {
-        let help = door
-            .command()
-            .env("PATH", "/nonexistent")
-            .args(args)
-            .output()
-            .unwrap();
+        let help = door.run_with(("PATH", "/nonexistent"), args);
         assert!(help.status.success(), "{args:?}: {}", stderr(&help));
         assert!(stdout(&help).contains(shown), "{args:?}");
     }
@@ -141,17 +126,9 @@ fn a_bad_value_of_ours_starts_nothing() {
 #[test]
 fn control_that_was_asked_for_is_not_lost_in_silence() {
     let door = Door::new();
-    let args = [
-        "-c",
-        TEST_URI,
-        "migrate",
-        "test",
-        TEST_URI,
-        "--nonsense",
-        "--hpc-law",
-        "adaptive",
-    ];
-    let forwarded = door.run(&args);
+    let options = ["--nonsense", "--hpc-law", "adaptive"];
+    let forwarded =
+        door.run(&[&["-c", TEST_URI, "migrate", "test", TEST_URI][..], &options].concat());
     let said = stderr(&forwarded);
     assert!(
         said.starts_with("virsh-hpc: plain virsh runs this command"),

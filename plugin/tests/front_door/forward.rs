@@ -1,16 +1,12 @@
 //! Handing over: byte for byte, never to ourselves, and without loading libvirt.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod front_door_support;
-
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
+use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::symlink;
 use std::process::Command;
-use std::{env, fs};
 
-use front_door_support::{Door, fixture, stderr, stdout, virsh};
+use crate::door::{Door, fixture, stderr, stdout, virsh};
 
 /// Arguments that nothing but an exact copy survives.
 fn odd() -> Vec<OsString> {
@@ -34,13 +30,7 @@ fn said_by(program: &str, args: &[OsString]) -> Vec<u8> {
 fn virsh_gets_the_arguments_byte_for_byte_and_gives_its_status() {
     let door = Door::new();
     let args: Vec<OsString> = [vec!["echo".into()], odd()].concat();
-    let virsh = fixture("echo-virsh.sh");
-    let output = door
-        .command()
-        .env("VIRSH_HPC_VIRSH", virsh)
-        .args(&args)
-        .output()
-        .unwrap();
+    let output = door.run_with(("VIRSH_HPC_VIRSH", fixture("echo-virsh.sh")), &args);
     assert_eq!(output.stdout, said_by("virsh", &args));
     assert_eq!(output.status.code(), Some(5));
 }
@@ -49,23 +39,17 @@ fn virsh_gets_the_arguments_byte_for_byte_and_gives_its_status() {
 fn the_session_gets_the_arguments_byte_for_byte_and_gives_its_status() {
     let door = Door::new();
     let string = "-q  migrate\t'vm' d --hpc-law  stock ;# x";
+    let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
     let lines = [
-        vec![
-            "migrate".into(),
-            "v m".into(),
-            "d".into(),
-            "--hpc-observe".into(),
-        ],
-        vec![OsString::from("-q"), string.trim_start_matches("-q").into()],
-        vec![
-            "migrate".into(),
-            "vm".into(),
-            "d".into(),
-            "--xml".into(),
-            odd()[2].clone(),
-        ],
-        [vec!["hpc-policy".into()], odd()].concat(),
-        vec!["-r".into(), "hpc-replay trace".into()],
+        words(&["migrate", "v m", "d", "--hpc-observe"]),
+        words(&["-q", string.trim_start_matches("-q")]),
+        [
+            words(&["migrate", "vm", "d", "--xml"]),
+            vec![odd()[2].clone()],
+        ]
+        .concat(),
+        [words(&["hpc-policy"]), odd()].concat(),
+        words(&["-r", "hpc-replay trace"]),
     ];
     for args in lines {
         let output = door.run(&args);
@@ -94,20 +78,10 @@ fn a_missing_session_is_said_and_nothing_is_migrated() {
 #[test]
 fn a_missing_virsh_is_said() {
     let door = Door::new();
-    let output = door
-        .command()
-        .env("PATH", "/nonexistent")
-        .arg("list")
-        .output()
-        .unwrap();
+    let output = door.run_with(("PATH", "/nonexistent"), &["list"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).starts_with("error: cannot find virsh on PATH (/nonexistent)"));
-    let named = door
-        .command()
-        .env("VIRSH_HPC_VIRSH", "/nonexistent/v")
-        .arg("list")
-        .output()
-        .unwrap();
+    let named = door.run_with(("VIRSH_HPC_VIRSH", "/nonexistent/v"), &["list"]);
     assert_eq!(named.status.code(), Some(1));
     assert!(stderr(&named).starts_with("error: cannot start /nonexistent/v: "));
 }
@@ -116,33 +90,24 @@ fn a_missing_virsh_is_said() {
 fn a_name_is_looked_up_and_an_empty_one_is_none() {
     let door = Door::new();
     symlink(fixture("echo-virsh.sh"), door.path("other-virsh")).unwrap();
-    let path = path_behind(&door);
     let named = door
         .command()
-        .env("PATH", &path)
+        .env("PATH", door.search_path())
         .env("VIRSH_HPC_VIRSH", "other-virsh")
         .arg("list")
         .output();
     assert_eq!(named.unwrap().stdout, b"virsh\0list");
-    let empty = door
-        .command()
-        .env("VIRSH_HPC_VIRSH", "")
-        .arg("-v")
-        .output()
-        .unwrap();
-    let theirs = Command::new(virsh()).arg("-v").output().unwrap();
-    assert_eq!(empty.stdout, theirs.stdout);
+    let empty = door.run_with(("VIRSH_HPC_VIRSH", ""), &["-v"]);
+    assert_eq!(empty.stdout, virshs_version());
 }
 
-/// The search path with the door's own folder first.
-fn path_behind(door: &Door) -> OsString {
-    let rest = env::var_os("PATH").unwrap();
-    env::join_paths([door.path("")].into_iter().chain(env::split_paths(&rest))).unwrap()
+/// What the real virsh says of its version.
+fn virshs_version() -> Vec<u8> {
+    Command::new(virsh()).arg("-v").output().unwrap().stdout
 }
 
 #[test]
 fn our_own_file_under_virshs_name_is_passed_by() {
-    let theirs = Command::new(virsh()).arg("-v").output().unwrap();
     type Install = fn(&Door);
     let installs: [Install; 3] = [
         |door| symlink("virsh-hpc", door.path("virsh")).unwrap(),
@@ -157,15 +122,10 @@ fn our_own_file_under_virshs_name_is_passed_by() {
         install(&door);
         for program in ["virsh-hpc", "virsh"] {
             let mut command = Command::new(door.path(program));
-            let output = command
-                .env("PATH", path_behind(&door))
-                .arg("-v")
-                .output()
-                .unwrap();
-            assert_eq!(
-                (&output.stdout, stderr(&output)),
-                (&theirs.stdout, String::new())
-            );
+            command.env("PATH", door.search_path()).arg("-v");
+            let output = command.output().unwrap();
+            assert_eq!(stderr(&output), "");
+            assert_eq!(output.stdout, virshs_version());
         }
     }
 }
@@ -174,12 +134,7 @@ fn our_own_file_under_virshs_name_is_passed_by() {
 fn naming_ourselves_as_virsh_is_refused() {
     let door = Door::new();
     symlink("virsh-hpc", door.path("virsh")).unwrap();
-    let output = door
-        .command()
-        .env("VIRSH_HPC_VIRSH", door.path("virsh"))
-        .arg("list")
-        .output()
-        .unwrap();
+    let output = door.run_with(("VIRSH_HPC_VIRSH", door.path("virsh")), &["list"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).starts_with("error: VIRSH_HPC_VIRSH names virsh-hpc itself"));
 }
@@ -187,24 +142,18 @@ fn naming_ourselves_as_virsh_is_refused() {
 #[test]
 fn a_script_that_leads_back_to_us_is_noticed() {
     for script in ["exec-circle.sh", "child-circle.sh"] {
-        for args in [
-            &["list"][..],
-            &["--help"],
-            &["migrate", "vm", "d", "--hpc-off"],
-        ] {
+        for line in ["list", "--help", "migrate vm d --hpc-off"] {
             let door = Door::new();
             symlink(fixture(script), door.path("virsh")).unwrap();
             let mut command = door.command();
             command
-                .env("PATH", path_behind(&door))
+                .env("PATH", door.search_path())
                 .env("DOOR", door.path("virsh-hpc"));
-            let output = command.args(args).output().unwrap();
-            assert_eq!(output.status.code(), Some(1), "{script} {args:?}");
+            let output = command.args(line.split(' ')).output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{script} {line}");
             let said = stderr(&output);
-            assert!(
-                said.contains("starts virsh-hpc again"),
-                "{script} {args:?}: {said}"
-            );
+            let noticed = said.contains("starts virsh-hpc again");
+            assert!(noticed, "{script} {line}: {said}");
         }
     }
 }
@@ -213,36 +162,19 @@ fn a_script_that_leads_back_to_us_is_noticed() {
 fn a_virsh_that_may_not_be_run_does_not_end_the_search() {
     let door = Door::new();
     fs::write(door.path("virsh"), "not a program").unwrap();
-    let output = door
-        .command()
-        .env("PATH", path_behind(&door))
-        .arg("-v")
-        .output()
-        .unwrap();
-    let theirs = Command::new(virsh()).arg("-v").output().unwrap();
-    assert_eq!(
-        (&output.stdout, stderr(&output)),
-        (&theirs.stdout, String::new())
-    );
+    let output = door.run_with(("PATH", door.search_path()), &["-v"]);
+    assert_eq!(stderr(&output), "");
+    assert_eq!(output.stdout, virshs_version());
 }
 
 #[test]
 fn the_front_door_does_not_load_libvirt() {
+    let program = env!("CARGO_BIN_EXE_virsh-hpc");
     let mut readelf = Command::new("readelf");
-    let output = readelf
-        .args([
-            OsStr::new("--dynamic"),
-            env!("CARGO_BIN_EXE_virsh-hpc").as_ref(),
-        ])
-        .output()
-        .unwrap();
-    let dynamic = stdout(&output);
+    let dynamic = stdout(&readelf.args(["--dynamic", program]).output().unwrap());
     assert!(dynamic.contains("(NEEDED)"), "{dynamic}");
     assert!(!dynamic.contains("libvirt"), "{dynamic}");
-    let ldd = Command::new("ldd")
-        .arg(env!("CARGO_BIN_EXE_virsh-hpc"))
-        .output()
-        .unwrap();
+    let ldd = Command::new("ldd").arg(program).output().unwrap();
     assert!(ldd.status.success());
     assert!(!stdout(&ldd).contains("libvirt"), "{}", stdout(&ldd));
 }

@@ -1,17 +1,13 @@
 //! `virsh-hpc` under the name `virsh`, in the ways that docs/operations.md gives: whoever calls virsh gets
 //! the real one through us, whatever the environment, and nobody goes in circles.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-mod front_door_support;
-
 use std::ffi::OsString;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use front_door_support::{Door, fixture, stderr, stdout};
+use crate::door::{Door, fixture, stderr, stdout};
 
 /// What a caller of `virsh list` hears of the real virsh behind us.
 const THEIRS: &str = "virsh\0list";

@@ -1,8 +1,6 @@
 //! The front door in a folder of its own, beside a session that only says what it was given.
 
-#![allow(dead_code, reason = "each test program uses a part of it")]
-
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -38,6 +36,12 @@ impl Door {
         self.folder.path().join(name)
     }
 
+    /// The search path with its own folder first.
+    pub(crate) fn search_path(&self) -> OsString {
+        let rest = env::var_os("PATH").unwrap();
+        env::join_paths([self.path("")].into_iter().chain(env::split_paths(&rest))).unwrap()
+    }
+
     /// `virsh-hpc` with an environment that says nothing but where programs are.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(self.path("virsh-hpc"));
@@ -47,6 +51,16 @@ impl Door {
 
     pub(crate) fn run<S: AsRef<OsStr>>(&self, args: &[S]) -> Output {
         self.command().args(args).output().unwrap()
+    }
+
+    /// What it says where `variable` has that value.
+    pub(crate) fn run_with<S: AsRef<OsStr>>(
+        &self,
+        (variable, value): (&str, impl AsRef<OsStr>),
+        args: &[S],
+    ) -> Output {
+        let mut command = self.command();
+        command.env(variable, value).args(args).output().unwrap()
     }
 
     /// A line for the shell with `$V` as the program.
