@@ -30,7 +30,7 @@ fn flat() -> Migration {
 }
 
 fn counted() -> Migration {
-    committed("docs/benchmark-kvm/story.trace")
+    committed("docs/benchmark-kvm/timeline.trace")
 }
 
 /// A trace of these records, written and read.
@@ -313,7 +313,7 @@ fn what_the_guest_writes_is_told_by_counters_that_were_trusted_to_the_end() {
         at_ns: 0,
         event: EventRecord::Counter { trust },
     };
-    let text = fs::read(root().join("docs/benchmark-kvm/story.trace")).expect("a trace");
+    let text = fs::read(root().join("docs/benchmark-kvm/timeline.trace")).expect("a trace");
     let records = trace::read(&text[..]).map(|record| record.expect("a record").1);
     let mut records: Vec<_> = records.collect();
     let rate = |records: &[Record]| made(records).numbers.write_rate_bytes_per_s;

@@ -81,7 +81,7 @@ fn timeline(
         return Ok(None);
     };
     let name = format!("{}.trace", curve.key.file_name());
-    let kept = folder.join("story.trace");
+    let kept = folder.join("timeline.trace");
     let source = [traces.join(&name), kept.clone()]
         .into_iter()
         .find(|path| path.exists());
