@@ -11,7 +11,7 @@ pub enum JobState {
     Setup,
     /// Memory is being copied while the guest runs.
     Precopy,
-    /// The guest is stopped for the switchover; it cannot be called back.
+    /// The guest is stopped for the switchover; it is too late to abort.
     Switchover,
     /// The guest runs on the destination and fetches missing pages.
     Postcopy,

@@ -206,7 +206,7 @@ impl Supervisor {
 
     fn lost(&mut self, error: String) {
         if self.lost.is_none() {
-            log::warn!("libvirt cannot be reached, trying on: {error}");
+            log::warn!("libvirt cannot be reached, trying again: {error}");
         }
         self.lost = Some(error);
     }

@@ -209,7 +209,7 @@ impl<V: Messages> Recorder<V> {
             ));
         } else if loses && !std::mem::replace(&mut self.warned_lost, true) {
             self.messages.warn(
-                "the trace's medium does not take it in time: it lacks records, the migration goes on",
+                "the trace cannot be written in time: it lacks records, the migration goes on",
             );
         }
     }
@@ -382,7 +382,7 @@ impl<V: Messages> Observer for Recorder<V> {
             && !std::mem::replace(&mut self.warned_refusal, true)
         {
             self.messages.warn(&format!(
-                "libvirt did not do as told, trying again: {error}"
+                "libvirt did not carry out a change to the migration, trying again: {error}"
             ));
         }
         let error = result.err().map(ToString::to_string);
@@ -400,8 +400,7 @@ impl<V: Messages> Observer for Recorder<V> {
             && !std::mem::replace(&mut self.warned_abort, true)
         {
             self.messages.warn(&format!(
-                "the guest is already switching over and cannot be called back ({error}): waiting for \
-                 the end"
+                "the guest is already switching over: too late to abort ({error}), waiting for the end"
             ));
         }
         let error = result.err().map(ToString::to_string);

@@ -43,14 +43,14 @@ pub enum Record {
         at_ns: u64,
         /// The target.
         target: TargetRecord,
-        /// What libvirt said; none if it did as told.
+        /// What libvirt said; none if it did so.
         error: Option<String>,
     },
     /// The user's abort was asked for.
     Abort {
         /// When, nanoseconds on the clock of the samples.
         at_ns: u64,
-        /// What libvirt said; none if it did as told.
+        /// What libvirt said; none if it did so.
         error: Option<String>,
     },
     /// The medium did not take so many records that belong here.

@@ -128,6 +128,13 @@ impl Machine {
         text(&output.stdout)
     }
 
+    /// The error that it says, of a command that must be refused.
+    pub(crate) fn refusal(&self, words: &[&str]) -> String {
+        let output = self.ask(words);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
+        text(&output.stderr)
+    }
+
     /// Waits until `hpc-status` shows `word`.
     pub(crate) fn wait_for_status(&self, word: &str) {
         let shown = || text(&self.ask(&["hpc-status"]).stdout);

@@ -17,6 +17,9 @@ const HAND_OVER: &str = "exec 3<&0 </dev/null; \
 
 const HOOK: &str = "libvirt-hpc/hook.sock";
 
+/// What an agent logs of [`tell`].
+const TOLD: &str = "debug: the hook tells of rank0: started begin\n";
+
 fn tell(machine: &Machine, domain: &str) {
     let notice = Notice {
         operation: "started".to_owned(),
@@ -96,12 +99,9 @@ fn a_socket_handed_over_is_heard_and_outlives_the_agent() {
         let ours = socket.try_clone().expect("another");
         command.stdin(Stdio::from(OwnedFd::from(ours)));
         let mut agent = Agent::of(&mut command);
-        machine.wait_for_log(
-            "debug: the hook tells of rank0: started begin\n",
-            2 * life - 1,
-        );
+        machine.wait_for_log(TOLD, 2 * life - 1);
         tell(&machine, "rank0");
-        machine.wait_for_log("debug: the hook tells of rank0: started begin\n", 2 * life);
+        machine.wait_for_log(TOLD, 2 * life);
         agent.signal("TERM");
         assert_eq!(agent.end().code(), Some(0));
     }
@@ -126,14 +126,10 @@ fn the_first_datagram_activates_it() {
     ];
     let mut agent = Agent::of(&mut machine.agent_by(&launcher, TEST_URI));
     wait_until(|| machine.run(HOOK).exists(), || machine.log());
-    let nobody = machine.ask(&["hpc-status"]);
-    assert_eq!(
-        nobody.status.code(),
-        Some(1),
-        "nothing runs yet: {nobody:?}"
-    );
+    // Nothing runs yet.
+    machine.refusal(&["hpc-status"]);
     tell(&machine, "rank0");
-    machine.wait_for_log("debug: the hook tells of rank0: started begin\n", 1);
+    machine.wait_for_log(TOLD, 1);
     machine.wait_for_status("controlling\n");
     agent.signal("TERM");
     assert_eq!(agent.end().code(), Some(0));

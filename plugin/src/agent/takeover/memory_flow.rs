@@ -111,7 +111,9 @@ fn abort_in_time(
         Ok(()) => log::warn!(
             "{name}: its deadline has come before its memory flows: aborted, as its policy says"
         ),
-        Err(error) => log::warn!("{name}: cannot be aborted at its deadline, trying on: {error}"),
+        Err(error) => {
+            log::warn!("{name}: cannot be aborted at its deadline, trying again: {error}")
+        }
     }
 }
 
