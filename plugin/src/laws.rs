@@ -138,20 +138,20 @@ pub fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
         .chain(others.map(|entry| (entry.usage(), entry.about)))
 }
 
-/// Any of the laws.
+/// Any of the laws; `A` is the adaptive one.
 #[derive(Clone, Debug)]
 #[expect(
     clippy::large_enum_variant,
     reason = "one of them exists in a process, for its whole life"
 )]
-pub enum AnyLaw {
+pub enum AnyLaw<A = WithXbzrle<Adaptive>> {
     /// See [`Adaptive`].
-    Adaptive(WithXbzrle<Adaptive>),
+    Adaptive(A),
     /// See [`BaselineLaw`].
     Baseline(BaselineLaw),
 }
 
-impl Law for AnyLaw {
+impl<A: Law> Law for AnyLaw<A> {
     fn name(&self) -> &'static str {
         match self {
             Self::Adaptive(law) => law.name(),

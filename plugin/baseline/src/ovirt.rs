@@ -14,11 +14,12 @@ use crate::peer::{Knobs, Moment, Peer, Poll};
 /// `_MIGRATION_MONITOR_INTERVAL`; the first poll comes after it, too.
 const POLL: Duration = Duration::from_secs(10);
 
-/// One step: it is taken when more iterations than that have passed.
-type Item = (i64, Step);
+/// A downtime limit, milliseconds, that is set when more iterations than that have passed.
+type Limit = (u64, u32);
 
+/// Taken one by one after the limits, whatever has passed.
 #[derive(Clone, Copy, Debug)]
-enum Step {
+enum Last {
     /// `setDowntime`, milliseconds.
     Downtime(u32),
     /// `postcopy`
@@ -27,66 +28,20 @@ enum Step {
     Abort,
 }
 
-use Step::{Abort, Downtime, Postcopy};
+use Last::{Abort, Downtime, Postcopy};
 
-/// A policy's initial limit, milliseconds, and its steps.
-const fn schedule(policy: OvirtPolicy) -> (u32, &'static [Item]) {
+const SHORT: [Limit; 5] = [(1, 150), (2, 200), (3, 300), (4, 400), (6, 500)];
+const LONG: [Limit; 5] = [(1, 400), (2, 500), (3, 700), (4, 1000), (6, 1500)];
+const LEGACY: [Limit; 5] = [(1, 104), (2, 120), (3, 189), (4, 500), (42, 500)];
+
+/// A policy's initial limit, milliseconds, its later ones, and its last steps.
+const fn schedule(policy: OvirtPolicy) -> (u32, &'static [Limit], &'static [Last]) {
     match policy {
-        OvirtPolicy::Minimal => (
-            100,
-            &[
-                (1, Downtime(150)),
-                (2, Downtime(200)),
-                (3, Downtime(300)),
-                (4, Downtime(400)),
-                (6, Downtime(500)),
-                (-1, Abort),
-            ],
-        ),
-        OvirtPolicy::Suspend => (
-            100,
-            &[
-                (1, Downtime(150)),
-                (2, Downtime(200)),
-                (3, Downtime(300)),
-                (4, Downtime(400)),
-                (6, Downtime(500)),
-                (-1, Downtime(5000)),
-                (-1, Abort),
-            ],
-        ),
-        OvirtPolicy::Postcopy => (
-            100,
-            &[
-                (1, Downtime(150)),
-                (2, Downtime(200)),
-                (-1, Postcopy),
-                (-1, Abort),
-            ],
-        ),
-        OvirtPolicy::VeryLarge => (
-            300,
-            &[
-                (1, Downtime(400)),
-                (2, Downtime(500)),
-                (3, Downtime(700)),
-                (4, Downtime(1000)),
-                (6, Downtime(1500)),
-                (-1, Downtime(5000)),
-                (-1, Abort),
-            ],
-        ),
-        OvirtPolicy::Legacy => (
-            101,
-            &[
-                (1, Downtime(104)),
-                (2, Downtime(120)),
-                (3, Downtime(189)),
-                (4, Downtime(500)),
-                (42, Downtime(500)),
-                (-1, Abort),
-            ],
-        ),
+        OvirtPolicy::Minimal => (100, &SHORT, &[Abort]),
+        OvirtPolicy::Suspend => (100, &SHORT, &[Downtime(5000), Abort]),
+        OvirtPolicy::Postcopy => (100, &[(1, 150), (2, 200)], &[Postcopy, Abort]),
+        OvirtPolicy::VeryLarge => (300, &LONG, &[Downtime(5000), Abort]),
+        OvirtPolicy::Legacy => (101, &LEGACY, &[Abort]),
     }
 }
 
@@ -94,7 +49,8 @@ const fn schedule(policy: OvirtPolicy) -> (u32, &'static [Item]) {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ovirt {
     init_ms: u32,
-    items: &'static [Item],
+    limits: &'static [Limit],
+    last: &'static [Last],
     poll: Poll,
     /// `initial_iteration` and `last_iteration`.
     iterations: Option<(u64, u64)>,
@@ -102,10 +58,11 @@ pub(crate) struct Ovirt {
 
 impl Ovirt {
     pub(crate) fn new(policy: OvirtPolicy) -> Self {
-        let (init_ms, items) = schedule(policy);
+        let (init_ms, limits, last) = schedule(policy);
         Self {
             init_ms,
-            items,
+            limits,
+            last,
             poll: Poll::from(POLL),
             iterations: None,
         }
@@ -113,14 +70,18 @@ impl Ovirt {
 
     /// Takes the first remaining step if it is due, and drops it whether it succeeds or not.
     fn next(&mut self, passed: u64, knobs: &mut Knobs) {
-        let Some((&(limit, step), rest)) = self.items.split_first() else {
-            return;
-        };
-        if limit >= i64::try_from(passed).unwrap_or(i64::MAX) {
+        if let Some((&(iterations, limit_ms), rest)) = self.limits.split_first() {
+            if passed > iterations {
+                self.limits = rest;
+                knobs.set_downtime(limit_ms);
+            }
             return;
         }
-        self.items = rest;
-        match step {
+        let Some((step, rest)) = self.last.split_first() else {
+            return;
+        };
+        self.last = rest;
+        match *step {
             Downtime(ms) => knobs.set_downtime(ms),
             Postcopy => knobs.action = Some(Action::StartPostcopy),
             Abort => knobs.action = Some(Action::Abort),
@@ -160,41 +121,30 @@ mod tests {
 
     #[test]
     fn a_step_every_ten_seconds_from_the_second_poll_on() {
-        let minimal = vec![
-            (0, 100),
-            (20_000, 150),
-            (30_000, 200),
-            (40_000, 300),
-            (50_000, 400),
-            (60_000, 500),
-        ];
-        assert_eq!(
-            run("ovirt-minimal"),
-            (minimal.clone(), Some((70_000, Action::Abort)))
-        );
-        let suspend = [minimal, vec![(70_000, 5000)]].concat();
-        assert_eq!(
-            run("ovirt-suspend"),
-            (suspend, Some((80_000, Action::Abort)))
-        );
-        let postcopy = vec![(0, 100), (20_000, 150), (30_000, 200)];
-        assert_eq!(
-            run("ovirt-postcopy"),
-            (postcopy, Some((40_000, Action::StartPostcopy)))
-        );
-        let large = vec![
-            (0, 300),
-            (20_000, 400),
-            (30_000, 500),
-            (40_000, 700),
-            (50_000, 1000),
-            (60_000, 1500),
-            (70_000, 5000),
-        ];
-        assert_eq!(
-            run("ovirt-very-large"),
-            (large, Some((80_000, Action::Abort)))
-        );
+        for (policy, limits_ms, action) in [
+            (
+                "minimal",
+                &[100, 150, 200, 300, 400, 500][..],
+                Action::Abort,
+            ),
+            (
+                "suspend",
+                &[100, 150, 200, 300, 400, 500, 5000],
+                Action::Abort,
+            ),
+            ("postcopy", &[100, 150, 200], Action::StartPostcopy),
+            (
+                "very-large",
+                &[300, 400, 500, 700, 1000, 1500, 5000],
+                Action::Abort,
+            ),
+        ] {
+            let times_ms = [0].into_iter().chain((20_000..).step_by(10_000));
+            let limits = times_ms.zip(limits_ms.iter().copied()).collect();
+            let end_ms = limits_ms.len() as u64 * 10_000 + 10_000;
+            let found = run(&format!("ovirt-{policy}"));
+            assert_eq!(found, (limits, Some((end_ms, action))), "{policy}");
+        }
     }
 
     #[test]
@@ -207,10 +157,8 @@ mod tests {
             (50_000, 500),
         ];
         // The 43rd after that of the first poll, iteration 6, begins at 96 s.
-        assert_eq!(
-            run("ovirt-legacy"),
-            (legacy, Some((110_000, Action::Abort)))
-        );
+        let end = Some((110_000, Action::Abort));
+        assert_eq!(run("ovirt-legacy"), (legacy, end));
     }
 
     #[test]

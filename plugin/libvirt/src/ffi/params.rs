@@ -34,33 +34,21 @@ impl Params {
 
     /// `virTypedParamsAddInt`
     pub(crate) fn add_int(&mut self, name: &CStr, value: i32) -> Result<(), Error> {
-        let Self {
-            array,
-            count,
-            capacity,
-        } = self;
+        let (array, count, capacity) = (&mut self.array, &mut self.count, &mut self.capacity);
         // SAFETY: the three belong together and are changed by libvirt alone, which copies `name`.
         check(unsafe { sys::virTypedParamsAddInt(array, count, capacity, name.as_ptr(), value) })
     }
 
     /// `virTypedParamsAddULLong`
     pub(crate) fn add_ullong(&mut self, name: &CStr, value: c_ulonglong) -> Result<(), Error> {
-        let Self {
-            array,
-            count,
-            capacity,
-        } = self;
+        let (array, count, capacity) = (&mut self.array, &mut self.count, &mut self.capacity);
         // SAFETY: as in `add_int`.
         check(unsafe { sys::virTypedParamsAddULLong(array, count, capacity, name.as_ptr(), value) })
     }
 
     /// `virTypedParamsAddString`
     pub(crate) fn add_string(&mut self, name: &CStr, value: &CStr) -> Result<(), Error> {
-        let Self {
-            array,
-            count,
-            capacity,
-        } = self;
+        let (array, count, capacity) = (&mut self.array, &mut self.count, &mut self.capacity);
         let (name, value) = (name.as_ptr(), value.as_ptr());
         // SAFETY: as in `add_int`; libvirt copies `value` too.
         check(unsafe { sys::virTypedParamsAddString(array, count, capacity, name, value) })

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use libvirt_hpc_baseline::{Baseline, BaselineLaw, Name, all, times_ppm_for};
-use libvirt_hpc_control::law::{Adaptive, Decision, Law, Slowdown, View};
+use libvirt_hpc_baseline::{Baseline, Name, all, times_ppm_for};
+use libvirt_hpc_control::law::{Adaptive, Slowdown};
+use libvirt_hpc_plugin::laws::AnyLaw;
 
 /// libvirt-hpc's laws as they are written.
 const ADAPTIVE: &str = "adaptive";
@@ -34,33 +35,6 @@ pub(crate) struct Entrant {
     auto_converge: bool,
 }
 
-/// Any of the laws at work.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one of them exists in a migration, for its whole life"
-)]
-pub(crate) enum AnyLaw {
-    Adaptive(Adaptive),
-    Baseline(BaselineLaw),
-}
-
-impl Law for AnyLaw {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Adaptive(law) => law.name(),
-            Self::Baseline(law) => law.name(),
-        }
-    }
-
-    fn decide(&mut self, view: &View) -> Decision {
-        match self {
-            Self::Adaptive(law) => law.decide(view),
-            Self::Baseline(law) => law.decide(view),
-        }
-    }
-}
-
 impl Entrant {
     /// The law that ships.
     pub(crate) const ADAPTIVE_LAW: Self = Self {
@@ -84,7 +58,7 @@ impl Entrant {
     }
 
     /// The law for a guest whose first round takes `first_round`.
-    pub(crate) fn build(&self, first_round: Duration) -> AnyLaw {
+    pub(crate) fn build(&self, first_round: Duration) -> AnyLaw<Adaptive> {
         let adaptive = Adaptive::new(Slowdown::DEFAULT);
         match self.kind {
             Kind::Adaptive => AnyLaw::Adaptive(adaptive),
@@ -217,6 +191,8 @@ impl fmt::Display for Entrant {
 
 #[cfg(test)]
 mod tests {
+    use libvirt_hpc_control::law::Law as _;
+
     use super::*;
 
     #[test]
