@@ -75,27 +75,18 @@ fn control_that_was_asked_for_and_cannot_be_is_said() {
 fn a_policy_is_shown_set_and_cleared() {
     let policy = |args: &[&str]| session(&[&["-c", URI, "hpc-policy", "test"], args].concat());
     let shown = policy(&[]);
-    assert_eq!(
-        stdout(&shown),
-        "live: not marked\nconfig: not marked\n",
-        "{}",
-        stderr(&shown)
-    );
-    assert!(shown.status.success());
+    assert!(shown.status.success(), "{}", stderr(&shown));
+    assert_eq!(stdout(&shown), "live: not marked\nconfig: not marked\n");
 
     let set = policy(&["--set-bandwidth", "20", "--config", "--verbose"]);
     let text = stdout(&set);
     let (before, after) = text.split_once("config XML after:").unwrap();
     assert!(set.status.success(), "{}", stderr(&set));
-    assert!(
-        before.starts_with("config XML before:\n<domain"),
-        "{before}"
-    );
+    let head = "config XML before:\n<domain";
+    assert!(before.starts_with(head), "{before}");
     assert!(!before.contains("</metadata>"), "{before}");
-    assert!(
-        before.contains("<hpc:bandwidth max=\"20\" unit=\"MiB/s\"/>"),
-        "{before}"
-    );
+    let bandwidth = "<hpc:bandwidth max=\"20\" unit=\"MiB/s\"/>";
+    assert!(before.contains(bandwidth), "{before}");
     assert!(after.contains("</metadata>"), "{after}");
 
     let cleared = policy(&["--clear"]);
@@ -104,14 +95,8 @@ fn a_policy_is_shown_set_and_cleared() {
 
 #[test]
 fn a_policy_that_contradicts_itself_changes_nothing() {
-    let output = session(&[
-        "-c",
-        URI,
-        "hpc-policy",
-        "test",
-        "--set-deadline",
-        "9,postcopy",
-    ]);
+    let deadline = ["--set-deadline", "9,postcopy"];
+    let output = session(&[&["-c", URI, "hpc-policy", "test"][..], &deadline].concat());
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stdout(&output), "");
     let said = "error: <deadline>: then is postcopy, which needs <postcopy allowed=\"yes\"/>: nothing was \
@@ -127,13 +112,9 @@ fn a_file_that_is_no_trace_is_refused_by_its_line() {
     let output = session(&["hpc-replay", file.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
-    assert!(
-        said.starts_with("error: cannot replay the trace "),
-        "{said}"
-    );
-    assert!(
-        said.contains(": line 1 is not a record of a trace"),
-        "{said}"
-    );
+    let head = "error: cannot replay the trace ";
+    assert!(said.starts_with(head), "{said}");
+    let cause = ": line 1 is not a record of a trace";
+    assert!(said.contains(cause), "{said}");
     assert_eq!(said.lines().count(), 1, "the cause is named once: {said}");
 }

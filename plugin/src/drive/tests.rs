@@ -137,17 +137,16 @@ fn ceiling() -> Controller<AnyLaw> {
     Controller::new(LawName::STOCK.build(100_000), policy)
 }
 
+/// Drives `job` under [`ceiling`].
+fn driven(job: &mut Script, mode: Mode, orders: &impl Orders) -> (End, Ear) {
+    let mut ear = Ear::default();
+    (drive(job, &mut ceiling(), &mut ear, mode, orders), ear)
+}
+
 #[test]
 fn a_target_is_applied_once_and_its_fate_told() {
     let mut job = Script::new([Ok(Sample::default()), Ok(flowing(1)), Ok(flowing(101))]);
-    let mut ear = Ear::default();
-    let end = drive(
-        &mut job,
-        &mut ceiling(),
-        &mut ear,
-        Mode::Steer,
-        &From::default(),
-    );
+    let (end, ear) = driven(&mut job, Mode::Steer, &From::default());
     assert_eq!(end, End::Job);
     let target = Target {
         speed_mib_per_s: Some(20),
@@ -163,21 +162,11 @@ fn a_target_is_applied_once_and_its_fate_told() {
 fn a_refusal_is_told_to_the_controller_which_tries_again() {
     let mut job = Script::new([Ok(flowing(1)), Ok(flowing(101))]);
     job.refuse = true;
-    let mut ear = Ear::default();
-    drive(
-        &mut job,
-        &mut ceiling(),
-        &mut ear,
-        Mode::Steer,
-        &From::default(),
-    );
+    let (_, ear) = driven(&mut job, Mode::Steer, &From::default());
     assert_eq!(job.applied.len(), 2);
     assert!(ear.outcomes.iter().all(|(_, done)| !done));
-    assert!(
-        ear.events
-            .iter()
-            .any(|event| matches!(event, Event::Refused(_)))
-    );
+    let is_refusal = |event: &Event| matches!(event, Event::Refused(_));
+    assert!(ear.events.iter().any(is_refusal));
 }
 
 #[test]
@@ -188,14 +177,7 @@ fn a_poll_that_fails_is_repeated() {
         Err(Scripted),
         Ok(flowing(101)),
     ]);
-    let mut ear = Ear::default();
-    drive(
-        &mut job,
-        &mut ceiling(),
-        &mut ear,
-        Mode::Steer,
-        &From::default(),
-    );
+    let (_, ear) = driven(&mut job, Mode::Steer, &From::default());
     assert_eq!((ear.samples, ear.failures), (3, 2));
     assert_eq!(job.applied.len(), 1);
 }
@@ -203,14 +185,7 @@ fn a_poll_that_fails_is_repeated() {
 #[test]
 fn observing_sets_nothing_and_asks_for_no_settings() {
     let mut job = Script::new((0..20).map(|i| Ok(flowing(i * 100))));
-    let mut ear = Ear::default();
-    drive(
-        &mut job,
-        &mut ceiling(),
-        &mut ear,
-        Mode::Observe,
-        &From::default(),
-    );
+    let (_, ear) = driven(&mut job, Mode::Observe, &From::default());
     assert!(job.applied.is_empty());
     assert!(job.asked_settings.iter().all(|asked| !asked));
     assert_eq!(ear.outcomes.len(), 1, "decided once, and taken to be done");
@@ -251,13 +226,7 @@ fn the_return_of_the_call_ends_the_loop() {
         over: Some(3),
         ..From::default()
     };
-    let end = drive(
-        &mut job,
-        &mut ceiling(),
-        &mut Ear::default(),
-        Mode::Steer,
-        &orders,
-    );
+    let (end, _) = driven(&mut job, Mode::Steer, &orders);
     assert_eq!((end, job.asked_settings.len()), (End::Call, 3));
 }
 
@@ -267,12 +236,11 @@ fn an_abort_is_asked_for_until_the_end_and_nothing_is_decided_after_it() {
     answers.extend((0..4).map(|i| Ok(flowing(i * 100))));
     let mut job = Script::new(answers);
     job.refuse = true;
-    let mut ear = Ear::default();
     let orders = From {
         abort: Some(2),
         ..From::default()
     };
-    drive(&mut job, &mut ceiling(), &mut ear, Mode::Steer, &orders);
+    let (_, ear) = driven(&mut job, Mode::Steer, &orders);
     let abort = Target {
         action: Some(Action::Abort),
         ..Target::NONE

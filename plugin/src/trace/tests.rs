@@ -183,35 +183,23 @@ fn lines(text: &[u8]) -> Vec<Result<(u64, Record), ReadError>> {
 fn what_is_written_is_read() {
     let records = records();
     let bytes = written(&records);
-    let read: Vec<Record> = lines(&bytes)
-        .into_iter()
-        .map(|record| record.expect("a record").1)
-        .collect();
+    let lines = lines(&bytes).into_iter();
+    let read: Vec<Record> = lines.map(|line| line.expect("a record").1).collect();
     assert_eq!(read, records);
-    assert_eq!(
-        bytes.iter().filter(|&&byte| byte == b'\n').count(),
-        records.len()
-    );
+    let newlines = bytes.iter().filter(|&&byte| byte == b'\n');
+    assert_eq!(newlines.count(), records.len());
 }
 
 #[test]
 fn likenesses_are_exact() {
-    assert_eq!(Sample::from(&SampleRecord::from(&sample())), sample());
-    assert_eq!(
-        Sample::from(&SampleRecord::from(&Sample::default())),
-        Sample::default()
-    );
-    assert_eq!(Policy::from(&PolicyRecord::from(&policy())), policy());
-    assert_eq!(
-        Policy::from(&PolicyRecord::from(&Policy::default())),
-        Policy::default()
-    );
-    for action in [
-        None,
-        Some(Action::Abort),
-        Some(Action::StartPostcopy),
-        Some(Action::Suspend),
-    ] {
+    for sample in [sample(), Sample::default()] {
+        assert_eq!(Sample::from(&SampleRecord::from(&sample)), sample);
+    }
+    for policy in [policy(), Policy::default()] {
+        assert_eq!(Policy::from(&PolicyRecord::from(&policy)), policy);
+    }
+    let actions = [Action::Abort, Action::StartPostcopy, Action::Suspend];
+    for action in actions.map(Some).into_iter().chain([None]) {
         let target = Target {
             action,
             ..Target::NONE
@@ -281,36 +269,25 @@ fn errors_name_the_line() {
     let head = written(&records()[..1]);
     let with = |more: &[u8]| [&head[..], more].concat();
     let last = |text: &[u8]| lines(text).pop().expect("something").expect_err("an error");
-    assert!(matches!(last(b""), ReadError::NoBegin { line: 1 }));
-    assert!(matches!(
-        last(&written(&records()[1..2])),
-        ReadError::NoBegin { line: 1 }
-    ));
+    let sample = written(&records()[1..2]);
+    for text in [&b""[..], &sample] {
+        assert!(matches!(last(text), ReadError::NoBegin { line: 1 }));
+    }
     assert!(matches!(last(&with(&head)), ReadError::NoBegin { line: 2 }));
-    assert!(matches!(
-        last(&with(b"{}\n")),
-        ReadError::NotARecord { line: 2, .. }
-    ));
-    assert!(matches!(
-        last(&with(b"\xff\0\n")),
-        ReadError::NotARecord { line: 2, .. }
-    ));
-    let endless = vec![b' '; 1 << 20];
-    assert!(matches!(
-        last(&with(&endless)),
-        ReadError::TooLong { line: 2 }
-    ));
+    for text in [with(b"{}\n"), with(b"\xff\0\n")] {
+        let error = last(&text);
+        assert!(matches!(error, ReadError::NotARecord { line: 2, .. }));
+    }
+    let endless = with(&vec![b' '; 1 << 20]);
+    assert!(matches!(last(&endless), ReadError::TooLong { line: 2 }));
     let other = Begin {
         format: FORMAT + 1,
         ..begin()
     };
     let other = written(&[Record::Begin(Box::new(other))]);
     assert!(matches!(last(&other), ReadError::Format { found: 2 }));
-    let error = last(&with(b"{\"type\":\"sample\"}\n"));
-    assert!(
-        error.to_string().starts_with("line 2 is not a record"),
-        "{error}"
-    );
+    let error = last(&with(b"{\"type\":\"sample\"}\n")).to_string();
+    assert!(error.starts_with("line 2 is not a record"), "{error}");
 }
 
 #[test]
@@ -323,12 +300,8 @@ fn a_line_that_was_never_finished_is_left_out() {
 
 #[test]
 fn nothing_follows_an_error() {
-    let text = [
-        &written(&records()[..1])[..],
-        b"x\n",
-        &written(&records()[1..2]),
-    ]
-    .concat();
+    let parts = [&records()[..1], &records()[1..2]].map(written);
+    let text = parts.join(&b"x\n"[..]);
     let lines = lines(&text);
     assert_eq!((lines.len(), lines[1].is_err()), (2, true));
 }

@@ -7,26 +7,15 @@ use super::{Reading, Tracker, sample};
 use crate::domain::DomainState;
 use crate::stats::{FieldValue, JobStats, JobType};
 
-const RUNS: DomainState = DomainState {
-    state: 1,
-    reason: 1,
-};
-const PAUSED_BY_USER: DomainState = DomainState {
-    state: 3,
-    reason: 1,
-};
-const PAUSED_TO_MIGRATE: DomainState = DomainState {
-    state: 3,
-    reason: 2,
-};
-const POSTCOPY: DomainState = DomainState {
-    state: 3,
-    reason: 12,
-};
-const POSTCOPY_FAILED: DomainState = DomainState {
-    state: 3,
-    reason: 13,
-};
+const RUNS: DomainState = state(1, 1);
+const PAUSED_BY_USER: DomainState = state(3, 1);
+const PAUSED_TO_MIGRATE: DomainState = state(3, 2);
+const POSTCOPY: DomainState = state(3, 12);
+const POSTCOPY_FAILED: DomainState = state(3, 13);
+
+const fn state(state: u32, reason: u32) -> DomainState {
+    DomainState { state, reason }
+}
 
 fn stats(job_type: JobType, fields: &[(&str, u64)]) -> JobStats {
     let field =
@@ -57,31 +46,20 @@ fn follow(readings: &[(JobStats, DomainState)]) -> Vec<JobState> {
 
 #[test]
 fn a_migration_from_setup_to_success() {
+    let setup = stats(JobType::Unbounded, &[("operation", 5), ("time_elapsed", 3)]);
+    let completed = stats(JobType::Completed, &[("operation", 5)]);
     let states = follow(&[
         (stats(JobType::None, &[]), RUNS),
-        (
-            stats(JobType::Unbounded, &[("operation", 5), ("time_elapsed", 3)]),
-            RUNS,
-        ),
+        (setup, RUNS),
         (outgoing(0, 10, 0), RUNS),
         (outgoing(1, 20, 100), RUNS),
         (outgoing(2, 30, 200), PAUSED_BY_USER),
         (outgoing(3, 40, 300), PAUSED_TO_MIGRATE),
-        (
-            stats(JobType::Completed, &[("operation", 5)]),
-            PAUSED_TO_MIGRATE,
-        ),
+        (completed, PAUSED_TO_MIGRATE),
     ]);
-    let expected = [
-        JobState::Setup,
-        JobState::Setup,
-        JobState::Setup,
-        JobState::Precopy,
-        JobState::Precopy,
-        JobState::Switchover,
-        JobState::Ended,
-    ];
-    assert_eq!(states, expected);
+    assert_eq!(states[..3], [JobState::Setup; 3]);
+    assert_eq!(states[3..5], [JobState::Precopy; 2]);
+    assert_eq!(states[5..], [JobState::Switchover, JobState::Ended]);
 }
 
 #[test]
@@ -93,11 +71,8 @@ fn every_way_to_end() {
         JobType::Cancelled,
     ] {
         let over = stats(job_type, &[("operation", 5)]);
-        let states = follow(&[
-            (over.clone(), RUNS),
-            (outgoing(1, 9, 9), RUNS),
-            (over, RUNS),
-        ]);
+        let moving = outgoing(1, 9, 9);
+        let states = follow(&[(over.clone(), RUNS), (moving, RUNS), (over, RUNS)]);
         let expected = [JobState::Setup, JobState::Precopy, JobState::Ended];
         assert_eq!(states, expected, "{job_type:?}");
     }
@@ -105,14 +80,10 @@ fn every_way_to_end() {
 
 #[test]
 fn jobs_of_another_kind_are_not_followed() {
-    let save = || {
-        stats(
-            JobType::Unbounded,
-            &[("operation", 2), ("memory_iteration", 1)],
-        )
-    };
-    assert_eq!(follow(&[(save(), RUNS)]), [JobState::Setup]);
-    let states = follow(&[(outgoing(1, 1, 1), RUNS), (save(), RUNS)]);
+    let fields = [("operation", 2), ("memory_iteration", 1)];
+    let save = stats(JobType::Unbounded, &fields);
+    assert_eq!(follow(&[(save.clone(), RUNS)]), [JobState::Setup]);
+    let states = follow(&[(outgoing(1, 1, 1), RUNS), (save, RUNS)]);
     assert_eq!(states, [JobState::Precopy, JobState::Ended]);
 }
 
@@ -124,13 +95,8 @@ fn a_second_migration_is_not_the_first_and_a_clock_set_back_is_no_second() {
         (outgoing(1, 10, 5), RUNS),
         (outgoing(2, 20, 700), RUNS),
     ]);
-    let expected = [
-        JobState::Precopy,
-        JobState::Precopy,
-        JobState::Ended,
-        JobState::Ended,
-    ];
-    assert_eq!(states, expected);
+    assert_eq!(states[..2], [JobState::Precopy; 2]);
+    assert_eq!(states[2..], [JobState::Ended; 2]);
 }
 
 #[test]
@@ -185,23 +151,19 @@ fn a_domain_that_is_gone_has_ended_for_good() {
     let mut tracker = Tracker::default();
     assert_eq!(tracker.observe(Reading::Gone), JobState::Ended);
     let job = outgoing(1, 1, 1);
-    assert_eq!(
-        tracker.observe(Reading::Present(&job, RUNS)),
-        JobState::Ended
-    );
+    let later = tracker.observe(Reading::Present(&job, RUNS));
+    assert_eq!(later, JobState::Ended);
 }
 
 #[test]
 fn absent_fields_are_zero_and_present_ones_arrive() {
     let at = Timestamp::from_nanos(7);
     let empty = sample(at, JobState::Setup, &stats(JobType::None, &[]));
-    assert_eq!(
-        empty,
-        Sample {
-            at,
-            ..Sample::default()
-        }
-    );
+    let expected = Sample {
+        at,
+        ..Sample::default()
+    };
+    assert_eq!(empty, expected);
     let fields = [
         ("memory_iteration", 2),
         ("time_elapsed", 3),
@@ -233,8 +195,6 @@ fn absent_fields_are_zero_and_present_ones_arrive() {
         faults: None,
         settings: None,
     };
-    assert_eq!(
-        sample(at, JobState::Precopy, &stats(JobType::Unbounded, &fields)),
-        expected
-    );
+    let stats = stats(JobType::Unbounded, &fields);
+    assert_eq!(sample(at, JobState::Precopy, &stats), expected);
 }

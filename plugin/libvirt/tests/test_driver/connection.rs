@@ -4,7 +4,7 @@ use libvirt_hpc_libvirt::connect::{KeepAlive, Options};
 use libvirt_hpc_libvirt::features::{Features, Version, library_version};
 use libvirt_hpc_libvirt::{Connection, Domain, Error};
 
-use crate::host;
+use crate::{assert_of, host};
 
 #[test]
 fn versions_are_reported() {
@@ -12,14 +12,9 @@ fn versions_are_reported() {
     let features = Features::of(&connection).expect("all drivers tell it");
     assert!(features.library >= Version::new(6, 0, 0));
     assert_eq!(features.library, library_version().expect("the library"));
-    assert_eq!(
-        features.daemon, features.library,
-        "the driver is in the library"
-    );
-    assert!(
-        !features.avail_switchover_bandwidth(),
-        "the test driver's hypervisor is version 0.0.2"
-    );
+    // The driver is in the library, and its hypervisor is version 0.0.2.
+    assert_eq!(features.daemon, features.library);
+    assert!(!features.avail_switchover_bandwidth());
 }
 
 #[test]
@@ -31,16 +26,9 @@ fn connections_that_cannot_be_had() {
         "%",
     ] {
         let error = Connection::open(Some(uri), Options::default()).expect_err(uri);
-        assert!(
-            error
-                .libvirt_message()
-                .is_some_and(|words| !words.is_empty()),
-            "{uri}: {error}"
-        );
-        assert!(
-            error.to_string().starts_with("virConnectOpenAuth: "),
-            "{error}"
-        );
+        let words = error.libvirt_message();
+        assert!(words.is_some_and(|words| !words.is_empty()), "{error}");
+        assert_of("virConnectOpenAuth: ", &error);
     }
     let error = Connection::open(Some("test:\0"), Options::default()).expect_err("no C string");
     assert!(matches!(error, Error::NulByte { .. }));
@@ -56,13 +44,11 @@ fn keepalive_is_a_wish_or_a_demand() {
         })
     };
     let open = |keepalive| {
-        Connection::open(
-            Some("test:///default"),
-            Options {
-                keepalive,
-                read_only: false,
-            },
-        )
+        let options = Options {
+            keepalive,
+            read_only: false,
+        };
+        Connection::open(Some("test:///default"), options)
     };
     assert!(open(keepalive(false)).is_ok());
     let error = open(keepalive(true)).expect_err("the driver has none");

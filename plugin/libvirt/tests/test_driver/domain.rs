@@ -3,7 +3,7 @@
 use libvirt_hpc_libvirt::domain::Impact;
 use libvirt_hpc_libvirt::{Domain, Error};
 
-use crate::{guest, host, uuid};
+use crate::{assert_of, guest, host, uuid};
 
 const URI: &str = "urn:libvirt-hpc:domain:1.0";
 const PREFIX: &str = "hpc";
@@ -14,10 +14,8 @@ fn lookup_follows_virshs_order() {
     // The third is named like the second's UUID, the fourth like the first's id.
     let connection = host(&["first", "second", &second, "1", "9999"]);
     let name = |text: &str| {
-        Domain::lookup(&connection, text)
-            .expect(text)
-            .name()
-            .to_owned()
+        let domain = Domain::lookup(&connection, text).expect(text);
+        domain.name().to_owned()
     };
     assert_eq!(name("first"), "first");
     assert_eq!(name("1"), "first", "an id comes before a name");
@@ -45,12 +43,7 @@ fn a_missing_domain_is_named_in_the_error() {
     ] {
         let error = Domain::lookup(&connection, text).expect_err(text);
         assert!(error.is_no_domain(), "{text}: {error}");
-        assert!(
-            error
-                .to_string()
-                .starts_with("virDomainLookupByName on domain '"),
-            "{error}"
-        );
+        assert_of("virDomainLookupByName on domain '", &error);
     }
     let error = Domain::lookup(&connection, "gue\0st").expect_err("no C string");
     assert!(matches!(error, Error::NulByte { .. }));
@@ -59,49 +52,24 @@ fn a_missing_domain_is_named_in_the_error() {
 #[test]
 fn metadata_comes_back_without_its_namespace() {
     let domain = guest();
-    assert_eq!(
-        domain.metadata(URI, Impact::Live).expect("no metadata yet"),
-        None
-    );
-    domain
-        .set_metadata(PREFIX, URI, Some("<migration/>"), Impact::Live)
-        .expect("set");
-    assert_eq!(
-        domain.metadata(URI, Impact::Live).expect("set"),
-        Some("<migration/>".to_owned())
-    );
-    assert!(
-        domain
-            .xml(0)
-            .expect("XML")
-            .contains("<hpc:migration xmlns:hpc=")
-    );
-    domain
-        .set_metadata(
-            PREFIX,
-            URI,
-            Some("<migration><slowdown percent='5'/></migration>"),
-            Impact::LiveAndConfig,
-        )
-        .expect("replaced");
-    let read = domain
-        .metadata(URI, Impact::Config)
-        .expect("set")
-        .expect("present");
-    assert!(
-        read.contains("slowdown percent=\"5\"") && !read.contains("<hpc:migration"),
-        "{read}"
-    );
-    domain
-        .set_metadata(PREFIX, URI, None, Impact::Live)
-        .expect("removed");
-    assert_eq!(domain.metadata(URI, Impact::Live).expect("removed"), None);
-    assert!(
-        domain
-            .metadata(URI, Impact::Config)
-            .expect("kept")
-            .is_some()
-    );
+    let read = |impact| domain.metadata(URI, impact).expect("an answer");
+    let set = |element, impact| {
+        let set = domain.set_metadata(PREFIX, URI, element, impact);
+        set.expect("set");
+    };
+    assert_eq!(read(Impact::Live), None);
+    set(Some("<migration/>"), Impact::Live);
+    assert_eq!(read(Impact::Live).as_deref(), Some("<migration/>"));
+    let xml = domain.xml(0).expect("XML");
+    assert!(xml.contains("<hpc:migration xmlns:hpc="), "{xml}");
+    let slowdown = "<migration><slowdown percent='5'/></migration>";
+    set(Some(slowdown), Impact::LiveAndConfig);
+    let replaced = read(Impact::Config).expect("present");
+    assert!(replaced.contains("slowdown percent=\"5\""), "{replaced}");
+    assert!(!replaced.contains("<hpc:migration"), "{replaced}");
+    set(None, Impact::Live);
+    assert_eq!(read(Impact::Live), None);
+    assert!(read(Impact::Config).is_some());
 }
 
 #[test]
@@ -143,12 +111,7 @@ fn state_follows_suspend() {
     let paused = domain.state().expect("known");
     assert_eq!((paused.state, paused.reason), (3, 1), "paused by the user");
     let twice = domain.suspend().expect_err("it is paused already");
-    assert!(
-        twice
-            .to_string()
-            .starts_with("virDomainSuspend on domain 'guest': "),
-        "{twice}"
-    );
+    assert_of("virDomainSuspend on domain 'guest': ", &twice);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use libvirt_hpc_libvirt::connect::Options;
-use libvirt_hpc_libvirt::{Connection, Domain};
+use libvirt_hpc_libvirt::{Connection, Domain, Error};
 
 mod connection;
 mod domain;
@@ -33,6 +33,12 @@ fn host(guests: &[&str]) -> Connection {
     let connection = Connection::open(Some(&uri), Options::default()).expect("the test driver");
     std::fs::remove_file(&path).expect("the file is read when the connection is opened");
     connection
+}
+
+/// The error is of that call, on that domain.
+#[track_caller]
+fn assert_of(call: &str, error: &Error) {
+    assert!(error.to_string().starts_with(call), "{error}");
 }
 
 fn uuid(index: usize) -> String {

@@ -22,13 +22,9 @@ impl Orders for NeverMade {
 #[test]
 fn a_call_that_was_never_made_has_no_job_to_abort() {
     let mut job = Script::new([Ok(flowing(1))]);
-    let mut ear = Ear::default();
-    let orders = NeverMade::default();
-    let end = drive(&mut job, &mut ceiling(), &mut ear, Mode::Steer, &orders);
-    assert_eq!(
-        (end, job.applied.len(), ear.aborts.len()),
-        (End::Call, 0, 0)
-    );
+    let (end, ear) = driven(&mut job, Mode::Steer, &NeverMade::default());
+    assert_eq!(end, End::Call);
+    assert!(job.applied.is_empty() && ear.aborts.is_empty());
 }
 
 /// Notes what polls found.
@@ -53,12 +49,6 @@ impl Orders for Polls {
 fn every_poll_is_told_to_who_orders() {
     let mut job = Script::new([Ok(flowing(1)), Err(Scripted)]);
     let polls = Polls::default();
-    drive(
-        &mut job,
-        &mut ceiling(),
-        &mut Ear::default(),
-        Mode::Steer,
-        &polls,
-    );
+    driven(&mut job, Mode::Steer, &polls);
     assert_eq!(*polls.0.borrow(), [JobState::Precopy, JobState::Ended]);
 }

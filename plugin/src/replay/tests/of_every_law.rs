@@ -18,30 +18,23 @@ fn each_law_stops_where_its_limit_or_its_action_says() {
     assert_eq!(stop_of(&stops, "stock"), None, "110 MB never fit 300 ms");
     // The limit that is set at the first sync acts at the next sample: 10 MB are sent, and as much is written.
     let first = stop_of(&stops, "stop-after-round-one").expect("a stop");
-    assert_eq!(
-        (first.way, first.after_ns, first.left_bytes),
-        (Way::Switchover, 1_200_000_000, 110_000_000)
-    );
-    assert_eq!(
-        (first.pause_ns, first.j_ns),
-        (Some(1_100_000_000), Some(1_220_000_000))
-    );
+    let expected = Stop {
+        way: Way::Switchover,
+        after_ns: 1_200_000_000,
+        left_bytes: 110_000_000,
+        pause_ns: Some(1_100_000_000),
+        j_ns: Some(1_220_000_000),
+    };
+    assert_eq!(first, expected);
     // Five rounds of 1.1 s, and the sample after.
-    assert_eq!(
-        stop_of(&stops, "xen").map(|stop| stop.after_ns),
-        Some(5_600_000_000)
-    );
+    let xen = stop_of(&stops, "xen").expect("a stop");
+    assert_eq!(xen.after_ns, 5_600_000_000);
     let postcopy = stop_of(&stops, "postcopy-after-round-one").expect("a stop");
-    assert_eq!(
-        (postcopy.way, postcopy.after_ns),
-        (Way::Postcopy, 1_100_000_000)
-    );
+    assert_eq!(postcopy.way, Way::Postcopy);
+    assert_eq!(postcopy.after_ns, 1_100_000_000);
     assert_eq!((postcopy.pause_ns, postcopy.j_ns), (None, None));
-    assert_eq!(
-        stop_of(&stops, "ovirt-minimal"),
-        None,
-        "the record is over after 12 s"
-    );
+    // The record is over after 12 s.
+    assert_eq!(stop_of(&stops, "ovirt-minimal"), None);
 }
 
 #[test]
@@ -52,28 +45,19 @@ fn a_law_whose_clock_is_too_slow_is_shown_with_its_times_scaled_too() {
     // Its polls come every 0.2 s; seven iterations end it.
     assert_eq!(scaled.way, Way::Abort);
     let rows = |law: &str| {
-        stops
-            .laws
-            .iter()
-            .filter(|row| row.law.as_str() == law)
-            .count()
+        let of = stops.laws.iter().filter(|row| row.law.as_str() == law);
+        of.count()
     };
-    assert_eq!(
-        (rows("ovirt-minimal"), rows("xen"), rows("stock")),
-        (2, 1, 1)
-    );
+    assert_eq!(["ovirt-minimal", "xen", "stock"].map(rows), [2, 1, 1]);
 }
 
 #[test]
 fn the_last_is_the_best_of_the_record() {
     let stops = all();
-    let best = stops.laws.last().and_then(|row| row.stop).expect("a stop");
+    let last = stops.laws.last().expect("laws");
     let least = stops.laws.iter().filter_map(|row| row.stop?.j_ns).min();
-    assert_eq!(best.j_ns, least);
-    assert_eq!(
-        stops.laws.last().map(|row| row.law.as_str()),
-        Some("forced-stop")
-    );
+    assert_eq!(last.stop.expect("a stop").j_ns, least);
+    assert_eq!(last.law.as_str(), "forced-stop");
 }
 
 #[test]
@@ -82,10 +66,8 @@ fn what_the_recorded_law_set_last_is_where_it_ended() {
     let stopped = records.iter().position(|record| matches!(record, Record::Event { event: EventRecord::Decided { cause, .. }, .. } if cause.stops()));
     records.truncate(stopped.expect("it stopped"));
     let stops = stops((1..).zip(records).map(Ok::<_, ReadError>)).expect("the stops");
-    assert_eq!(
-        stop_of(&stops, "adaptive").map(|stop| stop.way),
-        Some(Way::Switchover)
-    );
+    let stop = stop_of(&stops, "adaptive").expect("a stop");
+    assert_eq!(stop.way, Way::Switchover);
 }
 
 #[test]
@@ -104,20 +86,15 @@ fn the_command_prints_a_line_for_each() {
     };
     let (text, json) = (print(false), print(true));
     for law in crate::laws::names() {
-        assert!(
-            text.lines().any(|line| line.starts_with(law)),
-            "{law} in {text}"
-        );
+        let mut lines = text.lines();
+        assert!(lines.any(|line| line.starts_with(law)), "{law} in {text}");
     }
-    assert!(
-        text.contains("not within the record") && text.contains("10 % of the time"),
-        "{text}"
-    );
+    for words in ["not within the record", "10 % of the time"] {
+        assert!(text.contains(words), "{text}");
+    }
     assert_eq!(json.lines().count() + 2, text.lines().count());
-    assert!(
-        json.lines()
-            .all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok())
-    );
+    let is_json = |line| serde_json::from_str::<serde_json::Value>(line).is_ok();
+    assert!(json.lines().all(is_json));
 }
 
 /// The guest of [`recorded`] was moved under a law that lets it stop: 500 ms after the last sample, with `remaining` to

@@ -157,9 +157,10 @@ impl Run {
 
 const ROUNDS: [u64; 6] = [4150, 1280, 1310, 990, 1725, 1400];
 
-/// Per cent.
-fn off(estimate: Option<u64>, found: u64) -> Option<u64> {
-    Some(estimate?.abs_diff(found) * 100 / found.max(MB))
+/// Whether an estimate is no more than so many per cent off.
+fn is_within(percent: u64, estimate: Option<u64>, found: u64) -> bool {
+    let off = |estimate: u64| estimate.abs_diff(found) * 100 / found.max(MB);
+    estimate.is_some_and(|estimate| off(estimate) <= percent)
 }
 
 #[test]
@@ -168,13 +169,9 @@ fn each_sync_is_predicted_one_sample_ahead() {
         let run = Run::of(guest).rounds(&ROUNDS);
         assert_eq!(run.writes.trust(), Trust::Confirmed, "{name}");
         for (estimate, found) in &run.made {
-            let off = off(*estimate, *found);
             let quiet = name == "phased" && *found == 0;
-            assert!(
-                quiet || off.is_some_and(|off| off <= 5),
-                "{name}: {:?}",
-                run.made
-            );
+            let near = is_within(5, *estimate, *found);
+            assert!(quiet || near, "{name}: {:?}", run.made);
         }
     }
 }
@@ -191,13 +188,11 @@ fn a_flat_guest_is_known_well_within_the_first_round() {
     assert_eq!(run.writes.trust(), Trust::Unconfirmed);
     assert_eq!(run.writes.rate_now(), 0, "all of it is written");
     let working_set = run.writes.working_set_bytes().expect("known");
-    assert!(off(Some(working_set), 128 * MB) == Some(0), "{working_set}");
+    assert!(is_within(0, Some(working_set), 128 * MB), "{working_set}");
     let peak = run.writes.peak_bytes_per_s().expect("known");
     assert!(peak.abs_diff(400 * MB) < 4 * MB, "{peak}");
-    let half = run
-        .writes
-        .written_within_bytes(Duration::from_millis(160))
-        .expect("known");
+    let half = run.writes.written_within_bytes(Duration::from_millis(160));
+    let half = half.expect("known");
     assert!(half.abs_diff(64 * MB) < MB, "{half}");
 }
 
@@ -207,24 +202,17 @@ fn the_rate_is_that_of_the_last_sample() {
     let rate = run.writes.rate_now();
     assert!(rate.abs_diff(60 * MB) < MB, "{rate}");
     let second = run.writes.written_within_bytes(Duration::from_secs(1));
-    assert!(
-        second.expect("known").abs_diff(60 * MB) < 2 * MB,
-        "{second:?}"
-    );
+    let second = second.expect("known");
+    assert!(second.abs_diff(60 * MB) < 2 * MB, "{second}");
 }
 
 #[test]
 fn a_deaf_counter_is_refuted_by_the_first_sync() {
-    let run = Run::of(flat)
-        .counted_by(|_, _| Some(7_000_000))
-        .rounds(&ROUNDS);
-    assert!(
-        run.made.iter().all(|(estimate, _)| estimate.is_none()),
-        "{:?}",
-        run.made
-    );
+    let deaf = |_, _| Some(7_000_000);
+    let run = Run::of(flat).counted_by(deaf).rounds(&ROUNDS);
+    let mut estimates = run.made.iter().map(|(estimate, _)| estimate);
+    assert!(estimates.all(Option::is_none), "{:?}", run.made);
     assert_eq!(run.writes.trust(), Trust::Refuted);
-    assert_eq!(run.writes.working_set_bytes(), None);
     assert_eq!(run.writes.working_set_bytes(), None);
     assert_eq!(run.writes.written_within_bytes(Duration::ZERO), None);
 }
@@ -235,10 +223,8 @@ fn a_counter_that_sees_half_is_refuted_by_the_first_sync() {
     for (name, guest) in [("flat", flat as Guest), ("swept", swept)] {
         let run = Run::of(guest).counted_by(half).rounds(&ROUNDS);
         assert_eq!(run.writes.trust(), Trust::Refuted, "{name}");
-        assert!(
-            run.made[1..].iter().all(|(estimate, _)| estimate.is_none()),
-            "{name}"
-        );
+        let mut later = run.made[1..].iter().map(|(estimate, _)| estimate);
+        assert!(later.all(Option::is_none), "{name}");
     }
 }
 
@@ -267,45 +253,22 @@ fn faults_that_are_no_writes_are_borne_while_they_are_few() {
     // 20,000 and 4,000 a second: 82 and 16 MB/s.
     let many = |pages, now_ms: u64| Some(pages + now_ms * 20);
     let few = |pages, now_ms: u64| Some(pages + now_ms * 4);
-    assert_eq!(
-        Run::of(swept)
-            .counted_by(many)
-            .rounds(&ROUNDS)
-            .writes
-            .trust(),
-        Trust::Refuted
-    );
+    let run = Run::of(swept).counted_by(many).rounds(&ROUNDS);
+    assert_eq!(run.writes.trust(), Trust::Refuted);
     let run = Run::of(flat).counted_by(few).rounds(&ROUNDS[1..]);
     assert_eq!(run.writes.trust(), Trust::Confirmed);
-    assert!(
-        run.made
-            .iter()
-            .all(|(estimate, found)| estimate >= &Some(*found - MB)),
-        "{:?}",
-        run.made
-    );
+    let is_enough = |(estimate, found): &(_, u64)| estimate >= &Some(*found - MB);
+    assert!(run.made.iter().all(is_enough), "{:?}", run.made);
 }
 
 #[test]
 fn a_counter_that_begins_anew_is_known_again_after_the_next_sync() {
-    let anew = |pages: u64, now_ms| {
-        Some(if now_ms < 6000 {
-            pages
-        } else {
-            pages - 7_000_000
-        })
-    };
+    let anew = |pages: u64, now_ms| Some(pages - if now_ms < 6000 { 0 } else { 7_000_000 });
     let run = Run::of(swept).counted_by(anew).rounds(&ROUNDS);
-    let known: Vec<bool> = run
-        .made
-        .iter()
-        .map(|(estimate, _)| estimate.is_some())
-        .collect();
-    assert_eq!(
-        known,
-        [true, true, false, true, true, true],
-        "6 s are in the third round"
-    );
+    let known = run.made.iter().map(|(estimate, _)| estimate.is_some());
+    // 6 s are in the third round.
+    let expected = [true, true, false, true, true, true];
+    assert_eq!(known.collect::<Vec<_>>(), expected);
     assert_eq!(run.writes.trust(), Trust::Confirmed);
 }
 
@@ -333,11 +296,8 @@ fn a_late_start_knows_after_the_next_sync() {
     let begun = run.round(1500, None);
     assert_eq!(run.made[0].0, None);
     run.round(1500, Some(&begun));
-    assert!(
-        off(run.made[1].0, run.made[1].1).is_some_and(|off| off <= 5),
-        "{:?}",
-        run.made
-    );
+    let (estimate, found) = run.made[1];
+    assert!(is_within(5, estimate, found), "{:?}", run.made);
 }
 
 #[test]
@@ -362,16 +322,11 @@ fn a_mostly_interpolated_round_does_not_judge_the_counter() {
 fn samples_far_apart_still_show_long_rounds() {
     // As for 64 virtual processors: a reading every two seconds.
     let seldom = |pages, now_ms: u64| now_ms.is_multiple_of(2000).then_some(pages);
-    let run = Run::of(swept)
-        .counted_by(seldom)
-        .rounds(&[19_150, 18_200, 18_300, 18_100]);
+    let lengths = [19_150, 18_200, 18_300, 18_100];
+    let run = Run::of(swept).counted_by(seldom).rounds(&lengths);
     assert_eq!(run.writes.trust(), Trust::Confirmed);
     for (estimate, found) in &run.made[1..] {
-        assert!(
-            off(*estimate, *found).is_some_and(|off| off <= 5),
-            "{:?}",
-            run.made
-        );
+        assert!(is_within(5, *estimate, *found), "{:?}", run.made);
     }
 }
 
@@ -402,7 +357,7 @@ proptest! {
         let run = Run::of(GUESTS[guest].1).rounds(&lengths);
         prop_assert_eq!(run.writes.trust(), Trust::Confirmed);
         for (estimate, found) in &run.made {
-            prop_assert!(off(*estimate, *found).is_some_and(|off| off <= 5), "{:?}", run.made);
+            prop_assert!(is_within(5, *estimate, *found), "{:?}", run.made);
         }
     }
 
@@ -411,7 +366,7 @@ proptest! {
         let run = Run::of(GUESTS[guest].1).counted_by(off_by_a_fifth(seed)).rounds(&lengths);
         prop_assert_eq!(run.writes.trust(), Trust::Confirmed);
         for (estimate, found) in &run.made {
-            prop_assert!(off(*estimate, *found).is_some_and(|off| off <= 25), "{:?}", run.made);
+            prop_assert!(is_within(25, *estimate, *found), "{:?}", run.made);
         }
     }
 

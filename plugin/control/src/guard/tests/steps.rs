@@ -3,6 +3,15 @@
 use super::*;
 use crate::policy::{Deadline, Timeout};
 
+/// After three seconds.
+fn suspend(from: Option<Timestamp>) -> Timeout {
+    Timeout {
+        after: Duration::from_secs(3),
+        from,
+        action: Action::Suspend,
+    }
+}
+
 fn with_deadline(then: Then) -> Rig {
     let after = Duration::from_secs(10);
     let deadline = Some(Deadline { after, then });
@@ -32,48 +41,29 @@ fn the_deadlines_action_comes_once_and_again_only_if_refused() {
         assert_eq!(rig.pass(10_100, MIB, MIB).target.action, None);
         rig.guard
             .refused(action, Timestamp::from_nanos(10_100_000_000));
-        assert_eq!(
-            rig.pass(10_200, MIB, MIB).target.action,
-            None,
-            "not at once"
-        );
+        let at_once = rig.pass(10_200, MIB, MIB).target.action;
+        assert_eq!(at_once, None);
         assert_eq!(rig.pass(11_100, MIB, MIB).target.action, Some(action));
     }
 }
 
 #[test]
 fn a_timeout_counts_from_the_command_or_from_the_first_memory() {
-    let after = Duration::from_secs(3);
-    let timeout = |from| {
-        Some(Timeout {
-            after,
-            from,
-            action: Action::Suspend,
+    let suspended_after_3_s = |from| {
+        Rig::new(Policy {
+            timeout: Some(suspend(from)),
+            ..Policy::default()
         })
     };
-    let mut late = Rig::new(Policy {
-        timeout: timeout(None),
-        ..Policy::default()
-    });
-    assert_eq!(late.pass(5_000, MIB, MIB).target.action, None);
-    assert_eq!(
-        late.pass(8_000, MIB, MIB).target.action,
-        Some(Action::Suspend)
-    );
-    let from = Some(Timestamp::from_nanos(0));
-    let mut early = Rig::new(Policy {
-        timeout: timeout(from),
-        ..Policy::default()
-    });
-    assert_eq!(
-        early.pass(5_000, MIB, MIB).target.action,
-        Some(Action::Suspend)
-    );
-    assert_eq!(
-        early.pass(5_100, MIB, MIB).target.downtime_ms,
-        Some(DOWNTIME_LIMIT_MAX_MS),
-        "a suspended guest is switched over at once"
-    );
+    let mut late = suspended_after_3_s(None);
+    let action = |order: Order| order.target.action;
+    assert_eq!(action(late.pass(5_000, MIB, MIB)), None);
+    assert_eq!(action(late.pass(8_000, MIB, MIB)), Some(Action::Suspend));
+    let mut early = suspended_after_3_s(Some(Timestamp::from_nanos(0)));
+    assert_eq!(action(early.pass(5_000, MIB, MIB)), Some(Action::Suspend));
+    // A suspended guest is switched over at once.
+    let next = early.pass(5_100, MIB, MIB);
+    assert_eq!(next.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
 }
 
 #[test]
@@ -83,21 +73,14 @@ fn postcopy_after_precopy_switches_at_the_first_sync() {
         ..Policy::default()
     };
     let order = Rig::new(policy).pass(0, MIB, MIB);
-    assert_eq!(
-        (order.target.action, order.cause),
-        (Some(Action::StartPostcopy), Cause::Order)
-    );
+    assert_eq!(order.target.action, Some(Action::StartPostcopy));
+    assert_eq!(order.cause, Cause::Order);
 }
 
 #[test]
 fn a_migration_without_post_copy_is_switched_over_at_its_deadline() {
-    let mut rig = Rig::new(Policy {
-        deadline: Some(Deadline {
-            after: Duration::from_secs(10),
-            then: Then::Postcopy,
-        }),
-        ..Policy::default()
-    });
+    let mut rig = with_deadline(Then::Postcopy);
+    rig.guard.policy.downtime_max_ms = None;
     for try_ in 0..3 {
         let at_ms = 10_000 + 1_000 * try_;
         let order = rig.pass(at_ms, 100 * MIB, MIB);
@@ -114,10 +97,8 @@ fn a_migration_without_post_copy_is_switched_over_at_its_deadline() {
 fn a_laws_action_comes_once_and_a_suspended_guest_is_switched_over() {
     let mut rig = Rig::new(Policy::default());
     let order = rig.decided(0, &wants(Action::Suspend));
-    assert_eq!(
-        (order.target.action, order.cause),
-        (Some(Action::Suspend), Cause::Schedule)
-    );
+    assert_eq!(order.target.action, Some(Action::Suspend));
+    assert_eq!(order.cause, Cause::Schedule);
     let after = rig.decided(100, &wants(Action::Suspend));
     assert_eq!(after.target.action, None);
     assert_eq!(after.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
@@ -149,10 +130,8 @@ fn where_post_copy_is_refused_the_laws_limit_counts() {
     }
     assert!(rig.guard.rules_out_postcopy());
     let order = rig.decided(3_000, &decision);
-    assert_eq!(
-        (order.target.action, order.target.downtime_ms),
-        (None, Some(700))
-    );
+    assert_eq!(order.target.action, None);
+    assert_eq!(order.target.downtime_ms, Some(700));
 }
 
 fn wants(action: Action) -> Decision {
@@ -165,13 +144,9 @@ fn wants(action: Action) -> Decision {
 /// By the law itself, or at the deadline; and a law's suspension is not reported as an order.
 #[test]
 fn a_guest_that_a_law_suspended_may_still_be_aborted() {
+    let abort = wants(Action::Abort);
     for (then, at_ms, decision, cause) in [
-        (
-            Then::Switchover,
-            8_000,
-            wants(Action::Abort),
-            Cause::Schedule,
-        ),
+        (Then::Switchover, 8_000, abort, Cause::Schedule),
         (Then::Abort, 10_000, millis(300), Cause::Deadline),
     ] {
         let mut rig = with_deadline(then);
@@ -180,10 +155,8 @@ fn a_guest_that_a_law_suspended_may_still_be_aborted() {
         let paused = rig.decided(100, &millis(300));
         assert_eq!(paused, Order::switchover(Cause::Schedule));
         let given_up = rig.decided(at_ms, &decision);
-        assert_eq!(
-            (given_up.target.action, given_up.cause),
-            (Some(Action::Abort), cause)
-        );
+        assert_eq!(given_up.target.action, Some(Action::Abort));
+        assert_eq!(given_up.cause, cause);
         let at = Timestamp::from_nanos(at_ms * 1_000_000);
         rig.guard.refused(Action::Abort, at);
         let refused = rig.decided(at_ms + 100, &wants(Action::Suspend));
@@ -197,11 +170,7 @@ fn a_guest_that_a_law_suspended_may_still_be_aborted() {
 #[test]
 fn a_guest_that_its_user_suspended_is_not_aborted() {
     let mut rig = with_deadline(Then::Abort);
-    rig.guard.policy.timeout = Some(Timeout {
-        after: Duration::from_secs(3),
-        from: None,
-        action: Action::Suspend,
-    });
+    rig.guard.policy.timeout = Some(suspend(None));
     rig.decided(0, &millis(300));
     let order = rig.decided(3_000, &millis(300));
     assert_eq!(order.target.action, Some(Action::Suspend));

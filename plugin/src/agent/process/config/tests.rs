@@ -33,23 +33,19 @@ fn uncommented(text: &str) -> String {
 fn the_packaged_file_changes_nothing() {
     let text = fs::read_to_string(PACKAGED).expect("packaged");
     assert_eq!(parse(&text), Config::default());
-    assert_eq!(
-        Config::read(Some(Path::new(PACKAGED))).expect("valid"),
-        Config::default()
-    );
+    let read = Config::read(Some(Path::new(PACKAGED))).expect("valid");
+    assert_eq!(read, Config::default());
 }
 
 #[test]
 fn the_packaged_file_shows_every_setting_and_the_defaults_where_there_are_any() {
     let text = fs::read_to_string(PACKAGED).expect("packaged");
     let config = parse(&uncommented(&text));
+    let pattern = |text| Pattern::new(text).expect("a pattern");
     let expected = Config {
         mark: Mark {
             all: false,
-            names: vec![
-                Pattern::new("hpc-*").expect("a"),
-                Pattern::new("rank[0-9]*").expect("b"),
-            ],
+            names: ["hpc-*", "rank[0-9]*"].map(pattern).into(),
         },
         policy: xml::Policy {
             slowdown_millipercent: Some(10_000),
@@ -175,10 +171,8 @@ fn percent_is_a_decimal_number() {
         "-1", "-0.5", "100.001", "101", "0.0001", "1e300", "nan", "inf", "-inf", "\"10\"",
     ] {
         let text = refusal(&format!("[policy]\nslowdown_percent = {value}"));
-        assert!(
-            text.contains("expected a number from 0 to 100 with at most 3 decimals"),
-            "{text}"
-        );
+        let expected = "expected a number from 0 to 100 with at most 3 decimals";
+        assert!(text.contains(expected), "{text}");
     }
 }
 
@@ -232,32 +226,23 @@ fn an_error_names_the_line_and_what_is_allowed() {
 #[test]
 fn a_hostile_file_is_quoted_in_one_short_line() {
     let message = refusal(&format!("x = \"{}\\u0007\u{1b}[2J\"", "é".repeat(500)));
-    assert!(
-        message.len() < 400 && !message.contains(char::is_control),
-        "{message:?}"
-    );
+    assert!(message.len() < 400, "{message:?}");
+    assert!(!message.contains(char::is_control), "{message:?}");
 }
 
 #[test]
 fn only_the_default_file_may_be_absent() {
     let folder = tempfile::tempdir().expect("folder");
     let absent = folder.path().join("agent.toml");
-    let error = Config::read(Some(&absent)).expect_err("absent").to_string();
-    assert!(
-        error.starts_with(&format!(
-            "cannot read the configuration {}: ",
-            absent.display()
-        )),
-        "{error}"
-    );
+    let read = || Config::read(Some(&absent)).expect_err("no configuration");
+    let expected = format!("cannot read the configuration {}: ", absent.display());
+    let error = read().to_string();
+    assert!(error.starts_with(&expected), "{error}");
     fs::write(&absent, [0xff, 0xfe]).expect("written");
-    assert!(matches!(
-        Config::read(Some(&absent)),
-        Err(ConfigError::Read { .. })
-    ));
+    assert!(matches!(read(), ConfigError::Read { .. }));
     let long = MAX_FILE_BYTES + 1;
     fs::write(&absent, "#".repeat(usize::try_from(long).expect("fits"))).expect("written");
-    let error = Config::read(Some(&absent)).expect_err("long").to_string();
+    let error = read().to_string();
     assert!(error.contains("longer than 1048576 bytes"), "{error}");
 }
 

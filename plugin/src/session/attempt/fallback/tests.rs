@@ -81,21 +81,14 @@ fn what_the_policy_alone_asked_for_is_left_out_once_and_aloud() {
         panic!("two attempts: {made:?}");
     };
     assert_eq!(first.flags, bits::LIVE | bits::POSTCOPY);
-    assert_eq!(
-        (first.law, second.law),
-        (LawName::AdaptiveOrPostcopy, LawName::Adaptive)
-    );
+    assert_eq!(first.law, LawName::AdaptiveOrPostcopy);
+    assert_eq!(second.law, LawName::Adaptive);
     assert_eq!((second.flags, second.warnings.len()), (bits::LIVE, 1));
-    assert!(
-        second.warnings[0].contains(REFUSED),
-        "{:?}",
-        second.warnings
-    );
+    let warning = &second.warnings[0];
+    assert!(warning.contains(REFUSED), "{warning}");
     let then = |resolved: &Resolved| resolved.policy.deadline.map(|deadline| deadline.then);
-    assert_eq!(
-        (then(first), then(second)),
-        (Some(Then::Postcopy), Some(Then::Switchover))
-    );
+    assert_eq!(then(first), Some(Then::Postcopy));
+    assert_eq!(then(second), Some(Then::Switchover));
 }
 
 /// Without post-copy there is room for XBZRLE, which a host may refuse as well.
@@ -122,18 +115,16 @@ fn each_refusal_leaves_out_what_it_is_of() {
 fn xbzrle_that_nobody_asked_virsh_for_is_left_out_once_and_aloud() {
     let capability =
         "internal error: unable to execute QEMU command 'migrate-set-capabilities': no";
-    for (options, words) in [
-        (HpcOptions::default(), NO_XBZRLE),
-        (HpcOptions::default(), capability),
-        // "yes" is leave, as the owner's is.
-        (
-            HpcOptions {
-                compression: Some(true),
-                ..HpcOptions::default()
-            },
-            NO_XBZRLE,
-        ),
+    // "yes" is leave, as the owner's is.
+    for (compression, words) in [
+        (None, NO_XBZRLE),
+        (None, capability),
+        (Some(true), NO_XBZRLE),
     ] {
+        let options = HpcOptions {
+            compression,
+            ..HpcOptions::default()
+        };
         let made = made(0, &options, &xml::Policy::default(), &[words, words]);
         let [first, second] = made.as_slice() else {
             panic!("two attempts: {made:?}");
@@ -141,31 +132,20 @@ fn xbzrle_that_nobody_asked_virsh_for_is_left_out_once_and_aloud() {
         assert_eq!(first.flags, bits::LIVE | bits::COMPRESSED);
         assert_eq!((second.flags, second.parameters.len()), (bits::LIVE, 0));
         assert_eq!(second.policy.cache_most_bytes, None);
-        assert!(
-            second.warnings.len() == 1 && second.warnings[0].contains(words),
-            "{:?}",
-            second.warnings
-        );
+        let warnings = &second.warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains(words));
     }
-    let users = bits::COMPRESSED;
-    let made = made(
-        users,
-        &HpcOptions::default(),
-        &xml::Policy::default(),
-        &[NO_XBZRLE],
-    );
-    assert_eq!(made.len(), 1, "the user's own");
+    let (options, policy) = (HpcOptions::default(), xml::Policy::default());
+    let users_own = made(bits::COMPRESSED, &options, &policy, &[NO_XBZRLE]);
+    assert_eq!(users_own.len(), 1);
 }
 
 #[test]
 fn only_where_the_host_forbids_it_there_is_something_to_allow() {
     for (words, hints) in [(REFUSED, true), ("no 'postcopy-ram'", false)] {
         let made = made(0, &HpcOptions::default(), &allowed(), &[words]);
-        assert_eq!(
-            made[1].warnings[0].contains("userfaultfd"),
-            hints,
-            "{words}"
-        );
+        let warning = &made[1].warnings[0];
+        assert_eq!(warning.contains("userfaultfd"), hints, "{words}");
     }
 }
 

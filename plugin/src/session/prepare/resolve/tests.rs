@@ -68,14 +68,21 @@ impl Case {
     }
 }
 
+fn owners_deadline(then: xml::Then) -> Option<xml::Deadline> {
+    Some(xml::Deadline { seconds: 60, then })
+}
+
+/// What is done at the deadline.
+fn then(resolved: &Resolved) -> Option<Then> {
+    Some(resolved.policy.deadline?.then)
+}
+
 #[test]
 fn nothing_said_is_nothing_bound() {
     let resolved = Case::live().resolve();
     assert_eq!(resolved.policy, Policy::default());
-    assert_eq!(
-        (resolved.law, resolved.slowdown_ppm),
-        (LawName::Adaptive, 100_000)
-    );
+    assert_eq!(resolved.law, LawName::Adaptive);
+    assert_eq!(resolved.slowdown_ppm, 100_000);
     assert_eq!((resolved.flags, resolved.mode), (bits::LIVE, Mode::Steer));
     assert!(resolved.parameters.is_empty() && resolved.warnings.is_empty());
 }
@@ -88,33 +95,26 @@ fn memory_is_sent_with_xbzrle_unless_somebody_says_no() {
         case.options.compression = user;
         case.options.law = law;
         case.request.flags |= flags;
-        case.request.parameters = name
-            .map(|name| Parameter {
-                name,
-                value: Value::Text("rdma://beta".to_owned()),
-            })
-            .into_iter()
-            .collect();
+        let parameter = name.map(|name| Parameter {
+            name,
+            value: Value::Text("rdma://beta".to_owned()),
+        });
+        case.request.parameters = parameter.into_iter().collect();
         let resolved = case.resolve();
         let compresses = resolved.policy.cache_most_bytes == Some(CACHE_MOST);
-        let named = resolved.parameters.iter().any(|p| {
-            p.name == "compression" && p.value == Value::TextList(vec!["xbzrle".to_owned()])
-        });
-        assert_eq!(
-            (
-                named,
-                resolved.flags & bits::COMPRESSED != flags & bits::COMPRESSED
-            ),
-            (compresses, compresses)
-        );
+        let method = Parameter {
+            name: "compression",
+            value: Value::TextList(vec!["xbzrle".to_owned()]),
+        };
+        assert_eq!(resolved.parameters.contains(&method), compresses);
+        let more_flags = resolved.flags ^ flags;
+        assert_eq!(more_flags & bits::COMPRESSED != 0, compresses);
         (compresses, resolved.warnings.len())
     };
     assert_eq!(compresses(None, None, None, 0, None), (true, 0));
     assert_eq!(compresses(Some(false), None, None, 0, None), (false, 0));
-    assert_eq!(
-        compresses(Some(false), Some(true), None, 0, None),
-        (true, 0)
-    );
+    let users = compresses(Some(false), Some(true), None, 0, None);
+    assert_eq!(users, (true, 0));
     assert_eq!(compresses(None, Some(false), None, 0, None), (false, 0));
     let stock = Some(LawName::STOCK);
     assert_eq!(compresses(None, None, stock, 0, None), (false, 0));
@@ -147,23 +147,15 @@ fn options_of_ours_go_before_the_owners_policy() {
     let mut case = Case::live();
     case.policy.slowdown_millipercent = Some(2_500);
     case.policy.downtime_max_ms = Some(100);
-    case.policy.deadline = Some(xml::Deadline {
-        seconds: 60,
-        then: xml::Then::Abort,
-    });
+    case.policy.deadline = owners_deadline(xml::Then::Abort);
+    let abort_after = |seconds| Deadline {
+        after: Duration::from_secs(seconds),
+        then: Then::Abort,
+    };
     let owners = case.resolve();
-    assert_eq!(
-        (owners.slowdown_ppm, owners.policy.downtime_max_ms),
-        (25_000, Some(100))
-    );
-    let after = Duration::from_secs(60);
-    assert_eq!(
-        owners.policy.deadline,
-        Some(Deadline {
-            after,
-            then: Then::Abort
-        })
-    );
+    assert_eq!(owners.slowdown_ppm, 25_000);
+    assert_eq!(owners.policy.downtime_max_ms, Some(100));
+    assert_eq!(owners.policy.deadline, Some(abort_after(60)));
 
     case.options = HpcOptions {
         law: Some(LawName::STOCK),
@@ -178,12 +170,8 @@ fn options_of_ours_go_before_the_owners_policy() {
     let users = case.resolve();
     assert_eq!((users.law, users.slowdown_ppm), (LawName::STOCK, 50_000));
     assert_eq!(users.policy.downtime_max_ms, Some(900));
-    let after = Duration::from_secs(90);
-    let expected = Some(Deadline {
-        after,
-        then: Then::Abort,
-    });
-    assert_eq!(users.policy.deadline, expected, "what then is the owner's");
+    // What then is the owner's.
+    assert_eq!(users.policy.deadline, Some(abort_after(90)));
 }
 
 #[test]
@@ -219,11 +207,8 @@ fn a_stored_downtime_limit_is_an_order_that_is_said_and_the_command_line_outrank
     let resolved = case.resolve();
     assert_eq!(resolved.policy.limit_max_ms, Some(100));
     assert_eq!(resolved.policy.downtime_max_ms, Some(500));
-    assert!(
-        resolved.warnings[0].contains("100 ms"),
-        "{:?}",
-        resolved.warnings
-    );
+    let warning = &resolved.warnings[0];
+    assert!(warning.contains("100 ms"), "{warning}");
     case.options.max_downtime_ms = Some(2_000);
     let resolved = case.resolve();
     assert_eq!(resolved.policy.limit_max_ms, None);
@@ -243,17 +228,11 @@ fn a_ceiling_over_several_connections_is_doubted_aloud() {
 #[test]
 fn postcopy_at_the_deadline_is_begun_with_only_where_it_can_be() {
     let mut case = Case::live();
-    case.policy.deadline = Some(xml::Deadline {
-        seconds: 60,
-        then: xml::Then::Postcopy,
-    });
+    case.policy.deadline = owners_deadline(xml::Then::Postcopy);
     case.policy.postcopy_allowed = Some(true);
     let resolved = case.resolve();
     assert_eq!(resolved.flags, bits::LIVE | bits::POSTCOPY);
-    assert_eq!(
-        resolved.policy.deadline.map(|deadline| deadline.then),
-        Some(Then::Postcopy)
-    );
+    assert_eq!(then(&resolved), Some(Then::Postcopy));
 
     for bit in [
         bits::TUNNELLED,
@@ -264,18 +243,12 @@ fn postcopy_at_the_deadline_is_begun_with_only_where_it_can_be() {
         case.request.flags = bits::LIVE | bit;
         let resolved = case.resolve();
         assert_eq!(resolved.flags, bits::LIVE | bit);
-        assert_eq!(
-            resolved.policy.deadline.map(|deadline| deadline.then),
-            Some(Then::Switchover)
-        );
+        assert_eq!(then(&resolved), Some(Then::Switchover));
         assert_eq!(resolved.warnings.len(), 1);
     }
     case.request.flags = bits::LIVE | bits::PARALLEL | bits::POSTCOPY;
     let users = case.resolve();
-    assert_eq!(
-        users.policy.deadline.map(|deadline| deadline.then),
-        Some(Then::Postcopy)
-    );
+    assert_eq!(then(&users), Some(Then::Postcopy));
     assert!(users.warnings.is_empty(), "the user has chosen it");
 }
 
@@ -290,34 +263,22 @@ fn an_option_may_ask_for_postcopy() {
 #[test]
 fn the_timeout_runs_from_where_that_virsh_has_it_run() {
     let mut case = Case::live();
-    case.request.timeout = Some(UserTimeout {
-        seconds: 9,
-        action: TimeoutAction::Suspend,
-    });
-    let after = Duration::from_secs(9);
-    let timeout = |from, action| {
-        Some(Timeout {
-            after,
+    for (virsh, users, from, action) in [
+        (OLD, TimeoutAction::Suspend, Some(STARTED), Action::Suspend),
+        (NEW, TimeoutAction::Suspend, None, Action::Suspend),
+        (NEW, TimeoutAction::Postcopy, None, Action::StartPostcopy),
+    ] {
+        case.request.timeout = Some(UserTimeout {
+            seconds: 9,
+            action: users,
+        });
+        let expected = Timeout {
+            after: Duration::from_secs(9),
             from,
             action,
-        })
-    };
-    assert_eq!(
-        case.under(OLD).policy.timeout,
-        timeout(Some(STARTED), Action::Suspend)
-    );
-    assert_eq!(
-        case.under(NEW).policy.timeout,
-        timeout(None, Action::Suspend)
-    );
-    case.request.timeout = Some(UserTimeout {
-        seconds: 9,
-        action: TimeoutAction::Postcopy,
-    });
-    assert_eq!(
-        case.under(NEW).policy.timeout,
-        timeout(None, Action::StartPostcopy)
-    );
+        };
+        assert_eq!(case.under(virsh).policy.timeout, Some(expected));
+    }
 }
 
 #[test]
@@ -340,20 +301,12 @@ fn observing_changes_nothing_of_the_call_and_has_no_deadline() {
     let mut case = Case::live();
     case.options.observe = true;
     case.policy.bandwidth_max_mib_per_s = Some(20);
-    case.policy.deadline = Some(xml::Deadline {
-        seconds: 60,
-        then: xml::Then::Postcopy,
-    });
+    case.policy.deadline = owners_deadline(xml::Then::Postcopy);
     let resolved = case.resolve();
     assert_eq!(resolved.mode, Mode::Observe);
     assert_eq!((resolved.flags, resolved.parameters.len()), (bits::LIVE, 0));
-    assert_eq!(
-        (
-            resolved.policy.deadline,
-            resolved.policy.speed_max_mib_per_s
-        ),
-        (None, None)
-    );
+    assert_eq!(resolved.policy.deadline, None);
+    assert_eq!(resolved.policy.speed_max_mib_per_s, None);
 }
 
 #[test]
