@@ -22,6 +22,24 @@ pub const HOSTS: [&str; 2] = ["alpha", "beta"];
 /// The destination of migrations.
 pub const DESTINATION: &str = "qemu+tcp://beta/system";
 
+/// The options of a marked guest: its memory and how much of it is filled, MiB, and its workload (`rig help`).
+#[must_use]
+pub const fn marked(
+    memory: &'static str,
+    fill: &'static str,
+    workload: &'static str,
+) -> [&'static str; 7] {
+    [
+        "--memory",
+        memory,
+        "--fill",
+        fill,
+        "--workload",
+        workload,
+        "--marked",
+    ]
+}
+
 /// The abilities of this machine's KVM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kvm {

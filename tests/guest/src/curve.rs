@@ -1,6 +1,6 @@
 //! The application's progress before, during and after a move, to be plotted.
 
-use crate::report::At;
+use crate::report::{At, ms};
 use serde::Serialize;
 
 /// The recorded part of the progress. Times are in ns.
@@ -60,14 +60,6 @@ impl Window {
             phase: at.heard.beat.phase,
         }
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "nanoseconds stay far below 2^53"
-)]
-fn ms(ns: u64) -> f64 {
-    (ns as f64 / 1e4).round() / 1e2
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! work.
 
 use crate::listen::Heard;
-use crate::report::At;
+use crate::report::{At, float};
 
 /// The parameters of the measurement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,20 +118,11 @@ impl<'a> Expected<'a> {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "nanoseconds and steps stay far below 2^53"
-)]
-fn float(n: u64) -> f64 {
-    n as f64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::beat::Beat;
+    use crate::report::tests::MS;
 
-    const MS: u64 = 1_000_000;
     const CYCLE_MS: u64 = 3000;
     const DELAY: Delay = Delay {
         baseline_ns: 2 * CYCLE_MS * MS,
@@ -139,13 +130,7 @@ mod tests {
     };
 
     fn at(host: &str, ms: u64, steps: u64) -> At<'_> {
-        let beat = format!("g {ms} 0 {steps} 0 0 0 1").parse::<Beat>();
-        let beat = beat.expect("it is a heartbeat");
-        let at_ns = ms * MS;
-        At {
-            host,
-            heard: Heard { at_ns, beat },
-        }
+        crate::report::tests::at(host, ms, ms, steps)
     }
 
     /// A step a millisecond for 2 s, then nothing for 1 s; `ms` of the guest's own time.

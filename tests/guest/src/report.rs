@@ -121,44 +121,30 @@ fn missing(pair: &[At<'_>]) -> u64 {
     (pair[1].heard.beat.seq).saturating_sub(pair[0].heard.beat.seq + 1)
 }
 
-fn ms(ns: u64) -> f64 {
+pub(crate) fn ms(ns: u64) -> f64 {
     (float(ns) / 1e4).round() / 1e2
 }
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "nanoseconds and pages stay far below 2^53"
+    reason = "nanoseconds, pages and steps stay far below 2^53"
 )]
-fn float(n: u64) -> f64 {
+pub(crate) fn float(n: u64) -> f64 {
     n as f64
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::beat::Beat;
 
-    const MS: u64 = 1_000_000;
+    pub(crate) const MS: u64 = 1_000_000;
 
-    fn at(host: &str, ms: u64, seq: u64, steps: u64) -> At<'_> {
-        let guest = "g".to_owned();
-        let beat = Beat {
-            guest,
-            seq,
-            guest_us: 0,
-            steps,
-            corrupt: 0,
-            phase: 0,
-            verified: 0,
-            ready: true,
-        };
-        At {
-            host,
-            heard: Heard {
-                at_ns: ms * MS,
-                beat,
-            },
-        }
+    pub(crate) fn at(host: &str, ms: u64, seq: u64, steps: u64) -> At<'_> {
+        let beat = format!("g {seq} 0 {steps} 0 0 0 1").parse::<Beat>();
+        let (at_ns, beat) = (ms * MS, beat.expect("it is a heartbeat"));
+        let heard = Heard { at_ns, beat };
+        At { host, heard }
     }
 
     #[test]
@@ -167,10 +153,8 @@ mod tests {
         beats.extend((0..=50).map(|n| at("beta", 1300 + n * 10, 101 + n, 10_000 + n * 100)));
         let report = measure(&beats, 500 * MS).expect("beats were heard");
         assert!(report.moved);
-        assert_eq!(
-            (report.host.as_str(), report.pause_ms),
-            ("beta", Some(300.0))
-        );
+        assert_eq!(report.host, "beta");
+        assert_eq!(report.pause_ms, Some(300.0));
         assert_eq!(report.arrived_after_ms, Some(800.0));
         assert_eq!(report.steps_per_s_before, Some(10_000.0));
         assert_eq!(report.steps_per_s_after, Some(10_000.0));
@@ -180,17 +164,12 @@ mod tests {
 
     #[test]
     fn without_a_move_only_gaps_are_told() {
-        let beats = [
-            at("alpha", 0, 0, 0),
-            at("alpha", 10, 1, 1),
-            at("alpha", 60, 3, 2),
-        ];
+        let heard = [(0, 0, 0), (10, 1, 1), (60, 3, 2)];
+        let beats = heard.map(|(ms, seq, steps)| at("alpha", ms, seq, steps));
         let report = measure(&beats, 0).expect("beats were heard");
         assert!(!report.moved);
-        assert_eq!(
-            (report.longest_gap_ms, report.longest_gap_at_ms),
-            (50.0, 10.0)
-        );
+        let gap = (report.longest_gap_ms, report.longest_gap_at_ms);
+        assert_eq!(gap, (50.0, 10.0));
         assert_eq!((report.pause_ms, report.beats_missing), (None, 1));
     }
 

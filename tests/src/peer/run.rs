@@ -12,7 +12,7 @@ use super::certificates;
 use super::seen::{Seen, said, timeless};
 use super::stage::{Step, wait_for};
 use crate::bench::machine::{commit, date};
-use crate::rig::{HOSTS, Rig};
+use crate::rig::{HOSTS, Rig, marked};
 
 /// The reference.
 pub(super) const VIRSH: &str = "virsh";
@@ -20,15 +20,7 @@ pub(super) const VIRSH: &str = "virsh";
 pub(super) const VIRSH_HPC: &str = "virsh-hpc";
 
 /// Small, so that hundreds of migrations do not take long; its migration ends by itself unless a speed limit keeps it.
-const WORKLOAD: [&str; 7] = [
-    "--memory",
-    "160",
-    "--fill",
-    "8",
-    "--workload",
-    "rate:8@5",
-    "--marked",
-];
+const WORKLOAD: [&str; 7] = marked("160", "8", "rate:8@5");
 
 /// The saved, running guest, with which each run begins.
 const SAVED: &str = "/var/lib/g.save";

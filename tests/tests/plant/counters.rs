@@ -86,21 +86,13 @@ fn foretold(config: &PlantConfig, counter: Counter) -> (Vec<Foretold>, Trust) {
 /// The guests of the scenarios, and random ones.
 fn guests() -> impl Iterator<Item = (String, PlantConfig)> {
     let made = [
-        ("saturated".to_owned(), saturated()),
-        (
-            "random".to_owned(),
-            config(Writer::random(64 * MB, 50 * MB)),
-        ),
-        (
-            "large random".to_owned(),
-            config(Writer::random(256 * MB, 80 * MB)),
-        ),
-        ("swept".to_owned(), config(Writer::sweep(256 * MB, 80 * MB))),
-        (
-            "swept in part".to_owned(),
-            config(Writer::sweep(64 * MB, 50 * MB)),
-        ),
+        ("saturated", Writer::flat(128 * MIB)),
+        ("random", Writer::random(64 * MB, 50 * MB)),
+        ("large random", Writer::random(256 * MB, 80 * MB)),
+        ("swept", Writer::sweep(256 * MB, 80 * MB)),
+        ("swept in part", Writer::sweep(64 * MB, 50 * MB)),
     ];
+    let made = made.map(|(name, writer)| (name.to_owned(), config(writer)));
     let phases = (0..10).map(|n| {
         let into = Duration::from_millis(600 * n);
         (format!("phased, {into:?} into it"), phased(into))
@@ -127,19 +119,21 @@ fn score(config: &PlantConfig, counter: Counter, percent: u64) -> [usize; 2] {
     [near.count(), seen.len()]
 }
 
+/// The same of all guests.
+fn total_score(counter: Counter, percent: u64) -> [usize; 2] {
+    let scores = guests().map(|(_, config)| score(&config, counter, percent));
+    scores.fold([0, 0], |sum, one| [sum[0] + one[0], sum[1] + one[1]])
+}
+
 #[test]
 fn nine_of_ten_syncs_are_predicted_within_five_per_cent() {
-    let [near, all] = guests()
-        .map(|(_, config)| score(&config, Counter::Exact, 5))
-        .fold([0, 0], |sum, one| [sum[0] + one[0], sum[1] + one[1]]);
+    let [near, all] = total_score(Counter::Exact, 5);
     assert!(all > 300 && near * 10 >= all * 9, "{near} of {all}");
 }
 
 #[test]
 fn a_counter_off_by_a_fifth_predicts_within_that() {
-    let [near, all] = guests()
-        .map(|(_, config)| score(&config, Counter::Noisy, 25))
-        .fold([0, 0], |sum, one| [sum[0] + one[0], sum[1] + one[1]]);
+    let [near, all] = total_score(Counter::Noisy, 25);
     assert!(near * 10 >= all * 9, "{near} of {all}");
 }
 
@@ -206,19 +200,12 @@ fn a_saturated_guest_is_stopped_within_half_a_second_of_the_first_round() {
     let mut plant = Plant::new(&config);
     let (got, seen) = run(&mut plant, Policy::default());
     let first_round_ends = Timestamp::default().after(plant.syncs()[1].at);
-    let went = seen
-        .events
-        .iter()
-        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.stops()));
-    let (at, _) = went.expect("it goes");
-    assert!(at.since(first_round_ends) <= Duration::from_millis(300));
+    assert!(seen.stopped_at().since(first_round_ends) <= Duration::from_millis(300));
     let spent = got.precopy.saturating_sub(plant.syncs()[1].at);
     assert!(spent <= Duration::from_millis(500), "{got:?}");
     let best = oracle(&config, DELTA);
-    assert!(
-        got.j(DELTA) <= 1.03 * best.j(DELTA),
-        "{got:?} against {best:?}"
-    );
+    let most = 1.03 * best.j(DELTA);
+    assert!(got.j(DELTA) <= most, "{got:?} against {best:?}");
     let without = adaptive(&counted(&saturated(), Counter::None));
     assert!(got.j(DELTA) < 0.95 * without.j(DELTA), "{without:?}");
 }
@@ -303,20 +290,10 @@ fn a_large_guest_that_has_just_turned_quiet_is_not_stopped_with_its_earlier_writ
 fn a_large_saturated_guest_is_stopped_one_sample_after_its_second_round() {
     let config = counted(&large_spinning(Duration::from_secs(120)), Counter::Exact);
     let (_, seen) = run(&mut Plant::new(&config), Policy::default());
-    let sync = seen
-        .events
-        .iter()
-        .find(|(_, event)| matches!(event, Event::Round(r) if r.iteration == 3));
-    let went = seen
-        .events
-        .iter()
-        .find(|(_, event)| matches!(event, Event::Decided { cause, .. } if cause.stops()));
-    let ((sync, _), (went, _)) = (sync.expect("a sync"), went.expect("it goes"));
-    assert!(
-        went.since(*sync) <= Duration::from_millis(400),
-        "{:?}",
-        went.since(*sync)
-    );
+    let third = |event: &Event| matches!(event, Event::Round(round) if round.iteration == 3);
+    let (sync, _) = seen.all(third).next().expect("a sync");
+    let after = seen.stopped_at().since(*sync);
+    assert!(after <= Duration::from_millis(400), "{after:?}");
 }
 
 #[test]

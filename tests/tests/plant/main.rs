@@ -83,8 +83,18 @@ impl Seen {
         sent as f64 / last.at.since(first.at).as_secs_f64()
     }
 
+    fn all(&self, what: impl Fn(&Event) -> bool) -> impl Iterator<Item = &(Timestamp, Event)> {
+        self.events.iter().filter(move |(_, event)| what(event))
+    }
+
     fn has(&self, what: impl Fn(&Event) -> bool) -> bool {
-        self.events.iter().any(|(_, event)| what(event))
+        self.all(what).next().is_some()
+    }
+
+    /// When the law first wanted the guest to stop.
+    fn stopped_at(&self) -> Timestamp {
+        let stops = |event: &Event| matches!(event, Event::Decided { cause, .. } if cause.stops());
+        self.all(stops).next().expect("it stops").0
     }
 }
 

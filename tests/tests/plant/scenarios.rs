@@ -2,18 +2,25 @@
 
 use super::*;
 
+/// The oracle's outcome and the law's, which may cost so many times as much at most.
+#[track_caller]
+fn near_the_oracle(config: &PlantConfig, times: f64) -> (Outcome, Outcome) {
+    let (best, got) = (oracle(config, DELTA), adaptive(config));
+    let (most, j) = (times * best.j(DELTA), got.j(DELTA));
+    assert!(j <= most, "{got:?} against {best:?}");
+    (best, got)
+}
+
+#[track_caller]
+fn assert_at_most(times: f64, got: Duration, other: Duration) {
+    assert!(ratio(got, other) <= times, "{got:?} against {other:?}");
+}
+
 #[test]
 fn saturated_ends_near_the_oracle_and_stock_never() {
-    let (best, got) = (oracle(&saturated(), DELTA), adaptive(&saturated()));
+    let (best, got) = near_the_oracle(&saturated(), 1.2);
     assert_eq!(got.end, End::Completed);
-    assert!(
-        got.j(DELTA) <= 1.2 * best.j(DELTA),
-        "{got:?} against {best:?}"
-    );
-    assert!(
-        ratio(got.pause, best.pause) <= 1.1,
-        "{got:?} against {best:?}"
-    );
+    assert_at_most(1.1, got.pause, best.pause);
     let stock = Plant::new(&saturated()).run(Duration::from_secs(120));
     assert_eq!(stock.end, End::Never);
 }
@@ -27,32 +34,18 @@ fn converging_pauses_a_third_of_stock() {
         let config = config(writer);
         let stock = Plant::new(&config).run(Duration::from_secs(60));
         let got = adaptive(&config);
-        assert!(
-            ratio(got.pause, stock.pause) <= 1.0 / 3.0,
-            "{got:?} against {stock:?}"
-        );
-        assert!(
-            ratio(got.total, stock.total) <= 1.35,
-            "{got:?} against {stock:?}"
-        );
+        assert_at_most(1.0 / 3.0, got.pause, stock.pause);
+        assert_at_most(1.35, got.total, stock.total);
     }
 }
 
 #[test]
 fn swept_is_followed_down() {
     let config = config(Writer::sweep(256 * MB, 80 * MB));
-    let (stock, got) = (
-        Plant::new(&config).run(Duration::from_secs(60)),
-        adaptive(&config),
-    );
-    assert!(
-        ratio(got.pause, stock.pause) <= 0.5,
-        "{got:?} against {stock:?}"
-    );
-    assert!(
-        ratio(got.total, stock.total) <= 1.35,
-        "{got:?} against {stock:?}"
-    );
+    let stock = Plant::new(&config).run(Duration::from_secs(60));
+    let got = adaptive(&config);
+    assert_at_most(0.5, got.pause, stock.pause);
+    assert_at_most(1.35, got.total, stock.total);
 }
 
 /// Wherever in its cycle the guest is when the migration begins.
@@ -73,11 +66,7 @@ fn phased_is_mostly_moved_in_its_quiet() {
 fn a_small_guest_on_a_fast_link_is_not_stopped_in_its_first_round() {
     let guest = Guest::new(1 << 30).with(Writer::flat(10 * MIB));
     let config = PlantConfig::new(guest, Link::new(25 * 117 * MB));
-    let (best, got) = (oracle(&config, DELTA), adaptive(&config));
-    assert!(
-        got.j(DELTA) <= 1.2 * best.j(DELTA),
-        "{got:?} against {best:?}"
-    );
+    near_the_oracle(&config, 1.2);
 }
 
 /// The end of memory holds zero pages, which cross the link as nothing and take time to find.
@@ -87,11 +76,7 @@ fn a_tail_of_zero_pages_is_no_slow_link() {
         .non_zero(50 << 30)
         .with(Writer::random(8 << 30, 300 * MB));
     let config = PlantConfig::new(guest, Link::new(10 * 117 * MB).jitter(5));
-    let (best, got) = (oracle(&config, DELTA), adaptive(&config));
-    assert!(
-        got.j(DELTA) <= 1.2 * best.j(DELTA),
-        "{got:?} against {best:?}"
-    );
+    near_the_oracle(&config, 1.2);
 }
 
 #[test]
@@ -106,12 +91,8 @@ fn idle_is_done_after_the_first_round() {
 #[test]
 fn a_guest_that_rewrites_all_memory_ends_within_the_ski_rental_bound() {
     let config = config(Writer::flat(440 * MIB));
-    let (best, got) = (oracle(&config, DELTA), adaptive(&config));
+    let (_, got) = near_the_oracle(&config, 1.5);
     assert_eq!(got.end, End::Completed);
-    assert!(
-        got.j(DELTA) <= 1.5 * best.j(DELTA),
-        "{got:?} against {best:?}"
-    );
 }
 
 #[test]
@@ -120,11 +101,7 @@ fn a_link_that_slows_down_midway_only_takes_longer() {
     config.link = Link::gigabit()
         .jitter(5)
         .then(Duration::from_secs(3), 30 * MB);
-    let (best, got) = (oracle(&config, DELTA), adaptive(&config));
-    assert!(
-        got.j(DELTA) <= 1.3 * best.j(DELTA),
-        "{got:?} against {best:?}"
-    );
+    near_the_oracle(&config, 1.3);
 }
 
 #[test]
@@ -146,12 +123,9 @@ fn a_speed_ceiling_is_kept_and_the_pause_is_the_links() {
     let (got, _) = run(&mut plant, policy);
     assert_eq!(got.end, End::Completed);
     assert!(got.pause < Duration::from_millis(1300), "{got:?}");
-    assert!(
-        plant
-            .applied()
-            .iter()
-            .all(|a| a.target.speed_mib_per_s.is_none_or(|s| s == 20))
-    );
+    let kept = |speed: Option<u64>| speed.is_none_or(|speed| speed == 20);
+    let applied = plant.applied();
+    assert!(applied.iter().all(|a| kept(a.target.speed_mib_per_s)));
 }
 
 #[test]
@@ -177,12 +151,8 @@ fn a_pause_out_of_reach_is_reported_once_and_never_made() {
     };
     let (got, seen) = run(&mut plant, policy);
     assert_eq!(got.end, End::Never);
-    let told = seen
-        .events
-        .iter()
-        .filter(|(_, e)| matches!(e, Event::Unreachable { .. }))
-        .count();
-    assert_eq!(told, 1);
+    let unreachable = |e: &Event| matches!(e, Event::Unreachable { .. });
+    assert_eq!(seen.all(unreachable).count(), 1);
 }
 
 fn deadline(then: Then) -> (Plant, Outcome, Seen) {
@@ -237,16 +207,8 @@ fn an_external_change_ends_control() {
     let mut plant = Plant::new(&saturated()).at(Duration::from_secs(2), Change::External(external));
     let (got, seen) = run(&mut plant, Policy::default());
     assert_eq!(got.end, End::Never);
-    let released = |e: &Event| {
-        matches!(
-            e,
-            Event::Released(Release::ExternalChange {
-                downtime_ms: 777,
-                ..
-            })
-        )
-    };
-    assert!(seen.has(released), "{:?}", seen.events);
+    let by_777 = |e: &Event| matches!(e, Event::Released(Release::ExternalChange { downtime_ms, .. }) if *downtime_ms == 777);
+    assert!(seen.has(by_777), "{:?}", seen.events);
     assert_eq!(plant.settings().downtime_ms, 777);
 }
 
@@ -285,17 +247,8 @@ fn a_deaf_a_refusing_and_an_eventless_libvirt_only_delay() {
 fn the_law_of_doing_nothing_does_nothing() {
     let config = config(Writer::random(64 * MB, 50 * MB));
     let mut plant = Plant::new(&config);
-    let mut control = Controller::new(Stock, Policy::default());
-    drive(
-        &mut plant,
-        &mut control,
-        &mut Seen::default(),
-        Mode::Steer,
-        &Patience::of(POLLS),
-    );
+    let (got, _) = steer(&mut plant, Stock, Policy::default());
     assert!(plant.applied().is_empty());
-    assert_eq!(
-        plant.outcome(),
-        Plant::new(&config).run(Duration::from_secs(60))
-    );
+    let alone = Plant::new(&config).run(Duration::from_secs(60));
+    assert_eq!(got, alone);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_plugin::agent::api::Control;
-use libvirt_hpc_tests::rig::AgentVerb;
+use libvirt_hpc_tests::rig::{AgentVerb, marked};
 
 use crate::control::stage::{DEFAULTS, GUEST, Stage};
 use crate::hook::{MARK, tiny_domain};
@@ -142,15 +142,7 @@ fn stored(stage: &mut Stage) -> Result<()> {
 #[test]
 #[ignore = "a minute and a half: make thorough"]
 fn a_host_whose_domains_start_slowly_is_watched_and_orders_count() -> Result<()> {
-    let mut stage = Stage::up(&[
-        "--memory",
-        "256",
-        "--fill",
-        "96",
-        "--workload",
-        "flat:64",
-        "--marked",
-    ])?;
+    let mut stage = Stage::up(&marked("256", "96", "flat:64"))?;
     let host = stage.here();
     let skip = stage.logged(host)?;
     let begun = stage.rig.now()?;

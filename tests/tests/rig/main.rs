@@ -28,18 +28,10 @@ mod takeover;
 use std::time::Duration;
 
 use anyhow::Result;
-use libvirt_hpc_tests::rig::Move;
+use libvirt_hpc_tests::rig::{Move, marked};
 
 /// A small guest that plain pre-copy does not end for.
-const SMALL_SATURATED: [&str; 7] = [
-    "--memory",
-    "256",
-    "--fill",
-    "64",
-    "--workload",
-    "flat:64",
-    "--marked",
-];
+const SMALL_SATURATED: [&str; 7] = marked("256", "64", "flat:64");
 
 /// The middle value; of an even number, the upper of the two.
 fn median<T: PartialOrd + Copy>(mut values: Vec<T>) -> T {

@@ -1,7 +1,7 @@
 //! virsh's options of `migrate` under virsh-hpc, with virsh's meaning.
 
 use anyhow::{Context, Result, ensure};
-use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
+use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig, marked};
 
 mod rows;
 mod table;
@@ -15,15 +15,7 @@ const ALPHA: &str = HOSTS[0];
 const BETA: &str = HOSTS[1];
 
 /// A small guest, so that a migration takes a second or two.
-const SMALL: [&str; 7] = [
-    "--memory",
-    "256",
-    "--fill",
-    "64",
-    "--workload",
-    "rate:8@8",
-    "--marked",
-];
+const SMALL: [&str; 7] = marked("256", "64", "rate:8@8");
 
 /// The guest of the tests here.
 const GUEST: &str = "options";
@@ -48,13 +40,13 @@ fn every_option_of_virsh_means_the_same() -> Result<()> {
     table.bare_row(&["--offline", "--persistent"])?;
     // Its definition stays on the source, where it is the next time.
     table.bare_row(&["--live", "--persistent"])?;
-    table.row(&["--suspend"])?;
+    table.row("--suspend")?;
     rig.run(ALPHA, &["virsh", "resume", GUEST])?;
     table.row_with_name("renamed", &[])?;
     table.row_with_name("renamed", &["--p2p"])?;
     documents(&rig, &mut table)?;
     table.over("qemu+tls");
-    table.row(&["--tls"])?;
+    table.row("--tls")?;
     table.finish()
 }
 
@@ -67,7 +59,7 @@ fn options_that_libvirt_9_refuses_are_refused_alike() -> Result<()> {
     for options in REFUSED.iter().chain(SINCE_9_0) {
         table.row(options)?;
     }
-    table.row(&["--tls"])?;
+    table.row("--tls")?;
     table.finish()
 }
 
@@ -79,12 +71,8 @@ fn documents(rig: &Rig, table: &mut Table<'_>) -> Result<()> {
     for host in HOSTS {
         rig.run(host, &["sh", "-c", "echo \"$0\" >\"$1\"", &told, DOCUMENT])?;
     }
-    for options in [
-        &["--xml", DOCUMENT][..],
-        &["--xml", DOCUMENT, "--persistent-xml", DOCUMENT],
-    ] {
-        table.row(options)?;
-    }
+    table.row(&format!("--xml {DOCUMENT}"))?;
+    table.row(&format!("--xml {DOCUMENT} --persistent-xml {DOCUMENT}"))?;
     for inactive in [&[][..], &["--inactive"]] {
         let ask = [&["virsh", "dumpxml", GUEST], inactive].concat();
         let xml = String::from_utf8(rig.run(ALPHA, &ask)?.stdout)?;

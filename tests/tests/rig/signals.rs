@@ -6,18 +6,10 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use libvirt_hpc_tests::rig::{HOSTS, Rig};
+use libvirt_hpc_tests::rig::{HOSTS, Rig, marked};
 
 /// Plain pre-copy ends for it with its first round.
-const GUEST: [&str; 7] = [
-    "--memory",
-    "256",
-    "--fill",
-    "128",
-    "--workload",
-    "rate:8@4",
-    "--marked",
-];
+const GUEST: [&str; 7] = marked("256", "128", "rate:8@4");
 
 /// A first round takes ten seconds and more, or one.
 const SLOW: &str = "100mbit";

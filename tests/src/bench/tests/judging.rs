@@ -30,20 +30,23 @@ fn means_are_as_the_books_have_them() {
     assert_eq!(mean([1.0, 2.0, 6.0]), Some(3.0));
 }
 
-/// A tenth of pre-copy's time and eight tenths of post-copy's, but for 10 ms to and fro.
+/// Eight runs that delay by the pause, so much of pre-copy's time and eight tenths of post-copy's, but for 10 ms to and
+/// fro.
+fn slowed_runs(by_precopy: f64, missing_ms: impl Fn(u32) -> f64) -> Vec<Run> {
+    let slowed = |repeat| {
+        let (missing, precopy) = (missing_ms(repeat), f64::from(repeat) * 1000.0);
+        let mut run = run("stock", "stock", repeat, precopy + missing + 300.0, 300.0);
+        run.measured.precopy_ms = precopy;
+        let noise = if repeat % 2 == 0 { 10.0 } else { -10.0 };
+        run.measured.delay_ms = Some(300.0 + by_precopy * precopy + 0.8 * missing + noise);
+        run
+    };
+    (1..=8).map(slowed).collect()
+}
+
 #[test]
 fn the_slowdown_by_precopy_and_missing_memory_is_fitted() {
-    let mut runs: Vec<_> = (1..=8_u32)
-        .map(|repeat| {
-            let missing = f64::from(repeat % 3) * 500.0;
-            let precopy = f64::from(repeat) * 1000.0;
-            let mut run = run("stock", "stock", repeat, precopy + missing + 300.0, 300.0);
-            run.measured.precopy_ms = precopy;
-            let noise = if repeat % 2 == 0 { 10.0 } else { -10.0 };
-            run.measured.delay_ms = Some(300.0 + 0.1 * precopy + 0.8 * missing + noise);
-            run
-        })
-        .collect();
+    let mut runs = slowed_runs(0.1, |repeat| f64::from(repeat % 3) * 500.0);
     let fit = SlowdownFit::of(runs.iter()).expect("a fit");
     assert_eq!(fit.runs, 8);
     assert!((fit.precopy.value - 0.1).abs() < 2.0 * fit.precopy.error);
@@ -59,16 +62,7 @@ fn the_slowdown_by_precopy_and_missing_memory_is_fitted() {
 /// Runs under pre-copy alone tell nothing of missing memory, but for rounding.
 #[test]
 fn without_postcopy_only_precopy_is_fitted() {
-    let runs: Vec<_> = (1..=8_u32)
-        .map(|repeat| {
-            let precopy = f64::from(repeat) * 1000.0;
-            let mut run = run("stock", "stock", repeat, precopy + 300.0 + 1e-9, 300.0);
-            run.measured.precopy_ms = precopy;
-            let noise = if repeat % 2 == 0 { 10.0 } else { -10.0 };
-            run.measured.delay_ms = Some(300.0 + 0.4 * precopy + noise);
-            run
-        })
-        .collect();
+    let runs = slowed_runs(0.4, |_| 1e-9);
     let fit = SlowdownFit::of(runs.iter()).expect("a fit");
     assert_eq!(fit.missing, None);
     assert!((fit.precopy.value - 0.4).abs() < 2.0 * fit.precopy.error);
@@ -92,18 +86,14 @@ fn the_better_variant_of_a_law_counts_and_completing_comes_first() {
     let mut runs = benchmark();
     let better = |runs: &[Run]| {
         let cells = cells(runs.iter(), &[]);
-        cells[0]
-            .better("proxmox")
-            .map(|entry| entry.hpc_law.to_owned())
+        Some(cells[0].better("proxmox")?.hpc_law.to_owned())
     };
     assert_eq!(better(&runs).as_deref(), Some("proxmox@0.05"));
-    for lost in runs
+    let mut faster = runs
         .iter_mut()
-        .filter(|run| run.key.hpc_law == "proxmox@0.05")
-        .take(1)
-    {
-        *lost = cut_off("proxmox", "proxmox@0.05", lost.key.repeat);
-    }
+        .filter(|run| run.key.hpc_law == "proxmox@0.05");
+    let lost = faster.next().expect("a run");
+    *lost = cut_off("proxmox", "proxmox@0.05", lost.key.repeat);
     assert_eq!(better(&runs).as_deref(), Some("proxmox"));
 }
 
@@ -154,10 +144,7 @@ fn a_speed_is_that_of_the_hour() {
     ];
     let cells = cells(runs.iter(), &[]);
     let undisturbed: Vec<_> = runs.iter().map(|run| cells[0].undisturbed(run)).collect();
-    assert_eq!(
-        undisturbed,
-        [Some(50.0), Some(100.0), Some(100.0), Some(100.0)]
-    );
+    assert_eq!(undisturbed, [50.0, 100.0, 100.0, 100.0].map(Some));
     assert_eq!(cells[0].speed_during(&cells[0].entries[0]), Some(0.8));
 }
 
@@ -165,15 +152,10 @@ fn a_speed_is_that_of_the_hour() {
 fn a_phased_guest_has_only_the_delay_that_it_tells() {
     let mut run = run("adaptive", "adaptive", 1, 5000.0, 1000.0);
     run.workload = "phases:3s=flat:200,3s=idle".to_owned();
-    assert_eq!(
-        cells([&run].into_iter(), &[])[0].entries[0].delay_ms(),
-        None
-    );
+    let told = |run: &Run| cells([run].into_iter(), &[])[0].entries[0].delay_ms();
+    assert_eq!(told(&run), None);
     run.measured.delay_ms = Some(7.0);
-    assert_eq!(
-        cells([&run].into_iter(), &[])[0].entries[0].delay_ms(),
-        Some(7.0)
-    );
+    assert_eq!(told(&run), Some(7.0));
 }
 
 #[test]
@@ -189,39 +171,19 @@ fn throttled_work_is_part_of_the_cost_if_known() {
 #[test]
 fn a_missed_target_is_said_to_be_missed() {
     let met = |runs: &[Run]| -> Vec<_> {
-        let laws = overall(&cells(runs.iter(), &[]));
-        verdicts(&laws)
-            .into_iter()
-            .map(|verdict| verdict.met)
-            .collect()
+        let verdicts = verdicts(&overall(&cells(runs.iter(), &[])));
+        verdicts.into_iter().map(|verdict| verdict.met).collect()
     };
     let mut runs = benchmark();
+    let (yes, no) = (Some(true), Some(false));
     // Delays are all the same here: adaptive is not below.
-    let yes = Some(true);
-    assert_eq!(
-        met(&runs),
-        [
-            yes,
-            yes,
-            yes,
-            yes,
-            yes,
-            None,
-            yes,
-            None,
-            yes,
-            Some(false),
-            None
-        ]
-    );
+    let expected = [yes, yes, yes, yes, yes, None, yes, None, yes, no, None];
+    assert_eq!(met(&runs), expected);
     for own in runs.iter_mut().filter(|run| run.key.law == "adaptive") {
         *own = run("adaptive", "adaptive", own.key.repeat, 12_000.0, 1900.0);
     }
-    let no = Some(false);
-    assert_eq!(
-        met(&runs),
-        [yes, no, no, no, no, None, no, None, no, no, None]
-    );
+    let expected = [yes, no, no, no, no, None, no, None, no, no, None];
+    assert_eq!(met(&runs), expected);
 }
 
 #[test]
@@ -244,10 +206,7 @@ fn a_rival_that_cannot_be_compared_is_named_with_the_reason() {
     // Stock did not complete; Proxmox counts with its published times, which always moved the guest.
     assert!(j.contains("stock (most of its runs did not"), "{j}");
     let some = "stock (not every run moved its guest)";
-    assert!(
-        pause.contains(some) && total.contains(some),
-        "{pause} {total}"
-    );
+    assert!(pause.contains(some) && total.contains(some), "{told:?}");
     assert!(!pause.contains("Proxmox ("), "{pause}");
     // A phased guest tells no delay.
     for run in &mut runs {
@@ -255,10 +214,8 @@ fn a_rival_that_cannot_be_compared_is_named_with_the_reason() {
     }
     let delay = &figures(&runs)[9];
     let none = "Proxmox (no guest on a link has this figure of both)";
-    assert!(
-        delay.starts_with("no such law; ") && delay.contains(none),
-        "{delay}"
-    );
+    assert!(delay.starts_with("no such law; "), "{delay}");
+    assert!(delay.contains(none), "{delay}");
 }
 
 #[test]
@@ -283,23 +240,17 @@ const AFTER: &str = "\
 
 #[test]
 fn progress_is_read_from_heartbeats() {
-    let beats = beats(
-        &[("alpha", BEATS.to_owned()), ("beta", AFTER.to_owned())],
-        "g",
-    );
+    let heard = [("alpha", BEATS), ("beta", AFTER)];
+    let beats = beats(&heard.map(|(host, lines)| (host, lines.to_owned())), "g");
     assert_eq!(beats.len(), 5);
-    assert_eq!(
-        watched(&beats, 3_000_000_000).expect("beats"),
-        (3000.0, 110)
-    );
+    let found = watched(&beats, 3_000_000_000).expect("beats");
+    assert_eq!(found, (3000.0, 110));
     assert!(watched(&beats, 6_000_000_001).is_err());
     let key = run("adaptive", "adaptive", 1, 1.0, 1.0).key;
     let curve = curve(&key, &beats, 3_000_000_000);
     assert_eq!(curve.phases, [(0, 0), (2000, 1)]);
-    assert_eq!(
-        (curve.steps[10], curve.steps[20], curve.steps[39]),
-        (100, 200, 200)
-    );
+    let steps = [10, 20, 39].map(|bin: usize| curve.steps[bin]);
+    assert_eq!(steps, [100, 200, 200]);
 }
 
 #[test]
@@ -310,11 +261,8 @@ fn a_delay_is_read_from_heartbeats_where_the_guest_was_watched_long_enough() {
     let target: String = (201..=400).map(|n| line(n, 1500 + n * 10)).collect();
     let beats = beats(&[("alpha", source), ("beta", target)], "g");
     let delay = |seconds| delay_ms(&beats, 2_500_000_000, Duration::from_secs(seconds));
-    assert!(
-        delay(1).is_some_and(|ms| (ms - 500.0).abs() < 20.0),
-        "{:?}",
-        delay(1)
-    );
+    let of_a_second = delay(1).expect("watched long enough");
+    assert!((of_a_second - 500.0).abs() < 20.0, "{of_a_second}");
     assert_eq!(delay(2), None);
 }
 

@@ -57,9 +57,10 @@ impl<'a> Table<'a> {
         self.scheme = scheme;
     }
 
-    /// `options` for a guest that moves with its definition.
-    pub(super) fn row(&mut self, options: &[&str]) -> Result<()> {
-        self.bare_row(&[&ALWAYS[..], options].concat())
+    /// `options`, in one line, for a guest that moves with its definition.
+    pub(super) fn row(&mut self, options: &str) -> Result<()> {
+        let options = options.split_whitespace();
+        self.bare_row(&ALWAYS.into_iter().chain(options).collect::<Vec<_>>())
     }
 
     /// `options` and nothing else: virsh first, which takes the guest there if it moves it, then virsh-hpc, which takes
