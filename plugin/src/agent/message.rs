@@ -18,7 +18,6 @@ pub(super) enum Message {
     Notice(Notice),
     /// A user's request, and where the reply goes.
     Request(Request, SyncSender<Reply>),
-    /// A signal.
     Signal(Signal),
     /// The thread of a migration has ended.
     Ended {

@@ -15,7 +15,6 @@ const ALIGNS: [Align; 5] = [
     Align::Right,
 ];
 
-/// Prints `stops`.
 pub(super) fn print(stops: &Stops, json: bool, out: &mut dyn Write) -> io::Result<()> {
     if json {
         return lines(stops, out);

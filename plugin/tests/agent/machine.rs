@@ -23,7 +23,6 @@ const STAGE: &str = "mount --bind \"$1\" /run && shift && exec \"$@\"";
 /// How often a level is polled before it is given up: half a minute, for what takes milliseconds.
 const POLLS: u32 = 600;
 
-/// The machine.
 pub(crate) struct Machine {
     folder: TempDir,
 }

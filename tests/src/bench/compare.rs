@@ -10,7 +10,6 @@ pub(super) const DELTAS: [f64; 3] = [0.1, 0.02, 0.3];
 /// A law over all guests and links, with the better of its variants on each.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Overall {
-    /// The law.
     pub(super) law: Law,
     /// How many runs moved their guest, of how many; of the better variants.
     pub(super) completed: (usize, usize),
@@ -38,7 +37,6 @@ pub(super) struct Overall {
 /// An arithmetic mean over guests and links.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Mean {
-    /// The mean.
     pub(super) mean: f64,
     /// Its standard error; none of a single value.
     pub(super) error: Option<f64>,
@@ -64,7 +62,6 @@ impl Mean {
 pub(super) struct Spread {
     /// Their geometric mean.
     pub(super) mean: Option<f64>,
-    /// The worst.
     pub(super) worst: Option<f64>,
 }
 

@@ -19,7 +19,6 @@ pub(super) struct Digest {
     pub(super) precopy_until_ms: Option<u64>,
     /// The first sample in post-copy.
     pub(super) postcopy_from_ms: Option<u64>,
-    /// Rounds.
     pub(super) rounds: u64,
     /// Bytes of memory sent, at the last sample.
     pub(super) sent_bytes: u64,

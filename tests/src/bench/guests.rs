@@ -28,7 +28,6 @@ pub(super) struct Guest {
 /// A guest on one of its links.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
-    /// The guest.
     pub(super) guest: &'static Guest,
     /// The link's rate.
     pub(super) link: &'static str,

@@ -26,7 +26,6 @@ pub(super) struct Law {
     pub(super) hpc_law: &'static str,
     /// The flags that its stack adds to the migrate call.
     pub(super) options: &'static [&'static str],
-    /// Its class.
     pub(super) class: Class,
     /// Whether its times were chosen for larger guests: it is also run with them scaled.
     pub(super) timed: bool,

@@ -15,9 +15,7 @@ use crate::plant::SplitMix64;
 /// A run to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Task {
-    /// Its key.
     pub(super) key: Key,
-    /// Its law.
     pub(super) law: Law,
 }
 

@@ -20,7 +20,6 @@ pub(super) enum Line {
 /// A guest on a link before it is measured.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Probe {
-    /// [`FORMAT`].
     pub(super) format: u32,
     /// The guest's name.
     pub(super) guest: String,
@@ -84,7 +83,6 @@ impl Key {
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Run {
-    /// [`FORMAT`].
     pub(super) format: u32,
     /// Its key.
     #[serde(flatten)]

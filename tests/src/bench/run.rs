@@ -43,17 +43,14 @@ pub(super) struct Place<'a> {
 /// The results of a run.
 #[derive(Debug)]
 pub(super) struct Told {
-    /// The outcome.
     pub(super) outcome: Outcome,
     /// The command's last words, if the guest was not moved.
     pub(super) error: Option<String>,
-    /// The measurements.
     pub(super) measured: Measured,
     /// The host that runs the guest now.
     pub(super) host: String,
     /// The figures of the trace.
     pub(super) digest: Digest,
-    /// The trace.
     pub(super) trace: Vec<u8>,
     /// When it began, nanoseconds of the hosts' clock.
     pub(super) began_ns: u64,

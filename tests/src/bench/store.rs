@@ -65,7 +65,6 @@ impl Store {
         })
     }
 
-    /// The probes.
     pub(super) fn probes(&self) -> impl Iterator<Item = &Probe> {
         self.lines.iter().filter_map(|line| match line {
             Line::Probe(probe) => Some(probe.as_ref()),

@@ -21,11 +21,8 @@ pub(super) struct Cell<'a> {
 /// A variant of a law with a guest on a link.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
-    /// The law.
     pub(super) law: Law,
-    /// `--hpc-law`.
     pub(super) hpc_law: &'a str,
-    /// Its runs.
     pub(super) runs: Vec<&'a Run>,
 }
 

@@ -13,7 +13,6 @@ const TOTAL: f64 = 1.1;
 /// A claim and its figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// The claim.
     pub(super) claim: &'static str,
     /// The measurement, and laws that could not be compared.
     pub(super) figure: String,

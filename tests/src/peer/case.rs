@@ -9,7 +9,6 @@ use serde::Deserialize;
 use super::seen::Aspect;
 use super::stage::Step;
 
-/// The guest.
 pub(super) const GUEST: &str = "g";
 
 /// Cases that belong together: one file.

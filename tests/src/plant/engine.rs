@@ -164,7 +164,6 @@ impl Engine {
         self.end(now_ns, end);
     }
 
-    /// The state of the job.
     pub(super) fn state(&self) -> JobState {
         match self.phase {
             Phase::Setup => JobState::Setup,

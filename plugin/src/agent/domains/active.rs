@@ -9,7 +9,6 @@ pub(crate) struct ActiveDomain {
     pub(crate) id: DomainId,
     /// What its own XML says.
     pub(crate) mark: Mark,
-    /// Its job.
     pub(crate) job: Job,
 }
 

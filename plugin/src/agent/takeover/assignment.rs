@@ -11,7 +11,6 @@ use crate::trace::Versions;
 /// The domain whose migration a thread is to take over.
 #[derive(Clone)]
 pub(crate) struct Assignment {
-    /// The domain.
     pub(crate) id: DomainId,
     /// The configuration as it is now; a later one is for later migrations.
     pub(crate) config: Arc<Config>,

@@ -36,7 +36,6 @@ const GRACE_SET: Duration = Duration::from_secs(60);
 
 /// A migration that was found.
 pub(crate) struct Found {
-    /// Its first sample.
     pub(crate) first: FirstSample,
     /// Which job it is.
     pub(crate) job: lease::Job,

@@ -58,7 +58,6 @@ impl Reporter {
         }
     }
 
-    /// The recorder.
     pub(crate) fn recorder(&mut self) -> &mut Recorder<LogMessages> {
         &mut self.recorder
     }

@@ -25,13 +25,11 @@ impl Table {
         let _ = writeln!(self.text, "| {} |", fields.join(" | "));
     }
 
-    /// The text.
     pub(super) fn text(self) -> String {
         self.text
     }
 }
 
-/// A ratio.
 pub(super) fn ratio(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.2}"))
 }
@@ -46,7 +44,6 @@ pub(super) fn gap(ms: Option<Mean>) -> String {
     ms.map_or_else(|| "-".to_owned(), Mean::in_seconds)
 }
 
-/// Milliseconds.
 pub(super) fn millis(ms: Option<f64>) -> String {
     ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms:.0}"))
 }

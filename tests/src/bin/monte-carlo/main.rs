@@ -109,7 +109,6 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The counter of that name.
 fn counter(name: &str) -> Result<Counter, String> {
     Ok(match name {
         "none" => Counter::None,

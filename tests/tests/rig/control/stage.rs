@@ -8,7 +8,6 @@ use libvirt_hpc_plugin::agent::api::{MigrationStatus, Reply, Status};
 use libvirt_hpc_plugin::trace::{ControllerName, Record};
 use libvirt_hpc_tests::rig::{AgentVerb, HOSTS, Move, Rig};
 
-/// The guest.
 pub(crate) const GUEST: &str = "g";
 
 /// Plain pre-copy never ends for it.

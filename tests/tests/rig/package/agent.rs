@@ -17,7 +17,6 @@ pub(super) fn shell(rig: &Rig, host: &str, script: &str) -> Result<String> {
     run(rig, host, &["timeout", "60", "sh", "-c", script])
 }
 
-/// A property of a unit.
 pub(super) fn property(rig: &Rig, host: &str, unit: &str, name: &str) -> Result<String> {
     let value = run(
         rig,

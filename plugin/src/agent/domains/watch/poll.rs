@@ -53,7 +53,6 @@ impl Interest {
 
 /// What is asked of libvirt.
 pub(super) trait Source: Session<Answer = Answer> {
-    /// The active domains.
     fn active(&self) -> Result<Vec<DomainId>, Error>;
 
     /// What the XML of the domain with `uuid` says.
@@ -82,7 +81,6 @@ pub(super) enum Answer {
 /// What a poll has found.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Polled {
-    /// All active domains.
     All(Vec<ActiveDomain>),
     /// Those of an earlier poll, for libvirt is there but has not said which are active.
     Some(Vec<ActiveDomain>),
@@ -90,7 +88,6 @@ pub(super) enum Polled {
     Nothing,
 }
 
-/// Polls.
 pub(super) struct Poll<S: Source> {
     questions: Questions<S>,
     domains: Vec<DomainId>,

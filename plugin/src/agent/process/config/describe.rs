@@ -71,7 +71,6 @@ impl fmt::Display for Traces {
     }
 }
 
-/// A policy in words.
 struct InWords<'p>(&'p Policy);
 
 impl fmt::Display for InWords<'_> {
