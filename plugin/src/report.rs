@@ -3,7 +3,7 @@
 //! | where | the question it answers |
 //! |---|---|
 //! | `summary` | what does a trace tell of its migration? |
-//! | `timeline`, `stock` | what was decided, and what would plain virsh have done? |
+//! | `rounds`, `timeline`, `stock` | what did each iteration send, what was decided, and what would plain virsh have done? |
 //! | `fields` | which values does it have, for programs? |
 //! | `facts` | and in words, for people? |
 //! | `markdown`, `html`, `csv`, `json`, `svg` | how is that written, one file a format? |
@@ -13,7 +13,10 @@ mod facts;
 mod fields;
 mod html;
 mod json;
+mod kept;
 mod markdown;
+mod rate;
+mod rounds;
 mod stock;
 mod summary;
 mod svg;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use libvirt_hpc_control::estimate::Trust;
 
 use super::fields::{action, version};
+use super::rounds::OneRound;
 use super::summary::{Counters, MIB, Migration, Recorded, RecordedBy};
 use crate::in_words::{self, mib, span, speed};
 use crate::trace::PolicyRecord;
@@ -153,6 +154,38 @@ pub(super) fn measured(migration: &Migration) -> Vec<Fact> {
     }
     facts.push(("virsh's own setting", migration.stock.in_words()));
     facts
+}
+
+/// The columns of the rounds.
+pub(super) const ROUND_COLUMNS: [&str; 8] = [
+    "Round",
+    "Start",
+    "Length",
+    "Sent",
+    "Remaining",
+    "Bandwidth",
+    "Dirty rate",
+    "Limit",
+];
+
+/// One round, a cell a column.
+pub(super) fn round(round: &OneRound) -> [String; ROUND_COLUMNS.len()] {
+    let number = match round.to_round {
+        to if to > round.round => format!("{} to {to}", round.round),
+        _ => round.round.to_string(),
+    };
+    let absent = || "-".to_owned();
+    let rate = |rate: Option<u64>| rate.map_or_else(absent, |rate| format!("{}/s", mib(rate)));
+    [
+        number,
+        after(Some(round.start_ms)),
+        known_ms(Some(round.length_ms)),
+        mib(round.sent_bytes),
+        round.remaining_bytes.map_or_else(absent, mib),
+        rate(round.bandwidth_bytes_per_s),
+        rate(round.dirty_rate_bytes_per_s),
+        round.limit_ms.map_or_else(absent, |ms| format!("{ms} ms")),
+    ]
 }
 
 /// Why the report is not whole, if it is not.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use plotters::style::RGBColor;
 
-use super::facts::{self, COLUMNS, Fact};
+use super::facts::{self, COLUMNS, Fact, ROUND_COLUMNS};
 use super::summary::Migration;
 use super::timeline::Entry;
 use crate::in_words::printable;
@@ -77,18 +77,55 @@ impl Page {
     }
 
     fn side_by_side(&mut self, migrations: &[Migration]) {
-        self.markup("<table class=\"wide\">\n<thead><tr>");
-        for name in COLUMNS {
+        self.markup("<table class=\"wide\">\n");
+        self.heads(&COLUMNS);
+        self.markup("<tbody>\n");
+        for migration in migrations {
+            self.row(&COLUMNS, &facts::row(migration));
+        }
+        self.markup("</tbody>\n</table>\n");
+    }
+
+    fn heads(&mut self, names: &[&str]) {
+        self.markup("<thead><tr>");
+        for name in names {
             self.element("<th scope=\"col\">", name, "</th>");
         }
-        self.markup("</tr></thead>\n<tbody>\n");
-        for row in migrations.iter().map(facts::row) {
-            self.markup("<tr>");
-            for (name, cell) in COLUMNS.into_iter().zip(row) {
-                self.element("<td data-label=\"", name, "\">");
-                self.element("<span>", &cell, "</span></td>");
-            }
-            self.markup("</tr>\n");
+        self.markup("</tr></thead>\n");
+    }
+
+    /// A row whose cells say what they are where there is no room for the heads.
+    fn row(&mut self, names: &[&str], cells: &[String]) {
+        self.markup("<tr>");
+        for (name, cell) in names.iter().zip(cells) {
+            self.element("<td data-label=\"", name, "\">");
+            self.element("<span>", cell, "</span></td>");
+        }
+        self.markup("</tr>\n");
+    }
+
+    fn rounds(&mut self, migration: &Migration) {
+        let rounds = migration.rounds.rounds();
+        if rounds.all().is_empty() {
+            return;
+        }
+        self.markup("<table class=\"wide\">\n<caption>Rounds, from when memory flows</caption>\n");
+        self.heads(&ROUND_COLUMNS);
+        self.markup("<tbody>\n");
+        let (first, left_out, last) = rounds.shown();
+        for round in first {
+            self.row(&ROUND_COLUMNS, &facts::round(round));
+        }
+        if left_out > 0 {
+            let more = format!("{left_out} more are left out here");
+            self.element(
+                "<tr><td data-label=\"\"><span>",
+                &more,
+                "</span></td></tr>\n",
+            );
+        }
+        for round in last {
+            self.row(&ROUND_COLUMNS, &facts::round(round));
         }
         self.markup("</tbody>\n</table>\n");
     }
@@ -106,6 +143,7 @@ impl Page {
         self.facts("Migration", &facts::about(migration));
         self.markup("</div>\n");
         self.picture(migration)?;
+        self.rounds(migration);
         self.timeline(migration);
         self.markup("</section>\n");
         Ok(())
@@ -153,9 +191,9 @@ impl Page {
         self.markup(
             "<table class=\"timeline\">\n<caption>Decisions, from when memory flows</caption>\n",
         );
-        self.markup("<thead><tr><th scope=\"col\">Time</th><th scope=\"col\">What</th>");
-        self.markup("<th scope=\"col\">Why</th></tr></thead>\n<tbody>\n");
-        let (first, left_out, last) = migration.timeline.shown();
+        self.heads(&["Time", "What", "Why"]);
+        self.markup("<tbody>\n");
+        let (first, left_out, last) = migration.timeline.entries().shown();
         first.iter().for_each(|entry| self.entry(entry));
         if left_out > 0 {
             let more = format!("{left_out} more are left out here");

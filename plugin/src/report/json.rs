@@ -4,6 +4,7 @@ use anyhow::{Context, Result};
 use serde::{Serialize, Serializer};
 
 use super::fields::{Value, fields};
+use super::rounds::OneRound;
 use super::summary::Migration;
 use super::timeline::Entry;
 use crate::in_words::is_unprintable;
@@ -23,6 +24,9 @@ struct Report<'a> {
 struct One<'a> {
     #[serde(flatten)]
     fields: Fields,
+    iterations: &'a [OneRound],
+    /// Those that there was no room for.
+    iterations_left_out: u64,
     timeline: &'a [Entry],
     /// Entries of a timeline too long to be kept.
     timeline_left_out: u64,
@@ -40,8 +44,10 @@ impl Serialize for Fields {
 pub(super) fn render(migrations: &[Migration]) -> Result<String> {
     let one = |migration| One {
         fields: Fields(fields(migration)),
-        timeline: migration.timeline.entries(),
-        timeline_left_out: migration.timeline.left_out(),
+        iterations: migration.rounds.rounds().all(),
+        iterations_left_out: migration.rounds.rounds().left_out(),
+        timeline: migration.timeline.entries().all(),
+        timeline_left_out: migration.timeline.entries().left_out(),
     };
     let report = Report {
         report_format: REPORT_FORMAT,

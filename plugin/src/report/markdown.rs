@@ -1,6 +1,7 @@
 //! For a terminal, and for whatever shows Markdown.
 
-use super::facts::{self, COLUMNS, Fact};
+use super::facts::{self, COLUMNS, Fact, ROUND_COLUMNS};
+use super::kept::Kept;
 use super::summary::Migration;
 use super::timeline::Entry;
 use crate::in_words::printable;
@@ -27,19 +28,33 @@ fn section(migration: &Migration) -> String {
     }
     text += &table("Result", &facts::measured(migration));
     text += &table("Migration", &facts::about(migration));
+    text += &rounds(migration);
     text += "## Decisions\n\nTime counts from when memory flows.\n\n";
     text += &line(["Time", "What", "Why"].map(str::to_owned));
     text += "| ---: | --- | --- |\n";
-    let (first, left_out, last) = migration.timeline.shown();
-    text.extend(first.iter().map(entry));
-    if left_out > 0 {
-        text += &line([
-            String::new(),
-            format!("{left_out} more are left out here"),
-            String::new(),
-        ]);
+    text + &shown(migration.timeline.entries(), entry)
+}
+
+fn rounds(migration: &Migration) -> String {
+    let rounds = migration.rounds.rounds();
+    if rounds.all().is_empty() {
+        return String::new();
     }
-    text.extend(last.iter().map(entry));
+    let mut text = "## Rounds\n\n".to_owned();
+    text += &line(ROUND_COLUMNS.map(str::to_owned));
+    text += &format!("|{}\n", " ---: |".repeat(ROUND_COLUMNS.len()));
+    text += &shown(rounds, |round| line(facts::round(round)));
+    text + "\n"
+}
+
+/// A line for each that people are shown.
+fn shown<T>(kept: &Kept<T>, line_of: impl Fn(&T) -> String) -> String {
+    let (first, left_out, last) = kept.shown();
+    let mut text: String = first.iter().map(&line_of).collect();
+    if left_out > 0 {
+        text += &line([String::new(), format!("{left_out} more are left out here")]);
+    }
+    text.extend(last.iter().map(line_of));
     text
 }
 

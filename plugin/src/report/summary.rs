@@ -3,6 +3,8 @@
 use libvirt_hpc_control::estimate::{Rounds, Trust, Writes};
 use libvirt_hpc_control::sample::{JobState, Sample};
 
+use super::rate::{per_second, takes_ms};
+use super::rounds::RoundTable;
 use super::stock::{Evidence, Stock};
 use super::timeline::Timeline;
 use crate::plot::Picture;
@@ -85,6 +87,7 @@ pub struct Migration {
     pub(super) numbers: Numbers,
     pub(super) counters: Counters,
     pub(super) stock: Stock,
+    pub(super) rounds: RoundTable,
     pub(super) timeline: Timeline,
     pub(super) picture: Picture,
 }
@@ -103,7 +106,11 @@ pub fn summarise(
         Some(Err(error)) => return Err(error),
         _ => return Err(ReadError::NoBegin { line: 1 }),
     };
-    let mut reader = Reader::default();
+    let limit_ms = begin.settings_before.map(|before| before.downtime_ms);
+    let mut reader = Reader {
+        table: RoundTable::new(limit_ms),
+        ..Reader::default()
+    };
     reader.picture.take(&Record::Begin(begin.clone()));
     let (mut problem, mut last) = (None, 1);
     for record in records {
@@ -118,6 +125,9 @@ pub fn summarise(
     if problem.is_none() && reader.end.is_none() {
         problem = Some(Problem::NoEnd { line: last });
     }
+    if let Some((_, last)) = &reader.precopy {
+        reader.table.end(last, &reader.rounds);
+    }
     let evidence = reader.evidence();
     Ok(Migration {
         trace,
@@ -128,6 +138,7 @@ pub fn summarise(
         stock: Stock::of(&begin, &reader.recording, evidence),
         begin: *begin,
         end: reader.end,
+        rounds: reader.table,
         timeline: reader.timeline,
         picture: reader.picture,
     })
@@ -143,6 +154,7 @@ struct Reader {
     /// The first and the last sample while memory flowed and the guest ran.
     precopy: Option<(Sample, Sample)>,
     rounds: Rounds,
+    table: RoundTable,
     writes: Writes,
     counters: Option<Counters>,
     compressed: bool,
@@ -181,6 +193,7 @@ impl Reader {
                 .get_or_insert(Counters::Faults(Trust::Unconfirmed));
         }
         let round = self.rounds.update(sample);
+        self.table.take(sample, round.as_ref());
         self.writes.update(sample, round.as_ref());
         if sample.state != JobState::Precopy || sample.iteration == 0 {
             return;
@@ -253,15 +266,4 @@ impl Reader {
         }
         numbers
     }
-}
-
-fn per_second(bytes: u64, nanos: u64) -> Option<u64> {
-    let rate = (u128::from(bytes) * 1_000_000_000).checked_div(nanos.into())?;
-    Some(u64::try_from(rate).unwrap_or(u64::MAX))
-}
-
-/// What sending `bytes` takes, milliseconds; none if nobody knows.
-fn takes_ms(bytes: u64, bytes_per_s: u64) -> Option<u64> {
-    let ms = (u128::from(bytes) * 1000).checked_div(bytes_per_s.into())?;
-    Some(u64::try_from(ms).unwrap_or(u64::MAX))
 }

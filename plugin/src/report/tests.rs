@@ -332,7 +332,7 @@ fn a_long_trace_makes_a_report_that_can_be_read() {
     let long = [made(&records)];
     assert_eq!(long[0].numbers.precopy_ms, Some(999_900));
     for (format, most) in [
-        (Format::Markdown, 40_000),
+        (Format::Markdown, 60_000),
         (Format::Html, 1_000_000),
         (Format::Json, 2_500_000),
         (Format::Csv, 3_000),
@@ -346,3 +346,4 @@ fn a_long_trace_makes_a_report_that_can_be_read() {
 
 mod hostile;
 mod page;
+mod rounds;

@@ -3,14 +3,9 @@
 use libvirt_hpc_control::sample::JobState;
 use serde::Serialize;
 
+use super::kept::Kept;
 use crate::in_words::{self, mib};
 use crate::trace::{EventRecord, Record};
-
-/// The most entries that are kept: some hours of pre-copy. A trace from a stranger must not take all memory.
-const MOST_ENTRIES: usize = 10_000;
-
-/// How many are shown to people, of the first and of the last.
-const SHOWN: (usize, usize) = (200, 100);
 
 /// Polls in a row that failed before it is told: 100 ms each.
 const SILENT_POLLS: u32 = 3;
@@ -34,28 +29,12 @@ pub(super) struct Timeline {
     from_ns: Option<u64>,
     state: JobState,
     failed_polls: u32,
-    entries: Vec<Entry>,
-    left_out: u64,
+    entries: Kept<Entry>,
 }
 
 impl Timeline {
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(super) const fn entries(&self) -> &Kept<Entry> {
         &self.entries
-    }
-
-    pub(super) const fn left_out(&self) -> u64 {
-        self.left_out
-    }
-
-    /// What people are shown: the first, how many are left out, and the last.
-    pub(super) fn shown(&self) -> (&[Entry], u64, &[Entry]) {
-        let (first, last) = SHOWN;
-        if self.entries.len() <= first + last {
-            return (&self.entries, self.left_out, &[]);
-        }
-        let (head, rest) = self.entries.split_at(first);
-        let (middle, tail) = rest.split_at(rest.len() - last);
-        (head, self.left_out + middle.len() as u64, tail)
     }
 
     /// Takes in the next record.
@@ -136,10 +115,6 @@ impl Timeline {
     }
 
     fn push(&mut self, at_ns: u64, kind: String, what: String, cause: Option<&'static str>) {
-        if self.entries.len() == MOST_ENTRIES {
-            self.left_out += 1;
-            return;
-        }
         let since_ns = self.from_ns.map(|from_ns| at_ns.saturating_sub(from_ns));
         self.entries.push(Entry {
             after_ms: since_ns.map(|ns| ns / 1_000_000),
