@@ -32,9 +32,10 @@ mod virsh;
 
 pub use complete::Completion;
 pub use hpc::commands as hpc_commands;
+pub use hpc::moment::Moment;
 pub use hpc::options::HpcOptions;
 pub use hpc::usage_error::UsageError;
-pub use hpc::values::{Deadline, DeadlineAction, Job, ReplayLaw};
+pub use hpc::values::{Deadline, DeadlineAction, Ended, Job, ReplayLaw};
 pub use invocation::{Invocation, Migrate};
 pub use migrate::migrate_flags;
 pub use migrate::option::{Opt, Position};

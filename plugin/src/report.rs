@@ -1,4 +1,4 @@
-//! The performance report of one or several migrations, from their traces alone.
+//! The performance report of one or several migrations, and the history of many, from their traces alone.
 //!
 //! | where | the question it answers |
 //! |---|---|
@@ -6,16 +6,20 @@
 //! | `rounds`, `timeline`, `stock` | what did each iteration send, what was decided, and what would plain virsh have done? |
 //! | `fields` | which values does it have, for programs? |
 //! | `facts` | and in words, for people? |
+//! | `read` | when was it recorded, and what is in its file? |
+//! | [`history`] | which migrations were there, a line each? |
 //! | `markdown`, `html`, `csv`, `json`, `svg` | how is that written, one file a format? |
 
 mod csv;
 mod facts;
 mod fields;
+pub mod history;
 mod html;
 mod json;
 mod kept;
 mod markdown;
 mod rate;
+mod read;
 mod rounds;
 mod stock;
 mod summary;
@@ -26,6 +30,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 
+pub use read::{read, read_if};
 pub use summary::{Migration, Problem, Recorded, RecordedBy, summarise};
 
 /// How a report is written.

@@ -44,8 +44,8 @@ use libvirt_hpc_libvirt::features::library_version;
 
 use crate::flags::hpc_commands::{self, HpcCommand};
 use crate::flags::{self, Globals, Invocation, Virsh, help};
-use crate::{forward, plot, replay};
-use commands::{hpc_agent, hpc_policy, hpc_report};
+use crate::{clock, forward, plot, replay};
+use commands::{hpc_agent, hpc_history, hpc_policy, hpc_report};
 use prepare::takeover::{self, RunBy};
 use terminal::console::Console;
 
@@ -85,6 +85,9 @@ fn hpc_command(globals: &Globals, words: &[OsString]) -> Result<ExitCode> {
             replay::command(&args.trace, args.law, args.json, stdout)
         }
         Ok(HpcCommand::HpcReport(args)) => hpc_report::command(&args, stdout, &mut io::stderr()),
+        Ok(HpcCommand::HpcHistory(args)) => {
+            hpc_history::command(&args, clock::wall(), stdout, &mut io::stderr())
+        }
         Ok(HpcCommand::HpcStatus(args)) => hpc_agent::status(globals, &args, stdout),
         Ok(HpcCommand::HpcRelease(args)) => hpc_agent::release(globals, &args, stdout),
         Ok(HpcCommand::HpcAdopt(args)) => hpc_agent::adopt(globals, &args, stdout),

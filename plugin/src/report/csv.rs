@@ -1,13 +1,19 @@
 //! A line for each migration, as RFC 4180 has it.
 
-use super::fields::{Value, fields};
+use super::fields::{Field, Value, fields};
 use super::summary::Migration;
 use crate::in_words::printable;
 
 pub(super) fn render(migrations: &[Migration]) -> String {
     let rows: Vec<_> = migrations.iter().map(fields).collect();
     let names = rows.first().into_iter().flatten();
-    let head = names.map(|(name, _)| (*name).to_owned()).collect();
+    let names: Vec<_> = names.map(|(name, _)| *name).collect();
+    table(&names, &rows)
+}
+
+/// The rows under their names.
+pub(super) fn table(names: &[&str], rows: &[Vec<Field>]) -> String {
+    let head = names.iter().map(|name| (*name).to_owned()).collect();
     let lines = rows.iter().map(|row| row.iter().map(cell).collect());
     let lines = std::iter::once(head).chain(lines);
     let line = |cells: Vec<String>| cells.join(",") + "\r\n";

@@ -54,7 +54,8 @@ impl<T: Into<Self>> From<Option<T>> for Value {
     }
 }
 
-type Field = (&'static str, Value);
+/// A value, and its name.
+pub(super) type Field = (&'static str, Value);
 
 /// All of them.
 pub(super) fn fields(migration: &Migration) -> Vec<Field> {

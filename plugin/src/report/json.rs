@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use serde::{Serialize, Serializer};
 
-use super::fields::{Value, fields};
+use super::fields::{Field, fields};
 use super::rounds::OneRound;
 use super::summary::Migration;
 use super::timeline::Entry;
@@ -20,6 +20,16 @@ struct Report<'a> {
     migrations: Vec<One<'a>>,
 }
 
+/// The version of the history's format, likewise.
+const HISTORY_FORMAT: u32 = 1;
+
+#[derive(Serialize)]
+struct History<'a> {
+    history_format: u32,
+    libvirt_hpc: &'a str,
+    migrations: Vec<Fields>,
+}
+
 #[derive(Serialize)]
 struct One<'a> {
     #[serde(flatten)]
@@ -33,7 +43,7 @@ struct One<'a> {
 }
 
 /// In their order.
-struct Fields(Vec<(&'static str, Value)>);
+struct Fields(Vec<Field>);
 
 impl Serialize for Fields {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -54,7 +64,20 @@ pub(super) fn render(migrations: &[Migration]) -> Result<String> {
         libvirt_hpc: version::OURS,
         migrations: migrations.iter().map(one).collect(),
     };
-    let text = serde_json::to_string_pretty(&report).context("cannot write JSON")?;
+    written(&report)
+}
+
+/// The history of migrations that have these fields.
+pub(super) fn history(migrations: Vec<Vec<Field>>) -> Result<String> {
+    written(&History {
+        history_format: HISTORY_FORMAT,
+        libvirt_hpc: version::OURS,
+        migrations: migrations.into_iter().map(Fields).collect(),
+    })
+}
+
+fn written(document: &impl Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(document).context("cannot write JSON")?;
     Ok(harmless(&text) + "\n")
 }
 

@@ -171,14 +171,18 @@ fn fields_keep_their_names_and_types() {
     ];
     let json: serde_json::Value =
         serde_json::from_str(&rendered(Format::Json, &all)).expect("JSON");
+    assert_golden("schema.txt", &schema(&json));
+}
+
+/// A line for each field, with its types.
+fn schema(json: &serde_json::Value) -> String {
     let mut types = BTreeMap::new();
-    collect("", &json, &mut types);
+    collect("", json, &mut types);
     let line = |(name, types): (&String, &BTreeSet<&str>)| {
         let types: Vec<_> = types.iter().copied().collect();
         format!("{name}: {}\n", types.join(", "))
     };
-    let schema: String = types.iter().map(line).collect();
-    assert_golden("schema.txt", &schema);
+    types.iter().map(line).collect()
 }
 
 fn collect(
@@ -344,6 +348,7 @@ fn a_long_trace_makes_a_report_that_can_be_read() {
     assert!(text.contains("| 9700 more are left out here |"), "{text}");
 }
 
+mod history;
 mod hostile;
 mod page;
 mod rounds;

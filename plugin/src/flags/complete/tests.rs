@@ -135,6 +135,11 @@ fn values_of_ours_are_known() {
         ("hpc-report a -o ", &[]),
         ("hpc-report -o f --output ", &[]),
         ("hpc-report -o f a --", &["--help"]),
+        ("hpc-history vm --result ", &["moved", "failed", "unknown"]),
+        ("hpc-history --result=m", &["--result=moved"]),
+        ("hpc-history --since ", &[]),
+        ("hpc-history --traces ", &[]),
+        ("hpc-history --un", &["--until"]),
     ] {
         assert_eq!(completed(line).ours, expected, "{line}");
     }
@@ -156,6 +161,8 @@ fn commands_of_ours_take_options_and_domains() {
         ("hpc-policy vm v", None),
         ("hpc-status v", Some("? domjobinfo --domain v")),
         ("hpc-release ", Some("? domjobinfo --domain ")),
+        ("hpc-history ", Some("? dominfo --domain ")),
+        ("hpc-history --since 1h v", Some("? dominfo --domain v")),
         ("hpc-replay ", None),
         ("hpc-report a ", None),
     ] {

@@ -1,7 +1,7 @@
 //! What an option or a position of virsh-hpc's takes.
 
 use crate::flags::hpc::options::HpcOption;
-use crate::flags::hpc::values::{DeadlineAction, YES_OR_NO};
+use crate::flags::hpc::values::{DeadlineAction, Ended, YES_OR_NO};
 
 /// What can be said of a value before it is typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +36,11 @@ impl Value {
     /// What the argument `id` of a command `hpc-*` takes.
     pub(super) fn of_argument(command: &str, id: &str) -> Self {
         match (command, id) {
-            ("hpc-policy", "domain") => Self::Domain { of: "dominfo" },
+            // Of domains that are off, too.
+            ("hpc-policy" | "hpc-history", "domain") => Self::Domain { of: "dominfo" },
             // The agent knows of active domains alone, as does this command of virsh's.
             (_, "domain") => Self::Domain { of: "domjobinfo" },
+            (_, "result") => Self::OneOf(Ended::NAMES),
             (_, "law") => Self::Law { all: true },
             (_, "set_deadline") => Self::AfterComma(DeadlineAction::NAMES),
             (_, "set_postcopy" | "set_compression") => Self::OneOf(YES_OR_NO),

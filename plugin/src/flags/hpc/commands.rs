@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 
-use super::values::{self, Deadline, Job, ReplayLaw};
+use super::moment::Moment;
+use super::values::{self, Deadline, Ended, Job, ReplayLaw};
 
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -17,6 +18,8 @@ pub enum HpcCommand {
     HpcReplay(ReplayArgs),
     /// Report on the performance of earlier migrations, from their traces
     HpcReport(ReportArgs),
+    /// List earlier migrations, the newest last, from their traces
+    HpcHistory(HistoryArgs),
     /// Show what the agent of this host watches and controls, and why
     HpcStatus(StatusArgs),
     /// Make the agent of this host release a domain: its migration, and an hpc-adopt
@@ -116,6 +119,34 @@ pub struct ReportArgs {
     pub output: Option<PathBuf>,
 }
 
+/// The arguments of `hpc-history`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct HistoryArgs {
+    /// Name or UUID of one domain; without it, all are listed
+    pub domain: Option<String>,
+    /// Only migrations recorded then or later: a date, a date and time in UTC, or a span before now, such as 7days
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Moment>,
+    /// Only migrations recorded earlier than that
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<Moment>,
+    /// Only migrations to a destination whose URI has TEXT in it; virsh-hpc's traces name it, the agent's do not
+    #[arg(long, value_name = "TEXT")]
+    pub destination: Option<String>,
+    /// Only migrations that ended so: moved, failed or unknown
+    #[arg(long, value_name = "RESULT")]
+    pub result: Option<Ended>,
+    /// The folder of the traces; without it, that of agent.toml, or else /var/log/libvirt-hpc
+    #[arg(long, value_name = "DIR")]
+    pub traces: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print a line of CSV for each
+    #[arg(long, conflicts_with = "json")]
+    pub csv: bool,
+}
+
 /// The arguments of `hpc-status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
 pub struct StatusArgs {
@@ -153,10 +184,11 @@ struct CommandLine {
 }
 
 /// The commands' names, in the order of the help.
-pub(crate) const NAMES: [&str; 7] = [
+pub(crate) const NAMES: [&str; 8] = [
     "hpc-policy",
     "hpc-replay",
     "hpc-report",
+    "hpc-history",
     "hpc-status",
     "hpc-release",
     "hpc-adopt",
@@ -208,6 +240,8 @@ pub(crate) fn long_help() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::flags::DeadlineAction;
 
@@ -274,6 +308,11 @@ mod tests {
             "hpc-report t --output",
             "hpc-report t -o a.md -o b.md",
             "hpc-report t --json",
+            "hpc-history a b",
+            "hpc-history --since",
+            "hpc-history --since yesterday",
+            "hpc-history --result ended",
+            "hpc-history --json --csv",
             "hpc-help migrate",
             "hpc-status vm other",
             "hpc-release",
@@ -301,6 +340,29 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn a_history_is_of_all_or_of_what_is_asked_for() {
+        let all = HpcCommand::HpcHistory(HistoryArgs::default());
+        assert_eq!(read("hpc-history").unwrap(), all);
+        let line = "hpc-history --since 2026-11-22 vm --until=1h --destination other --result failed --csv \
+                    --traces /t";
+        let HpcCommand::HpcHistory(asked) = read(line).unwrap() else {
+            panic!("another command")
+        };
+        let expected = HistoryArgs {
+            domain: Some("vm".to_owned()),
+            since: "2026-11-22".parse().ok(),
+            until: Some(Moment::Ago(Duration::from_secs(3600))),
+            destination: Some("other".to_owned()),
+            result: Some(Ended::Failed),
+            traces: Some("/t".into()),
+            json: false,
+            csv: true,
+        };
+        assert!(asked.since.is_some());
+        assert_eq!(asked, expected);
     }
 
     #[test]

@@ -43,6 +43,42 @@ impl FromStr for ReplayLaw {
     }
 }
 
+/// How a migration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The guest runs on the destination.
+    Moved,
+    /// The guest has stayed.
+    Failed,
+    /// Its trace does not say: it was cut off, or the migration still runs.
+    Unknown,
+}
+
+impl Ended {
+    /// What [`Ended::from_str`] accepts.
+    pub(crate) const NAMES: &[&str] = &["moved", "failed", "unknown"];
+
+    /// As reports name it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Moved => "moved",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl FromStr for Ended {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let all = [Self::Moved, Self::Failed, Self::Unknown];
+        let named = all.into_iter().find(|ended| ended.as_str() == text);
+        named.ok_or("moved, failed or unknown")
+    }
+}
+
 /// What happens when the deadline passes before the switchover.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadlineAction {
@@ -205,6 +241,14 @@ mod tests {
         for bad in ["", "slurm", "slurm,", ",8", "slurm,0", "slurm,x"] {
             assert!(bad.parse::<Job>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_end_has_a_name() {
+        for name in Ended::NAMES {
+            assert_eq!(name.parse::<Ended>().map(Ended::as_str), Ok(*name));
+        }
+        assert_eq!("Moved".parse::<Ended>(), Err("moved, failed or unknown"));
     }
 
     #[test]

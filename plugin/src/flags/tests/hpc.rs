@@ -127,6 +127,8 @@ fn the_help_names_every_option_and_command_of_virsh_hpc() {
         "--set-deadline",
         "hpc-replay",
         "hpc-report",
+        "hpc-history",
+        "--destination",
         "--output",
         "hpc-help",
         forward_variable(),

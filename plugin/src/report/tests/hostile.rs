@@ -9,7 +9,7 @@ const ALL: [Format; 4] = [Format::Markdown, Format::Html, Format::Csv, Format::J
 const NAME: &str =
     "=1+<script>alert('x')</script>\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\"|[a](b)\n\\`,&amp;";
 
-fn hostile() -> Migration {
+pub(super) fn hostile() -> Migration {
     let mut records = precopy(30);
     records[0] = Record::Begin(Box::new(Begin {
         domain: NAME.to_owned(),

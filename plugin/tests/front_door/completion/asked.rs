@@ -72,7 +72,7 @@ fn ours_are_there_without_virsh() {
         assert_eq!(stderr(&output), "", "{virsh}");
         assert!(output.status.success(), "{virsh}");
         let mut command = door.command();
-        let output = complete(command.env("VIRSH_HPC_VIRSH", virsh), &["help", "hpc-h"]);
+        let output = complete(command.env("VIRSH_HPC_VIRSH", virsh), &["help", "hpc-he"]);
         assert_eq!(stdout(&output), "hpc-help\n\n", "{virsh}");
     }
 }
