@@ -14,6 +14,7 @@ use libvirt_hpc_hook::notice::{MAX_BYTES, Notice};
 use super::api::{self, Reply, Request, server};
 use super::domains::watch::{Finding, Watch};
 use super::message::Message;
+use super::metrics::Publisher;
 use super::process::args::Args;
 use super::process::config::Config;
 use super::process::log as logging;
@@ -78,6 +79,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     let signal = send.clone();
     signals::catch(move |caught| drop(signal.send(Message::Signal(caught))))
         .context("cannot catch signals")?;
+    let metrics = Publisher::start()?;
     let found = send.clone();
     let watch = Watch::start(config.uri.clone(), move |finding| {
         found.send(Message::Watch(finding)).is_ok()
@@ -85,11 +87,12 @@ fn run(args: &Args) -> anyhow::Result<()> {
     .context("cannot watch libvirt")?;
     log::info!("{}", config.describe());
     config.warn();
-    let mut supervisor = Supervisor::new(config, watch, send);
+    let mut supervisor = Supervisor::new(config, watch, metrics, send);
     service.ready();
     let ended = turn(args, &service, &messages, &mut supervisor);
     service.stopping();
     leave(&messages, &mut supervisor);
+    supervisor.publish_end();
     log::info!("ends");
     ended
 }
@@ -111,6 +114,7 @@ fn turn(
             Err(RecvTimeoutError::Timeout) => supervisor.tick(clock::now()),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
+        supervisor.publish(clock::now());
         service.beat();
     }
 }

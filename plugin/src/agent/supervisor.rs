@@ -13,6 +13,7 @@ use super::domains::adopted;
 use super::domains::roster::Roster;
 use super::domains::watch::{Finding, Watch};
 use super::message::Message;
+use super::metrics::Publisher;
 use super::process::config::Config;
 use super::takeover::assignment::{Assignment, Verdict};
 use super::takeover::handle::{MigrationHandle, ReleaseCause};
@@ -23,6 +24,7 @@ use crate::migration::lease;
 use crate::trace::Versions;
 use crate::version;
 
+mod measure;
 mod requests;
 mod status;
 
@@ -49,6 +51,9 @@ pub(super) struct Supervisor {
     heard_at: Instant,
     versions: Versions,
     pub(super) watch: Watch,
+    pub(super) metrics: Publisher,
+    /// When a snapshot was last handed over; none if one is due.
+    pub(super) published_at: Option<Instant>,
     send: Sender<Message>,
     leaving: bool,
 }
@@ -56,7 +61,12 @@ pub(super) struct Supervisor {
 impl Supervisor {
     /// Begins; threads of migrations answer to `send`.
     #[must_use]
-    pub(super) fn new(config: Config, watch: Watch, send: Sender<Message>) -> Self {
+    pub(super) fn new(
+        config: Config,
+        watch: Watch,
+        metrics: Publisher,
+        send: Sender<Message>,
+    ) -> Self {
         let agent = Self {
             config: Arc::new(config),
             roster: Roster::new(adopted::read()),
@@ -69,6 +79,8 @@ impl Supervisor {
                 ..Versions::default()
             },
             watch,
+            metrics,
+            published_at: None,
             send,
             leaving: false,
         };
@@ -90,6 +102,7 @@ impl Supervisor {
     /// Another configuration; migrations that have a thread keep the one they began with.
     pub(super) fn configure(&mut self, config: Config) {
         self.config = Arc::new(config);
+        self.published_at = None;
         self.tell_interest();
         self.watch.poll();
     }
@@ -241,6 +254,7 @@ impl Supervisor {
             adopted: self.roster.is_adopted(&id.uuid),
             early,
             versions: self.versions.clone(),
+            counters: self.metrics.counters().clone(),
         };
         let (send, uuid) = (self.send.clone(), id.uuid.clone());
         let done = move |verdict| drop(send.send(Message::Ended { uuid, verdict }));
@@ -257,6 +271,7 @@ impl Supervisor {
 
     fn ended(&mut self, uuid: &str, verdict: Verdict) {
         self.watch.set_taken(uuid, false);
+        self.published_at = None;
         let Some(TakenMigration { id, handle }) = self.migrations.remove(uuid) else {
             return;
         };

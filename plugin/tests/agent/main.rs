@@ -2,6 +2,7 @@
 
 mod life;
 mod machine;
+mod metrics;
 #[path = "../../../hook/tests/hook/mount_namespace.rs"]
 mod mount_namespace;
 mod service;

@@ -41,6 +41,8 @@ pub struct Config {
     pub problems: Vec<String>,
     /// Where traces go; none if none are kept.
     pub traces: Option<Traces>,
+    /// The directory of the metrics' file; none if none is written.
+    pub metrics: Option<PathBuf>,
 }
 
 /// The site's marks.
@@ -99,6 +101,7 @@ impl Default for Config {
             policy: xml::Policy::default(),
             problems: Vec::new(),
             traces: Some(Traces::default()),
+            metrics: None,
         }
     }
 }

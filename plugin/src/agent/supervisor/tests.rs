@@ -7,7 +7,13 @@ use libvirt_hpc_libvirt::Error;
 use super::*;
 
 fn agent() -> Supervisor {
-    Supervisor::new(Config::default(), Watch::blind(), mpsc::channel().0)
+    let metrics = Publisher::start().expect("a thread");
+    Supervisor::new(
+        Config::default(),
+        Watch::blind(),
+        metrics,
+        mpsc::channel().0,
+    )
 }
 
 #[test]

@@ -71,13 +71,13 @@ pub(crate) fn begin(
     }))
 }
 
-/// How a migration ended, in the log and at the end of its trace.
+/// Says how a migration ended, in the log and at the end of its trace.
 pub(crate) fn tell(
     name: &str,
     recorder: &mut Recorder<LogMessages>,
     completed: Option<&JobStats>,
     settings: Option<&Restored>,
-) {
+) -> End {
     let mut total = Duration::from_millis(recorder.last().elapsed_ms);
     if let Some(stats) = completed {
         total = stats.time_elapsed_ms.map_or(total, Duration::from_millis);
@@ -101,9 +101,11 @@ pub(crate) fn tell(
         Some(Restored::AsBefore) | None => {}
     }
     let totals = recorder.tally().totals(total);
-    recorder.record(&Record::End(End {
+    let end = End {
         moved: completed.is_some(),
         error: None,
         totals,
-    }));
+    };
+    recorder.record(&Record::End(end.clone()));
+    end
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use libvirt_hpc_libvirt::Error;
 use libvirt_hpc_libvirt::event::DomainId;
 
+use crate::agent::metrics::Counters;
 use crate::agent::process::config::Config;
 use crate::trace::Versions;
 
@@ -20,6 +21,8 @@ pub(crate) struct Assignment {
     pub(crate) early: bool,
     /// Who takes part, as far as is known: libvirt may have to start a QEMU to tell.
     pub(crate) versions: Versions,
+    /// What the migration is counted by.
+    pub(crate) counters: Counters,
 }
 
 /// How the thread of a migration ended.

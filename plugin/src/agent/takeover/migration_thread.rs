@@ -47,7 +47,6 @@ fn run(assignment: &Assignment, handle: &Arc<MigrationHandle>) -> Result<Verdict
         id,
         config,
         adopted,
-        versions,
         ..
     } = assignment;
     let connection = Connection::open(Some(&config.uri), watch::OPTIONS)?;
@@ -83,12 +82,10 @@ fn run(assignment: &Assignment, handle: &Arc<MigrationHandle>) -> Result<Verdict
         Err(verdict) => return Ok(verdict),
     };
     Ok(steer::run(
-        id,
-        config,
+        assignment,
         watcher,
         ownership,
         claim.marked_by,
-        versions.clone(),
         handle,
     ))
 }

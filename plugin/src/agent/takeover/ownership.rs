@@ -47,6 +47,8 @@ pub(crate) struct Ownership {
     pub(crate) lease: Option<Lease>,
     /// What is written in the lease, had or not.
     pub(crate) record: LeaseRecord,
+    /// When its memory began to flow, if the agent saw that, else when its job began.
+    pub(crate) flowed_at: Timestamp,
 }
 
 /// Waits until no other controller steers the migration, or it is over; `guest` asks what the domain says of itself.
@@ -62,6 +64,7 @@ pub(crate) fn wait<J: Job>(
     let config = &assignment.config;
     let (first, identity) = (&found.first, found.job.identity());
     let told = began(&first.sample);
+    let flowed_at = if first.early { first.sample.at } else { told };
     let taking = take(job, handle, assignment, leases)?;
     let limits = first.sample.settings;
     let (lease, left) = (
@@ -77,7 +80,11 @@ pub(crate) fn wait<J: Job>(
             identity: left.identity.or(&identity),
             ..*left
         };
-        return Ok(Ownership { lease, record });
+        return Ok(Ownership {
+            lease,
+            record,
+            flowed_at,
+        });
     }
     // Without settings the guest is paused, and nobody has left word of what they were before.
     let (limits, iteration) = match first.sample.settings {
@@ -98,7 +105,11 @@ pub(crate) fn wait<J: Job>(
         bounds: Bounds::of_running(policy, limits, &guest(job)),
         released: (!may_steer).then(|| "somebody else sets its limits".to_owned()),
     };
-    Ok(Ownership { lease, record })
+    Ok(Ownership {
+        lease,
+        record,
+        flowed_at,
+    })
 }
 
 fn began(sample: &Sample) -> Timestamp {

@@ -1,4 +1,4 @@
-//! What hears of the control loop in the agent: the recorder, the log, and `hpc-status`.
+//! What hears of the control loop in the agent: the recorder, the log, the metrics, and `hpc-status`.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use libvirt_hpc_control::time::Timestamp;
 
 use super::handle::MigrationHandle;
 use crate::agent::api::{Control, MigrationStatus};
+use crate::agent::metrics::CountedMigration;
 use crate::drive::Observer;
 use crate::in_words;
 use crate::migration::recorder::{Messages, Recorder};
@@ -40,6 +41,7 @@ pub(crate) struct Reporter {
     handle: Arc<MigrationHandle>,
     domain: String,
     limits: SettingsRecord,
+    counted: CountedMigration,
 }
 
 impl Reporter {
@@ -49,13 +51,20 @@ impl Reporter {
         handle: Arc<MigrationHandle>,
         domain: String,
         limits: SettingsRecord,
+        counted: CountedMigration,
     ) -> Self {
         Self {
             recorder,
             handle,
             domain,
             limits,
+            counted,
         }
+    }
+
+    /// What it counts for.
+    pub(crate) fn counted(&mut self) -> &mut CountedMigration {
+        &mut self.counted
     }
 
     pub(crate) fn recorder(&mut self) -> &mut Recorder<LogMessages> {
@@ -75,6 +84,7 @@ impl Reporter {
 impl Publisher for Reporter {
     fn publish(&mut self, at: Timestamp, event: Event) {
         self.recorder.publish(at, event);
+        self.counted.heard(&event);
         self.update_outlook();
         match event {
             Event::Released(release) => {
@@ -130,3 +140,6 @@ pub(crate) fn update_status(status: &mut MigrationStatus, sample: &Sample) {
     status.elapsed_ms = sample.elapsed_ms;
     status.iteration = sample.iteration;
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_libvirt::event::DomainId;
 
 use super::assignment::Assignment;
+use crate::agent::metrics::{Counters, Publisher};
 use crate::agent::process::config::Config;
 use crate::trace::Versions;
 
@@ -81,6 +82,12 @@ pub(crate) fn sample(state: JobState, downtime_ms: u64) -> Sample {
     }
 }
 
+/// Counters that nobody reads.
+pub(crate) fn counters() -> Counters {
+    let publisher = Publisher::start().expect("a thread");
+    publisher.counters().clone()
+}
+
 /// Of the domain.
 pub(crate) fn assignment(config: Config, adopted: bool) -> Assignment {
     Assignment {
@@ -92,5 +99,6 @@ pub(crate) fn assignment(config: Config, adopted: bool) -> Assignment {
         adopted,
         early: false,
         versions: Versions::default(),
+        counters: counters(),
     }
 }

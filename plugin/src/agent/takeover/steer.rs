@@ -15,7 +15,7 @@ use libvirt_hpc_libvirt::event::DomainId;
 use libvirt_hpc_libvirt::{Domain, Error, Watcher};
 
 use super::announce;
-use super::assignment::Verdict;
+use super::assignment::{Assignment, Verdict};
 use super::handle::{MigrationHandle, ReleaseCause};
 use super::ownership::Ownership;
 use super::reporter::{LogMessages, Reporter, update_status};
@@ -30,7 +30,7 @@ use crate::migration::lease::{HeldLease, LeaseRecord};
 use crate::migration::recorder::Recorder;
 use crate::migration::settings::{self, Restored};
 use crate::migration::tally::Tally;
-use crate::trace::{Trace, Versions};
+use crate::trace::Trace;
 
 /// How long the statistics of the end may take to arrive after the end itself.
 const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
@@ -58,15 +58,18 @@ struct Steered<'a> {
 
 /// Steers.
 pub(crate) fn run(
-    id: &DomainId,
-    config: &Config,
+    assignment: &Assignment,
     mut watcher: Watcher,
     ownership: Ownership,
     marked_by: MarkedBy,
-    versions: Versions,
     handle: &Arc<MigrationHandle>,
 ) -> Verdict {
-    let Ownership { lease, mut record } = ownership;
+    let (id, config) = (&assignment.id, &*assignment.config);
+    let Ownership {
+        lease,
+        mut record,
+        flowed_at,
+    } = ownership;
     record.bounds = record.bounds.insisting(config.insist);
     if config.observe {
         record.bounds = record.bounds.without_actions();
@@ -86,10 +89,14 @@ pub(crate) fn run(
         Arc::clone(handle),
         id.name.clone(),
         record.settings_before,
+        assignment.counters.begun(record.bounds.law, config.observe),
     );
-    reporter
-        .recorder()
-        .record(&announce::begin(id, &record, config.observe, versions));
+    reporter.recorder().record(&announce::begin(
+        id,
+        &record,
+        config.observe,
+        assignment.versions.clone(),
+    ));
     announce::announce(id, &record, marked_by, config.observe);
     if let Some(lease) = lease {
         let (held_lease, written) = HeldLease::begin(lease, record.clone());
@@ -109,6 +116,10 @@ pub(crate) fn run(
         handle,
         observe: config.observe,
     };
+    if steered.record.released.is_none() {
+        let age = steered.watcher.now().since(flowed_at);
+        steered.reporter.counted().taken(age);
+    }
     if steered.record.released.is_none() && steered.drive() == drive::End::Job {
         return steered.settle();
     }
@@ -209,12 +220,13 @@ impl Steered<'_> {
             None => STATISTICS_PATIENCE,
         };
         let completed = self.watcher.final_stats(patience);
-        announce::tell(
+        let end = announce::tell(
             &self.id.name,
             self.reporter.recorder(),
             completed.as_ref(),
             settings.as_ref(),
         );
+        self.reporter.counted().ended(&end);
         self.reporter.recorder().end_lease();
         Verdict::Over
     }

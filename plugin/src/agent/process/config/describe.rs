@@ -14,13 +14,17 @@ impl Config {
         self.lines().join("; ")
     }
 
-    fn lines(&self) -> [String; 6] {
+    fn lines(&self) -> [String; 7] {
         let migrations = match (self.observe, self.insist) {
             (true, _) => "observed only, nothing is changed",
             (false, true) => "controlled, and a downtime limit that others change is set again",
             (false, false) => "controlled",
         };
         let traces = self.traces.as_ref().map(ToString::to_string);
+        let metrics = self.metrics.as_ref().map(|directory| {
+            let directory = directory.display();
+            format!("in {directory}, for node_exporter's textfile collector")
+        });
         let level = self.log_level.as_str().to_lowercase();
         [
             format!("libvirt: {}", self.uri),
@@ -28,6 +32,7 @@ impl Config {
             format!("domains: {}", self.mark),
             format!("policy where a domain has none: {}", InWords(&self.policy)),
             format!("traces: {}", traces.as_deref().unwrap_or("none")),
+            format!("metrics: {}", metrics.as_deref().unwrap_or("none")),
             format!("log: {level} and what is more serious"),
         ]
     }

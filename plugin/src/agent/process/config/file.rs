@@ -29,6 +29,7 @@ struct File {
     mark: MarkTable,
     policy: PolicyTable,
     traces: TracesTable,
+    metrics: MetricsTable,
 }
 
 #[derive(Default, Deserialize)]
@@ -63,6 +64,13 @@ struct TracesTable {
     keep_days: Number<1, KEEP_DAYS_MAX>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct MetricsTable {
+    #[serde(deserialize_with = "value::some_directory")]
+    directory: Option<PathBuf>,
+}
+
 impl Default for File {
     fn default() -> Self {
         let config = Config::default();
@@ -74,6 +82,7 @@ impl Default for File {
             mark: MarkTable::default(),
             policy: PolicyTable::default(),
             traces: TracesTable::default(),
+            metrics: MetricsTable::default(),
         }
     }
 }
@@ -113,6 +122,7 @@ pub(super) fn parse(text: &str) -> Result<Config, (usize, String)> {
         policy,
         problems: Vec::new(),
         traces: file.traces.read(),
+        metrics: file.metrics.directory,
     })
 }
 

@@ -1,5 +1,5 @@
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::read::MAX_FILE_BYTES;
 use super::*;
@@ -59,6 +59,7 @@ fn the_packaged_file_shows_every_setting_and_the_defaults_where_there_are_any() 
             compression_allowed: Some(true),
             job: None,
         },
+        metrics: Some("/run/libvirt-hpc/metrics".into()),
         ..Config::default()
     };
     assert_eq!(config, expected);
@@ -68,7 +69,7 @@ fn the_packaged_file_shows_every_setting_and_the_defaults_where_there_are_any() 
         .filter_map(key)
         .filter(|key| !key.starts_with('#'))
         .collect();
-    assert_eq!(keys.len(), 18, "{keys:?}");
+    assert_eq!(keys.len(), 19, "{keys:?}");
 }
 
 #[test]
@@ -130,6 +131,9 @@ fn every_setting_is_read() {
     };
     assert_eq!(config.traces, Some(traces));
     assert_eq!(parse("[traces]\nenabled = false").traces, None);
+    let metrics = parse("[metrics]\ndirectory = \"/run/m\"").metrics;
+    assert_eq!(metrics, Some(PathBuf::from("/run/m")));
+    assert_eq!(parse("[metrics]").metrics, None);
 }
 
 #[test]
@@ -213,6 +217,10 @@ fn an_error_names_the_line_and_what_is_allowed() {
             "expected a directory, from / on",
         ),
         (
+            "[metrics]\ndirectory = \"metrics\"",
+            "expected a directory, from / on",
+        ),
+        (
             "[traces]\nkeep_files = 0",
             "expected an integer from 1 to 1000000",
         ),
@@ -267,15 +275,17 @@ fn the_configuration_is_told_in_words() {
         domains: those marked in their own XML\n\
         policy where a domain has none: every choice is the control law's\n\
         traces: in /var/log/libvirt-hpc, 200 files, 256 MiB and 30 days at most\n\
+        metrics: none\n\
         log: info and what is more serious";
     assert_eq!(told, expected);
     assert_eq!(Config::default().describe(), expected.replace('\n', "; "));
-    let told = parse("observe = true\n[mark]\nnames = [\"a*\", \"b\"]\n[policy]\nslowdown_percent = 2.5\ndeadline_seconds = 60\ncompression_allowed = false\n[traces]\nenabled = false").to_string();
+    let told = parse("observe = true\n[mark]\nnames = [\"a*\", \"b\"]\n[policy]\nslowdown_percent = 2.5\ndeadline_seconds = 60\ncompression_allowed = false\n[traces]\nenabled = false\n[metrics]\ndirectory = \"/run/m\"").to_string();
     for part in [
         "observed only",
         ", and those named a*, b\n",
         ": slowdown 2.5 %, deadline 60 s, then switchover, compression not allowed\n",
         "traces: none\n",
+        "metrics: in /run/m, for node_exporter's textfile collector\n",
     ] {
         assert!(told.contains(part), "{told}");
     }

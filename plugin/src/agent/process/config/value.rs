@@ -127,6 +127,13 @@ pub(super) fn uri<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error
     Ok(text)
 }
 
+/// A directory of this host, where there need not be one.
+pub(super) fn some_directory<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Option<PathBuf>, D::Error> {
+    directory(from).map(Some)
+}
+
 /// A directory of this host.
 pub(super) fn directory<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
     let text = String::deserialize(from)?;
