@@ -109,7 +109,9 @@ impl Page {
         if rounds.all().is_empty() {
             return;
         }
-        self.markup("<table class=\"wide\">\n<caption>Rounds, from when memory flows</caption>\n");
+        self.markup(
+            "<table class=\"wide rounds\">\n<caption>Rounds, from when memory flows</caption>\n",
+        );
         self.heads(&ROUND_COLUMNS);
         self.markup("<tbody>\n");
         let (first, left_out, last) = rounds.shown();

@@ -51,6 +51,11 @@ impl RoundTable {
         }
     }
 
+    /// A downtime limit was set.
+    pub(super) fn set(&mut self, limit_ms: Option<u32>) {
+        self.limit_ms = limit_ms.map(u64::from).or(self.limit_ms);
+    }
+
     pub(super) const fn rounds(&self) -> &Kept<OneRound> {
         &self.rounds
     }

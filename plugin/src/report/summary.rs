@@ -109,6 +109,7 @@ pub fn summarise(
     let limit_ms = begin.settings_before.map(|before| before.downtime_ms);
     let mut reader = Reader {
         table: RoundTable::new(limit_ms),
+        observes: begin.observe,
         ..Reader::default()
     };
     reader.picture.take(&Record::Begin(begin.clone()));
@@ -155,6 +156,8 @@ struct Reader {
     precopy: Option<(Sample, Sample)>,
     rounds: Rounds,
     table: RoundTable,
+    /// Targets were not carried out.
+    observes: bool,
     writes: Writes,
     counters: Option<Counters>,
     compressed: bool,
@@ -176,6 +179,9 @@ impl Reader {
                 ..
             } => {
                 self.set_speed |= target.speed_mib_per_s.is_some();
+                if !self.observes {
+                    self.table.set(target.downtime_ms);
+                }
             }
             Record::End(end) => self.end = Some(end.clone()),
             _ => {}

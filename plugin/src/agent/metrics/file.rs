@@ -27,7 +27,6 @@ pub(super) fn write(directory: &Path, text: &str) -> io::Result<PathBuf> {
     // A name that nobody can have foreseen, for the directory may be another user's.
     let mut file = Builder::new()
         .prefix(".libvirt-hpc-")
-        .permissions(Permissions::from_mode(FILE_MODE))
         .tempfile_in(directory)?;
     file.write_all(text.as_bytes())?;
     let mode = Permissions::from_mode(FILE_MODE);

@@ -75,18 +75,25 @@ impl Publisher {
         let registry = Registry::new();
         let counters = Counters::new(&registry).context("cannot count for the metrics")?;
         let gauges = Gauges::new(&registry).context("cannot count for the metrics")?;
-        let slot = Arc::new(Slot::default());
-        let from = Arc::clone(&slot);
         let mut writer = Writer {
             registry,
             gauges,
             written: None,
             has_failed: false,
         };
+        Self::by(counters, move |snapshot| {
+            writer.publish(snapshot, clock::now());
+        })
+    }
+
+    /// Starts a thread that has each snapshot written by `write`, however long that takes.
+    fn by(counters: Counters, mut write: impl FnMut(&Snapshot) + Send + 'static) -> Result<Self> {
+        let slot = Arc::new(Slot::default());
+        let from = Arc::clone(&slot);
         let run = move || {
             loop {
                 let (snapshot, which) = from.take();
-                writer.publish(&snapshot, clock::now());
+                write(&snapshot);
                 from.done(which);
             }
         };
@@ -187,5 +194,69 @@ impl Writer {
         TextEncoder::new()
             .encode_to_string(&self.registry.gather())
             .context("cannot write them as text")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_hangs_keeps_nobody_waiting_and_then_gets_the_newest() {
+        let (disk, hangs) = mpsc::channel::<()>();
+        let (written, took) = mpsc::channel();
+        let counters = Counters::new(&Registry::new()).expect("counters");
+        let publisher = Publisher::by(counters, move |snapshot| {
+            // Until the test lets it go on.
+            let _ = hangs.recv();
+            let _ = written.send(snapshot.directory.clone());
+        });
+        let publisher = publisher.expect("a thread");
+        let snapshot = |number: u32| Snapshot {
+            directory: Some(number.to_string().into()),
+            ..Snapshot::default()
+        };
+        for number in 0..1000 {
+            publisher.publish(snapshot(number));
+        }
+        assert!(!publisher.settle(Duration::ZERO), "nothing is written yet");
+        drop(disk);
+        assert!(publisher.settle(Duration::from_secs(20)));
+        let all: Vec<_> = took.try_iter().flatten().collect();
+        assert_eq!(all.last(), snapshot(999).directory.as_ref());
+        assert!(all.len() <= 2, "those between are forgotten: {all:?}");
+    }
+
+    #[test]
+    fn what_has_not_changed_is_written_only_to_show_that_the_agent_lives() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let registry = Registry::new();
+        let counters = Counters::new(&registry).expect("counters");
+        let gauges = Gauges::new(&registry).expect("gauges");
+        let mut writer = Writer {
+            registry,
+            gauges,
+            written: None,
+            has_failed: false,
+        };
+        let file = folder.path().join(file::NAME);
+        let snapshot = Snapshot {
+            directory: Some(folder.path().to_owned()),
+            ..Snapshot::default()
+        };
+        let began = clock::now();
+        let mut is_written = |after: Duration| {
+            let _ = std::fs::remove_file(&file);
+            writer.publish(&snapshot, began + after);
+            file.exists()
+        };
+        assert!(is_written(Duration::ZERO));
+        assert!(!is_written(AT_LEAST_EVERY / 2));
+        drop(counters.begun(crate::laws::LawName::Adaptive, false));
+        assert!(is_written(AT_LEAST_EVERY / 2), "something is counted");
+        assert!(!is_written(AT_LEAST_EVERY));
+        assert!(is_written(AT_LEAST_EVERY * 2));
     }
 }

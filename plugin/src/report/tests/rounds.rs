@@ -108,6 +108,36 @@ fn a_limit_that_was_not_read_is_that_of_before() {
 }
 
 #[test]
+fn a_limit_that_was_set_after_the_last_poll_is_in_force_unless_it_was_only_observed() {
+    let last_limit = |observe| {
+        let first = Begin {
+            observe,
+            ..plain_begin()
+        };
+        let target = Target {
+            downtime_ms: Some(900),
+            ..Target::NONE
+        };
+        let set = Record::Outcome {
+            at_ns: 1_200_000_000,
+            target: (&target).into(),
+            error: None,
+        };
+        let polls = [
+            sample(0, 1, 0, 1_000, 300),
+            sample(1_000, 2, 1_000, 400, 10),
+            sample(1_200, 2, 1_200, 200, 10),
+            set,
+        ];
+        let migration = made(&[&[Record::Begin(Box::new(first))], &polls[..]].concat());
+        let rounds = migration.rounds.rounds().all();
+        rounds.last().expect("a round").limit_ms
+    };
+    assert_eq!(last_limit(false), Some(900));
+    assert_eq!(last_limit(true), Some(10));
+}
+
+#[test]
 fn without_precopy_there_is_no_table() {
     let none = [made(&precopy(0))];
     assert!(!rendered(Format::Markdown, &none).contains("## Rounds"));
