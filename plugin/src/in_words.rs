@@ -55,6 +55,23 @@ pub fn span(span: Duration) -> String {
     }
 }
 
+/// A time between two bounds: whole seconds, minutes above two of them, rounded outwards.
+#[must_use]
+pub fn between(least: Duration, most: Duration) -> String {
+    const LONGEST_S: u64 = 120;
+    let up = most
+        .as_secs()
+        .saturating_add(u64::from(most.subsec_nanos() > 0));
+    let (least, most, unit) = match up {
+        0..=LONGEST_S => (least.as_secs(), up, "s"),
+        _ => (least.as_secs() / 60, up.div_ceil(60), "min"),
+    };
+    if least == most {
+        return format!("{most} {unit}");
+    }
+    format!("{least}–{most} {unit}")
+}
+
 /// What is said where somebody asks for post-copy whose pages are each a pause.
 pub const POSTCOPY_WITH_HUGE_PAGES: &str = "the domain's memory is backed by pages above 2 MiB, or of a size that its XML does \
                                         not name: in post-copy the guest is paused for each that it touches until it has \
@@ -212,23 +229,6 @@ pub const fn cause(cause: Cause) -> &'static str {
     }
 }
 
-/// A cause in a word or two, for a line that is short of room.
-#[must_use]
-pub const fn cause_in_short(cause: Cause) -> &'static str {
-    match cause {
-        Cause::Observing => "observing",
-        Cause::FirstRound => "first round",
-        Cause::Falling => "converging",
-        Cause::Waiting => "waiting",
-        Cause::Quiet => "quieter",
-        Cause::Reservation | Cause::Patience | Cause::Floor => "switching over",
-        Cause::Ceiling => "too long",
-        Cause::Deadline => "deadline",
-        Cause::Order => "ordered",
-        Cause::Schedule => "schedule",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,6 +244,18 @@ mod tests {
         assert_eq!(seconds(12_340_000_000), "12.3 s");
         assert_eq!(seconds(123_400_000_000), "123 s");
         assert_eq!(millis(1_500_000), "2 ms");
+    }
+
+    #[test]
+    fn a_time_between_two_bounds_is_rounded_outwards() {
+        let ms = Duration::from_millis;
+        assert_eq!(between(ms(12_900), ms(19_001)), "12–20 s");
+        assert_eq!(between(ms(0), ms(400)), "0–1 s");
+        assert_eq!(between(ms(2_000), ms(2_000)), "2 s");
+        assert_eq!(between(ms(0), ms(0)), "0 s");
+        assert_eq!(between(ms(90_000), ms(120_000)), "90–120 s");
+        assert_eq!(between(ms(90_000), ms(120_001)), "1–3 min");
+        assert!(between(Duration::ZERO, Duration::MAX).ends_with(" min"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::time::Duration;
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::law::{Adaptive, Slowdown};
 use libvirt_hpc_control::policy::Policy;
+use libvirt_hpc_control::progress::Progress;
 use libvirt_hpc_plugin::backlog::Backlog;
 use libvirt_hpc_plugin::drive::{Mode, Observer, drive};
 use libvirt_hpc_plugin::flags::Virsh;
@@ -123,13 +124,29 @@ fn a_trace_on_a_full_medium_delays_nothing_and_counts_its_losses() {
 
 /// `--verbose` on a terminal that is stopped, or into a pipe that nobody reads.
 #[test]
-fn a_progress_line_that_nobody_reads_delays_nothing() {
+fn progress_that_nobody_reads_delays_nothing() {
+    for draws in [false, true] {
+        let text = unread_progress(draws);
+        if draws {
+            assert!(text.contains(" %  memory, "), "{text}");
+            assert!(text.contains("\u{1b}[2A"), "{text}");
+        } else {
+            assert!(text.contains("\rMigration: ["), "{text}");
+            assert!(!text.contains('\u{1b}'), "{text}");
+        }
+        assert!(text.ends_with("warning: the last word\n"), "{text}");
+    }
+}
+
+/// What was kept for a medium that takes nothing, while a guest is steered to the end of its job.
+fn unread_progress(draws: bool) -> String {
     let (mut reader, writer) = full();
     let outcome = within(move || {
         let stderr = Backlog::start(writer, |_| Vec::new()).expect("a thread");
-        let console = Console::on(stderr, false, false);
+        let console = Console::on(stderr, draws, false).drawing(draws);
         let percent = Some(Percent::new(Virsh::NEWEST, 0));
-        let mut listener = SessionObserver::new(console, percent, None, Tally::new(None));
+        let listener = SessionObserver::new(console, percent, None, Tally::new(None));
+        let mut listener = listener.drawing(Progress::new(0, Some(Slowdown::DEFAULT), None));
         let outcome = steer(&mut listener);
         listener.console().warn("the last word");
         (outcome, listener)
@@ -141,7 +158,5 @@ fn a_progress_line_that_nobody_reads_delays_nothing() {
         reader.read_to_string(&mut text).map(|_| text)
     });
     drop(listener);
-    let text = reading.join().expect("read").expect("text");
-    assert!(text.contains("\rMigration: ["), "{text}");
-    assert!(text.ends_with("warning: the last word\n"), "{text}");
+    reading.join().expect("read").expect("text")
 }

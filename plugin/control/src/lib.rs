@@ -16,6 +16,7 @@ pub mod guard;
 pub mod law;
 pub mod policy;
 pub mod port;
+pub mod progress;
 mod rate;
 pub mod sample;
 pub mod target;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use libvirt_hpc_control::controller::Controller;
-use libvirt_hpc_control::event::{Event, Publisher, Release};
+use libvirt_hpc_control::event::{Cause, Event, Publisher, Release};
 use libvirt_hpc_control::guard::{DOWNTIME_LIMIT_MAX_MS, SPEED_UNLIMITED_MIB_PER_S};
 use libvirt_hpc_control::law::{Adaptive, Slowdown, WithXbzrle};
 use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
+use libvirt_hpc_control::progress::{Progress, Remaining};
 use libvirt_hpc_control::sample::{JobState, Sample, Settings};
 use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
@@ -218,5 +219,36 @@ proptest! {
         refusals in any::<u64>(),
     ) {
         prop_assert_eq!(run(policy, &samples, refusals), run(policy, &samples, refusals));
+    }
+
+    #[test]
+    fn progress_never_runs_backwards(
+        samples in proptest::collection::vec((sample(), 0..6_usize), 1..200),
+        deadline in proptest::option::of(any::<u64>()),
+        memory in any::<u64>(),
+    ) {
+        const CAUSES: [Option<Cause>; 6] = [
+            None,
+            Some(Cause::FirstRound),
+            Some(Cause::Falling),
+            Some(Cause::Waiting),
+            Some(Cause::Ceiling),
+            Some(Cause::Reservation),
+        ];
+        let deadline = deadline.map(Duration::from_millis);
+        let mut progress = Progress::new(memory, Some(Slowdown::DEFAULT), deadline);
+        let (mut done, mut bounds, mut at) = (0, None::<Remaining>, 0);
+        for ((step, sample), cause) in samples {
+            at += step;
+            let sample = Sample { at: Timestamp::from_nanos(at), total_bytes: memory, ..sample };
+            let shown = progress.poll(&sample, CAUSES[cause]);
+            prop_assert!((done..10_000).contains(&shown.done_hundredths));
+            done = shown.done_hundredths;
+            if let Some(now) = shown.remaining {
+                prop_assert!(now.least <= now.most);
+                prop_assert!(bounds.is_none_or(|b| now.least <= b.least && now.most <= b.most));
+                bounds = Some(now);
+            }
+        }
     }
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_control::controller::Controller;
+use libvirt_hpc_control::law::Slowdown;
 use libvirt_hpc_control::port::Job;
+use libvirt_hpc_control::progress::Progress;
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_libvirt::Watcher;
 use libvirt_hpc_libvirt::event::EventKind;
@@ -27,6 +29,7 @@ use crate::backlog::Backlog;
 use crate::clock;
 use crate::drive::{Mode, Orders, drive};
 use crate::flags::{Migrate, Virsh};
+use crate::laws::LawName;
 use crate::migration::pause;
 use crate::migration::tally::Tally;
 use crate::trace::{End, Record, Trace};
@@ -322,7 +325,20 @@ fn observer(
     let same_link = resolved.bandwidth() == bandwidth(&migrate.request.parameters);
     let tally = Tally::new(same_link.then_some(takeover.before.downtime_ms));
     let trace = open_trace(migrate, &mut console);
-    Ok(SessionObserver::new(console, percent, trace, tally))
+    let observer = SessionObserver::new(console, percent, trace, tally);
+    Ok(observer.drawing(progress(takeover, resolved)))
+}
+
+/// The progress of a migration: its end is foretold only where the adaptive law decides on it.
+fn progress(takeover: &Takeover, resolved: &Resolved) -> Progress {
+    let is_adaptive = matches!(
+        resolved.law,
+        LawName::Adaptive | LawName::AdaptiveOrPostcopy
+    );
+    let decides = is_adaptive && resolved.mode == Mode::Steer;
+    let slowdown = decides.then(|| Slowdown::from_ppm(resolved.slowdown_ppm));
+    let deadline = resolved.policy.deadline.map(|deadline| deadline.after);
+    Progress::new(takeover.memory_bytes, slowdown, deadline)
 }
 
 fn open_trace(migrate: &Migrate, console: &mut Console<Backlog>) -> Option<Trace> {

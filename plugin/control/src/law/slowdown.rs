@@ -30,7 +30,7 @@ impl Slowdown {
         Self::from_ppm(self.ppm.saturating_add(percent.saturating_mul(10_000)))
     }
 
-    pub(super) const fn ppm(self) -> u64 {
+    pub(crate) const fn ppm(self) -> u64 {
         self.ppm
     }
 

@@ -1,14 +1,17 @@
 //! What is said on the terminal, and where: virsh's own output to the byte, virsh-hpc's in lines of its own.
 
+use std::env;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
+use super::bar::{self, Picture};
 use crate::backlog::{self, Backlog};
 
 /// The columns of a terminal that does not tell.
-const COLUMNS: usize = 80;
+const COLUMNS: u16 = 80;
 
-/// stderr, and on it at most one line that is still being written: the progress.
+/// stderr, and on it at most one line or picture that is still being written: the progress.
 ///
 /// Nothing here fails: where nobody reads, nothing is lost.
 #[derive(Debug)]
@@ -16,9 +19,24 @@ pub struct Console<W = io::Stderr> {
     stderr: W,
     terminal: bool,
     quiet: bool,
-    /// Characters of the line that is not ended; none if there is none.
-    open: Option<usize>,
+    /// Whether the terminal can draw.
+    draws: bool,
+    /// What is not ended; none if nothing is.
+    open: Option<Open>,
 }
+
+/// Progress that may be drawn over.
+#[derive(Clone, Copy, Debug)]
+enum Open {
+    /// A line of so many characters.
+    Line(usize),
+    /// A picture.
+    Picture,
+}
+
+/// To the beginning of the picture above the cursor, and clear from there on (ECMA-48: CUU, ED).
+const ERASE: &str = "\r\x1b[2A\x1b[J";
+const _: () = assert!(bar::LINES == 3, "two lines up from the last");
 
 impl Console {
     /// The process's stderr. `quiet`: virsh's `-q`, which silences all but warnings and errors.
@@ -28,6 +46,11 @@ impl Console {
         let terminal = stderr.is_terminal();
         Self::on(stderr, terminal, quiet)
     }
+}
+
+/// Whether a terminal of that kind knows how to move its cursor.
+fn can_draw(term: Option<OsString>) -> bool {
+    term.is_some_and(|term| !term.is_empty() && term != "dumb")
 }
 
 /// How often it is asked whether a terminal that is stopped goes on.
@@ -69,21 +92,43 @@ impl<W: Write> Console<W> {
             stderr,
             terminal,
             quiet,
+            draws: terminal && can_draw(env::var_os("TERM")) && columns() >= bar::COLUMNS_MIN,
             open: None,
         }
     }
 
-    /// virsh's progress line, and behind it on a terminal `more`, as far as there is room.
-    pub fn progress(&mut self, line: &str, more: &str) {
-        let mut text = line.to_owned();
-        if self.terminal {
-            let room = columns().saturating_sub(text.chars().count() + 1);
-            text.extend(more.chars().take(room));
-        }
-        let length = text.chars().count();
-        let blank = self.open.unwrap_or(0).saturating_sub(length);
-        self.write(&format!("\r{text}{:blank$}", ""));
-        self.open = Some(length);
+    /// The same, on a terminal that can draw, or one that cannot.
+    #[must_use]
+    pub fn drawing(self, draws: bool) -> Self {
+        Self { draws, ..self }
+    }
+
+    /// Whether progress is drawn, rather than written as virsh does.
+    #[must_use]
+    pub const fn draws(&self) -> bool {
+        self.draws
+    }
+
+    /// virsh's progress line.
+    pub fn progress(&mut self, line: &str) {
+        let length = line.chars().count();
+        let before = match self.open {
+            Some(Open::Picture) => ERASE.to_owned(),
+            _ => "\r".to_owned(),
+        };
+        let blank = match self.open {
+            Some(Open::Line(before)) => before.saturating_sub(length),
+            _ => 0,
+        };
+        self.write(&format!("{before}{line}{:blank$}", ""));
+        self.open = Some(Open::Line(length));
+    }
+
+    /// A picture of the progress, over the last.
+    pub fn draw(&mut self, picture: &Picture) {
+        let before = self.cleared();
+        self.write(&format!("{before}{}", bar::draw(picture, columns())));
+        self.open = Some(Open::Picture);
     }
 
     /// A line of virsh-hpc's that `-q` silences.
@@ -112,12 +157,18 @@ impl<W: Write> Console<W> {
     }
 
     fn line(&mut self, text: &str) {
-        let clear = match self.open.take() {
-            None => String::new(),
-            Some(length) if self.terminal => format!("\r{:length$}\r", ""),
-            Some(_) => "\n".to_owned(),
-        };
+        let clear = self.cleared();
         self.write(&format!("{clear}{text}\n"));
+    }
+
+    /// What takes the cursor to the beginning of a line that is free.
+    fn cleared(&mut self) -> String {
+        match self.open.take() {
+            None => String::new(),
+            Some(Open::Picture) => ERASE.to_owned(),
+            Some(Open::Line(length)) if self.terminal => format!("\r{:length$}\r", ""),
+            Some(Open::Line(_)) => "\n".to_owned(),
+        }
     }
 
     fn write(&mut self, text: &str) {
@@ -127,8 +178,8 @@ impl<W: Write> Console<W> {
     }
 }
 
-fn columns() -> usize {
-    terminal_size::terminal_size_of(io::stderr()).map_or(COLUMNS, |(width, _)| width.0.into())
+fn columns() -> u16 {
+    terminal_size::terminal_size_of(io::stderr()).map_or(COLUMNS, |(width, _)| width.0)
 }
 
 /// What virsh prints on stdout after a command (`vshCommandRun`, `tools/vsh.c`).
@@ -156,34 +207,53 @@ mod tests {
     #[test]
     fn without_a_terminal_progress_is_virshs_to_the_byte() {
         let text = on(false, |console| {
-            console.progress("Migration: [ 12 %]", " more");
-            console.progress("Migration: [100 %]", " more");
+            assert!(!console.draws());
+            console.progress("Migration: [ 12 %]");
+            console.progress("Migration: [100 %]");
         });
         assert_eq!(text, "\rMigration: [ 12 %]\rMigration: [100 %]");
     }
 
     #[test]
-    fn on_a_terminal_a_longer_line_is_wiped_by_a_shorter_one() {
+    fn on_a_terminal_a_line_is_wiped_by_what_follows() {
         let text = on(true, |console| {
-            console.progress("Migration: [ 12 %]", "  abc");
-            console.progress("Migration: [ 13 %]", "");
+            console.progress("Migration: [ 12 %]");
             console.note("said");
         });
-        let wiped = format!("\rMigration: [ 13 %]{:5}", "");
-        assert!(
-            text.starts_with(&format!("\rMigration: [ 12 %]  abc{wiped}")),
-            "{text:?}"
+        assert_eq!(
+            text,
+            format!("\rMigration: [ 12 %]\r{:18}\rvirsh-hpc: said\n", "")
         );
-        assert!(
-            text.ends_with(&format!("\r{:18}\rvirsh-hpc: said\n", "")),
-            "{text:?}"
+    }
+
+    #[test]
+    fn a_picture_is_drawn_over_the_last_and_leaves_room_for_messages() {
+        let picture = Picture::default();
+        let drawn = bar::draw(&picture, columns());
+        let text = on(true, |console| {
+            console.draw(&picture);
+            console.draw(&picture);
+            console.note("said");
+            console.draw(&picture);
+            console.progress("Migration: [100 %]");
+        });
+        let expected = format!(
+            "{drawn}{ERASE}{drawn}{ERASE}virsh-hpc: said\n{drawn}{ERASE}Migration: [100 %]"
         );
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn only_a_terminal_that_can_move_its_cursor_draws() {
+        let can = |term: &str| can_draw(Some(term.into()));
+        assert!(can("xterm") && can("linux"));
+        assert!(!can("dumb") && !can("") && !can_draw(None));
     }
 
     #[test]
     fn a_line_of_its_own_where_there_is_no_terminal() {
         let text = on(false, |console| {
-            console.progress("Migration: [ 12 %]", "");
+            console.progress("Migration: [ 12 %]");
             console.error("broken");
         });
         assert_eq!(text, "\rMigration: [ 12 %]\nerror: broken\n");

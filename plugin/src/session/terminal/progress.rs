@@ -1,10 +1,8 @@
-//! virsh's progress line, and what can be said beyond it.
+//! virsh's progress line.
 
 use libvirt_hpc_control::sample::{JobState, Sample};
 
 use crate::flags::Virsh;
-use crate::in_words;
-use crate::migration::recorder::Outlook;
 
 /// The first release of virsh that shows hundredths of a per cent.
 const HUNDREDTHS: Virsh = Virsh::new(11, 0);
@@ -57,6 +55,12 @@ impl Percent {
         Some(self.show(self.shown))
     }
 
+    /// Whether storage is copied before the memory.
+    #[must_use]
+    pub const fn has_storage(&self) -> bool {
+        self.disk_bytes > 0
+    }
+
     /// The line of a migration that has succeeded.
     #[must_use]
     pub fn done(&self) -> String {
@@ -72,54 +76,9 @@ impl Percent {
     }
 }
 
-/// What stands behind virsh's line on a terminal: round, remaining memory, speed, the pause to expect, what the guest
-/// writes if that is known, and what the controller waits for.
-#[must_use]
-pub fn details(sample: &Sample, outlook: &Outlook) -> String {
-    match sample.state {
-        JobState::Setup if sample.disk_remaining_bytes > 0 => {
-            return format!(
-                "  storage: {} remaining",
-                in_words::mib(sample.disk_remaining_bytes)
-            );
-        }
-        JobState::Setup => return "  preparing".to_owned(),
-        JobState::Switchover => return "  switching over".to_owned(),
-        JobState::Postcopy => return "  post-copy".to_owned(),
-        JobState::Ended => return String::new(),
-        JobState::Precopy => {}
-    }
-    let (round, remaining) = (sample.iteration, in_words::mib(sample.remaining_bytes));
-    let mut line = format!("  round {round}, {remaining}");
-    let bytes_per_s = match outlook.bytes_per_s {
-        0 => sample.window_bytes_per_s,
-        measured => measured,
-    };
-    if bytes_per_s > 0 {
-        line.push_str(&format!(", {}/s", in_words::mib(bytes_per_s)));
-    }
-    if let Some(ms) = outlook.pause_ms {
-        line.push_str(&format!(
-            ", pause {}",
-            in_words::seconds(ms.saturating_mul(1_000_000))
-        ));
-    }
-    if let Some(writing) = outlook.writing {
-        let writing = in_words::writing(writing.bytes_per_s, writing.hot_bytes);
-        line.push_str(&format!("; {writing}"));
-    }
-    if let Some(cause) = outlook.cause {
-        line.push_str(&format!("; {}", in_words::cause_in_short(cause)));
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
-    use libvirt_hpc_control::event::Cause;
-
     use super::*;
-    use crate::migration::recorder::Writing;
 
     fn remaining(remaining_bytes: u64, total_bytes: u64) -> Sample {
         Sample {
@@ -228,39 +187,5 @@ mod tests {
         let lines = shown(Virsh::new(9, 0), &[disk(100), disk(50)]);
         assert_eq!(lines[0].as_deref(), Some("Migration: [  0 %]"));
         assert_eq!(lines[1].as_deref(), Some("Migration: [ 50 %]"));
-    }
-
-    #[test]
-    fn details_say_what_is_waited_for() {
-        let sample = Sample {
-            iteration: 3,
-            ..remaining(128 << 20, 512 << 20)
-        };
-        let outlook = Outlook {
-            bytes_per_s: 113 << 20,
-            pause_ms: Some(1165),
-            cause: Some(Cause::Waiting),
-            ..Outlook::default()
-        };
-        let line = details(&sample, &outlook);
-        assert_eq!(line, "  round 3, 128 MiB, 113 MiB/s, pause 1.16 s; waiting");
-        let writing = Writing {
-            bytes_per_s: 393 << 20,
-            hot_bytes: 128 << 20,
-        };
-        let known = Outlook {
-            writing: Some(writing),
-            ..outlook
-        };
-        let line = details(&sample, &known);
-        assert_eq!(
-            line,
-            "  round 3, 128 MiB, 113 MiB/s, pause 1.16 s; writes 393 MiB/s, working set 128 MiB; waiting"
-        );
-        let sample = Sample {
-            state: JobState::Switchover,
-            ..sample
-        };
-        assert_eq!(details(&sample, &known), "  switching over");
     }
 }

@@ -1,15 +1,17 @@
-//! Whoever listens to the loop in a session: the recorder, and the progress line.
+//! Whoever listens to the loop in a session: the recorder, and the progress.
 
 use std::error::Error;
 use std::time::Duration;
 
 use libvirt_hpc_control::event::{Event, Publisher};
+use libvirt_hpc_control::progress::Progress;
 use libvirt_hpc_control::sample::Sample;
 use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 
+use super::bar::Picture;
 use super::console::Console;
-use super::progress::{self, Percent};
+use super::progress::Percent;
 use crate::backlog::Backlog;
 use crate::drive::Observer;
 use crate::migration::lease::HeldLease;
@@ -40,6 +42,8 @@ impl Messages for Console<Backlog> {
 pub struct SessionObserver {
     recorder: Recorder<Console<Backlog>>,
     percent: Option<Percent>,
+    /// None where nothing is drawn.
+    progress: Option<Progress>,
     printed_at: Option<Timestamp>,
 }
 
@@ -55,8 +59,17 @@ impl SessionObserver {
         Self {
             recorder: Recorder::new(console, trace, tally),
             percent,
+            progress: None,
             printed_at: None,
         }
+    }
+
+    /// The same, with the progress drawn, if it is wanted and the terminal can.
+    #[must_use]
+    pub fn drawing(mut self, progress: Progress) -> Self {
+        let draws = self.percent.is_some() && self.console().draws();
+        self.progress = draws.then_some(progress);
+        self
     }
 
     /// Where to say more.
@@ -105,7 +118,7 @@ impl SessionObserver {
     /// Prints the progress of a migration that has succeeded.
     pub fn finish_progress(&mut self) {
         if let Some(percent) = self.percent {
-            self.console().progress(&percent.done(), "");
+            self.console().progress(&percent.done());
             self.console().leave_progress();
         }
     }
@@ -114,17 +127,33 @@ impl SessionObserver {
         let Some(percent) = &mut self.percent else {
             return;
         };
-        if self
+        let line = percent.line(sample);
+        let has_storage = percent.has_storage();
+        let cause = self
+            .recorder
+            .outlook()
+            .cause
+            .filter(|_| self.recorder.steers());
+        // Each sample counts for the estimates, shown or not.
+        let shown = self
+            .progress
+            .as_mut()
+            .map(|progress| progress.poll(sample, cause));
+        let is_early = self
             .printed_at
-            .is_some_and(|at| sample.at.since(at) < PROGRESS_EVERY)
-        {
+            .is_some_and(|at| sample.at.since(at) < PROGRESS_EVERY);
+        if is_early {
             return;
         }
-        if let Some(line) = percent.line(sample) {
-            let more = progress::details(sample, &self.recorder.outlook());
-            self.console().progress(&line, &more);
-            self.printed_at = Some(sample.at);
+        match (shown, line) {
+            (Some(shown), _) => {
+                let picture = Picture::new(sample, &shown, cause, has_storage);
+                self.console().draw(&picture);
+            }
+            (None, Some(line)) => self.console().progress(&line),
+            (None, None) => return,
         }
+        self.printed_at = Some(sample.at);
     }
 }
 

@@ -1,0 +1,33 @@
+//! How fast the first round goes through memory, zero pages and others.
+
+use core::time::Duration;
+
+use crate::rate::per_second;
+use crate::sample::Sample;
+use crate::time::Timestamp;
+
+/// The span over which it is measured: QEMU scans zero pages in bursts.
+const SPAN: Duration = Duration::from_millis(500);
+
+/// Follows it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pace {
+    /// Memory done, bytes per second; zero while unknown.
+    pub(super) bytes_per_s: u64,
+    from: Option<(Timestamp, u64)>,
+}
+
+impl Pace {
+    /// Takes in a sample of a round.
+    pub(super) fn follow(&mut self, sample: &Sample) {
+        let (since, remaining_bytes) =
+            *self.from.get_or_insert((sample.at, sample.remaining_bytes));
+        let span = sample.at.since(since);
+        if span < SPAN {
+            return;
+        }
+        let done_bytes = remaining_bytes.saturating_sub(sample.remaining_bytes);
+        self.bytes_per_s = per_second(done_bytes, span);
+        self.from = Some((sample.at, sample.remaining_bytes));
+    }
+}
