@@ -51,6 +51,7 @@ install:
 	sed -i 's|=/usr/sbin/|=$(PREFIX)/sbin/|' '$(DESTDIR)$(PREFIX)'/lib/systemd/system/libvirt-hpcd.service
 	find packaging/etc -type f -printf '%P\n' | while read -r file; do \
 	    [ -e '$(DESTDIR)/etc'/"$$file" ] || install -D -m 644 "packaging/etc/$$file" '$(DESTDIR)/etc'/"$$file"; done
+	install -d -m 755 '$(DESTDIR)/etc/libvirt-hpc/notify.d'
 
 include packaging/packages.mk
 

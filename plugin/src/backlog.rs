@@ -47,6 +47,8 @@ pub struct Backlog {
     lost: u64,
     has_lost: bool,
     say_lost: fn(u64) -> Vec<u8>,
+    /// How long its end waits.
+    at_end: Duration,
 }
 
 impl std::fmt::Debug for Shared {
@@ -77,7 +79,15 @@ impl Backlog {
             lost: 0,
             has_lost: false,
             say_lost,
+            at_end: PATIENCE,
         })
+    }
+
+    /// The same, whose end waits for nothing: the thread goes on until all that was handed over is written.
+    #[must_use]
+    pub fn unwaited(mut self) -> Self {
+        self.at_end = Duration::ZERO;
+        self
     }
 
     /// Whether anything was ever lost.
@@ -159,7 +169,7 @@ impl Write for Backlog {
 impl Drop for Backlog {
     fn drop(&mut self) {
         // What it has to say nobody hears any more.
-        let _ = self.settle(PATIENCE);
+        let _ = self.settle(self.at_end);
     }
 }
 

@@ -7,6 +7,7 @@
 //! | [`agent`] | how does `libvirt-hpcd` take over the migrations of others? |
 //! | [`drive`], [`laws`] | how is a migration controlled, and by which law? |
 //! | [`migration`] | what do command and agent share: lease, policy, limits, records? |
+//! | [`notify`] | who else is told of a migration, and when? |
 //! | [`trace`], [`replay`], [`plot`] | what is recorded, and how is it decided and drawn again? |
 //! | [`report`] | how did a recorded migration fare, and why? |
 //! | [`in_words`], [`backlog`], [`clock`], [`version`] | how is it said, written without waiting, timed? |
@@ -21,6 +22,7 @@ pub mod forward;
 pub mod in_words;
 pub mod laws;
 pub mod migration;
+pub mod notify;
 pub mod plot;
 pub mod replay;
 pub mod report;

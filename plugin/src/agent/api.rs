@@ -1,11 +1,14 @@
-//! What the agent is asked and answers, on a socket for root alone: one JSON line each way.
+//! What the agent is asked and answers, on a socket for root alone: one JSON line each way, and more for those who follow.
 
 pub mod client;
+pub mod follow;
 pub mod server;
+mod timed;
 
 use libvirt_hpc_control::sample::JobState;
 use serde::{Deserialize, Serialize};
 
+use crate::notify::Notification;
 use crate::trace::{JobStateDef, SettingsRecord};
 
 /// The socket.
@@ -30,6 +33,16 @@ pub enum Request {
         /// Name or UUID.
         domain: String,
     },
+    /// Tell what happens from now on: after [`Reply::Following`] a line for each [`Notification`].
+    Follow {
+        /// Of which domain, by name or UUID; none for all.
+        domain: Option<String>,
+    },
+    /// Tell this to all who follow: `virsh-hpc` controls migrations of this host too.
+    Tell {
+        /// What.
+        notification: Box<Notification>,
+    },
 }
 
 /// What it answers.
@@ -42,6 +55,11 @@ pub enum Reply {
     Done {
         /// For the user.
         message: String,
+    },
+    /// To [`Request::Follow`]: it begins.
+    Following {
+        /// The agent's version.
+        version: String,
     },
     /// It is not done, and why.
     Refused {

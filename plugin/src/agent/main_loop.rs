@@ -22,6 +22,7 @@ use super::process::service::{self, Service};
 use super::process::signals::{self, Signal};
 use super::supervisor::Supervisor;
 use crate::clock;
+use crate::notify::Followers;
 
 /// How often the loop turns at least, to show that it lives.
 const TURN: Duration = Duration::from_secs(5);
@@ -74,7 +75,9 @@ fn run(args: &Args) -> anyhow::Result<()> {
         .context("cannot listen to the hook")?;
     let (send, messages) = mpsc::channel();
     let listener = server::listen(Path::new(api::SOCKET))?;
-    answer(listener, send.clone()).context("cannot answer on the control socket")?;
+    let followers = Followers::default();
+    answer(listener, followers.clone(), send.clone())
+        .context("cannot answer on the control socket")?;
     read_notices(hook, send.clone()).context("cannot listen to the hook")?;
     let signal = send.clone();
     signals::catch(move |caught| drop(signal.send(Message::Signal(caught))))
@@ -87,7 +90,7 @@ fn run(args: &Args) -> anyhow::Result<()> {
     .context("cannot watch libvirt")?;
     log::info!("{}", config.describe());
     config.warn();
-    let mut supervisor = Supervisor::new(config, watch, metrics, send);
+    let mut supervisor = Supervisor::new(config, watch, metrics, send, followers);
     service.ready();
     let ended = turn(args, &service, &messages, &mut supervisor);
     service.stopping();
@@ -159,12 +162,16 @@ fn leave(messages: &Receiver<Message>, supervisor: &mut Supervisor) {
     }
 }
 
-fn answer(listener: UnixListener, send: Sender<Message>) -> io::Result<()> {
-    server::serve(listener, move |request: Request| -> Option<Reply> {
-        let (reply, answer) = mpsc::sync_channel(1);
-        send.send(Message::Request(request, reply)).ok()?;
-        answer.recv_timeout(REQUEST_PATIENCE).ok()
-    })
+fn answer(listener: UnixListener, followers: Followers, send: Sender<Message>) -> io::Result<()> {
+    server::serve(
+        listener,
+        followers,
+        move |request: Request| -> Option<Reply> {
+            let (reply, answer) = mpsc::sync_channel(1);
+            send.send(Message::Request(request, reply)).ok()?;
+            answer.recv_timeout(REQUEST_PATIENCE).ok()
+        },
+    )
 }
 
 fn read_notices(socket: UnixDatagram, send: Sender<Message>) -> io::Result<()> {

@@ -21,6 +21,7 @@ use super::takeover::{migration_thread, traces};
 use crate::clock;
 use crate::in_words;
 use crate::migration::lease;
+use crate::notify::Followers;
 use crate::trace::Versions;
 use crate::version;
 
@@ -50,6 +51,7 @@ pub(super) struct Supervisor {
     /// The last sign of life of libvirt's, or the beginning.
     heard_at: Instant,
     versions: Versions,
+    pub(super) followers: Followers,
     pub(super) watch: Watch,
     pub(super) metrics: Publisher,
     /// When a snapshot was last handed over; none if one is due.
@@ -59,13 +61,14 @@ pub(super) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Begins; threads of migrations answer to `send`.
+    /// Begins; threads of migrations answer to `send`, and tell `followers`.
     #[must_use]
     pub(super) fn new(
         config: Config,
         watch: Watch,
         metrics: Publisher,
         send: Sender<Message>,
+        followers: Followers,
     ) -> Self {
         let agent = Self {
             config: Arc::new(config),
@@ -78,6 +81,7 @@ impl Supervisor {
                 libvirt_hpc: version::OURS.to_owned(),
                 ..Versions::default()
             },
+            followers,
             watch,
             metrics,
             published_at: None,
@@ -255,6 +259,7 @@ impl Supervisor {
             early,
             versions: self.versions.clone(),
             counters: self.metrics.counters().clone(),
+            followers: self.followers.clone(),
         };
         let (send, uuid) = (self.send.clone(), id.uuid.clone());
         let done = move |verdict| drop(send.send(Message::Ended { uuid, verdict }));

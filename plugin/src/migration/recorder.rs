@@ -16,6 +16,7 @@ use super::settings::Set;
 use super::tally::{self, Tally};
 use crate::drive::Observer;
 use crate::in_words;
+use crate::notify::{Happened, Herald};
 use crate::trace::{Record, Trace};
 
 /// How long nothing may be sent before it is said. The keepalive takes half a minute to give a dead peer
@@ -80,6 +81,7 @@ pub struct Recorder<V> {
     trace: Option<Trace>,
     tally: Tally,
     lease: Option<HeldLease>,
+    herald: Option<Herald>,
     set: Set,
     outlook: Outlook,
     rounds: Rounds,
@@ -106,6 +108,7 @@ impl<V: Messages> Recorder<V> {
             trace,
             tally,
             lease: None,
+            herald: None,
             set: Set::default(),
             outlook: Outlook::default(),
             rounds: Rounds::default(),
@@ -138,6 +141,25 @@ impl<V: Messages> Recorder<V> {
     pub fn hold(&mut self, lease: HeldLease) {
         self.set = lease.set();
         self.lease = Some(lease);
+    }
+
+    /// Others are told of this migration.
+    pub fn tell_others(&mut self, herald: Herald) {
+        self.herald = Some(herald);
+    }
+
+    /// Others are told that it is over.
+    pub fn tell_end(&mut self, happened: Happened) {
+        if let Some(herald) = &mut self.herald {
+            herald.tell(happened, self.last.elapsed_ms);
+        }
+    }
+
+    /// Waits until others have been told, no longer than `at_most` and until the user has `given_up`.
+    pub fn settle_others(&mut self, at_most: Duration, given_up: impl Fn() -> bool) {
+        if let Some(herald) = &mut self.herald {
+            herald.end(at_most, given_up);
+        }
     }
 
     /// What was set last, by a predecessor or since.
@@ -335,6 +357,9 @@ impl<V: Messages> Recorder<V> {
 impl<V: Messages> Publisher for Recorder<V> {
     fn publish(&mut self, at: Timestamp, event: Event) {
         self.hear(&event);
+        if let Some(herald) = &mut self.herald {
+            herald.hear(&event);
+        }
         self.record(&Record::Event {
             at_ns: at.as_nanos(),
             event: event.into(),
@@ -374,6 +399,10 @@ impl<V: Messages> Observer for Recorder<V> {
     fn outcome(&mut self, at: Timestamp, target: &Target, result: Result<(), &dyn Error>) {
         if result.is_ok() {
             self.applied(target);
+            let (elapsed_ms, pause_ms) = (self.last.elapsed_ms, self.outlook.pause_ms);
+            if let Some(herald) = &mut self.herald {
+                herald.applied(target, elapsed_ms, pause_ms);
+            }
         }
         if result.is_ok() && target.action == Some(Action::Suspend) {
             self.tally.suspended();

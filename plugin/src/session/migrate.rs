@@ -16,7 +16,7 @@ use libvirt_hpc_libvirt::stats::JobStats;
 
 use super::attempt::call::{Call, Outcome, Plan};
 use super::attempt::session_orders::{Aborted, SessionOrders};
-use super::attempt::{fallback, trace_header, who_controls};
+use super::attempt::{fallback, others, trace_header, who_controls};
 use super::connect;
 use super::ending::{failure, leave_running};
 use super::prepare::resolve::{Inputs, Resolved, bandwidth, resolve};
@@ -32,6 +32,7 @@ use crate::flags::{Migrate, Virsh};
 use crate::laws::LawName;
 use crate::migration::pause;
 use crate::migration::tally::Tally;
+use crate::notify::Happened;
 use crate::trace::{End, Record, Trace};
 
 /// How long the statistics of the end may take to arrive after the end itself.
@@ -141,6 +142,9 @@ fn attempt(
     if !has_lease && who_controls::another_controls(watcher, takeover.before, &orders) {
         resolved.yield_to_another();
         observer.console().warn(YIELDED);
+    } else {
+        let (herald, problems) = others::herald(takeover, migrate, &resolved);
+        observer.tell_others(herald, problems);
     }
     observer.record(&trace_header::begin(takeover, migrate, &resolved));
     let watcher = &mut takeover.watcher;
@@ -239,6 +243,11 @@ fn finish(
         if let Some(stats) = final_statistics(&mut takeover.watcher) {
             observer.tally().completed(&stats);
         }
+        let totals = observer.tally().totals(ended.total);
+        observer.tell_end(Happened::Arrived {
+            pause_ms: totals.pause_ms,
+            sent_bytes: totals.sent_bytes,
+        });
         // Whoever waits for a terminal now holds nothing any more.
         observer.end_lease();
         observer.finish_progress();
@@ -247,6 +256,10 @@ fn finish(
         let line = observer.tally().report(takeover.domain.name(), ended.total);
         observer.console().note(&line);
     } else {
+        observer.tell_end(match ended.outcome {
+            Some(_) => Happened::failed(error.as_deref()),
+            None => Happened::Ended,
+        });
         // A signal ends virsh without a word, and its migration with it.
         if requests.end().is_none() || requests.abort() {
             let error = error.as_deref().unwrap_or_default();
@@ -270,6 +283,7 @@ fn finish(
         error,
         totals,
     }));
+    observer.settle_others(|| requests.any());
     observer.console().settle(|| requests.any());
     if moved {
         ExitCode::SUCCESS

@@ -1,7 +1,11 @@
 //! From its start to its end: what it answers, whom it refuses, and what it outlives.
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixDatagram, UnixStream};
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use crate::machine::{AGENT, Machine, TEST_URI, text};
 
@@ -146,7 +150,7 @@ fn garbage_on_its_sockets_does_it_no_harm() {
         let path = machine.run("libvirt-hpc/agent.sock");
         let mut asked = UnixStream::connect(path).expect("connected");
         // It may hang up before it has read all.
-        let _ = std::io::Write::write_all(&mut asked, line);
+        let _ = asked.write_all(line);
     }
     machine.answer(&["hpc-status"]);
     assert!(agent.runs());
@@ -193,4 +197,57 @@ fn a_check_tells_what_a_configuration_means_or_what_is_wrong_with_it() {
     // A file that was named must be there.
     std::fs::remove_file(&file).expect("removed");
     assert_eq!(check_file().status.code(), Some(1));
+}
+
+#[test]
+fn what_happens_can_be_followed_until_the_agent_ends() {
+    let Some(machine) = Machine::new() else {
+        return;
+    };
+    let mut agent = machine.start_until(TEST_URI, CONNECTED);
+    let mut follower = machine.command(env!("CARGO_BIN_EXE_virsh-hpc"));
+    follower.args(["hpc-status", "--follow", "vm"]);
+    follower.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut follower = follower.spawn().expect("virsh-hpc");
+    let mut lines = BufReader::new(follower.stdout.take().expect("a pipe"));
+    let rest = "\"uuid\":\"\",\"destination\":null,\"controller\":\"virsh-hpc\",\"observe\":false,\
+                \"at_unix_ms\":7,\"elapsed_ms\":8}";
+    let line =
+        |domain| format!("{{\"version\":1,\"event\":\"ended\",\"domain\":\"{domain}\",{rest}");
+    let tell = |domain| {
+        let request = format!(
+            "{{\"request\":\"tell\",\"notification\":{}}}\n",
+            line(domain)
+        );
+        let mut stream =
+            UnixStream::connect(machine.run("libvirt-hpc/agent.sock")).expect("an agent");
+        stream.write_all(request.as_bytes()).expect("written");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).expect("read");
+        assert!(reply.starts_with("{\"reply\":\"done\""), "{reply}");
+    };
+    let (heard, first) = mpsc::channel();
+    thread::spawn(move || {
+        let mut first = String::new();
+        drop(lines.read_line(&mut first));
+        drop(heard.send(first));
+        let mut rest = String::new();
+        drop(lines.read_to_string(&mut rest));
+    });
+    // Until it follows, it hears nothing.
+    let first = (0..600).find_map(|_| {
+        tell("another");
+        tell("vm");
+        first.recv_timeout(Duration::from_millis(50)).ok()
+    });
+    assert_eq!(first.as_deref(), Some(&*(line("vm") + "\n")));
+    agent.signal("TERM");
+    assert_eq!(agent.end().code(), Some(0));
+    let ended = follower.wait_with_output().expect("ended");
+    assert_eq!(ended.status.code(), Some(1));
+    let said = text(&ended.stderr);
+    assert!(
+        said.starts_with("error: libvirt-hpcd tells no more: "),
+        "{said}"
+    );
 }

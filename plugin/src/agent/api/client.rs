@@ -9,7 +9,7 @@ use super::{Reply, Request};
 use crate::migration::deadline::within;
 
 /// How long the agent may take for its answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The longest reply: ten thousand domains take about a tenth of it.
 const REPLY_MAX_BYTES: u64 = 64 * 1024 * 1024;
@@ -49,6 +49,12 @@ pub enum ClientError {
     Broken {
         /// What is wrong with it.
         reason: String,
+    },
+    /// It will not.
+    #[error("{message}")]
+    Refused {
+        /// Why, as it says; printable.
+        message: String,
     },
     /// The system failed.
     #[error("cannot ask libvirt-hpcd on {}", path.display())]
@@ -94,7 +100,7 @@ fn exchange(path: &Path, line: &str) -> io::Result<Vec<u8>> {
     Ok(reply)
 }
 
-fn read(reply: &[u8]) -> Result<Reply, ClientError> {
+pub(super) fn read(reply: &[u8]) -> Result<Reply, ClientError> {
     let broken = |reason: String| ClientError::Broken { reason };
     if reply.is_empty() {
         return Err(broken("it hung up".to_owned()));
@@ -102,7 +108,7 @@ fn read(reply: &[u8]) -> Result<Reply, ClientError> {
     serde_json::from_slice(reply).map_err(|error| broken(error.to_string()))
 }
 
-fn failed(path: &Path, source: io::Error) -> ClientError {
+pub(super) fn failed(path: &Path, source: io::Error) -> ClientError {
     let path = path.to_owned();
     match source.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {

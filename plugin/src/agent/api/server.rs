@@ -13,13 +13,11 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::{Reply, Request};
+use super::timed::Timed;
+use super::{Reply, Request, follow};
 use crate::agent::process::socket;
+use crate::notify::Followers;
 use crate::{in_words, version};
-
-mod timed;
-
-use timed::Timed;
 
 /// The longest request; virsh-hpc's take a few hundred bytes.
 const REQUEST_MAX_BYTES: u64 = 64 * 1024;
@@ -48,6 +46,8 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
 
 /// Answers on `listener` for the rest of the process's life, on threads of its own.
 ///
+/// Whoever asks to follow gets what `followers` are told, and takes no place of those who ask.
+///
 /// `ask` gives the agent's answer, and none where the agent has no time or is about to leave; it is called
 /// from several threads at a time and shall return within seconds.
 ///
@@ -55,25 +55,27 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
 /// When the first thread cannot be started.
 pub fn serve(
     listener: UnixListener,
+    followers: Followers,
     ask: impl Fn(Request) -> Option<Reply> + Send + Sync + 'static,
 ) -> io::Result<()> {
-    serve_within(PATIENCE, listener, ask)
+    serve_within(PATIENCE, listener, followers, ask)
 }
 
 fn serve_within(
     patience: Duration,
     listener: UnixListener,
+    followers: Followers,
     ask: impl Fn(Request) -> Option<Reply> + Send + Sync + 'static,
 ) -> io::Result<()> {
     listener.set_nonblocking(false)?;
     let ask = Arc::new(ask);
     thread::Builder::new()
         .name("control".to_owned())
-        .spawn(move || accept(patience, &listener, &ask))?;
+        .spawn(move || accept(patience, &listener, &followers, &ask))?;
     Ok(())
 }
 
-fn accept<A>(patience: Duration, listener: &UnixListener, ask: &Arc<A>)
+fn accept<A>(patience: Duration, listener: &UnixListener, followers: &Followers, ask: &Arc<A>)
 where
     A: Fn(Request) -> Option<Reply> + Send + Sync + 'static,
 {
@@ -89,10 +91,14 @@ where
                 return Ok(());
             }
             let (place, ask) = (Arc::clone(&places), Arc::clone(ask));
+            let followers = followers.clone();
             let thread = thread::Builder::new().name("control-client".to_owned());
             thread.spawn(move || {
-                answer(patience, &stream, &*ask);
+                let follows = answer(patience, &stream, &*ask);
                 drop(place);
+                if let Some(domain) = follows {
+                    serve_follower(patience, &stream, &followers, domain);
+                }
             })?;
             Ok(())
         });
@@ -103,39 +109,64 @@ where
     }
 }
 
-/// One connection from its request to its reply.
-fn answer(patience: Duration, stream: &UnixStream, ask: &impl Fn(Request) -> Option<Reply>) {
+/// One connection from its request to its reply. Which domain it wants to follow, if it does.
+fn answer(
+    patience: Duration,
+    stream: &UnixStream,
+    ask: &impl Fn(Request) -> Option<Reply>,
+) -> Option<Option<String>> {
     let reply = match read_request(Timed::new(stream, patience)) {
         // Only whether somebody listens was asked.
-        Ok(line) if line.is_empty() => return,
-        Ok(line) => reply(&line, ask),
+        Ok(line) if line.is_empty() => return None,
+        Ok(line) => match parse(&line) {
+            Ok(Request::Follow { domain }) => return Some(domain),
+            Ok(request) => ask(request).unwrap_or_else(busy),
+            Err(refused) => refused,
+        },
         Err(error) if is_late(&error) => refused(&format!(
             "no whole request came within {}",
             in_words::span(patience)
         )),
-        Err(_) => return,
+        Err(_) => return None,
     };
     tell(Timed::new(stream, patience), &reply);
+    None
 }
 
-fn reply(line: &[u8], ask: &impl Fn(Request) -> Option<Reply>) -> Reply {
-    if line.len() as u64 > REQUEST_MAX_BYTES {
-        return refused(&format!(
-            "the request is longer than {REQUEST_MAX_BYTES} bytes"
-        ));
+fn serve_follower(
+    patience: Duration,
+    stream: &UnixStream,
+    followers: &Followers,
+    domain: Option<String>,
+) {
+    match followers.subscribe(domain) {
+        Some(subscription) => follow::serve(patience, stream, &subscription),
+        None => tell(
+            Timed::new(stream, patience),
+            &refused("too many follow what libvirt-hpcd tells: end one, and try again"),
+        ),
     }
-    match serde_json::from_slice(line) {
-        Ok(request) => ask(request).unwrap_or_else(|| {
-            refused(
-                "libvirt-hpcd is busy or about to leave: try again; if that stays so, its log says why \
-                 (journalctl -u libvirt-hpcd)",
-            )
-        }),
-        Err(error) => refused(&format!(
+}
+
+fn parse(line: &[u8]) -> Result<Request, Reply> {
+    if line.len() as u64 > REQUEST_MAX_BYTES {
+        return Err(refused(&format!(
+            "the request is longer than {REQUEST_MAX_BYTES} bytes"
+        )));
+    }
+    serde_json::from_slice(line).map_err(|error| {
+        refused(&format!(
             "libvirt-hpcd {} does not understand the request: {error}",
             version::OURS
-        )),
-    }
+        ))
+    })
+}
+
+fn busy() -> Reply {
+    refused(
+        "libvirt-hpcd is busy or about to leave: try again; if that stays so, its log says why \
+         (journalctl -u libvirt-hpcd)",
+    )
 }
 
 fn refused(message: &str) -> Reply {

@@ -18,6 +18,14 @@ impl Supervisor {
             Request::Status { domain } => status::of(self, domain.as_deref()),
             Request::Release { domain } => self.release(domain),
             Request::Adopt { domain } => self.adopt(domain),
+            Request::Tell { notification } => {
+                self.followers.publish(notification);
+                Reply::Done {
+                    message: "told".to_owned(),
+                }
+            }
+            // Its connection stays, and is no business of the main loop's.
+            Request::Follow { .. } => refused(&"following is not for the main loop"),
         };
         // Whoever asked may have gone.
         drop(reply.try_send(answer));

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use libvirt_hpc_libvirt::Error;
 
 use super::*;
+use crate::agent::api::Reply;
 
 fn agent() -> Supervisor {
     let metrics = Publisher::start().expect("a thread");
@@ -13,6 +14,7 @@ fn agent() -> Supervisor {
         Watch::blind(),
         metrics,
         mpsc::channel().0,
+        Followers::default(),
     )
 }
 
@@ -39,4 +41,18 @@ fn one_that_fails_is_lost_at_once_until_it_answers() {
     agent.hear(Message::Watch(Finding::Active(Vec::new())));
     assert_eq!(agent.lost, None);
     assert!(agent.polled_at.is_some());
+}
+
+#[test]
+fn what_a_command_tells_is_passed_on_to_those_who_follow() {
+    let mut agent = agent();
+    let heard = agent.followers.subscribe(None).expect("room");
+    let line = "{\"version\":1,\"event\":\"ended\",\"domain\":\"vm\",\"uuid\":\"\",\"destination\":null,\
+                \"controller\":\"virsh-hpc\",\"observe\":false,\"at_unix_ms\":7,\"elapsed_ms\":8}\n";
+    let request = format!("{{\"request\":\"tell\",\"notification\":{line}}}");
+    let request = serde_json::from_str(&request).expect("a request");
+    let (reply, answer) = mpsc::sync_channel(1);
+    agent.hear(Message::Request(request, reply));
+    assert!(matches!(answer.try_recv(), Ok(Reply::Done { .. })));
+    assert_eq!(heard.next(Duration::ZERO).as_deref(), Ok(line));
 }

@@ -14,6 +14,7 @@ use crate::migration::lease::LeaseRecord;
 use crate::migration::pause;
 use crate::migration::recorder::Recorder;
 use crate::migration::settings::Restored;
+use crate::notify::{About, Followers, Happened, Herald, Programs, Tellers};
 use crate::trace::{Begin, ControllerName, End, FORMAT, Record, Versions};
 
 /// Says who controls a migration from now on, and why.
@@ -71,6 +72,24 @@ pub(crate) fn begin(
     }))
 }
 
+/// Who tells others of it: programs, whose mistakes go to the log, and those who follow.
+pub(crate) fn herald(id: &DomainId, observe: bool, followers: Followers) -> Herald {
+    let about = About {
+        domain: id.name.clone(),
+        uuid: id.uuid.clone(),
+        destination: None,
+        controller: ControllerName::LibvirtHpcd,
+        observe,
+    };
+    let name = id.name.clone();
+    let say = move |problem: String| log::warn!("{name}: {problem}");
+    let tellers = Tellers::start(Programs::default(), say, |_| {});
+    if let Err(error) = &tellers {
+        log::warn!("{}: no program is notified, no thread: {error}", id.name);
+    }
+    Herald::new(about, tellers.ok(), followers)
+}
+
 /// Says how a migration ended, in the log and at the end of its trace.
 pub(crate) fn tell(
     name: &str,
@@ -101,6 +120,14 @@ pub(crate) fn tell(
         Some(Restored::AsBefore) | None => {}
     }
     let totals = recorder.tally().totals(total);
+    recorder.tell_end(match (completed, settings) {
+        (Some(_), _) => Happened::Arrived {
+            pause_ms: totals.pause_ms,
+            sent_bytes: totals.sent_bytes,
+        },
+        (None, Some(_)) => Happened::failed(None),
+        (None, None) => Happened::Ended,
+    });
     let end = End {
         moved: completed.is_some(),
         error: None,

@@ -7,6 +7,7 @@ use libvirt_hpc_libvirt::event::DomainId;
 
 use crate::agent::metrics::Counters;
 use crate::agent::process::config::Config;
+use crate::notify::Followers;
 use crate::trace::Versions;
 
 /// The domain whose migration a thread is to take over.
@@ -23,6 +24,8 @@ pub(crate) struct Assignment {
     pub(crate) versions: Versions,
     /// What the migration is counted by.
     pub(crate) counters: Counters,
+    /// Who is told of the migration.
+    pub(crate) followers: Followers,
 }
 
 /// How the thread of a migration ended.

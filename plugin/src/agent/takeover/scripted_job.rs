@@ -14,6 +14,7 @@ use libvirt_hpc_libvirt::event::DomainId;
 use super::assignment::Assignment;
 use crate::agent::metrics::{Counters, Publisher};
 use crate::agent::process::config::Config;
+use crate::notify::Followers;
 use crate::trace::Versions;
 
 /// Of the domain.
@@ -100,5 +101,6 @@ pub(crate) fn assignment(config: Config, adopted: bool) -> Assignment {
         early: false,
         versions: Versions::default(),
         counters: counters(),
+        followers: Followers::default(),
     }
 }

@@ -98,6 +98,8 @@ pub(crate) fn run(
         assignment.versions.clone(),
     ));
     announce::announce(id, &record, marked_by, config.observe);
+    let herald = announce::herald(id, config.observe, assignment.followers.clone());
+    reporter.recorder().tell_others(herald);
     if let Some(lease) = lease {
         let (held_lease, written) = HeldLease::begin(lease, record.clone());
         reporter.recorder().hold(held_lease);

@@ -150,7 +150,8 @@ fn commands_of_ours_take_options_and_domains() {
     assert_eq!(ours("hpc-policy vm --set-m"), ["--set-max-downtime"]);
     assert_eq!(ours("hpc-policy --mark vm --ma"), [""; 0]);
     assert_eq!(ours("hpc-status --json "), [""; 0]);
-    assert_eq!(ours("hpc-status --json vm "), ["--help"]);
+    assert_eq!(ours("hpc-status --json vm "), ["--follow", "--help"]);
+    assert_eq!(ours("hpc-status --fo"), ["--follow"]);
     assert_eq!(ours("hpc-help "), ["--migrate", "--help"]);
     for (line, expected) in [
         ("hpc-policy ", Some("? dominfo --domain ")),

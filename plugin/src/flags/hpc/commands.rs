@@ -155,6 +155,9 @@ pub struct StatusArgs {
     /// Print the agent's answer as JSON
     #[arg(long)]
     pub json: bool,
+    /// Print a line of JSON for each switchover, arrival and failure as it happens, of all domains or of one
+    #[arg(long, conflicts_with = "json")]
+    pub follow: bool,
 }
 
 /// The arguments of `hpc-release` and `hpc-adopt`.
@@ -315,6 +318,7 @@ mod tests {
             "hpc-history --json --csv",
             "hpc-help migrate",
             "hpc-status vm other",
+            "hpc-status --follow --json",
             "hpc-release",
             "hpc-adopt --json vm",
         ] {
@@ -369,7 +373,12 @@ mod tests {
     fn the_agent_is_asked() {
         let status = |domain: Option<&str>, json| {
             let domain = domain.map(str::to_owned);
-            HpcCommand::HpcStatus(StatusArgs { domain, json })
+            let follow = false;
+            HpcCommand::HpcStatus(StatusArgs {
+                domain,
+                json,
+                follow,
+            })
         };
         let vm = DomainArgs {
             domain: "vm".to_owned(),

@@ -9,9 +9,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
-use crate::agent::api::{Reply, Request, SOCKET, client};
+use crate::agent::api::{Reply, Request, SOCKET, client, follow};
 use crate::flags::Globals;
 use crate::flags::hpc_commands::{DomainArgs, StatusArgs};
 use crate::in_words::printable;
@@ -26,7 +26,11 @@ const LIBVIRT_VARIABLE: &str = "LIBVIRT_DEFAULT_URI";
 /// The URI names another host, or the agent does not answer, or it refuses.
 pub fn status(globals: &Globals, args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode> {
     check_host(globals, "hpc-status")?;
-    status_from(Path::new(SOCKET), args, out)
+    let socket = Path::new(SOCKET);
+    if args.follow {
+        return follow_on(socket, args.domain.clone(), out);
+    }
+    status_from(socket, args, out)
 }
 
 /// Runs `hpc-release`; prints to `out`.
@@ -55,7 +59,9 @@ fn status_from(socket: &Path, args: &StatusArgs, out: &mut dyn Write) -> Result<
     let status = match &reply {
         Reply::Status(status) => status,
         Reply::Refused { message } => bail!("{}", printable(message)),
-        Reply::Done { .. } => bail!("libvirt-hpcd answered another question than was asked"),
+        Reply::Done { .. } | Reply::Following { .. } => {
+            bail!("libvirt-hpcd answered another question than was asked")
+        }
     };
     match &args.domain {
         Some(domain) if status.domains.is_empty() => {
@@ -68,11 +74,26 @@ fn status_from(socket: &Path, args: &StatusArgs, out: &mut dyn Write) -> Result<
     Ok(ExitCode::SUCCESS)
 }
 
+/// Prints each line as it comes; they end only by the agent's end, or for this command was too slow.
+fn follow_on(socket: &Path, domain: Option<String>, out: &mut dyn Write) -> Result<ExitCode> {
+    for line in follow::follow(socket, domain)? {
+        let line = line.context("cannot hear libvirt-hpcd any more")?;
+        out.write_all(line.as_bytes())?;
+        out.flush()?;
+    }
+    bail!(
+        "libvirt-hpcd tells no more: it has ended, or what is printed here was not read in time; follow again, and ask \
+         hpc-status what was missed"
+    )
+}
+
 fn order(socket: &Path, request: &Request, out: &mut dyn Write) -> Result<ExitCode> {
     match client::ask(socket, request)? {
         Reply::Done { message } => writeln!(out, "{}", printable(&message))?,
         Reply::Refused { message } => bail!("{}", printable(&message)),
-        Reply::Status(_) => bail!("libvirt-hpcd answered another question than was asked"),
+        Reply::Status(_) | Reply::Following { .. } => {
+            bail!("libvirt-hpcd answered another question than was asked")
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

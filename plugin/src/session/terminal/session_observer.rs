@@ -1,6 +1,7 @@
 //! Whoever listens to the loop in a session: the recorder, and the progress.
 
 use std::error::Error;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use libvirt_hpc_control::event::{Event, Publisher};
@@ -18,6 +19,7 @@ use crate::migration::lease::HeldLease;
 use crate::migration::recorder::{Messages, Outlook, Recorder};
 use crate::migration::settings::Set;
 use crate::migration::tally::Tally;
+use crate::notify::{Happened, Herald, PROGRAM_PATIENCE};
 use crate::trace::{Record, Trace};
 
 /// How often virsh prints its progress (`virshWatchJob`, `tools/virsh-domain.c`).
@@ -45,6 +47,7 @@ pub struct SessionObserver {
     /// None where nothing is drawn.
     progress: Option<Progress>,
     printed_at: Option<Timestamp>,
+    problems: Option<Receiver<String>>,
 }
 
 impl SessionObserver {
@@ -61,6 +64,7 @@ impl SessionObserver {
             percent,
             progress: None,
             printed_at: None,
+            problems: None,
         }
     }
 
@@ -98,6 +102,28 @@ impl SessionObserver {
     #[must_use]
     pub fn outlook(&self) -> Outlook {
         self.recorder.outlook()
+    }
+
+    /// Others are told of this migration; what goes wrong with that comes by `problems`.
+    pub fn tell_others(&mut self, herald: Herald, problems: Receiver<String>) {
+        self.recorder.tell_others(herald);
+        self.problems = Some(problems);
+    }
+
+    /// Others are told that it is over.
+    pub fn tell_end(&mut self, happened: Happened) {
+        self.recorder.tell_end(happened);
+    }
+
+    /// Waits until others have been told, or the user has `given_up`, and says what went wrong with it.
+    pub fn settle_others(&mut self, given_up: impl Fn() -> bool) {
+        self.recorder.settle_others(PROGRAM_PATIENCE, given_up);
+        let Some(problems) = self.problems.take() else {
+            return;
+        };
+        for problem in problems.try_iter() {
+            self.console().warn(&problem);
+        }
     }
 
     /// Steers under a lease.

@@ -25,9 +25,9 @@ fn agent_within(patience: Duration, path: &Path) {
         Request::Release { domain } | Request::Adopt { domain } => {
             Some(Reply::Done { message: domain })
         }
-        Request::Status { .. } => Some(refused("no status")),
+        _ => Some(refused("no status")),
     };
-    serve_within(patience, listen(path).unwrap(), ask).unwrap();
+    serve_within(patience, listen(path).unwrap(), Followers::default(), ask).unwrap();
 }
 
 /// What is answered to these bytes.
@@ -236,7 +236,7 @@ fn an_agent_that_stumbles_over_one_question_answers_the_next() {
         Request::Adopt { domain } => Some(Reply::Done { message: domain }),
         _ => panic!("a defect, in process {}", process::id()),
     };
-    serve(listen(&path).unwrap(), ask).unwrap();
+    serve(listen(&path).unwrap(), Followers::default(), ask).unwrap();
     for _ in 0..2 * CONNECTIONS_MAX {
         let error = client::ask(&path, &Request::Status { domain: None }).unwrap_err();
         assert!(

@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::agent::api::{Status, server};
+use crate::notify::Followers;
 
 /// An agent that watches nothing, does what it is told and refuses what it is told of `web`.
 fn agent() -> (TempDir, PathBuf) {
@@ -28,7 +29,10 @@ fn agent() -> (TempDir, PathBuf) {
         },
     };
     let listener = server::listen(&path).unwrap();
-    server::serve(listener, move |request| Some(answer(request))).unwrap();
+    server::serve(listener, Followers::default(), move |request| {
+        Some(answer(request))
+    })
+    .unwrap();
     (folder, path)
 }
 
@@ -45,7 +49,11 @@ fn the_agents_answer_is_printed() {
     let (_folder, path) = agent();
     let status = |json| {
         let mut out = Vec::new();
-        let args = StatusArgs { domain: None, json };
+        let args = StatusArgs {
+            domain: None,
+            json,
+            ..StatusArgs::default()
+        };
         status_from(&path, &args, &mut out).unwrap();
         String::from_utf8(out).unwrap()
     };
@@ -67,6 +75,7 @@ fn a_refusal_is_an_error_and_nothing_else_is_printed() {
     let args = StatusArgs {
         domain: Some(web()),
         json: true,
+        ..StatusArgs::default()
     };
     let errors = [
         status_from(&path, &args, &mut out).unwrap_err(),
@@ -102,4 +111,33 @@ fn another_hosts_agent_is_not_asked() {
     ] {
         assert!(on_host(uri).is_ok(), "{uri}");
     }
+}
+
+#[test]
+fn what_is_followed_is_printed_as_it_comes_and_its_end_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("agent.sock");
+    let listener = server::listen(&path).unwrap();
+    listener.set_nonblocking(false).unwrap();
+    let agent = std::thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut request = String::new();
+        std::io::BufRead::read_line(&mut std::io::BufReader::new(&stream), &mut request).unwrap();
+        let lines =
+            b"{\"reply\":\"following\",\"version\":\"0.1.0\"}\n{\"event\":\"of tomorrow\"}\n";
+        stream.write_all(lines).unwrap();
+        request
+    });
+    let mut out = Vec::new();
+    let error = follow_on(&path, Some("vm".to_owned()), &mut out).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("libvirt-hpcd tells no more: ")
+    );
+    assert_eq!(out, b"{\"event\":\"of tomorrow\"}\n");
+    assert_eq!(
+        agent.join().unwrap(),
+        "{\"request\":\"follow\",\"domain\":\"vm\"}\n"
+    );
 }
