@@ -50,27 +50,28 @@ pub struct Tellers {
 struct Medium<S, T> {
     programs: Programs,
     say: S,
-    then: T,
+    first: T,
     is_over: Arc<AtomicBool>,
     /// What has been said of the directory: once is enough.
     said: Vec<String>,
 }
 
 impl Tellers {
-    /// Starts their thread. It says what went wrong by `say`, and gives each line to `then` after the programs.
+    /// Starts their thread. It gives each line to `first` before the programs, which may hang, and says what went wrong
+    /// by `say`.
     ///
     /// # Errors
     /// When no thread can be started.
     pub fn start(
         programs: Programs,
         say: impl Fn(String) + Send + 'static,
-        then: impl FnMut(&[u8]) + Send + 'static,
+        first: impl FnMut(&[u8]) + Send + 'static,
     ) -> io::Result<Self> {
         let is_over = Arc::new(AtomicBool::new(false));
         let medium = Medium {
             programs,
             say,
-            then,
+            first,
             is_over: Arc::clone(&is_over),
             said: Vec::new(),
         };
@@ -105,6 +106,11 @@ impl Tellers {
 
 impl<S: Fn(String), T: FnMut(&[u8])> Write for Medium<S, T> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let is_over = || self.is_over.load(Ordering::Acquire);
+        if is_over() {
+            return Ok(line.len());
+        }
+        (self.first)(line);
         let found = directory::find(&self.programs.directory, self.programs.owner);
         for problem in found.problems {
             if !self.said.contains(&problem) {
@@ -112,7 +118,6 @@ impl<S: Fn(String), T: FnMut(&[u8])> Write for Medium<S, T> {
                 self.said.push(problem);
             }
         }
-        let is_over = || self.is_over.load(Ordering::Acquire);
         for path in found.programs {
             if is_over() {
                 break;
@@ -120,9 +125,6 @@ impl<S: Fn(String), T: FnMut(&[u8])> Write for Medium<S, T> {
             if let Err(error) = program::run(&path, line, self.programs.patience, is_over) {
                 (self.say)(format!("{} {error}", path.display()));
             }
-        }
-        if !is_over() {
-            (self.then)(line);
         }
         Ok(line.len())
     }

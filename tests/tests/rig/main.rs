@@ -15,6 +15,7 @@ mod idle;
 mod kvm;
 mod moves;
 mod mpi;
+mod notify;
 mod old;
 mod options;
 mod package;

@@ -55,7 +55,7 @@ impl Migration {
 }
 
 fn seconds(shown: Shown) -> Option<(u64, u64)> {
-    let round = |span: Duration| (span.as_millis() as u64 + 500) / 1000;
+    let round = |span: Duration| (span + Duration::from_millis(500)).as_secs();
     shown.remaining.map(|r| (round(r.least), round(r.most)))
 }
 

@@ -1,0 +1,101 @@
+//! Others are told of a migration, and its progress is drawn on a terminal. Under KVM, so that it takes seconds; without
+//! it the test says so and passes.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use libvirt_hpc_tests::rig::{AgentVerb, DESTINATION, HOSTS, Kvm, Rig};
+
+use crate::SMALL_SATURATED;
+
+const ALPHA: &str = HOSTS[0];
+const GUEST: &str = "told";
+
+/// A program that keeps what it is told, and one that fails.
+const PROGRAMS: &str = "mkdir -p -m 755 /etc/libvirt-hpc/notify.d && cd /etc/libvirt-hpc/notify.d && \
+                        printf '#!/bin/sh\\ncat >>/root/told\\n' >10-keep && \
+                        printf '#!/bin/sh\\nexit 3\\n' >20-fail && chmod 755 10-keep 20-fail";
+
+/// The lines of a file on the first host that name `event`.
+fn lines(rig: &Rig, file: &str, event: &str) -> Result<usize> {
+    let output = rig.run(ALPHA, &["cat", file])?;
+    let text = String::from_utf8(output.stdout)?;
+    let event = format!("\"event\":\"{event}\"");
+    Ok(text.lines().filter(|line| line.contains(&event)).count())
+}
+
+/// Waits until a file says that so many migrations have arrived, each after its switchover was allowed.
+fn told(rig: &Rig, file: &str, arrived: usize) -> Result<()> {
+    for _ in 0..100 {
+        if lines(rig, file, "arrived")? == arrived {
+            let allowed = lines(rig, file, "switchover-allowed")?;
+            ensure!(
+                allowed >= arrived,
+                "{file}: {allowed} of {arrived} were announced"
+            );
+            return Ok(());
+        }
+        sleep(Duration::from_millis(200));
+    }
+    anyhow::bail!(
+        "{file} does not tell of {arrived} arrivals; the agent: {}",
+        rig.agent_log(ALPHA)?
+    )
+}
+
+#[test]
+fn others_are_told_of_both_controllers_migrations_and_the_terminal_shows_a_bar() -> Result<()> {
+    let rig = Rig::up(&[])?;
+    if rig.kvm()? == Kvm::None {
+        println!("skipped: this machine has no KVM");
+        return Ok(());
+    }
+    ensure!(rig.run(ALPHA, &["sh", "-c", PROGRAMS])?.status.success());
+    rig.agent(ALPHA, AgentVerb::Start, &[])?;
+    let follow = "exec virsh-hpc hpc-status --follow >/root/followed";
+    let mut follower = rig.spawn(ALPHA, &["sh", "-c", follow])?;
+    rig.guest(GUEST, &[&SMALL_SATURATED[..], &["--accel", "kvm"]].concat())?;
+    by_virsh_hpc_on_a_terminal(&rig)?;
+    told(&rig, "/root/told", 1)?;
+    told(&rig, "/root/followed", 1)?;
+    let back = format!("qemu+tcp://{ALPHA}/system");
+    let back = ["virsh-hpc", "migrate", "--live", GUEST, &back];
+    ensure!(
+        rig.migrate_from(HOSTS[1], GUEST, &back, |_| Ok(()))?
+            .output
+            .status
+            .success()
+    );
+    let by_virsh = ["virsh", "migrate", "--live", GUEST, DESTINATION];
+    ensure!(
+        rig.migrate_from(ALPHA, GUEST, &by_virsh, |_| Ok(()))?
+            .output
+            .status
+            .success()
+    );
+    told(&rig, "/root/told", 2)?;
+    told(&rig, "/root/followed", 2)?;
+    follower.kill()?;
+    follower.wait()?;
+    rig.whole(GUEST)
+}
+
+fn by_virsh_hpc_on_a_terminal(rig: &Rig) -> Result<()> {
+    let command = format!("TERM=xterm virsh-hpc migrate --live --verbose {GUEST} {DESTINATION}");
+    let command = ["script", "-qec", &command, "/root/typed"];
+    let moved = rig.migrate_from(ALPHA, GUEST, &command, |_| Ok(()))?;
+    let typed = String::from_utf8_lossy(&moved.output.stdout).into_owned();
+    ensure!(moved.output.status.success(), "{typed}");
+    ensure!(typed.contains(" %  memory"), "no bar: {typed:?}");
+    ensure!(
+        typed.contains("the pause would be "),
+        "no decision: {typed:?}"
+    );
+    ensure!(typed.contains("100"), "no end: {typed:?}");
+    ensure!(
+        typed.contains("20-fail ended with exit status: 3"),
+        "{typed:?}"
+    );
+    Ok(())
+}
