@@ -23,6 +23,7 @@ mod pages;
 mod policy;
 mod read;
 mod report;
+mod traits;
 mod value;
 mod write;
 
@@ -35,6 +36,7 @@ pub use pages::page_bytes;
 pub use policy::{Deadline, Job, Policy, Then};
 pub use read::{Reading, read_domain, read_metadata};
 pub use report::{MAX_WARNINGS, PolicyError, Warning};
+pub use traits::{CpuMode, Disk, DiskSource, HostDevice, Traits};
 pub use value::{
     BANDWIDTH_MAX_MIB_PER_S, DEADLINE_MAX_SECONDS, DOWNTIME_MAX_MS, JOB_ID_MAX_BYTES,
     JOB_MAX_MEMBERS, SLOWDOWN_MAX_MILLIPERCENT,

@@ -52,6 +52,12 @@ impl DomainState {
         self.state == sys::VIR_DOMAIN_PAUSED && self.reason == sys::VIR_DOMAIN_PAUSED_MIGRATION
     }
 
+    /// Paused, for whatever reason: `VIR_DOMAIN_PAUSED`.
+    #[must_use]
+    pub fn is_paused(self) -> bool {
+        self.state == sys::VIR_DOMAIN_PAUSED
+    }
+
     /// Gone ahead to the destination while its memory follows, or stuck there.
     #[must_use]
     pub fn is_postcopy(self) -> bool {
@@ -201,7 +207,7 @@ impl Domain {
     /// and nobody waits for it.
     #[must_use]
     pub fn page_faults(&self) -> Option<u64> {
-        page_faults(&ffi::vcpu_stats(&self.handle).ok()?)
+        page_faults(&ffi::domain_stats(&self.handle, sys::VIR_DOMAIN_STATS_VCPU).ok()?)
     }
 
     /// The most memory that the guest may have, bytes (`virDomainGetMaxMemory`, which counts in KiB).

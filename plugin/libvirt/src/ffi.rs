@@ -10,6 +10,7 @@
 mod callback;
 mod fields;
 mod params;
+mod preflight;
 
 use core::ffi::{CStr, c_int, c_ulonglong};
 use core::ptr;
@@ -21,8 +22,9 @@ use virt::error::Error;
 use virt_sys as sys;
 
 pub(crate) use callback::{subscribe, unsubscribe, unwatch_close, watch_close};
-pub(crate) use fields::{job_stats, vcpu_stats};
+pub(crate) use fields::{domain_stats, job_stats};
 pub(crate) use params::{Params, migrate, migrate_to_uri};
+pub(crate) use preflight::{checkpoints, compare_hypervisor_cpu, snapshots, start_dirty_rate};
 
 /// The time of `CLOCK_MONOTONIC`.
 pub(crate) fn now() -> Timestamp {

@@ -8,12 +8,14 @@
 //! of libvirt 9.0 are linked; newer abilities are found at run time by [`features::Features`].
 
 pub mod connect;
+pub mod dirty_rate;
 pub mod domain;
 pub mod error;
 pub mod event;
 mod faults;
 pub mod features;
 mod ffi;
+pub mod host;
 mod inbox;
 pub mod init;
 pub mod migrate;

@@ -61,10 +61,10 @@ unsafe fn value(param: &sys::virTypedParameter) -> Option<FieldValue> {
     }
 }
 
-/// `virDomainListGetStats` of one domain's virtual processors. It never waits for another call: while one has the
-/// domain, statistics that only QEMU knows are left out (`VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT`,
-/// `src/libvirt-domain.c`).
-pub(crate) fn vcpu_stats(domain: &Domain) -> Result<Vec<Field>, Error> {
+/// `virDomainListGetStats` of one domain, of the group `kind` (`virDomainStatsTypes`). It never waits for another call:
+/// while one has the domain, statistics that only QEMU knows are left out
+/// (`VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT`, `src/libvirt-domain.c`).
+pub(crate) fn domain_stats(domain: &Domain, kind: c_uint) -> Result<Vec<Field>, Error> {
     let mut records = ptr::null_mut();
     // SAFETY: the list ends with null, as libvirt wants it; it writes `records`, or nothing if it fails.
     check(unsafe {
@@ -73,7 +73,7 @@ pub(crate) fn vcpu_stats(domain: &Domain) -> Result<Vec<Field>, Error> {
             domains.as_mut_ptr(),
             sys::VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT,
         );
-        sys::virDomainListGetStats(list, sys::VIR_DOMAIN_STATS_VCPU, &mut records, flags)
+        sys::virDomainListGetStats(list, kind, &mut records, flags)
     })?;
     if records.is_null() {
         return Ok(Vec::new());
