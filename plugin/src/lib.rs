@@ -10,6 +10,7 @@
 //! | [`notify`] | who else is told of a migration, and when? |
 //! | [`trace`], [`replay`], [`plot`] | what is recorded, and how is it decided and drawn again? |
 //! | [`report`] | how did a recorded migration fare, and why? |
+//! | [`estimate`] | what will a migration meet and cost? |
 //! | [`in_words`], [`backlog`], [`clock`], [`version`] | how is it said, written without waiting, timed? |
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ pub mod agent;
 pub mod backlog;
 pub mod clock;
 pub mod drive;
+pub mod estimate;
 pub mod flags;
 pub mod forward;
 pub mod in_words;

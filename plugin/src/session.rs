@@ -45,7 +45,7 @@ use libvirt_hpc_libvirt::features::library_version;
 use crate::flags::hpc_commands::{self, HpcCommand};
 use crate::flags::{self, Globals, Invocation, Virsh, help};
 use crate::{clock, forward, plot, replay};
-use commands::{hpc_agent, hpc_history, hpc_policy, hpc_report};
+use commands::{hpc_agent, hpc_estimate, hpc_history, hpc_policy, hpc_report};
 use prepare::takeover::{self, RunBy};
 use terminal::console::Console;
 
@@ -78,6 +78,9 @@ fn hpc_command(globals: &Globals, words: &[OsString]) -> Result<ExitCode> {
     let stdout = &mut io::stdout();
     match hpc_commands::parse(words) {
         Ok(HpcCommand::HpcPolicy(args)) => hpc_policy::command(globals, &args, stdout),
+        Ok(HpcCommand::HpcEstimate(args)) => {
+            hpc_estimate::command(globals, &args, stdout, &mut io::stderr())
+        }
         Ok(HpcCommand::HpcReplay(args)) => {
             if let Some(picture) = &args.plot {
                 plot::command(&args.trace, picture)?;

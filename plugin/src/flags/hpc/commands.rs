@@ -14,6 +14,8 @@ use super::values::{self, Deadline, Ended, Job, ReplayLaw};
 pub enum HpcCommand {
     /// Show, set, mark or clear the migration policy of a domain
     HpcPolicy(PolicyArgs),
+    /// Tell before a migration what will refuse or hurt it, and what it will cost
+    HpcEstimate(EstimateArgs),
     /// Run a law over a trace of an earlier migration
     HpcReplay(ReplayArgs),
     /// Report on the performance of earlier migrations, from their traces
@@ -90,6 +92,32 @@ impl PolicyArgs {
             && self.set_compression.is_none()
             && self.set_job.is_none()
     }
+}
+
+/// The arguments of `hpc-estimate`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct EstimateArgs {
+    /// Name, id or UUID of the domain
+    pub domain: String,
+    /// The destination's connection URI; without it, only the source is checked
+    #[arg(value_name = "DESTURI")]
+    pub dest_uri: Option<String>,
+    /// The link's bandwidth in MiB/s; without it, that of the last migration in the traces
+    #[arg(long, value_name = "MIB/S", value_parser = values::bandwidth_mib_s)]
+    pub bandwidth: Option<u64>,
+    /// How long the guest's writes are measured, at most; 0 measures nothing
+    #[arg(long, value_name = "SECONDS", default_value_t = 10,
+          value_parser = clap::value_parser!(u32).range(0..=600))]
+    pub seconds: u32,
+    /// The disks are to be copied along
+    #[arg(long)]
+    pub copy_storage: bool,
+    /// The folder of earlier migrations' traces
+    #[arg(long, value_name = "FOLDER", default_value = "/var/log/libvirt-hpc")]
+    pub traces: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The arguments of `hpc-replay`.
@@ -189,6 +217,7 @@ struct CommandLine {
 /// The commands' names, in the order of the help.
 pub(crate) const NAMES: [&str; 8] = [
     "hpc-policy",
+    "hpc-estimate",
     "hpc-replay",
     "hpc-report",
     "hpc-history",
@@ -305,6 +334,10 @@ mod tests {
             "hpc-policy vm --set-slowdown 0",
             "hpc-policy vm --set-postcopy maybe",
             "hpc-policy vm --set-job 8",
+            "hpc-estimate",
+            "hpc-estimate vm uri other",
+            "hpc-estimate vm --bandwidth 0",
+            "hpc-estimate vm --seconds 601",
             "hpc-replay",
             "hpc-replay t --law other",
             "hpc-report",
@@ -325,6 +358,28 @@ mod tests {
             let error = read(line).unwrap_err();
             assert!(error.use_stderr(), "{line}");
         }
+    }
+
+    #[test]
+    fn an_estimate_needs_a_domain_alone() {
+        let HpcCommand::HpcEstimate(alone) = read("hpc-estimate vm").unwrap() else {
+            panic!("another command")
+        };
+        let expected = EstimateArgs {
+            domain: "vm".to_owned(),
+            seconds: 10,
+            traces: "/var/log/libvirt-hpc".into(),
+            ..EstimateArgs::default()
+        };
+        assert_eq!(alone, expected);
+        let line = "hpc-estimate vm qemu+ssh://b/system --bandwidth 112 --seconds=0 --copy-storage \
+                    --traces /t --json";
+        let HpcCommand::HpcEstimate(full) = read(line).unwrap() else {
+            panic!("another command")
+        };
+        assert_eq!(full.dest_uri.as_deref(), Some("qemu+ssh://b/system"));
+        assert_eq!((full.bandwidth, full.seconds), (Some(112), 0));
+        assert!(full.copy_storage && full.json && full.traces.as_os_str() == "/t");
     }
 
     #[test]

@@ -125,6 +125,8 @@ fn the_help_names_every_option_and_command_of_virsh_hpc() {
     for word in [
         "hpc-policy",
         "--set-deadline",
+        "hpc-estimate",
+        "--copy-storage",
         "hpc-replay",
         "hpc-report",
         "hpc-history",

@@ -8,7 +8,7 @@ use crate::door::{Door, stderr, stdout};
 
 /// A beginning of a line that has one candidate, and the line that it becomes in every shell. `C` stands for
 /// a connection that needs no daemon; a file of the folder is named `recording`.
-const LINES: [(&str, &str); 14] = [
+const LINES: [(&str, &str); 15] = [
     ("virsh-hpc C migrate --liv", "virsh-hpc C migrate --live "),
     ("virsh-hpc C dominfo te", "virsh-hpc C dominfo test "),
     (
@@ -36,6 +36,10 @@ const LINES: [(&str, &str); 14] = [
         "virsh-hpc migrate --hpc-deadline 60,abort ",
     ),
     ("virsh-hpc hpc-pol", "virsh-hpc hpc-policy "),
+    (
+        "virsh-hpc hpc-estimate vm --band",
+        "virsh-hpc hpc-estimate vm --bandwidth ",
+    ),
     ("virsh-hpc hpc-hi", "virsh-hpc hpc-history "),
     ("virsh-hpc hpc-repo", "virsh-hpc hpc-report "),
     (

@@ -1,0 +1,114 @@
+use super::*;
+
+const MIB: u64 = 1 << 20;
+const S: u64 = 1_000_000_000;
+const TOTAL: u64 = 8 << 30;
+
+fn readings(mib: &[(u64, u64)]) -> Vec<Reading> {
+    let reading = |&(seconds, mib): &(u64, u64)| Reading {
+        span: Duration::from_secs(seconds),
+        written_bytes: mib * MIB,
+        sampled: true,
+    };
+    mib.iter().map(reading).collect()
+}
+
+fn curves(mib: &[(u64, u64)]) -> Curves {
+    Curves::of(&readings(mib), TOTAL, TOTAL).expect("curves")
+}
+
+fn mib(curve: &Curve, span_ns: u64) -> u64 {
+    curve.written_bytes(span_ns) / MIB
+}
+
+#[test]
+fn a_set_that_is_rewritten_at_once_stays_as_large() {
+    let flat = curves(&[(1, 600), (2, 600), (4, 600)]);
+    for span_ns in [S / 10, S, 4 * S, 100 * S] {
+        let found = mib(&flat.likely, span_ns);
+        assert!((570..=600).contains(&found), "{found} after {span_ns}");
+    }
+    assert_eq!(flat.likely.written_bytes(0), 0);
+    let (least, most) = (mib(&flat.least, 4 * S), mib(&flat.most, 4 * S));
+    assert!((500..600).contains(&least), "{least}");
+    assert!((601..700).contains(&most), "{most}");
+}
+
+#[test]
+fn a_sweep_goes_on_until_a_guess_of_its_set() {
+    let swept = curves(&[(1, 100), (2, 200), (4, 400)]);
+    assert_eq!(mib(&swept.likely, S / 2), 50);
+    assert_eq!(mib(&swept.likely, 8 * S), 800);
+    assert_eq!(mib(&swept.likely, 1000 * S), 1402, "sqrt(400 x 0.6 x 8192)");
+    let never = mib(&swept.most, 10_000 * S);
+    assert_eq!(never, 8192, "all of memory");
+    assert!(mib(&swept.least, 1000 * S) < 400);
+}
+
+/// W(x) = 1000 (1 - exp(-x / 2 s)): 393, 632 and 865 MiB.
+#[test]
+fn writes_at_random_are_followed_to_their_set() {
+    let random = curves(&[(1, 393), (2, 632), (4, 865)]).likely;
+    for (span_ns, expected) in [(S / 2, 221), (3 * S, 777), (8 * S, 982), (100 * S, 1000)] {
+        let found = mib(&random, span_ns);
+        assert!(
+            found.abs_diff(expected) * 20 <= expected,
+            "{found} for {expected}"
+        );
+    }
+}
+
+#[test]
+fn readings_that_no_curve_goes_through_are_bent_until_one_does() {
+    for wild in [
+        &[(1, 600), (2, 7), (4, 600)][..],
+        &[(1, 7), (2, 600)],
+        &[(1, 0), (4, 0)],
+    ] {
+        let Curves {
+            least,
+            likely,
+            most,
+        } = curves(wild);
+        let mut before = 0;
+        for span_ns in (0..50).map(|step| step * S / 5) {
+            let at = |curve: &Curve| curve.written_bytes(span_ns);
+            assert!(
+                at(&least) <= at(&likely) && at(&likely) <= at(&most),
+                "{wild:?}"
+            );
+            assert!(at(&likely) >= before);
+            before = at(&likely);
+        }
+    }
+}
+
+#[test]
+fn the_busier_of_two_readings_counts() {
+    let twice = curves(&[(1, 10), (2, 600), (4, 600), (1, 600)]);
+    assert_eq!(mib(&twice.likely, S), 600);
+}
+
+#[test]
+fn nothing_is_known_without_a_reading() {
+    assert_eq!(Curves::of(&[], TOTAL, TOTAL), None);
+    let none = Reading {
+        span: Duration::ZERO,
+        written_bytes: 7,
+        sampled: false,
+    };
+    assert_eq!(Curves::of(&[none], TOTAL, TOTAL), None);
+    assert_eq!(Curve::idle().written_bytes(u64::MAX), 0);
+}
+
+#[test]
+fn any_number_is_read() {
+    let reading = Reading {
+        span: Duration::MAX,
+        written_bytes: u64::MAX,
+        sampled: true,
+    };
+    let curves = Curves::of(&[reading, reading], u64::MAX, u64::MAX).expect("curves");
+    assert!(curves.most.written_bytes(u64::MAX) > 0);
+    assert!(Curves::of(&[reading], 0, 0).is_some());
+}

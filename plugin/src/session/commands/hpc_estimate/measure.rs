@@ -1,0 +1,148 @@
+//! The guest's dirty rate over several periods, and its vCPU time meanwhile.
+//!
+//! ```text
+//!   1 s   2 s       4 s                1 s        W(1), W(2), W(4), and once more whether that still holds
+//!   |--|  |----|    |------------|     |--|
+//! ```
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use libvirt_hpc_libvirt::Domain;
+use libvirt_hpc_libvirt::dirty_rate::DirtyRate;
+
+use crate::clock;
+use crate::estimate::VcpuTime;
+use crate::estimate::curve::Reading;
+
+/// How often the vCPU time is read, and QEMU is asked whether it has measured.
+const EVERY: Duration = Duration::from_millis(100);
+
+/// How much later than its period a measurement may come: QEMU compares pages at its beginning and end.
+const LATE: Duration = Duration::from_secs(2);
+
+/// The longest period that QEMU takes, seconds.
+const LONGEST_S: u32 = 60;
+
+/// What was measured.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Measured {
+    /// What the guest wrote.
+    pub(super) readings: Vec<Reading>,
+    /// Its vCPU time.
+    pub(super) vcpu: Vec<VcpuTime>,
+    /// How long all of it took.
+    pub(super) took: Duration,
+    /// Why it is less than was asked for.
+    pub(super) problem: Option<String>,
+}
+
+/// The periods, in seconds, that fit into so many: each twice as long as the last, and a short one again to see whether
+/// the guest still writes as before. A tenth of the time is QEMU's.
+pub(super) fn periods_s(seconds: u32) -> Vec<u32> {
+    let mut left = seconds.saturating_sub(seconds.div_ceil(10));
+    let mut periods = Vec::new();
+    let mut next = 1;
+    while next <= left && next <= LONGEST_S {
+        periods.push(next);
+        left -= next;
+        next *= 2;
+    }
+    if left > 0 && periods.len() > 1 {
+        periods.push(1);
+    }
+    periods
+}
+
+/// Measures for `seconds` at most, and [`LATE`].
+pub(super) fn measure(domain: &Domain, seconds: u32) -> Measured {
+    let begun = clock::now();
+    let mut measured = Measured::default();
+    let periods = periods_s(seconds);
+    if periods.is_empty() {
+        measured.problem = Some("no time was given to measure it".to_owned());
+    }
+    let end = begun + Duration::from_secs(seconds.into());
+    for period in periods {
+        // QEMU may have taken longer than a tenth.
+        if clock::now() + Duration::from_secs(period.into()) > end {
+            break;
+        }
+        match one(domain, period, begun, &mut measured.vcpu) {
+            Ok(reading) => measured.readings.push(reading),
+            Err(problem) => {
+                measured.problem = Some(problem);
+                break;
+            }
+        }
+    }
+    measured.took = clock::now() - begun;
+    measured
+}
+
+/// One period.
+fn one(
+    domain: &Domain,
+    seconds: u32,
+    begun: Instant,
+    vcpu: &mut Vec<VcpuTime>,
+) -> Result<Reading, String> {
+    domain
+        .start_dirty_rate(seconds)
+        .map_err(|error| format!("its dirty rate cannot be measured: {error}"))?;
+    let start = clock::now();
+    let period = Duration::from_secs(seconds.into());
+    loop {
+        thread::sleep(EVERY);
+        if let Some(used_ns) = domain.vcpu_time_ns() {
+            let at_ns = u64::try_from((clock::now() - begun).as_nanos()).unwrap_or(u64::MAX);
+            vcpu.push(VcpuTime { at_ns, used_ns });
+        }
+        let waited = clock::now() - start;
+        // Before that, the answer is that of an earlier measurement.
+        if waited < period {
+            continue;
+        }
+        match domain.dirty_rate() {
+            Ok(DirtyRate::Measured {
+                written_bytes,
+                period: span,
+            }) => {
+                return Ok(Reading {
+                    span,
+                    written_bytes,
+                    sampled: true,
+                });
+            }
+            Ok(DirtyRate::Measuring | DirtyRate::Unknown) if waited < period + LATE => {}
+            Ok(_) => return Err("QEMU has not measured its dirty rate in time".to_owned()),
+            Err(error) => return Err(format!("its dirty rate cannot be read: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_periods_double_and_the_first_comes_again() {
+        for (seconds, expected) in [
+            (10, &[1, 2, 4, 1][..]),
+            (9, &[1, 2, 4, 1]),
+            (8, &[1, 2, 4]),
+            (4, &[1, 2]),
+            (2, &[1]),
+            (1, &[]),
+            (0, &[]),
+            (60, &[1, 2, 4, 8, 16, 1]),
+        ] {
+            assert_eq!(periods_s(seconds), expected, "{seconds}");
+        }
+        let long = periods_s(u32::MAX);
+        assert!(long.iter().all(|period| *period <= LONGEST_S));
+        for seconds in 0..200 {
+            assert!(periods_s(seconds).iter().sum::<u32>() <= seconds);
+        }
+    }
+}
