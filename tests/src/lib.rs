@@ -3,6 +3,7 @@
 
 pub mod bench;
 pub mod calibrate;
+pub mod estimates;
 pub mod patience;
 pub mod peer;
 pub mod plant;

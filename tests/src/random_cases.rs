@@ -59,6 +59,8 @@ pub struct Case {
     pub config: PlantConfig,
     /// How long the first round takes on an undisturbed link.
     pub first_round: Duration,
+    /// The link's bandwidth at the beginning, bytes/s.
+    pub link_bytes_per_s: u64,
 }
 
 /// Uniform and log-uniform random numbers.
@@ -105,7 +107,27 @@ impl Case {
             kind,
             config,
             first_round,
+            link_bytes_per_s: bytes(rate),
         }
+    }
+
+    /// The same draw for estimates: of links that stay as they were told, and first rounds of 2 s to 2 minutes. A link
+    /// that changes under way is nobody's to foresee, and of a longer round ten seconds tell too little.
+    #[must_use]
+    pub fn draw_for_estimates(seed: u64, number: u64) -> Self {
+        let (shortest, longest) = (Duration::from_secs(2), Duration::from_secs(120));
+        let draws = (0..).map(|draw: u64| Self::draw(seed, number + draw * 1_000_000));
+        // The numbers are of the same kind: a million is a multiple of five.
+        let mut fitting = draws.filter(|case| (shortest..=longest).contains(&case.first_round));
+        let case = fitting.next().unwrap_or_else(|| Self::draw(seed, number));
+        case.with_steady_link()
+    }
+
+    /// The same guest over a link that does not change for good.
+    #[must_use]
+    pub fn with_steady_link(mut self) -> Self {
+        self.config.link = self.config.link.steady();
+        self
     }
 
     /// The same guest, idle where it had spun: its processors show its phases.

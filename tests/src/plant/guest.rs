@@ -245,6 +245,12 @@ impl Guest {
         }
     }
 
+    /// Memory, bytes.
+    #[must_use]
+    pub const fn total_bytes(&self) -> u64 {
+        self.total_bytes
+    }
+
     /// Bytes that hold data: what the first round puts on the wire.
     #[must_use]
     pub fn data_bytes(&self) -> u64 {

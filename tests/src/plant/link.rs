@@ -43,6 +43,13 @@ impl Link {
         self
     }
 
+    /// The rate of the beginning for good, with the same jitter.
+    #[must_use]
+    pub fn steady(mut self) -> Self {
+        self.rates.truncate(1);
+        self
+    }
+
     /// Nothing passes from `at` on, for `lasting`; after that the rate is as it would be without the cut.
     #[must_use]
     pub fn cut(mut self, at: Duration, lasting: Duration) -> Self {

@@ -36,6 +36,7 @@ mod ram;
 mod random;
 mod recorded;
 mod script;
+mod survey;
 #[cfg(test)]
 mod tests;
 mod throttle;
@@ -53,6 +54,7 @@ pub use qemu::{Qemu, UNLIMITED_MIB_PER_S};
 pub use random::SplitMix64;
 pub use recorded::{RecordedGuest, RoundSeen, Seen, see};
 pub use script::{Change, Fault};
+pub use survey::Period;
 pub use throttle::AutoConverge;
 
 use std::time::Duration;

@@ -9,6 +9,7 @@ mod clients;
 mod control;
 mod cost;
 mod documents;
+mod estimate;
 mod faults;
 mod hook;
 mod idle;

@@ -1,0 +1,230 @@
+//! Estimates against outcomes: guests of the plant are surveyed as hpc-estimate surveys them, and then moved.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use libvirt_hpc_control::controller::Controller;
+use libvirt_hpc_control::event::{Event, Publisher};
+use libvirt_hpc_control::policy::Policy;
+use libvirt_hpc_control::sample::{JobState, Sample};
+use libvirt_hpc_control::target::Target;
+use libvirt_hpc_control::time::Timestamp;
+use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
+use libvirt_hpc_plugin::estimate::curve::Reading;
+use libvirt_hpc_plugin::estimate::forecast::{Forecast, Input, Link};
+use libvirt_hpc_plugin::estimate::{Pattern, VcpuTime};
+use libvirt_hpc_plugin::laws::LawName;
+
+use crate::plant::{Counter, End, Outcome, Period, Plant};
+use crate::random_cases::{Case, Kind};
+
+/// The periods of hpc-estimate, seconds: when each begins before the migration, and its length.
+const PERIODS_S: [(u64, u64); 4] = [(10, 1), (9, 2), (7, 4), (3, 1)];
+
+/// How long the survey takes, and how often it reads the vCPU time.
+const SURVEY: Duration = Duration::from_secs(10);
+const VCPU_EVERY: Duration = Duration::from_millis(100);
+
+/// A migration that has not ended by then is taken not to end, as by the estimate: first rounds, and a minute.
+const HORIZON_ROUNDS: u32 = 10;
+const HORIZON: Duration = Duration::from_secs(60);
+
+const SLOWDOWN_PPM: u64 = 100_000;
+
+/// An estimate beside what came of it.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// How the guest writes.
+    pub kind: Kind,
+    /// The first round.
+    pub first_round: Duration,
+    /// The estimate.
+    pub forecast: Forecast,
+    /// The outcome under the law.
+    pub outcome: Outcome,
+    /// Whether virsh's own limit ended.
+    pub stock_ended: bool,
+}
+
+impl Compared {
+    /// Estimates the migration of `case`, and runs it.
+    #[must_use]
+    pub fn of(case: &Case, counter: Counter) -> Option<Self> {
+        let mut case = case.clone();
+        case.config.counter = counter;
+        let forecast = Forecast::of(&input(&case))?;
+        let horizon = HORIZON + case.first_round * HORIZON_ROUNDS;
+        let under = |law| run(&case, law, horizon);
+        Some(Self {
+            kind: case.kind,
+            first_round: case.first_round,
+            forecast,
+            outcome: under(LawName::Adaptive),
+            stock_ended: under(LawName::STOCK).end == End::Completed,
+        })
+    }
+
+    /// The estimated total over the true one.
+    #[must_use]
+    pub fn total_ratio(&self) -> f64 {
+        self.forecast.total_ms.likely as f64 / (self.outcome.total.as_secs_f64() * 1000.0)
+    }
+
+    /// Whether the total is within 20 %.
+    #[must_use]
+    pub fn total_is_near(&self) -> bool {
+        (0.8..=1.2).contains(&self.total_ratio())
+    }
+
+    /// Whether the pause is inside the interval, to a millisecond.
+    #[must_use]
+    pub fn pause_is_inside(&self) -> bool {
+        let pause = u64::try_from(self.outcome.pause.as_millis()).unwrap_or(u64::MAX);
+        let interval = self.forecast.pause_ms;
+        interval.least <= pause + 1 && pause <= interval.most + 1
+    }
+
+    /// Whether "virsh ends" is right.
+    #[must_use]
+    pub fn stock_is_right(&self) -> bool {
+        self.forecast.stock.ends == self.stock_ended
+    }
+}
+
+/// What hpc-estimate would know of the guest.
+fn input(case: &Case) -> Input {
+    let reading = |&(before_s, span_s): &(u64, u64)| {
+        let span = Duration::from_secs(span_s);
+        let before = Duration::from_secs(before_s);
+        Reading {
+            span,
+            written_bytes: case.config.surveyed_bytes(Period { before, span }),
+            sampled: true,
+        }
+    };
+    let readings: Vec<Reading> = PERIODS_S.iter().map(reading).collect();
+    let steps = SURVEY.as_millis() / VCPU_EVERY.as_millis();
+    let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    let vcpu: Vec<VcpuTime> = (0..=u32::try_from(steps).unwrap_or(0))
+        .map(|step| {
+            let at = VCPU_EVERY * step;
+            VcpuTime {
+                at_ns: nanos(at),
+                used_ns: nanos(case.config.surveyed_vcpu(SURVEY, at)),
+            }
+        })
+        .collect();
+    let data_bytes = case.config.guest.data_bytes();
+    Input {
+        total_bytes: case.config.guest.total_bytes(),
+        data_bytes,
+        pattern: Pattern::of(&vcpu, &readings),
+        readings,
+        counted: case.config.counter != Counter::None,
+        link: Link {
+            bytes_per_s: case.link_bytes_per_s,
+            tolerance_percent: 5,
+        },
+        law: LawName::Adaptive,
+        slowdown_ppm: SLOWDOWN_PPM,
+        policy: Policy::default(),
+        limit_ms: 300,
+        cache_bytes: 0,
+        pause_fixed_ms: u64::try_from(case.config.qemu.fixed_pause.as_millis()).unwrap_or(0),
+    }
+}
+
+fn run(case: &Case, law: LawName, horizon: Duration) -> Outcome {
+    let mut plant = Plant::new(&case.config);
+    let mut control = Controller::new(law.build(SLOWDOWN_PPM), Policy::default());
+    let until = Until {
+        horizon,
+        reached: Cell::new(false),
+    };
+    drive(
+        &mut plant,
+        &mut control,
+        &mut Watch(&until),
+        Mode::Steer,
+        &until,
+    );
+    plant.outcome()
+}
+
+struct Until {
+    horizon: Duration,
+    reached: Cell<bool>,
+}
+
+impl Orders for Until {
+    fn over(&self) -> bool {
+        self.reached.get()
+    }
+
+    fn abort(&self) -> bool {
+        false
+    }
+}
+
+struct Watch<'a>(&'a Until);
+
+impl Publisher for Watch<'_> {
+    fn publish(&mut self, _: Timestamp, _: Event) {}
+}
+
+impl Observer for Watch<'_> {
+    fn sampled(&mut self, sample: &Sample) {
+        let running = matches!(sample.state, JobState::Setup | JobState::Precopy);
+        let late = Duration::from_millis(sample.elapsed_ms) >= self.0.horizon;
+        self.0.reached.set(running && late);
+    }
+
+    fn sample_failed(&mut self, _: Timestamp, _: &dyn Error) {}
+    fn outcome(&mut self, _: Timestamp, _: &Target, _: Result<(), &dyn Error>) {}
+    fn aborting(&mut self, _: Timestamp, _: Result<(), &dyn Error>) {}
+}
+
+/// The share of `all` for which `is` holds, per cent.
+#[must_use]
+pub fn percent(all: &[Compared], is: impl Fn(&Compared) -> bool) -> u64 {
+    let right = all.iter().filter(|one| is(one)).count();
+    (right * 100 / all.len().max(1)) as u64
+}
+
+/// A table of the shares, by kind of guest and in all.
+#[must_use]
+pub fn table(all: &[Compared]) -> String {
+    let mut text = String::from(
+        "| guests | number | total within 20 % | pause inside | virsh's end right | virsh's end surely | total, estimated/true, \
+         median |\n|---|---|---|---|---|---|---|\n",
+    );
+    let mut line = |name: &str, of: &[Compared]| {
+        let mut ratios: Vec<f64> = of.iter().map(Compared::total_ratio).collect();
+        ratios.sort_by(f64::total_cmp);
+        let median = ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN);
+        let sure: Vec<Compared> = of
+            .iter()
+            .filter(|one| one.forecast.stock.sure)
+            .cloned()
+            .collect();
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| {name} | {} | {} % | {} % | {} % | {} % of {} | {median:.2} |",
+            of.len(),
+            percent(of, Compared::total_is_near),
+            percent(of, Compared::pause_is_inside),
+            percent(of, Compared::stock_is_right),
+            percent(&sure, Compared::stock_is_right),
+            sure.len(),
+        );
+    };
+    for kind in Kind::ALL {
+        let of: Vec<Compared> = all.iter().filter(|one| one.kind == kind).cloned().collect();
+        line(kind.name(), &of);
+    }
+    line("all", all);
+    text
+}
