@@ -105,6 +105,42 @@ fn a_policy_that_contradicts_itself_changes_nothing() {
 }
 
 #[test]
+fn an_estimate_says_what_it_does_not_know_and_its_status_is_for_scripts() {
+    let estimate = |args: &[&str]| {
+        let args = [
+            &["-c", URI, "hpc-estimate", "test", "--traces", "/none"],
+            args,
+        ]
+        .concat();
+        session(&args)
+    };
+    let source = estimate(&[]);
+    let text = stdout(&source);
+    assert_eq!((stderr(&source), source.status.code()), ("", Some(4)));
+    assert!(
+        text.starts_with("Migration of test; no destination was named"),
+        "{text}"
+    );
+    for part in [
+        "what the guest writes now",
+        "no trace in /none tells it",
+        "is not known",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+
+    let itself = estimate(&[URI, "--json", "--seconds", "0"]);
+    assert_eq!(itself.status.code(), Some(2), "{}", stderr(&itself));
+    let json: serde_json::Value = serde_json::from_slice(&itself.stdout).unwrap();
+    assert_eq!(json["verdict"], "refused");
+    assert_eq!(json["findings"][0]["code"], "same_host");
+
+    let nobody = session(&["-c", URI, "hpc-estimate", "nosuch"]);
+    assert_eq!((stdout(&nobody), nobody.status.code()), ("", Some(1)));
+    assert!(stderr(&nobody).contains("nosuch"));
+}
+
+#[test]
 fn a_file_that_is_no_trace_is_refused_by_its_line() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("trace");

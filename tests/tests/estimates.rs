@@ -91,7 +91,9 @@ fn recorded() -> Vec<Run> {
 #[test]
 fn a_recorded_run_is_estimated_from_its_own_trace() {
     let (mut near, mut inside, mut text) = (0, 0, String::new());
-    let runs = recorded();
+    // A run whose first round was not seen to end tells neither its data nor what was written.
+    let mut runs = recorded();
+    runs.retain(|run| run.earlier.data_bytes.is_some() && run.totals.pause_ms.is_some());
     for run in &runs {
         let input = Input {
             total_bytes: run.earlier.memory_bytes,

@@ -31,6 +31,9 @@ const FIXED_LEAST_PERCENT: u64 = 55;
 /// A switchover may find so much more than the last sync: the law's margin (`law/adaptive.rs`).
 const MARGIN_PERCENT: u64 = 15;
 
+/// In flight when the guest stops, bytes: the content of the socket's buffer (docs/control-law.md, section 4).
+const IN_FLIGHT_BYTES: u64 = 1_900_000;
+
 /// The link, and how well it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
@@ -186,20 +189,17 @@ impl Interval {
     }
 }
 
-/// What sending the rest takes, and the fixed part.
+/// What sending the rest takes after what is in flight, and the fixed part.
 fn pause(input: &Input, likely: &[Run], all: &[&Run]) -> Interval {
-    let flush = Interval::of(
-        likely,
-        all,
-        &|run| run.flush_ms,
-        input.link.tolerance_percent,
-    );
+    let tolerance = input.link.tolerance_percent;
+    let flush = Interval::of(likely, all, &|run| run.flush_ms, tolerance);
     let fixed = input.pause_fixed_ms;
+    let in_flight = span_ns(IN_FLIGHT_BYTES, input.link.bytes_per_s) / 1_000_000;
     Interval {
-        likely: flush.likely + fixed,
+        likely: flush.likely + in_flight + fixed,
         least: scale(flush.least, 100, 100 + MARGIN_PERCENT)
             + scale(fixed, FIXED_LEAST_PERCENT, 100),
-        most: scale(flush.most, 100 + MARGIN_PERCENT, 100) + fixed,
+        most: scale(flush.most + in_flight, 100 + MARGIN_PERCENT, 100) + fixed,
     }
 }
 
