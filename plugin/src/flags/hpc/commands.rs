@@ -215,7 +215,7 @@ struct CommandLine {
 }
 
 /// The commands' names, in the order of the help.
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 9] = [
     "hpc-policy",
     "hpc-estimate",
     "hpc-replay",
