@@ -7,7 +7,7 @@ use virt_sys as sys;
 use crate::domain::Domain;
 use crate::error::{Error, Named};
 use crate::ffi;
-use crate::stats::{Field, FieldValue};
+use crate::stats::{Field, FieldValue, vcpu_delay_ns};
 
 /// Fields of `virDomainListGetStats` (`include/libvirt/libvirt-domain.h`, `VIR_DOMAIN_STATS_DIRTYRATE_*`).
 const STATUS: &str = "dirtyrate.calc_status";
@@ -81,6 +81,15 @@ impl Domain {
         Ok(DirtyRate::read(&fields))
     }
 
+    /// How long its virtual processors have worked, or waited for a processor of the host's, nanoseconds: a guest that the
+    /// host keeps waiting does not idle. None if libvirt cannot tell.
+    #[must_use]
+    pub fn vcpu_busy_ns(&self) -> Option<u64> {
+        let fields =
+            ffi::domain_stats(self.handle(), sys::VIR_DOMAIN_STATS_VCPU).unwrap_or_default();
+        Some(self.vcpu_time_ns()?.saturating_add(vcpu_delay_ns(&fields)))
+    }
+
     /// The host's memory that the domain's QEMU has, bytes: pages that the guest has never touched are not in it, nor
     /// are huge pages. None if libvirt does not say.
     #[must_use]
@@ -127,6 +136,20 @@ mod tests {
         };
         assert_eq!(DirtyRate::read(&fields(2, 4, 100)), measured);
         assert_eq!(DirtyRate::read(&fields(1, 4, 0)), DirtyRate::Measuring);
+    }
+
+    #[test]
+    fn waiting_for_a_processor_is_counted_over_all_of_them() {
+        let field = |name: &str, ns| (name.to_owned(), FieldValue::UnsignedLong(ns));
+        let fields = [
+            field("vcpu.0.delay", 3),
+            field("vcpu.0.time", 100),
+            field("vcpu.11.delay", 4),
+            field("vcpu.x.delay", 100),
+            field("vcpu.0.delay.sum", 100),
+        ];
+        assert_eq!(vcpu_delay_ns(&fields), 7);
+        assert_eq!(vcpu_delay_ns(&[]), 0);
     }
 
     #[test]

@@ -48,6 +48,20 @@ pub(crate) fn page_faults(fields: &[Field]) -> Option<u64> {
     sum(fields, "pf_taken").or_else(fixed)
 }
 
+/// How long the virtual processors have waited for one of the host's, all of them together, nanoseconds (`vcpu.N.delay`);
+/// zero where libvirt does not report it.
+pub(crate) fn vcpu_delay_ns(fields: &[Field]) -> u64 {
+    let delays = fields.iter().filter(|(name, _)| {
+        let middle = name
+            .strip_prefix("vcpu.")
+            .and_then(|rest| rest.strip_suffix(".delay"));
+        middle.is_some_and(|number| number.parse::<u32>().is_ok())
+    });
+    delays
+        .filter_map(|(_, value)| value.as_count())
+        .fold(0, u64::saturating_add)
+}
+
 /// The sum of `vcpu.N.STAT.sum` over all N; none without any.
 fn sum(fields: &[Field], stat: &str) -> Option<u64> {
     let of_a_vcpu = |name: &str| {

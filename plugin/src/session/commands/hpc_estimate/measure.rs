@@ -94,7 +94,7 @@ fn one(
     let period = Duration::from_secs(seconds.into());
     loop {
         thread::sleep(EVERY);
-        if let Some(used_ns) = domain.vcpu_time_ns() {
+        if let Some(used_ns) = domain.vcpu_busy_ns() {
             let at_ns = u64::try_from((clock::now() - begun).as_nanos()).unwrap_or(u64::MAX);
             vcpu.push(VcpuTime { at_ns, used_ns });
         }
