@@ -51,6 +51,7 @@ fn others_are_told_of_both_controllers_migrations_and_the_terminal_shows_a_bar()
         println!("skipped: this machine has no KVM");
         return Ok(());
     }
+    rig.install_product()?;
     ensure!(rig.run(ALPHA, &["sh", "-c", PROGRAMS])?.status.success());
     rig.agent(ALPHA, AgentVerb::Start, &[])?;
     let follow = "exec virsh-hpc hpc-status --follow >/root/followed";
