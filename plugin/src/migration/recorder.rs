@@ -155,10 +155,10 @@ impl<V: Messages> Recorder<V> {
         }
     }
 
-    /// Waits until others have been told, no longer than `at_most` and until the user has `given_up`.
-    pub fn settle_others(&mut self, at_most: Duration, given_up: impl Fn() -> bool) {
+    /// Waits until others have been told, no longer than `at_most`.
+    pub fn settle_others(&mut self, at_most: Duration) {
         if let Some(herald) = &mut self.herald {
-            herald.end(at_most, given_up);
+            herald.end(at_most);
         }
     }
 

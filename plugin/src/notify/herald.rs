@@ -109,11 +109,10 @@ impl Herald {
         }
     }
 
-    /// Waits until all programs have run, no longer than `at_most` and until the user has `given_up`; what runs then is
-    /// killed.
-    pub fn end(&mut self, at_most: Duration, given_up: impl Fn() -> bool) {
+    /// Waits until all programs have run, no longer than `at_most`; what runs then is killed.
+    pub fn end(&mut self, at_most: Duration) {
         if let Some(tellers) = &mut self.tellers {
-            tellers.end(at_most, given_up);
+            tellers.end(at_most);
         }
     }
 }

@@ -15,9 +15,6 @@ const DIRECTORY: &str = "/etc/libvirt-hpc/notify.d";
 /// The only owner whose programs are run.
 const ROOT: u32 = 0;
 
-/// How often it is asked whether all is done.
-const POLL_EVERY: Duration = Duration::from_millis(100);
-
 /// How long the end waits for a program that was killed.
 const KILLED_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -86,16 +83,11 @@ impl Tellers {
         let _ = self.backlog.write_all(line.as_bytes());
     }
 
-    /// Waits until all programs have run, no longer than `at_most` and until the user has `given_up`; kills what runs then.
-    pub(super) fn end(&mut self, at_most: Duration, given_up: impl Fn() -> bool) {
-        let mut left = at_most;
-        while !self.is_done(POLL_EVERY) {
-            left = left.saturating_sub(POLL_EVERY);
-            if left.is_zero() || given_up() {
-                self.is_over.store(true, Ordering::Release);
-                self.is_done(KILLED_PATIENCE);
-                return;
-            }
+    /// Waits until all programs have run, no longer than `at_most`; kills what runs then.
+    pub(super) fn end(&mut self, at_most: Duration) {
+        if !self.is_done(at_most) {
+            self.is_over.store(true, Ordering::Release);
+            self.is_done(KILLED_PATIENCE);
         }
     }
 

@@ -265,7 +265,7 @@ mod by_programs {
             let (mut tellers, problems, lines) = self.start();
             tellers.hand_over("a line\n");
             assert_eq!(lines.recv_timeout(LONG).as_deref(), Ok("a line\n"));
-            tellers.end(LONG, || false);
+            tellers.end(LONG);
             problems.try_iter().collect()
         }
     }
@@ -300,7 +300,7 @@ mod by_programs {
             tellers.hand_over(&notification("node7", happened).line().expect("JSON"));
         }
         tellers.hand_over(&notification("a; b", Happened::Ended).line().expect("JSON"));
-        tellers.end(LONG, || false);
+        tellers.end(LONG);
         let update =
             |how: &str| format!("--quiet --collect scontrol update nodename=node7 {how}\n");
         let resume = update("state=resume").repeat(3);
@@ -395,7 +395,7 @@ mod by_programs {
         let (mut tellers, problems, _lines) = place.start();
         tellers.hand_over("1\n");
         tellers.hand_over("2\n");
-        tellers.end(LONG, || false);
+        tellers.end(LONG);
         let problems: Vec<String> = problems.try_iter().collect();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(
@@ -415,7 +415,7 @@ mod by_programs {
         while place.read("pid").is_empty() {
             std::thread::sleep(Duration::from_millis(10));
         }
-        tellers.end(LONG, || true);
+        tellers.end(AT_ONCE);
         drop(tellers);
         assert!(is_dead(place.read("pid").trim()));
         assert_eq!(lines.iter().count(), 1, "nothing of the rest is told");

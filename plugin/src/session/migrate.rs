@@ -283,7 +283,7 @@ fn finish(
         error,
         totals,
     }));
-    observer.settle_others(|| requests.any());
+    observer.settle_others();
     observer.console().settle(|| requests.any());
     if moved {
         ExitCode::SUCCESS

@@ -115,9 +115,10 @@ impl SessionObserver {
         self.recorder.tell_end(happened);
     }
 
-    /// Waits until others have been told, or the user has `given_up`, and says what went wrong with it.
-    pub fn settle_others(&mut self, given_up: impl Fn() -> bool) {
-        self.recorder.settle_others(PROGRAM_PATIENCE, given_up);
+    /// Waits until others have been told, for as long as one program may take, and says what went wrong with it. An
+    /// interrupt does not end this: others are told of an abort, too.
+    pub fn settle_others(&mut self) {
+        self.recorder.settle_others(PROGRAM_PATIENCE);
         let Some(problems) = self.problems.take() else {
             return;
         };
@@ -150,17 +151,9 @@ impl SessionObserver {
     }
 
     fn print_progress(&mut self, sample: &Sample) {
-        let Some(percent) = &mut self.percent else {
-            return;
-        };
-        let line = percent.line(sample);
-        let has_storage = percent.has_storage();
-        let cause = self
-            .recorder
-            .outlook()
-            .cause
-            .filter(|_| self.recorder.steers());
-        // Each sample counts for the estimates, shown or not.
+        let outlook = self.recorder.outlook();
+        let cause = outlook.cause.filter(|_| self.recorder.steers());
+        // Each sample counts for the estimates, shown or not; virsh's line is of those that are shown.
         let shown = self
             .progress
             .as_mut()
@@ -168,9 +161,10 @@ impl SessionObserver {
         let is_early = self
             .printed_at
             .is_some_and(|at| sample.at.since(at) < PROGRESS_EVERY);
-        if is_early {
+        let Some(percent) = self.percent.as_mut().filter(|_| !is_early) else {
             return;
-        }
+        };
+        let (line, has_storage) = (percent.line(sample), percent.has_storage());
         match (shown, line) {
             (Some(shown), _) => {
                 let picture = Picture::new(sample, &shown, cause, has_storage);
