@@ -123,8 +123,8 @@ clients: deps
 	cargo test $(RIG_TESTS) --test rig -- --test-threads=1 --nocapture --include-ignored clients::
 
 # What takes too long for `check`: 20 moves at each longest pause, six guests at once, a host whose domains start slowly, a broken
-# post-copy, a link cut for good, Debian 12's packages, a peer's cases, what libvirt 9.0 refuses, the packages built twice.
-# Three quarters of an hour.
+# post-copy, a link cut for good, Debian 12's packages, a peer's cases, what libvirt 9.0 refuses, a large guest and estimates
+# under KVM, the packages built twice. Three quarters of an hour.
 thorough: deps reproducible
 	cargo build $(RIG_TESTS) --bins --test rig
 	cargo test $(RIG_TESTS) --test rig -- --test-threads=1 --nocapture --ignored --skip clients:: --skip modular::
