@@ -113,7 +113,10 @@ fn ways_out(stage: &mut Stage) -> Result<()> {
         "--set",
         "live_migration_completion_timeout=20",
     ];
-    let (_, told) = nova(stage, &steps)?;
+    let (moved, told) = nova(stage, &steps)?;
+    if told.believes == ["completed"] {
+        stage.arrived("nova", &moved)?;
+    }
     println!(
         "  its steps: {:?}, {:?}",
         told.believes,
