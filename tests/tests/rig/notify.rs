@@ -14,7 +14,7 @@ const GUEST: &str = "told";
 
 /// A program that keeps what it is told, and one that fails.
 const PROGRAMS: &str = "mkdir -p -m 755 /etc/libvirt-hpc/notify.d && cd /etc/libvirt-hpc/notify.d && \
-                        printf '#!/bin/sh\\ncat >>/root/told\\n' >10-keep && \
+                        printf '#!/bin/sh\\ncat >>/tmp/told\\n' >10-keep && \
                         printf '#!/bin/sh\\nexit 3\\n' >20-fail && chmod 755 10-keep 20-fail";
 
 /// The lines of a file on the first host that name `event`.
@@ -54,12 +54,12 @@ fn others_are_told_of_both_controllers_migrations_and_the_terminal_shows_a_bar()
     rig.install_product()?;
     ensure!(rig.run(ALPHA, &["sh", "-c", PROGRAMS])?.status.success());
     rig.agent(ALPHA, AgentVerb::Start, &[])?;
-    let follow = "exec virsh-hpc hpc-status --follow >/root/followed";
+    let follow = "exec virsh-hpc hpc-status --follow >/tmp/followed";
     let mut follower = rig.spawn(ALPHA, &["sh", "-c", follow])?;
     rig.guest(GUEST, &[&SMALL_SATURATED[..], &["--accel", "kvm"]].concat())?;
     by_virsh_hpc_on_a_terminal(&rig)?;
-    told(&rig, "/root/told", 1)?;
-    told(&rig, "/root/followed", 1)?;
+    told(&rig, "/tmp/told", 1)?;
+    told(&rig, "/tmp/followed", 1)?;
     let back = format!("qemu+tcp://{ALPHA}/system");
     let back = ["virsh-hpc", "migrate", "--live", GUEST, &back];
     ensure!(
@@ -75,8 +75,8 @@ fn others_are_told_of_both_controllers_migrations_and_the_terminal_shows_a_bar()
             .status
             .success()
     );
-    told(&rig, "/root/told", 2)?;
-    told(&rig, "/root/followed", 2)?;
+    told(&rig, "/tmp/told", 2)?;
+    told(&rig, "/tmp/followed", 2)?;
     follower.kill()?;
     follower.wait()?;
     rig.whole(GUEST)
@@ -84,7 +84,7 @@ fn others_are_told_of_both_controllers_migrations_and_the_terminal_shows_a_bar()
 
 fn by_virsh_hpc_on_a_terminal(rig: &Rig) -> Result<()> {
     let command = format!("TERM=xterm virsh-hpc migrate --live --verbose {GUEST} {DESTINATION}");
-    let command = ["script", "-qec", &command, "/root/typed"];
+    let command = ["script", "-qec", &command, "/tmp/typed"];
     let moved = rig.migrate_from(ALPHA, GUEST, &command, |_| Ok(()))?;
     let typed = String::from_utf8_lossy(&moved.output.stdout).into_owned();
     ensure!(moved.output.status.success(), "{typed}");
