@@ -54,16 +54,16 @@ fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
             runs.push(shuttle.virsh_hpc(&[])?);
         }
     }
-    let js = grid.iter().map(Move::j).collect::<Result<Vec<_>>>()?;
-    let best = grid.iter().zip(&js).min_by(|a, b| a.1.total_cmp(b.1));
-    let (best, best_j) = best.context("a grid")?;
-    let time = seconds(best.total);
-    // One stop's pause may be 12 % off, and the best of five is where it was least: the pause is judged by the median.
+    // A saturated guest pauses as long wherever it is stopped, but one pause may be a third off: the best of five would
+    // be the luckiest. So its time is the best stop's, and its pause the median.
+    let times = grid.iter().map(|m| seconds(m.total));
+    let time = times.min_by(f64::total_cmp).context("a grid")?;
     let pause = median_of(&grid, |m| Ok(seconds(m.pause()?)))?;
+    let best_j = pause + 0.1 * time;
     let hpc_time = median_of(&runs, |m| Ok(seconds(m.total)))?;
     let hpc_pause = median_of(&runs, |m| Ok(seconds(m.pause()?)))?;
     let hpc_j = median_of(&runs, Move::j)?;
-    println!("best forced stop {time:.2} s, J {best_j:.3}; median pause of all {pause:.3} s");
+    println!("best forced stop {time:.2} s, median pause {pause:.3} s, J {best_j:.3}");
     println!("virsh-hpc        {hpc_time:.2} s, pause {hpc_pause:.3} s, J {hpc_j:.3}");
     ensure!(
         hpc_time <= 1.5 * time,

@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use libvirt_hpc_plugin::notify::{Happened, Notification};
 use libvirt_hpc_tests::rig::{AgentVerb, DESTINATION, HOSTS, Kvm, Rig};
 
 use crate::SMALL_SATURATED;
@@ -17,23 +18,33 @@ const PROGRAMS: &str = "mkdir -p -m 755 /etc/libvirt-hpc/notify.d && cd /etc/lib
                         printf '#!/bin/sh\\ncat >>/tmp/told\\n' >10-keep && \
                         printf '#!/bin/sh\\nexit 3\\n' >20-fail && chmod 755 10-keep 20-fail";
 
-/// The lines of a file on the first host that name `event`.
-fn lines(rig: &Rig, file: &str, event: &str) -> Result<usize> {
+/// A pause that is announced. Stopped in full, the guest pauses for 0.55 s: it has 64 MiB and the link 1 Gbit/s. A busy
+/// machine may hold it up for so long that it stops under the limit of a law that waits, which is no news.
+const LONG_PAUSE_MS: u64 = 300;
+
+/// What a file on the first host was told.
+fn notifications(rig: &Rig, file: &str) -> Result<Vec<Happened>> {
     let output = rig.run(ALPHA, &["cat", file])?;
     let text = String::from_utf8(output.stdout)?;
-    let event = format!("\"event\":\"{event}\"");
-    Ok(text.lines().filter(|line| line.contains(&event)).count())
+    let read = |line| serde_json::from_str::<Notification>(line).map(|told| told.happened);
+    Ok(text.lines().map(read).collect::<Result<_, _>>()?)
 }
 
-/// Waits until a file says that so many migrations have arrived, each after its switchover was allowed.
+/// Waits until a file says that so many migrations have arrived, each that paused long after its switchover was
+/// allowed.
 fn told(rig: &Rig, file: &str, arrived: usize) -> Result<()> {
     for _ in 0..100 {
-        if lines(rig, file, "arrived")? == arrived {
-            let allowed = lines(rig, file, "switchover-allowed")?;
-            ensure!(
-                allowed >= arrived,
-                "{file}: {allowed} of {arrived} were announced"
-            );
+        let told = notifications(rig, file)?;
+        let arrivals = told.iter().filter_map(|happened| match happened {
+            Happened::Arrived { pause_ms, .. } => Some(*pause_ms),
+            _ => None,
+        });
+        if arrivals.clone().count() == arrived {
+            let long = arrivals.flatten().filter(|ms| *ms >= LONG_PAUSE_MS).count();
+            let is_allowed =
+                |happened: &&Happened| matches!(happened, Happened::SwitchoverAllowed { .. });
+            let allowed = told.iter().filter(is_allowed).count();
+            ensure!(allowed >= long.max(1), "{file}: {told:?}");
             return Ok(());
         }
         sleep(Duration::from_millis(200));
@@ -58,8 +69,6 @@ fn others_are_told_of_both_controllers_migrations_and_the_terminal_shows_a_bar()
     let mut follower = rig.spawn(ALPHA, &["sh", "-c", follow])?;
     rig.guest(GUEST, &[&SMALL_SATURATED[..], &["--accel", "kvm"]].concat())?;
     by_virsh_hpc_on_a_terminal(&rig)?;
-    told(&rig, "/tmp/told", 1)?;
-    told(&rig, "/tmp/followed", 1)?;
     let back = format!("qemu+tcp://{ALPHA}/system");
     let back = ["virsh-hpc", "migrate", "--live", GUEST, &back];
     ensure!(
