@@ -70,7 +70,7 @@ fn a_saturated_guest_ends_near_the_best_forced_stop() -> Result<()> {
         "time {hpc_time:.2} s against {time:.2} s"
     );
     ensure!(
-        hpc_pause <= 1.1 * pause,
+        hpc_pause <= 1.3 * pause,
         "pause {hpc_pause:.3} s against {pause:.3} s"
     );
     ensure!(hpc_j <= 1.2 * best_j, "J {hpc_j:.3} against {best_j:.3}");
@@ -162,9 +162,9 @@ fn a_speed_ceiling_holds_while_the_guest_runs_and_not_for_its_pause() -> Result<
     let moved = shuttle.virsh_hpc(&["--hpc-trace", trace])?;
     // QEMU counts its limit by tenths of a second, which a busy machine stretches; the link has 60 MiB/s.
     let text = rig.run(HOSTS[0], &["cat", trace])?.stdout;
-    let fastest = crate::cost::fastest_second(&text)?;
+    let fastest = crate::cost::fastest_seconds(&text)?;
     println!(
-        "fastest second while the guest ran: {:.1} MiB/s",
+        "fastest seconds while the guest ran: {:.1} MiB/s",
         fastest / f64::from(1 << 20)
     );
     ensure!(

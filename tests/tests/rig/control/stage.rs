@@ -20,6 +20,9 @@ pub(crate) const DEFAULTS: [&str; 2] = ["300", "8796093022207"];
 /// guest here.
 pub(crate) const BEFORE: [&str; 2] = ["7777", "500"];
 
+/// How many times as long a thing may take on a busy machine.
+const BUSY_TIMES: u64 = 4;
+
 /// Where the agents' traces are.
 const TRACES: &str = "/var/log/libvirt-hpc";
 
@@ -206,13 +209,14 @@ impl Stage {
         self.on(self.here(), &script).map(drop)
     }
 
-    /// Waits for something to come true.
+    /// Waits for something to come true, that takes `at_most_s` on an idle machine.
     pub(crate) fn wait(
         &self,
         what: &str,
         at_most_s: u64,
         is_so: impl Fn() -> Result<bool>,
     ) -> Result<()> {
+        let at_most_s = BUSY_TIMES * at_most_s;
         let end = self.rig.now()? + Duration::from_secs(at_most_s);
         while !is_so()? {
             if self.rig.now()? > end {
