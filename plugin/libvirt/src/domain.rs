@@ -251,6 +251,17 @@ impl Domain {
             .named("virDomainIsPersistent", Some(&self.name))
     }
 
+    /// Has the guest agent set the guest's clock by that of its hardware, which does not stop while the guest is paused
+    /// (`virDomainSetTime` with `VIR_DOMAIN_TIME_SYNC`).
+    ///
+    /// # Errors
+    /// When libvirt refuses: the guest has no agent, or it does not answer.
+    pub fn sync_time(&self) -> Result<(), Error> {
+        self.handle
+            .set_time(0, 0, sys::VIR_DOMAIN_TIME_SYNC)
+            .named("virDomainSetTime", Some(&self.name))
+    }
+
     /// Its XML; `flags` are `virDomainXMLFlags`.
     ///
     /// # Errors

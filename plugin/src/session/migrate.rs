@@ -18,7 +18,7 @@ use super::attempt::call::{Call, Outcome, Plan};
 use super::attempt::session_orders::{Aborted, SessionOrders};
 use super::attempt::{fallback, others, trace_header, who_controls};
 use super::connect;
-use super::ending::{failure, leave_running};
+use super::ending::{failure, guest_clock, leave_running};
 use super::prepare::resolve::{Inputs, Resolved, bandwidth, resolve};
 use super::prepare::takeover::Takeover;
 use super::terminal::console::{Console, after_command};
@@ -255,6 +255,9 @@ fn finish(
         after_command(quiet, time_ms);
         let line = observer.tally().report(takeover.domain.name(), ended.total);
         observer.console().note(&line);
+        if migrate.hpc.sync_time {
+            guest_clock::set(takeover, migrate, observer.console());
+        }
     } else {
         observer.tell_end(match ended.outcome {
             Some(_) => Happened::failed(error.as_deref()),

@@ -92,6 +92,11 @@ mpi_disk() {
 END
 }
 
+# The image of the MPI program has a guest agent.
+agent_xml() {
+    ! runs_mpi || echo "    <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>"
+}
+
 # Of the kind that the guest's kernel drives without a module.
 devices_xml() {
     local index
@@ -124,6 +129,7 @@ $(disks_xml)
 $(devices_xml)
     <serial type='file'><source path='/rig/$name.console' append='on'/><target port='0'/></serial>
 $(beat_xml)
+$(agent_xml)
     <memballoon model='none'/>
   </devices>
 </domain>

@@ -1,9 +1,10 @@
-# The image of a real MPI program, for guests with `--workload hpcc:…`: Debian's hpcc and mpich, read-only.
+# The image of a real MPI program, for guests with `--workload hpcc:…`: Debian's hpcc and mpich, and the guest agent with
+# what sets a clock, read-only.
 #   $CACHE/mpi/root.img             ext4, made once for both releases of hosts
 #   $CACHE/RELEASE/boot/mpi.img     the same file, where the hosts see it: /boot/rig/mpi.img
 # shellcheck shell=bash
 
-MPI_PACKAGES=(hpcc mpich)
+MPI_PACKAGES=(hpcc mpich qemu-guest-agent util-linux-extra)
 # Debian builds hpcc with each architecture's own MPI: on i386 that is mpich, on amd64 Open MPI. The guests'
 # amd64 kernel runs both.
 MPI_ARCHITECTURE=i386
@@ -51,6 +52,7 @@ complete_mpi() {
     local tree=$1
     mkdir -p "$tree"/{dev,proc,sys,tmp,etc}
     [ -e "$tree/lib" ] || ln -s usr/lib "$tree/lib"
+    [ -e "$tree/sbin" ] || ln -s usr/sbin "$tree/sbin"
     ln -s blas/libblas.so.3 "$tree/usr/lib/$MPI_ARCHITECTURE-linux-gnu/libblas.so.3"
     echo '127.0.0.1 localhost guest' >"$tree/etc/hosts"
     echo 'hosts: files' >"$tree/etc/nsswitch.conf"

@@ -12,7 +12,12 @@ const GUEST: [&str; 3] = ["--workload", "hpcc:4", "--marked"];
 #[test]
 fn an_mpi_program_runs_on_where_it_was_moved() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let moved = Shuttle::start(&rig, "hpcc", &GUEST)?.virsh_hpc(&[])?;
+    let moved = Shuttle::start(&rig, "hpcc", &GUEST)?.virsh_hpc(&["--hpc-sync-time"])?;
     ensure!(moved.report.moved, "hpcc is not on the other host");
+    let said = moved.stderr();
+    ensure!(
+        said.contains("the guest agent has set the clock of hpcc"),
+        "{said}"
+    );
     Ok(())
 }

@@ -27,6 +27,7 @@ impl Value {
             HpcOption::Compression => Self::OneOf(YES_OR_NO),
             HpcOption::Observe
             | HpcOption::Off
+            | HpcOption::SyncTime
             | HpcOption::Trace
             | HpcOption::Slowdown
             | HpcOption::MaxDowntime => Self::Anything,

@@ -22,13 +22,14 @@ pub(crate) enum HpcOption {
     MaxDowntime,
     Deadline,
     Compression,
+    SyncTime,
 }
 
 impl HpcOption {
     /// What the help calls its value; `None` for an option without one.
     pub(crate) const fn value_name(self) -> Option<&'static str> {
         match self {
-            Self::Observe | Self::Off => None,
+            Self::Observe | Self::Off | Self::SyncTime => None,
             Self::Law => Some("law"),
             Self::Trace => Some("file"),
             Self::Slowdown => Some("percent"),
@@ -41,7 +42,7 @@ impl HpcOption {
     /// What its value must be.
     pub(crate) const fn expected(self) -> &'static str {
         match self {
-            Self::Observe | Self::Off => "",
+            Self::Observe | Self::Off | Self::SyncTime => "",
             Self::Law => values::LAW_EXPECTED,
             Self::Trace => "the name of a file",
             Self::Slowdown => values::SLOWDOWN_EXPECTED,
@@ -64,6 +65,7 @@ impl HpcOption {
             Self::Compression => {
                 "whether memory may be sent with XBZRLE (delta compression): yes or no"
             }
+            Self::SyncTime => "after the pause, let the guest agent set the guest's clock",
         }
     }
 }
@@ -96,6 +98,8 @@ pub struct HpcOptions {
     pub deadline: Option<Deadline>,
     /// `--hpc-compression`: whether memory may be sent with XBZRLE.
     pub compression: Option<bool>,
+    /// `--hpc-sync-time`: the guest agent sets the guest's clock on the destination.
+    pub sync_time: bool,
 }
 
 impl HpcOptions {
@@ -118,6 +122,7 @@ impl HpcOptions {
         match given.option {
             HpcOption::Observe => self.observe = true,
             HpcOption::Off => self.off = true,
+            HpcOption::SyncTime => self.sync_time = true,
             HpcOption::Law => self.law = Some(read(given, |text| text.parse().ok())?),
             HpcOption::Trace => self.trace = Some(file(given)?),
             HpcOption::Slowdown => {

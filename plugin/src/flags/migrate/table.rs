@@ -102,6 +102,7 @@ pub const MIGRATE_OPTIONS: &[Opt] = &[
     hpc("hpc-max-downtime", HpcOption::MaxDowntime),
     hpc("hpc-deadline", HpcOption::Deadline),
     hpc("hpc-compression", HpcOption::Compression),
+    hpc("hpc-sync-time", HpcOption::SyncTime),
 ];
 
 /// Other spellings that virsh takes for an option.
