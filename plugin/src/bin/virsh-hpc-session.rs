@@ -1,5 +1,6 @@
 //! The half of `virsh-hpc` that talks to libvirt. The front door starts it; see `session`.
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::env;
 use std::ffi::OsString;
