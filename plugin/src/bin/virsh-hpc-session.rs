@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use libvirt_hpc_plugin::in_words::Harmless;
 use libvirt_hpc_plugin::{clock, session};
 
 fn main() -> ExitCode {
@@ -17,8 +18,8 @@ fn main() -> ExitCode {
             // A reader that has seen enough is no mistake.
             return ExitCode::SUCCESS;
         }
-        // Where stderr is gone, the exit status has to say it all.
-        let _ = writeln!(io::stderr(), "error: {error:#}");
+        // Where stderr is gone, the exit status has to say it all. An error may quote a trace, a domain or a host.
+        let _ = writeln!(Harmless(io::stderr()), "error: {error:#}");
         ExitCode::FAILURE
     })
 }

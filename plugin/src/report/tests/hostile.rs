@@ -82,6 +82,17 @@ fn a_cell_of_a_table_is_no_formula_and_stays_one() {
 }
 
 #[test]
+fn a_picture_holds_nothing_that_xml_cannot_hold() {
+    let mut records = precopy(3);
+    records[0] = Record::Begin(Box::new(Begin {
+        domain: "a\u{fffe}b\u{ffff}".to_owned(),
+        ..plain_begin()
+    }));
+    let picture = rendered(Format::Svg, &[made(&records)]);
+    assert!(picture.contains("a?b?, law"), "{picture}");
+}
+
+#[test]
 fn json_holds_what_the_trace_holds() {
     let text = rendered(Format::Json, &[hostile()]);
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");
