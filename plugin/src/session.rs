@@ -49,12 +49,15 @@ use crate::{clock, forward, plot, replay};
 use commands::{hpc_agent, hpc_estimate, hpc_history, hpc_policy, hpc_report};
 use prepare::takeover::{self, RunBy};
 use terminal::console::Console;
+use terminal::signals;
 
 /// Runs a command line; `args` excludes the program's name, `started` is when it was typed.
 ///
 /// # Errors
 /// A mistake in an option or command of virsh-hpc's, or that the real virsh cannot be started.
 pub fn run(args: &[OsString], started: Instant) -> Result<ExitCode> {
+    // Where there can be no handler, all is as without one.
+    let _ = signals::outlive_full_files();
     let virsh = library_version().map_or(Virsh::NEWEST, |lib| Virsh::new(lib.major, lib.minor));
     match flags::parse(args, virsh)? {
         Invocation::Forward { virsh_args, note } => forward(&virsh_args, note),

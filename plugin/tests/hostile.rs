@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -106,6 +107,25 @@ fn a_broken_policy_does_not_drive_the_terminal() {
     let args = ["-c", &uri, "hpc-policy", "vm"];
     let said = assert_harmless(&args, &session(&args));
     assert!(said.contains("broken, the defaults apply"), "{said}");
+}
+
+/// `ulimit -f`: the signal that comes with a full file would end a migration with its command.
+#[test]
+fn a_file_that_may_not_grow_is_an_error_and_no_end() {
+    let folder = TempDir::new().unwrap();
+    let [whole, _] = traces(&folder);
+    let report = folder.path().join("report.md");
+    let output = Command::new("/bin/sh")
+        .args(["-c", "ulimit -f 0; exec \"$@\"", "sh"])
+        .arg(env!("CARGO_BIN_EXE_virsh-hpc-session"))
+        .args(["hpc-report", "-o"])
+        .args([&report, &whole])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.signal(), None);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("cannot write"), "{said}");
 }
 
 /// Closed descriptors are taken by no file of ours: what is printed goes nowhere, not into the report.
