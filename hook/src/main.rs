@@ -5,6 +5,7 @@
 //! a guest, or on `reconnect` kill one. So this one prints nothing, waits for nobody, never calls libvirt, and always
 //! ends with status 0, even after a panic.
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod call;
 mod domain;

@@ -1,6 +1,7 @@
 //! Numbers and causes in words.
 
 mod events;
+mod harmless;
 
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use libvirt_hpc_control::policy::speed_limit;
 use libvirt_hpc_control::target::Action;
 
 pub use events::{event, event_cause, target};
+pub use harmless::{Harmless, is_unprintable, json, printable, printable_lines};
 
 use crate::trace::{PauseUnknown, Totals};
 
@@ -128,19 +130,6 @@ pub fn xbzrle(totals: &Totals) -> String {
             format!(", XBZRLE sent {sent} for {}", mib(memory))
         }
     }
-}
-
-/// Text of others for a terminal: what could move the cursor, turn the direction of the text or worse is shown as `?`.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    text.trim_end().replace(is_unprintable, "?")
-}
-
-/// Whether a character changes how others are shown: controls, and Unicode's marks of direction and of lines.
-#[must_use]
-pub fn is_unprintable(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// How a column's texts are aligned.
@@ -281,11 +270,5 @@ mod tests {
         let rows: Vec<&[String]> = rows.iter().map(<[String; 2]>::as_slice).collect();
         let lines = columns(&rows, &[Align::Left, Align::Right]);
         assert_eq!(lines, ["NAME     N", "é       10", "longer"]);
-    }
-
-    #[test]
-    fn what_could_drive_a_terminal_is_not_printed() {
-        assert_eq!(printable("a\u{1b}[2Jb\nc\u{9b}d\n"), "a?[2Jb?c?d");
-        assert_eq!(printable("moved\u{202e}devom"), "moved?devom");
     }
 }

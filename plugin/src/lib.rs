@@ -13,6 +13,8 @@
 //! | [`estimate`] | what will a migration meet and cost? |
 //! | [`in_words`], [`backlog`], [`clock`], [`version`] | how is it said, written without waiting, timed? |
 #![forbid(unsafe_code)]
+// They panic where a stream takes nothing: a full disk behind stderr must not cost a migration.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod agent;
 pub mod backlog;

@@ -44,16 +44,20 @@ use libvirt_hpc_libvirt::features::library_version;
 
 use crate::flags::hpc_commands::{self, HpcCommand};
 use crate::flags::{self, Globals, Invocation, Virsh, help};
+use crate::in_words::Harmless;
 use crate::{clock, forward, plot, replay};
 use commands::{hpc_agent, hpc_estimate, hpc_history, hpc_policy, hpc_report};
 use prepare::takeover::{self, RunBy};
 use terminal::console::Console;
+use terminal::signals;
 
 /// Runs a command line; `args` excludes the program's name, `started` is when it was typed.
 ///
 /// # Errors
 /// A mistake in an option or command of virsh-hpc's, or that the real virsh cannot be started.
 pub fn run(args: &[OsString], started: Instant) -> Result<ExitCode> {
+    // Where there can be no handler, all is as without one.
+    let _ = signals::outlive_full_files();
     let virsh = library_version().map_or(Virsh::NEWEST, |lib| Virsh::new(lib.major, lib.minor));
     match flags::parse(args, virsh)? {
         Invocation::Forward { virsh_args, note } => forward(&virsh_args, note),
@@ -75,21 +79,19 @@ fn forward(virsh_args: &[OsString], note: Option<&str>) -> Result<ExitCode> {
 }
 
 fn hpc_command(globals: &Globals, words: &[OsString]) -> Result<ExitCode> {
-    let stdout = &mut io::stdout();
+    let (stdout, stderr) = (&mut Harmless(io::stdout()), &mut Harmless(io::stderr()));
     match hpc_commands::parse(words) {
         Ok(HpcCommand::HpcPolicy(args)) => hpc_policy::command(globals, &args, stdout),
-        Ok(HpcCommand::HpcEstimate(args)) => {
-            hpc_estimate::command(globals, &args, stdout, &mut io::stderr())
-        }
+        Ok(HpcCommand::HpcEstimate(args)) => hpc_estimate::command(globals, &args, stdout, stderr),
         Ok(HpcCommand::HpcReplay(args)) => {
             if let Some(picture) = &args.plot {
                 plot::command(&args.trace, picture)?;
             }
             replay::command(&args.trace, args.law, args.json, stdout)
         }
-        Ok(HpcCommand::HpcReport(args)) => hpc_report::command(&args, stdout, &mut io::stderr()),
+        Ok(HpcCommand::HpcReport(args)) => hpc_report::command(&args, stdout, stderr),
         Ok(HpcCommand::HpcHistory(args)) => {
-            hpc_history::command(&args, clock::wall(), stdout, &mut io::stderr())
+            hpc_history::command(&args, clock::wall(), stdout, stderr)
         }
         Ok(HpcCommand::HpcStatus(args)) => hpc_agent::status(globals, &args, stdout),
         Ok(HpcCommand::HpcRelease(args)) => hpc_agent::release(globals, &args, stdout),

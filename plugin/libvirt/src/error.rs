@@ -48,6 +48,19 @@ pub enum Error {
     },
 }
 
+/// The longest message that is kept, bytes. libvirt's own are below 1 KiB (`VIR_ERROR_MAX_LENGTH`, `src/util/virerror.h`), but
+/// a destination may send 4 MiB: neither a log, a line of a trace nor a terminal is for that.
+const MAX_MESSAGE_BYTES: usize = 8 * 1024;
+
+fn bounded(message: &str) -> String {
+    if message.len() <= MAX_MESSAGE_BYTES {
+        return message.to_owned();
+    }
+    let mut ends = (0..=MAX_MESSAGE_BYTES).rev();
+    let end = ends.find(|&end| message.is_char_boundary(end));
+    format!("{}…", &message[..end.unwrap_or(0)])
+}
+
 fn on(domain: Option<&str>) -> String {
     domain
         .map(|name| format!(" on domain '{name}'"))
@@ -66,7 +79,7 @@ impl Error {
             domain: domain.map(str::to_owned),
             code: cause.code().to_raw(),
             origin: cause.domain().to_raw(),
-            message: cause.message().to_owned(),
+            message: bounded(cause.message()),
         }
     }
 
@@ -172,4 +185,19 @@ pub(crate) fn c_string(what: &str, text: &str) -> Result<CString, Error> {
 /// Refuses a `text` on which the `virt` crate would panic.
 pub(crate) fn without_nul(what: &str, text: &str) -> Result<(), Error> {
     c_string(what, text).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_any_length_is_kept_within_bounds() {
+        assert_eq!(bounded("refused"), "refused");
+        let longest = "é".repeat(MAX_MESSAGE_BYTES / 2);
+        assert_eq!(bounded(&longest), longest);
+        let cut = bounded(&format!("x{}", "é".repeat(1 << 21)));
+        assert!(cut.starts_with("xé") && cut.ends_with("é…"));
+        assert!(cut.len() <= MAX_MESSAGE_BYTES + '…'.len_utf8());
+    }
 }

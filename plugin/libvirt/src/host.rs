@@ -28,6 +28,14 @@ pub struct Cpu<'a> {
     pub element: &'a str,
 }
 
+/// The most nodes that libvirt's protocol tells of at a time (`REMOTE_NODE_MAX_CELLS`, `src/remote/remote_protocol.x`).
+const MAX_CELLS: u32 = 1024;
+
+/// How many nodes are asked, for each of which the `virt` crate takes memory: a destination may claim any number.
+fn cells(claimed: u32) -> u32 {
+    claimed.clamp(1, MAX_CELLS)
+}
+
 impl Connection {
     /// The host's name, which a source must be able to resolve (`virConnectGetHostname`).
     ///
@@ -57,7 +65,7 @@ impl Connection {
         const CALL: &str = "virNodeGetFreePages";
         let nodes = self.handle().node_info().named("virNodeGetInfo", None)?;
         let kib = u32::try_from(page_bytes / 1024).unwrap_or(u32::MAX);
-        let free = self.handle().free_pages(&[kib], 0, nodes.nodes.max(1), 0);
+        let free = self.handle().free_pages(&[kib], 0, cells(nodes.nodes), 0);
         let pages = free.named(CALL, None)?.into_iter();
         Ok(pages
             .fold(0, u64::saturating_add)
@@ -90,5 +98,15 @@ impl Connection {
             sys::VIR_CPU_COMPARE_INCOMPATIBLE => CpuFit::Incompatible,
             _ => CpuFit::Compatible,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_claim_of_a_host_takes_all_memory() {
+        assert_eq!([0, 1, 8, 1024, u32::MAX].map(cells), [1, 1, 8, 1024, 1024]);
     }
 }

@@ -43,7 +43,8 @@ pub fn main(args: &Args) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("libvirt-hpcd: {error:#}");
+            // Where stderr is gone, the exit status has to say it all.
+            let _ = writeln!(io::stderr(), "libvirt-hpcd: {error:#}");
             ExitCode::FAILURE
         }
     }

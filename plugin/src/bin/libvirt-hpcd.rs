@@ -1,5 +1,6 @@
 //! `libvirt-hpcd`: takes over migrations of marked domains, whoever began them.
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::process::ExitCode;
 

@@ -1,11 +1,13 @@
 //! The half of `virsh-hpc` that talks to libvirt. The front door starts it; see `session`.
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use libvirt_hpc_plugin::in_words::Harmless;
 use libvirt_hpc_plugin::{clock, session};
 
 fn main() -> ExitCode {
@@ -16,8 +18,8 @@ fn main() -> ExitCode {
             // A reader that has seen enough is no mistake.
             return ExitCode::SUCCESS;
         }
-        // Where stderr is gone, the exit status has to say it all.
-        let _ = writeln!(io::stderr(), "error: {error:#}");
+        // Where stderr is gone, the exit status has to say it all. An error may quote a trace, a domain or a host.
+        let _ = writeln!(Harmless(io::stderr()), "error: {error:#}");
         ExitCode::FAILURE
     })
 }

@@ -2,6 +2,7 @@
 //!
 //! Most command lines are virsh's, so this program loads nothing that virsh would load again.
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stdout, clippy::print_stderr)]
 
 use std::env;
 use std::ffi::OsString;
@@ -18,16 +19,21 @@ use libvirt_hpc_plugin::forward;
 fn main() -> ExitCode {
     let args: Vec<OsString> = env::args_os().skip(1).collect();
     run(&args).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        say(&format!("error: {error:#}"));
         ExitCode::FAILURE
     })
+}
+
+/// A line on stderr, if that takes one: a full disk there must not keep virsh from being run.
+fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn run(args: &[OsString]) -> Result<ExitCode> {
     match flags::route(args)? {
         Invocation::Forward { virsh_args, note } => {
             if let Some(note) = note {
-                eprintln!("virsh-hpc: {note}");
+                say(&format!("virsh-hpc: {note}"));
             }
             match forward::exec_virsh(&virsh_args)? {}
         }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::in_words;
 use crate::trace::ControllerName;
 
 /// The version of the format: raised when a reader of the one before would misunderstand a line. New fields and events do
@@ -69,7 +70,9 @@ impl Happened {
     /// A failure with libvirt's `error`.
     #[must_use]
     pub fn failed(error: Option<&str>) -> Self {
+        // What JSON would write in six bytes for one, which a destination may choose, is gone before it is cut.
         let short = |error: &str| {
+            let error = in_words::printable(error);
             let end = (0..=ERROR_MAX_BYTES.min(error.len())).rev();
             let mut whole = end.filter(|&end| error.is_char_boundary(end));
             error[..whole.next().unwrap_or(0)].to_owned()

@@ -189,12 +189,14 @@ mod as_a_line {
 
     #[test]
     fn whatever_others_have_chosen_it_is_one_short_line() {
-        let error = "ü\n\u{1b}[2J".repeat(10_000);
-        let what = Happened::failed(Some(&error));
-        let line = notification("a\nb\u{0}", what).line().expect("JSON");
-        assert_eq!(line.matches('\n').count(), 1, "{line}");
-        assert!(!line.trim_end().contains(char::is_control));
-        assert!(line.len() < 4096, "{}", line.len());
+        for piece in ["ü\n\u{1b}[2J", "\u{1b}", "\"", "\u{9b}", "\u{202e}"] {
+            let error = piece.repeat(10_000);
+            let what = Happened::failed(Some(&error));
+            let line = notification("a\nb\u{0}", what).line().expect("JSON");
+            assert_eq!(line.matches('\n').count(), 1, "{line}");
+            assert!(!line.trim_end().contains(char::is_control));
+            assert!(line.len() < 4096, "{piece:?}: {}", line.len());
+        }
     }
 }
 

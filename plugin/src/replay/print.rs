@@ -41,14 +41,14 @@ pub(super) fn json(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
         verdict: Verdict,
     }
     for step in &replay.steps {
-        writeln!(out, "{}", serde_json::to_string(step)?)?;
+        writeln!(out, "{}", in_words::json(&serde_json::to_string(step)?))?;
     }
     let last = Last {
         law: replay.law,
         comparable: replay.comparable(),
         verdict: replay.verdict,
     };
-    writeln!(out, "{}", serde_json::to_string(&last)?)
+    writeln!(out, "{}", in_words::json(&serde_json::to_string(&last)?))
 }
 
 fn verdict(replay: &Replay) -> String {

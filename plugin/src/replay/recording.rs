@@ -26,6 +26,8 @@ pub struct Recording {
     pub(super) before: Vec<Sample>,
     /// Those while it flowed, each with the round that ended before it.
     pub(super) samples: Vec<(Sample, Option<Round>)>,
+    /// Which of those have one.
+    ended: Vec<usize>,
     rounds: Rounds,
     /// The first and the last sample after the guest stopped.
     stop: Option<(Sample, Sample)>,
@@ -66,6 +68,7 @@ impl Recording {
         match sample.state {
             JobState::Precopy if sample.iteration > 0 => {
                 let round = self.rounds.update(&sample);
+                self.ended.extend(round.map(|_| self.samples.len()));
                 self.samples.push((sample, round));
             }
             JobState::Setup | JobState::Precopy => self.before.push(sample),
@@ -90,7 +93,8 @@ impl Recording {
 
     /// How long the first round took, if it ended.
     pub(super) fn round_one(&self) -> Option<Duration> {
-        let end = self.samples.iter().find_map(|(_, round)| *round)?;
+        let (_, end) = self.samples.get(*self.ended.first()?)?;
+        let end = end.as_ref()?;
         Some(end.at.since(self.start()))
     }
 
@@ -104,9 +108,11 @@ impl Recording {
         if let Some(round) = round {
             return round.remaining_bytes;
         }
-        let (past, coming) = self.samples.split_at(index + 1);
-        let before = past.iter().rev().find_map(|(_, round)| round.as_ref());
-        let under_way = coming.iter().find_map(|(_, round)| round.as_ref());
+        // By search, not in turn: this is asked of every sample, and the first round of a large guest has very many.
+        let past = self.ended.partition_point(|&ended| ended <= index);
+        let round = |which: Option<&usize>| self.samples.get(*which?)?.1.as_ref();
+        let before = round(past.checked_sub(1).and_then(|last| self.ended.get(last)));
+        let under_way = round(self.ended.get(past));
         let sync = before.map_or_else(|| self.start(), |round| round.at);
         let rate = under_way
             .map(Round::unique_dirty_bytes_per_s)
@@ -150,4 +156,59 @@ impl Recording {
 fn per_second_in(bytes_per_s: u64, span: Duration) -> u64 {
     let bytes = u128::from(bytes_per_s) * span.as_nanos() / 1_000_000_000;
     u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(poll: u64, iteration: u64) -> Sample {
+        Sample {
+            at: Timestamp::from_nanos(poll * 100_000_000),
+            state: JobState::Precopy,
+            iteration,
+            elapsed_ms: poll * 100,
+            processed_bytes: poll * 1_000_000 * iteration,
+            remaining_bytes: 1_000,
+            ..Sample::default()
+        }
+    }
+
+    /// Half a day of a first round, which a guest of some TiB takes on a link of 1 Gbit/s: were the samples gone through for
+    /// each of them, this would take hours.
+    #[test]
+    fn a_long_round_is_read_in_one_go() {
+        const POLLS: u64 = 400_000;
+        let mut recording = Recording::default();
+        for poll in 0..POLLS {
+            recording.sample(sample(poll, 1));
+        }
+        let most = (0..recording.samples.len()).map(|index| recording.remaining_bytes(index));
+        assert_eq!(most.max(), Some(1_000));
+        assert_eq!(recording.round_one(), None);
+    }
+
+    #[test]
+    fn what_remains_is_by_the_round_under_way_or_else_by_the_one_before() {
+        let mut recording = Recording::default();
+        for poll in 0..30 {
+            recording.sample(sample(poll, 1 + poll / 10));
+        }
+        assert_eq!(recording.ended, [10, 20]);
+        let written = |index: usize| recording.remaining_bytes(index) - 1_000;
+        let round = |index: usize| recording.samples[index].1.expect("a round");
+        let (first, second) = (round(10), round(20));
+        let by = |rate: u64, index: usize, since: Timestamp| {
+            per_second_in(rate, recording.samples[index].0.at.since(since))
+        };
+        let (slow, fast) = (
+            first.unique_dirty_bytes_per_s(),
+            second.unique_dirty_bytes_per_s(),
+        );
+        assert_eq!(written(5), by(slow, 5, recording.start()));
+        assert_eq!(written(15), by(fast, 15, first.at));
+        assert_eq!(written(25), by(fast, 25, second.at));
+        assert_eq!(recording.remaining_bytes(10), first.remaining_bytes);
+        assert_eq!(recording.remaining_bytes(30), 0);
+    }
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::stops::{LawStop, Stop, Stops, Way};
-use crate::in_words::{Align, columns, mib, millis, seconds};
+use crate::in_words::{self, Align, columns, mib, millis, seconds};
 
 const ALIGNS: [Align; 5] = [
     Align::Left,
@@ -83,9 +83,9 @@ fn lines(stops: &Stops, out: &mut dyn Write) -> io::Result<()> {
         recorded_law: stops.begin.law.to_string(),
         slowdown_ppm: stops.begin.slowdown_ppm,
     };
-    writeln!(out, "{}", serde_json::to_string(&begin)?)?;
+    writeln!(out, "{}", in_words::json(&serde_json::to_string(&begin)?))?;
     for law in &stops.laws {
-        writeln!(out, "{}", serde_json::to_string(law)?)?;
+        writeln!(out, "{}", in_words::json(&serde_json::to_string(law)?))?;
     }
     Ok(())
 }

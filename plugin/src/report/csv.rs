@@ -4,6 +4,9 @@ use super::fields::{Field, Value, fields};
 use super::summary::Migration;
 use crate::in_words::printable;
 
+/// What begins a formula; the last four where the spreadsheet takes wide characters for narrow ones, as in Japanese.
+const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+
 pub(super) fn render(migrations: &[Migration]) -> String {
     let rows: Vec<_> = migrations.iter().map(fields).collect();
     let names = rows.first().into_iter().flatten();
@@ -31,7 +34,7 @@ fn cell((_, value): &(&'static str, Value)) -> String {
 
 /// A text as one cell, which no spreadsheet takes for a formula.
 fn quoted(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@']);
+    let formula = text.starts_with(FORMULA);
     let text = if formula {
         format!("'{text}")
     } else {

@@ -63,8 +63,6 @@ impl Page {
                 '>' => self.0 += "&gt;",
                 '"' => self.0 += "&quot;",
                 '\'' => self.0 += "&#39;",
-                // What XML cannot hold.
-                '\u{fffe}' | '\u{ffff}' => self.0.push('?'),
                 other => self.0.push(other),
             }
         }

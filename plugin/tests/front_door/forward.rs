@@ -63,6 +63,24 @@ fn the_session_gets_the_arguments_byte_for_byte_and_gives_its_status() {
     }
 }
 
+/// A full disk behind `2>log`.
+#[test]
+fn a_stderr_that_takes_nothing_keeps_nobody_from_virsh() {
+    let door = Door::new();
+    let full = || fs::File::options().write(true).open("/dev/full").unwrap();
+    let plain = ["migrate", "--offline", "vm", "d"].map(OsString::from);
+    let asked = [&plain[..], &["--hpc-law=stock".into()]].concat();
+    let mut command = door.command();
+    command.env("VIRSH_HPC_VIRSH", fixture("echo-virsh.sh"));
+    let output = command.args(&asked).stderr(full()).output().unwrap();
+    assert_eq!(output.stdout, said_by("virsh", &plain));
+    assert_eq!(output.status.code(), Some(5));
+    let mut command = door.command();
+    command.env("VIRSH_HPC_VIRSH", "/nonexistent/virsh");
+    let output = command.arg("list").stderr(full()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "an error, no panic");
+}
+
 #[test]
 fn a_missing_session_is_said_and_nothing_is_migrated() {
     let output = Door::without_session().run(&["migrate", "vm", "d"]);

@@ -4,6 +4,7 @@
 
 mod completion;
 mod door;
+mod drawn_lines;
 mod forward;
 mod grammar;
 mod same_as_virsh;

@@ -13,6 +13,8 @@ mod stream;
 pub use sink::Place;
 use sink::Sink;
 
+use crate::in_words::is_unprintable;
+
 /// The longest message, in bytes. With its prefix it stays below `PIPE_BUF`, so a pipe or a socket takes it whole.
 const MAX_BYTES: usize = 3072;
 
@@ -82,9 +84,9 @@ pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len().min(MAX_BYTES));
     for character in text.chars() {
         let before = line.len();
-        match is_plain(character) {
-            true => line.push(character),
-            false => line.extend(character.escape_default()),
+        match is_unprintable(character) {
+            false => line.push(character),
+            true => line.extend(character.escape_default()),
         }
         if line.len() > MAX_BYTES {
             line.truncate(before);
@@ -93,12 +95,6 @@ pub fn one_line(text: &str) -> String {
         }
     }
     line
-}
-
-fn is_plain(character: char) -> bool {
-    // U+2028 and U+2029 end a line, the others set the direction of what follows.
-    let turns = matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    !character.is_control() && !turns
 }
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! SIGHUP, SIGTERM and Ctrl-C.
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
 
+use libc::SIGXFSZ;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -24,6 +26,8 @@ pub enum Signal {
 /// # Errors
 /// When the system refuses to install a handler or to start the thread.
 pub fn catch(send: impl Fn(Signal) + Send + 'static) -> io::Result<()> {
+    // A file as long as LimitFSIZE= allows ends its trace, not the agent.
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT])?;
     thread::Builder::new()
         .name("signals".to_owned())
@@ -62,5 +66,6 @@ mod tests {
             let heard = receiver.recv_timeout(Duration::from_secs(30));
             assert_eq!(heard, Ok(expected));
         }
+        raise(SIGXFSZ).expect("raised, and outlived");
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn wait<J: Job>(
     policy: &xml::Policy,
 ) -> Result<FirstSample, Verdict> {
     let (mut idle, mut early, mut settings) = (0, assignment.early, true);
-    let mut event_polls = EVENT_POLLS;
+    let (mut event_polls, mut deadline) = (EVENT_POLLS, DeadlineAbort::default());
     while idle < TRIES {
         if handle.leaves() {
             return Err(Verdict::Left);
@@ -59,7 +59,7 @@ pub(super) fn wait<J: Job>(
                     JobState::Setup if is_outgoing(job) => {
                         // Its settings are read when they are the job's.
                         (idle, early, settings, wait) = (0, true, false, pace(&sample));
-                        abort_in_time(job, assignment, policy, &sample);
+                        deadline.ask(job, assignment, policy, &sample);
                     }
                     JobState::Precopy if sample.settings.is_none() => {
                         (settings, wait) = (true, Duration::ZERO);
@@ -90,29 +90,43 @@ fn pace(sample: &Sample) -> Duration {
     }
 }
 
-/// Gives up at the deadline, if the policy says so, however long storage still takes.
-fn abort_in_time(
-    job: &mut impl Job,
-    assignment: &Assignment,
-    policy: &xml::Policy,
-    sample: &Sample,
-) {
-    let wanted = policy.deadline.filter(|d| d.then == xml::Then::Abort);
-    let due = wanted.is_some_and(|d| sample.elapsed_ms >= u64::from(d.seconds) * 1000);
-    if !due || assignment.config.observe {
-        return;
-    }
-    let target = Target {
-        action: Some(Action::Abort),
-        ..Target::NONE
-    };
-    let name = &assignment.id.name;
-    match job.apply(&target) {
-        Ok(()) => log::warn!(
-            "{name}: its deadline has come before its memory flows: aborted, as its policy says"
-        ),
-        Err(error) => {
-            log::warn!("{name}: cannot be aborted at its deadline, trying again: {error}")
+/// Gives up at the deadline, if the policy says so, however long storage still takes: asks until libvirt takes the order,
+/// which QEMU may be slow to carry out, and says either once.
+#[derive(Default)]
+struct DeadlineAbort {
+    is_ordered: bool,
+    was_refused: bool,
+}
+
+impl DeadlineAbort {
+    fn ask(
+        &mut self,
+        job: &mut impl Job,
+        assignment: &Assignment,
+        policy: &xml::Policy,
+        sample: &Sample,
+    ) {
+        let wanted = policy.deadline.filter(|d| d.then == xml::Then::Abort);
+        let due = wanted.is_some_and(|d| sample.elapsed_ms >= u64::from(d.seconds) * 1000);
+        if !due || assignment.config.observe || self.is_ordered {
+            return;
+        }
+        let target = Target {
+            action: Some(Action::Abort),
+            ..Target::NONE
+        };
+        let name = &assignment.id.name;
+        match job.apply(&target) {
+            Ok(()) => {
+                self.is_ordered = true;
+                log::warn!(
+                    "{name}: its deadline has come before its memory flows: aborted, as its policy says"
+                );
+            }
+            Err(error) if !std::mem::replace(&mut self.was_refused, true) => {
+                log::warn!("{name}: cannot be aborted at its deadline, trying again: {error}");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::{JobState, Sample, Settings};
-use libvirt_hpc_control::target::Target;
+use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_libvirt::event::DomainId;
 
@@ -27,6 +27,8 @@ pub(crate) struct Script {
     /// Done before the poll of that number.
     pub(crate) then: Option<(usize, Box<dyn FnOnce()>)>,
     pub(crate) polls: usize,
+    /// Whether an abort may be asked for, and how often it was.
+    pub(crate) aborts: Option<usize>,
 }
 
 impl Script {
@@ -36,6 +38,7 @@ impl Script {
             samples: samples.into_iter().collect(),
             then: None,
             polls: 0,
+            aborts: None,
         }
     }
 }
@@ -59,8 +62,12 @@ impl Job for Script {
         Ok(next)
     }
 
-    fn apply(&mut self, _: &Target) -> Result<(), Infallible> {
-        panic!("nothing is set before it is known who steers");
+    fn apply(&mut self, target: &Target) -> Result<(), Infallible> {
+        match &mut self.aborts {
+            Some(aborts) if target.action == Some(Action::Abort) => *aborts += 1,
+            _ => panic!("nothing is set before it is known who steers"),
+        }
+        Ok(())
     }
 
     fn wait(&mut self, at_most: Duration) {

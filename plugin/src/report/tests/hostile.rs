@@ -82,6 +82,30 @@ fn a_cell_of_a_table_is_no_formula_and_stays_one() {
 }
 
 #[test]
+fn no_name_becomes_a_formula() {
+    for sign in "=+-@＝＋－＠".chars() {
+        let mut records = precopy(3);
+        records[0] = Record::Begin(Box::new(Begin {
+            domain: format!("{sign}1"),
+            ..plain_begin()
+        }));
+        let text = rendered(Format::Csv, &[made(&records)]);
+        assert!(text.contains(&format!(",'{sign}1,")), "{text}");
+    }
+}
+
+#[test]
+fn a_picture_holds_nothing_that_xml_cannot_hold() {
+    let mut records = precopy(3);
+    records[0] = Record::Begin(Box::new(Begin {
+        domain: "a\u{fffe}b\u{ffff}".to_owned(),
+        ..plain_begin()
+    }));
+    let picture = rendered(Format::Svg, &[made(&records)]);
+    assert!(picture.contains("a?b?, law"), "{picture}");
+}
+
+#[test]
 fn json_holds_what_the_trace_holds() {
     let text = rendered(Format::Json, &[hostile()]);
     let json: serde_json::Value = serde_json::from_str(&text).expect("JSON");

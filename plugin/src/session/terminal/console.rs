@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::bar::{self, Picture};
 use crate::backlog::{self, Backlog};
+use crate::in_words;
 
 /// The columns of a terminal that does not tell.
 const COLUMNS: u16 = 80;
@@ -158,6 +159,8 @@ impl<W: Write> Console<W> {
 
     fn line(&mut self, text: &str) {
         let clear = self.cleared();
+        // libvirt's errors repeat what a destination says, and names are their owners'.
+        let text = in_words::printable_lines(text);
         self.write(&format!("{clear}{text}\n"));
     }
 
@@ -257,6 +260,16 @@ mod tests {
             console.error("broken");
         });
         assert_eq!(text, "\rMigration: [ 12 %]\nerror: broken\n");
+    }
+
+    #[test]
+    fn what_others_say_does_not_drive_the_terminal() {
+        let text = on(true, |console| {
+            console.error("refused:\n\u{1b}[2J\u{9b}31m\rerror: none");
+            console.warn("vm\u{202e}");
+        });
+        let expected = "error: refused:\n?[2J?31m?error: none\nvirsh-hpc: warning: vm?\n";
+        assert_eq!(text, expected);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread;
 
+use libc::SIGXFSZ;
 use libvirt_hpc_libvirt::watcher::Waker;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -77,6 +78,15 @@ impl Requests {
     pub fn end(&self) -> Option<i32> {
         Some(self.0.end.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
     }
+}
+
+/// Outlives a file that is as long as the user's limit allows (`ulimit -f`): what is written there then fails, and ends
+/// a trace or a report, not the command and its migration. A program that this one becomes does not inherit it.
+///
+/// # Errors
+/// When the system refuses to install a handler.
+pub fn outlive_full_files() -> io::Result<()> {
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
 }
 
 /// Its name.

@@ -117,7 +117,7 @@ impl<S: Source> Poll<S> {
     /// What libvirt and QEMU are, if it is known by now.
     pub(super) fn features(&mut self) -> Option<Result<Features, Error>> {
         let asked = |source: &S| source.features().map(Answer::Features);
-        match self.questions.ask(FEATURES, asked)? {
+        match self.questions.ask_libvirt(FEATURES, asked)? {
             Ok(Answer::Features(features)) => Some(Ok(features)),
             Err(error) => Some(Err(error)),
             Ok(_) => None,
@@ -130,14 +130,19 @@ impl<S: Source> Poll<S> {
     /// libvirt's, if it cannot be reached.
     pub(super) fn run(&mut self, interest: &Interest, leases: &Path) -> Result<Polled, Error> {
         let active = |source: &S| source.active().map(Answer::Active);
-        let is_complete = match self.questions.ask(ALL, active).transpose()? {
+        let is_complete = match self.questions.ask_libvirt(ALL, active).transpose()? {
             Some(Answer::Active(domains)) => {
                 self.domains = domains;
                 true
             }
             _ => {
                 let ping = |source: &S| source.ping().map(|()| Answer::Pong);
-                if self.questions.ask(LIBVIRT, ping).transpose()?.is_none() {
+                if self
+                    .questions
+                    .ask_libvirt(LIBVIRT, ping)
+                    .transpose()?
+                    .is_none()
+                {
                     return Ok(Polled::Nothing);
                 }
                 false

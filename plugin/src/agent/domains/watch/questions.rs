@@ -18,7 +18,7 @@ use libvirt_hpc_libvirt::Error;
 /// an end or a device, or the host is busy.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// So many questions at most are left without an answer at a time; others are not asked then.
+/// So many questions about domains at most are left without an answer at a time; others are not asked then.
 const OUTSTANDING: usize = 16;
 
 /// What is asked.
@@ -57,7 +57,7 @@ impl<S: Session> Questions<S> {
         }
     }
 
-    /// What `run` answers `about` something; none if it has not answered yet. Then the question stays, and is not asked
+    /// What `run` answers `about` a domain; none if it has not answered yet. Then the question stays, and is not asked
     /// again until it is answered.
     pub(super) fn ask(
         &mut self,
@@ -65,6 +65,24 @@ impl<S: Session> Questions<S> {
         run: impl FnOnce(&S) -> Answered<S> + Send + 'static,
     ) -> Option<Answered<S>> {
         let most = self.outstanding.len() >= OUTSTANDING;
+        self.ask_unless(most, about, run)
+    }
+
+    /// The same about libvirt itself, however many domains do not answer: they must not pass for a libvirt that is gone.
+    pub(super) fn ask_libvirt(
+        &mut self,
+        about: &'static str,
+        run: impl FnOnce(&S) -> Answered<S> + Send + 'static,
+    ) -> Option<Answered<S>> {
+        self.ask_unless(false, about, run)
+    }
+
+    fn ask_unless(
+        &mut self,
+        most: bool,
+        about: &str,
+        run: impl FnOnce(&S) -> Answered<S> + Send + 'static,
+    ) -> Option<Answered<S>> {
         match self.outstanding.entry(about.to_owned()) {
             Entry::Occupied(asked) => match asked.get().try_recv() {
                 Err(TryRecvError::Empty) => None,

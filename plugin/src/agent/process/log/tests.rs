@@ -217,8 +217,8 @@ fn no_message_forges_a_line() {
         "domain é: 5 ms \\ \"x\""
     );
     assert_eq!(
-        one_line("a\n<3>b\r\u{1b}[2J\0\u{85}\u{2028}\u{202e}"),
-        "a\\n<3>b\\r\\u{1b}[2J\\u{0}\\u{85}\\u{2028}\\u{202e}"
+        one_line("a\n<3>b\r\u{1b}[2J\0\u{85}\u{2028}\u{202e}\u{61c}\u{200f}"),
+        "a\\n<3>b\\r\\u{1b}[2J\\u{0}\\u{85}\\u{2028}\\u{202e}\\u{61c}\\u{200f}"
     );
     let long = one_line(&"é".repeat(MAX_BYTES));
     assert!(

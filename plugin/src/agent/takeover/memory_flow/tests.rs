@@ -70,3 +70,33 @@ fn an_event_of_a_migration_that_has_ended_does_not_bring_another_thread() {
     assert!(matches!(end, Err(Verdict::NoMigration)));
     assert!(!handle.take_first_iteration());
 }
+
+/// Storage is copied, and QEMU takes a while to give up.
+#[test]
+fn an_abort_at_the_deadline_is_ordered_and_said_once() {
+    let copying = sample(JobState::Setup, 0);
+    let mut script = Script::new(
+        [copying; 20]
+            .into_iter()
+            .chain([sample(JobState::Ended, 0)]),
+    );
+    script.aborts = Some(0);
+    let deadline = xml::Deadline {
+        seconds: 60,
+        then: xml::Then::Abort,
+    };
+    let policy = xml::Policy {
+        deadline: Some(deadline),
+        ..xml::Policy::default()
+    };
+    let plain = assignment(Config::default(), false);
+    let end = wait(
+        &mut script,
+        |_| true,
+        &MigrationHandle::new(),
+        &plain,
+        &policy,
+    );
+    assert!(matches!(end, Err(Verdict::NoMigration)));
+    assert_eq!((script.polls, script.aborts), (21, Some(1)));
+}

@@ -242,6 +242,34 @@ fn domains_that_do_not_answer_delay_no_other_and_are_not_asked_again() {
     });
 }
 
+/// As where the storage of many guests hangs, and their QEMUs with it.
+#[test]
+fn domains_that_do_not_answer_do_not_pass_for_a_libvirt_that_is_gone() {
+    let names: Vec<String> = (0..20).map(|number| format!("stuck{number:02}")).collect();
+    let stuck: Vec<&str> = names.iter().map(String::as_str).collect();
+    let domains: Vec<_> = stuck
+        .iter()
+        .map(|name| (*name, MARKED, Job::Idle))
+        .collect();
+    let mut stage = Stage::of(&domains);
+    stage.hang(&stuck, true);
+    stage.poll();
+    for _ in 0..2 {
+        let polled = stage.until(|polled| matches!(polled, Polled::All(_)));
+        assert!(
+            stuck
+                .iter()
+                .all(|name| job(&polled, name) == Some(Job::Unknown))
+        );
+    }
+    stage.hang(&stuck, false);
+    stage.until(|polled| {
+        stuck
+            .iter()
+            .all(|name| job(polled, name) == Some(Job::Idle))
+    });
+}
+
 #[test]
 fn a_list_that_does_not_come_leaves_what_is_known_and_libvirt_is_there() {
     let mut stage = Stage::of(&[("marked", MARKED, Job::Idle)]);
