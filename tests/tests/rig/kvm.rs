@@ -17,9 +17,9 @@ const MOVES: usize = 20;
 /// 3 s busy and 3 s of waiting as MPI ranks wait: the processors show nothing. Rounds take a second and more.
 const SPINNING: [&str; 2] = ["--workload", "phases:3s=flat:128,3s=spin"];
 
-/// Of so many moves of that one, a third at least must be in its quiet phase: one that is busy at the end of round one is
-/// stopped there. On an idle machine three in four are. They pause for less than half as long as the link takes for its working set. Busy it pauses for 0.9 s, quiet
-/// for 0.1 s on an idle machine.
+/// Of so many moves of that one, a third at least must be in its quiet phase, and on an idle machine three in four are:
+/// one that is busy at the end of round one is stopped there. They pause for less than half as long as the link takes
+/// for its working set. Busy it pauses for 0.9 s, quiet for 0.1 s on an idle machine.
 const MET: usize = 6;
 const QUIET: Duration = Duration::from_millis(570);
 

@@ -14,6 +14,7 @@ mod faults;
 mod hook;
 mod idle;
 mod kvm;
+mod metrics;
 mod moves;
 mod mpi;
 mod notify;
