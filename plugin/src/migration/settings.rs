@@ -50,7 +50,7 @@ pub fn restore(domain: &Domain, before: Settings) -> Result<Restored, Error> {
 }
 
 /// What a controller has set last; none where it has set nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Set {
     /// The downtime limit, milliseconds.
     pub downtime_ms: Option<u64>,

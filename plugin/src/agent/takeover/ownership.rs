@@ -18,21 +18,15 @@ use super::handle::MigrationHandle;
 use super::memory_flow::FirstSample;
 use super::reporter::update_status;
 use crate::agent::api::Control;
-use crate::migration::bounds::{Bounds, ordered_limit_ms};
+use crate::migration::bounds::Bounds;
 use crate::migration::guest::Guest;
+use crate::migration::handover::steady::SteadyLimits;
+use crate::migration::handover::succession::Claimant;
 use crate::migration::lease::{self, Lease, LeaseRecord, Taken};
-use crate::migration::settings::Set;
 use crate::trace::ControllerName;
 
 /// How often to poll a migration that another controller steers.
 const POLL: Duration = Duration::from_millis(500);
-
-/// For how long the limits of a migration found in its midst must not move before the agent sets them.
-const GRACE: Duration = Duration::from_secs(3);
-
-/// For how long at most a limit that has been set already is watched over the next sync, which is when a controller on
-/// another host would move it.
-const GRACE_SET: Duration = Duration::from_secs(60);
 
 /// A migration that was found.
 pub(crate) struct Found {
@@ -62,7 +56,7 @@ pub(crate) fn wait<J: Job>(
     leases: &Path,
 ) -> Result<Ownership, Verdict> {
     let config = &assignment.config;
-    let (first, identity) = (&found.first, found.job.identity());
+    let first = &found.first;
     let told = began(&first.sample);
     let flowed_at = if first.early { first.sample.at } else { told };
     let taking = take(job, handle, assignment, leases)?;
@@ -71,15 +65,13 @@ pub(crate) fn wait<J: Job>(
         taking.lease,
         taking.left.filter(|left| left.is_of(&found.job, limits)),
     );
+    let agent = |at| Claimant {
+        controller: ControllerName::LibvirtHpcd,
+        pid: process::id(),
+        at,
+    };
     if let Some(left) = left {
-        let record = LeaseRecord {
-            controller: ControllerName::LibvirtHpcd,
-            pid: process::id(),
-            taken_at_ns: job.now().as_nanos(),
-            job_began_ns: Some(left.began(told).as_nanos()),
-            identity: left.identity.or(&identity),
-            ..*left
-        };
+        let record = agent(job.now()).succeed(*left, &found.job, told);
         return Ok(Ownership {
             lease,
             record,
@@ -94,17 +86,11 @@ pub(crate) fn wait<J: Job>(
     let may = config.observe || config.insist || assignment.adopted;
     let early = first.early && !taking.stood_by;
     let may_steer = may || early || limits_stay(job, handle, limits, iteration)?;
-    let record = LeaseRecord {
-        controller: ControllerName::LibvirtHpcd,
-        pid: process::id(),
-        taken_at_ns: job.now().as_nanos(),
-        job_began_ns: Some(told.as_nanos()),
-        identity,
-        settings_before: limits.into(),
-        set: Set::default(),
-        bounds: Bounds::of_running(policy, limits, &guest(job)),
-        released: (!may_steer).then(|| "somebody else sets its limits".to_owned()),
-    };
+    let bounds = Bounds::of_running(policy, limits, &guest(job));
+    let mut record = agent(job.now()).first(Some(told), &found.job, limits, bounds);
+    if !may_steer {
+        record.release("somebody else sets its limits");
+    }
     Ok(Ownership {
         lease,
         record,
@@ -199,20 +185,17 @@ fn limits_stay(
     found: Settings,
     iteration: u64,
 ) -> Result<bool, Verdict> {
-    let since = job.now();
-    let mut synced = ordered_limit_ms(found.downtime_ms).is_none();
+    let mut limits = SteadyLimits::new(found, iteration, job.now());
     loop {
-        let watched = job.now().since(since);
-        if watched >= GRACE && (synced || watched >= GRACE_SET) {
+        if limits.have_stayed(job.now()) {
             return Ok(true);
         }
         let Some(sample) = stand_by(job, handle)? else {
             continue;
         };
-        if sample.settings.is_some_and(|settings| settings != found) {
+        if !limits.stay(&sample) {
             return Ok(false);
         }
-        synced |= sample.iteration > iteration;
     }
 }
 

@@ -16,7 +16,7 @@ use libvirt_hpc_libvirt::{Domain, Error, Watcher};
 
 use super::announce;
 use super::assignment::{Assignment, Verdict};
-use super::handle::{MigrationHandle, ReleaseCause};
+use super::handle::MigrationHandle;
 use super::ownership::Ownership;
 use super::reporter::{LogMessages, Reporter, update_status};
 use super::traces;
@@ -26,6 +26,7 @@ use crate::clock;
 use crate::drive::{self, Mode};
 use crate::migration::bounds::Bounds;
 use crate::migration::deadline::within;
+use crate::migration::handover::release::ReleaseCause;
 use crate::migration::lease::{HeldLease, LeaseRecord};
 use crate::migration::recorder::Recorder;
 use crate::migration::settings::{self, Restored};
@@ -167,7 +168,7 @@ impl Steered<'_> {
     fn release(&mut self) {
         let steers = self.handle.status().control == Control::Steering;
         let back = !steers || self.put_limits_back();
-        if self.handle.ordered() != Some(ReleaseCause::Asked) {
+        if !self.handle.ordered().is_some_and(ReleaseCause::is_for_good) {
             return;
         }
         let (name, why) = (&self.id.name, "hpc-release was asked for");

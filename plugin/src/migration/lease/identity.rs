@@ -19,7 +19,7 @@ const SAME_BEGINNING_MS: u64 = 3_000;
 const SOON: Duration = Duration::from_secs(120);
 
 /// By what a lease's job is recognised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// libvirt's number of the domain's run.
     pub domain_id: Option<u32>,
@@ -30,7 +30,7 @@ pub struct Identity {
 }
 
 /// A job as it is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Job {
     /// libvirt's number of the domain's run.
     pub domain_id: Option<u32>,
