@@ -92,10 +92,11 @@ impl<L: Law> Controller<L> {
         }
     }
 
-    /// The same, for a migration whose limits were `before` until a predecessor set them.
+    /// The same, for a migration whose limits were `before` until a predecessor set them, and are now as `expected`
+    /// unless another has changed them since.
     #[must_use]
-    pub fn after(mut self, before: Settings) -> Self {
-        self.in_force = InForce::after(before);
+    pub fn after(mut self, before: Settings, expected: Target) -> Self {
+        self.in_force = InForce::after(before, expected);
         self
     }
 

@@ -33,16 +33,20 @@ pub struct InForce {
     downtime_ms: Option<u32>,
     speed_mib_per_s: Option<u64>,
     before: Option<Settings>,
+    /// What nobody but a predecessor has set, as far as this controller knows: other limits are another's. It may be set
+    /// again.
+    expected: Target,
 }
 
 impl InForce {
-    /// Of a migration whose limits were `before` until a predecessor set them.
+    /// Of a migration whose limits were `before` until a predecessor set them, and are now as `expected`.
     #[must_use]
-    pub const fn after(before: Settings) -> Self {
+    pub const fn after(before: Settings, expected: Target) -> Self {
         Self {
             downtime_ms: None,
             speed_mib_per_s: None,
             before: Some(before),
+            expected,
         }
     }
 
@@ -67,7 +71,7 @@ impl InForce {
             return Found::Yield(rest(changed, found, before));
         }
         if changed.downtime {
-            self.downtime_ms = None;
+            (self.downtime_ms, self.expected.downtime_ms) = (None, None);
         }
         self.speed_mib_per_s = Some(found.speed_mib_per_s);
         if is_changed {
@@ -86,15 +90,15 @@ impl InForce {
     /// A target was refused, as a whole or in part: which limits are in force is not known.
     pub fn refused(&mut self) {
         (self.downtime_ms, self.speed_mib_per_s) = (None, None);
+        self.expected = Target::NONE;
     }
 
     fn changed(&self, found: Settings) -> Changed {
+        let downtime_ms = self.downtime_ms.or(self.expected.downtime_ms);
+        let speed_mib_per_s = self.speed_mib_per_s.or(self.expected.speed_mib_per_s);
         Changed {
-            downtime: self
-                .downtime_ms
-                .is_some_and(|ms| u64::from(ms) != found.downtime_ms),
-            speed: self
-                .speed_mib_per_s
+            downtime: downtime_ms.is_some_and(|ms| u64::from(ms) != found.downtime_ms),
+            speed: speed_mib_per_s
                 .is_some_and(|mib| speed_limit(mib) != speed_limit(found.speed_mib_per_s)),
         }
     }

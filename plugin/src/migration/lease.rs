@@ -57,9 +57,18 @@ pub struct LeaseRecord {
 }
 
 impl LeaseRecord {
+    /// A target is about to be carried out. Whoever only observes carries out none.
+    pub fn intend(&mut self, target: &Target) {
+        if !self.bounds.policy.observes {
+            self.set.intend(target);
+        }
+    }
+
     /// A target was carried out.
     pub fn apply(&mut self, target: &Target) {
-        self.set.apply(target);
+        if !self.bounds.policy.observes {
+            self.set.apply(target);
+        }
     }
 
     /// Somebody has set another speed limit, which is his order for a successor too.
@@ -180,6 +189,15 @@ impl HeldLease {
     pub fn begin(mut lease: Lease, record: LeaseRecord) -> (Self, io::Result<()>) {
         let written = lease.write(&record);
         (Self { lease, record }, written)
+    }
+
+    /// A target is about to be carried out: a successor must know it for ours.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn intend(&mut self, target: &Target) -> io::Result<()> {
+        self.record.intend(target);
+        self.lease.write(&self.record)
     }
 
     /// A target was carried out.

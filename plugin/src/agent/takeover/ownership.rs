@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_xml_schemas as xml;
 
@@ -41,6 +42,8 @@ pub(crate) struct Ownership {
     pub(crate) lease: Option<Lease>,
     /// What is written in the lease, had or not.
     pub(crate) record: LeaseRecord,
+    /// The limits that are in force unless another changes them.
+    pub(crate) expected: Target,
     /// When its memory began to flow, if the agent saw that, else when its job began.
     pub(crate) flowed_at: Timestamp,
 }
@@ -72,9 +75,11 @@ pub(crate) fn wait<J: Job>(
     };
     if let Some(left) = left {
         let record = agent(job.now()).succeed(*left, &found.job, told);
+        let expected = record.set.in_force(limits, record.settings_before.into());
         return Ok(Ownership {
             lease,
             record,
+            expected,
             flowed_at,
         });
     }
@@ -91,9 +96,15 @@ pub(crate) fn wait<J: Job>(
     if !may_steer {
         record.release("somebody else sets its limits");
     }
+    let expected = Target {
+        downtime_ms: u32::try_from(limits.downtime_ms).ok(),
+        speed_mib_per_s: Some(limits.speed_mib_per_s),
+        ..Target::NONE
+    };
     Ok(Ownership {
         lease,
         record,
+        expected,
         flowed_at,
     })
 }

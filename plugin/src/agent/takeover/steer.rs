@@ -52,6 +52,7 @@ struct Steered<'a> {
     id: &'a DomainId,
     watcher: Watcher,
     record: LeaseRecord,
+    expected: Target,
     reporter: Reporter,
     handle: &'a Arc<MigrationHandle>,
     observe: bool,
@@ -69,6 +70,7 @@ pub(crate) fn run(
     let Ownership {
         lease,
         mut record,
+        expected,
         flowed_at,
     } = ownership;
     record.bounds = record.bounds.insisting(config.insist);
@@ -115,6 +117,7 @@ pub(crate) fn run(
         id,
         watcher,
         record,
+        expected,
         reporter,
         handle,
         observe: config.observe,
@@ -147,8 +150,8 @@ impl Steered<'_> {
             law,
         } = self.record.bounds;
         let before = self.record.settings_before.into();
-        let mut controller =
-            Controller::new(law.build(slowdown_ppm), Policy::from(&policy)).after(before);
+        let mut controller = Controller::new(law.build(slowdown_ppm), Policy::from(&policy))
+            .after(before, self.expected);
         // The first poll is due now, not after a wait.
         self.watcher.waker().wake();
         let end = drive::drive(

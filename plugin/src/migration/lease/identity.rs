@@ -83,10 +83,10 @@ impl LeaseRecord {
 
     /// libvirt puts a job's limits back when it ends: where one of a controller is still set, its job goes on.
     fn stands_in(&self, found: Option<Settings>) -> bool {
-        let limit = self.set.downtime_ms;
-        limit.is_some()
-            && limit != Some(self.settings_before.downtime_ms)
-            && limit == found.map(|found| found.downtime_ms)
+        found.is_some_and(|found| {
+            found.downtime_ms != self.settings_before.downtime_ms
+                && self.set.has_downtime(found.downtime_ms)
+        })
     }
 }
 

@@ -1,7 +1,5 @@
 //! Whose a migration is, over a job that is a script.
 
-use libvirt_hpc_control::target::Target;
-
 use super::*;
 use crate::agent::process::config::Config;
 use crate::agent::takeover::scripted_job::{Script, UUID, assignment, sample};
@@ -148,6 +146,7 @@ fn a_predecessors_word_counts_whatever_the_clock_says_since() {
             "{step_ms} ms"
         );
         assert_eq!(record.set.downtime_ms, Some(10), "{step_ms} ms");
+        assert_eq!(next.expected.downtime_ms, Some(10), "{step_ms} ms");
     }
 }
 
