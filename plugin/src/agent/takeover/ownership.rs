@@ -63,7 +63,9 @@ pub(crate) fn wait<J: Job>(
     let told = began(&first.sample);
     let flowed_at = if first.early { first.sample.at } else { told };
     let taking = take(job, handle, assignment, leases)?;
-    let limits = first.sample.settings;
+    // What a holder has set since it was found is in force now.
+    let seen = taking.seen.as_ref().unwrap_or(&first.sample);
+    let limits = seen.settings;
     let (lease, left) = (
         taking.lease,
         taking.left.filter(|left| left.is_of(&found.job, limits)),
@@ -84,8 +86,8 @@ pub(crate) fn wait<J: Job>(
         });
     }
     // Without settings the guest is paused, and nobody has left word of what they were before.
-    let (limits, iteration) = match first.sample.settings {
-        Some(limits) => (limits, first.sample.iteration),
+    let (limits, iteration) = match limits {
+        Some(limits) => (limits, seen.iteration),
         None => runs(job, handle)?,
     };
     let may = config.observe || config.insist || assignment.adopted;
@@ -121,6 +123,8 @@ struct Taking {
     left: Option<Box<LeaseRecord>>,
     /// Another held it for a while.
     stood_by: bool,
+    /// The job since then.
+    seen: Option<Sample>,
 }
 
 /// Takes the lease, standing by for as long as another holds it. Whoever only observes neither needs it
@@ -143,10 +147,12 @@ fn take(
             }
             Ok(Taken::Held(_)) if observe => return Ok(Taking::default()),
             Ok(Taken::Ours(lease, left)) => {
+                let seen = stood_by.then(|| job.sample(true).ok()).flatten();
                 return Ok(Taking {
                     lease: Some(lease),
                     left,
                     stood_by,
+                    seen,
                 });
             }
             Ok(Taken::Held(by)) => {

@@ -187,6 +187,36 @@ fn another_holder_is_waited_for_to_the_end_or_to_its_death() {
 }
 
 #[test]
+fn what_a_holder_set_before_it_died_is_known_by_the_limits_of_now() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plain = assignment(Config::default(), false);
+    let first = found(Script::new([precopy(300)]), &plain, true, folder.path()).expect("ownership");
+    // It took the lease before its job, and the clock was set in between.
+    let record = LeaseRecord {
+        identity: lease::Identity {
+            began_wall_ms: None,
+            taken_wall_ms: BEGAN_WALL_MS - 3_600_000,
+            ..first.record.identity
+        },
+        ..first.record
+    };
+    let (mut held_lease, written) = lease::HeldLease::begin(first.lease.expect("taken"), record);
+    written.expect("written");
+    let target = Target {
+        downtime_ms: Some(10),
+        ..Target::NONE
+    };
+    held_lease.apply(&target).expect("written");
+    let mut dies = Script::new([precopy(300), precopy(300), precopy(10)]);
+    dies.then = Some((3, Box::new(move || drop(held_lease))));
+    let record = found(dies, &plain, true, folder.path())
+        .expect("ownership")
+        .record;
+    assert_eq!(record.released, None, "nobody else has set them");
+    assert_eq!(record.settings_before.downtime_ms, 300);
+}
+
+#[test]
 fn a_guest_that_stands_is_followed_and_one_that_runs_again_is_ours() {
     let folder = tempfile::tempdir().expect("a folder");
     let plain = assignment(Config::default(), false);
