@@ -38,14 +38,14 @@ pub fn read(domain: &Domain) -> Result<Settings, Error> {
     })
 }
 
-/// Waits for libvirt to put `before` back, and does it itself if libvirt does not.
+/// Waits for libvirt to put back what a controller has `set`, and does it itself if libvirt does not: `before` instead.
 ///
 /// # Errors
 /// When libvirt does not say what it holds.
-pub fn restore(domain: &Domain, before: Settings) -> Result<Restored, Error> {
-    restore_through(before, TRIES, &mut |order| match order {
+pub fn restore(domain: &Domain, set: Set, before: Settings) -> Result<Restored, Error> {
+    restore_through(set, before, TRIES, &mut |order| match order {
         None => read(domain),
-        Some(settings) => set(domain, settings),
+        Some(settings) => self::set(domain, settings),
     })
 }
 
@@ -125,6 +125,34 @@ impl Set {
         }
         undone
     }
+
+    /// What undoes it, as a target; none of a limit that another has set.
+    #[must_use]
+    pub fn back(&self, found: Settings, before: Settings) -> Target {
+        let undone = self.undone(found, before);
+        let is_changed = undone.downtime_ms != found.downtime_ms;
+        let downtime_ms = u32::try_from(undone.downtime_ms).ok();
+        Target {
+            downtime_ms: downtime_ms.filter(|_| is_changed),
+            speed_mib_per_s: Some(undone.speed_mib_per_s)
+                .filter(|&mib| mib != found.speed_mib_per_s),
+            ..Target::NONE
+        }
+    }
+
+    /// What is `wanted`, but for a limit that another has set: that is as `found`.
+    #[must_use]
+    pub fn unless_changed(&self, found: Settings, before: Settings, wanted: Settings) -> Settings {
+        let (ms, mib) = (found.downtime_ms, found.speed_mib_per_s);
+        let mut limits = found;
+        if self.has_downtime(ms) || ms == before.downtime_ms {
+            limits.downtime_ms = wanted.downtime_ms;
+        }
+        if self.has_speed(mib) || mib == before.speed_mib_per_s {
+            limits.speed_mib_per_s = wanted.speed_mib_per_s;
+        }
+        limits
+    }
 }
 
 /// Undoes what is still as the controller set it; `ask` reads, or sets and then reads. What was there during the job need not be
@@ -145,19 +173,20 @@ pub fn undo(
 }
 
 fn restore_through(
+    set: Set,
     before: Settings,
     tries: u32,
     ask: &mut dyn FnMut(Option<Settings>) -> Result<Settings, Error>,
 ) -> Result<Restored, Error> {
     let mut found = ask(None)?;
     for _ in 0..tries {
-        if found == before {
+        if found == set.undone(found, before) {
             break;
         }
         thread::sleep(EVERY);
         found = ask(None)?;
     }
-    Ok(replace(found, before, ask))
+    Ok(replace(found, set.undone(found, before), ask))
 }
 
 /// Has libvirt hold `wanted` instead of what was `found`.
@@ -209,7 +238,11 @@ mod tests {
     fn ask(answers: &[Result<Settings, Error>]) -> (Result<Restored, Error>, Vec<Settings>) {
         let mut left = answers.iter().cycle();
         let mut orders = Vec::new();
-        let result = restore_through(BEFORE, 0, &mut |order| {
+        let set = Set {
+            downtime_ms: Some(OURS.downtime_ms),
+            ..Set::default()
+        };
+        let result = restore_through(set, BEFORE, 0, &mut |order| {
             orders.extend(order);
             left.next().cloned().unwrap_or_else(|| Err(refusal()))
         });
@@ -220,6 +253,28 @@ mod tests {
     fn nothing_is_set_that_is_as_before() {
         let (result, orders) = ask(&[Ok(BEFORE)]);
         assert!(matches!(result, Ok(Restored::AsBefore)) && orders.is_empty());
+    }
+
+    #[test]
+    fn what_another_has_set_stays_after_a_failure_and_when_control_is_left() {
+        let hand = Settings {
+            downtime_ms: 50,
+            speed_mib_per_s: 77,
+        };
+        let (result, orders) = ask(&[Ok(hand)]);
+        assert!(matches!(result, Ok(Restored::AsBefore)) && orders.is_empty());
+        let set = Set {
+            downtime_ms: Some(OURS.downtime_ms),
+            ..Set::default()
+        };
+        assert_eq!(set.back(hand, BEFORE), Target::NONE);
+        assert_eq!(set.back(OURS, BEFORE).downtime_ms, Some(300));
+        let wanted = Settings {
+            downtime_ms: 900,
+            speed_mib_per_s: 9,
+        };
+        assert_eq!(set.unless_changed(hand, BEFORE, wanted), hand);
+        assert_eq!(set.unless_changed(OURS, BEFORE, wanted), wanted);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::migration::deadline::within;
 use crate::migration::handover::release::ReleaseCause;
 use crate::migration::lease::{HeldLease, LeaseRecord};
 use crate::migration::recorder::Recorder;
-use crate::migration::settings::{self, Restored};
+use crate::migration::settings::{self, Restored, Set};
 use crate::migration::tally::Tally;
 use crate::trace::Trace;
 
@@ -129,6 +129,11 @@ pub(crate) fn run(
     if steered.record.released.is_none() && steered.drive() == drive::End::Job {
         return steered.settle();
     }
+    let is_released = steered.record.released.is_some();
+    if is_released && !steered.observe && steered.record.set != Set::default() {
+        // The predecessor that ended control may have died before it had put its limits back.
+        steered.put_limits_back();
+    }
     if steered.handle.leaves() || !steered.follow() {
         log::info!("{}: its migration goes on without the agent", id.name);
         return Verdict::Left;
@@ -192,20 +197,12 @@ impl Steered<'_> {
     /// The limits of before, tried again for as long as the agent may take to leave. Whether they are set,
     /// or the migration is over.
     fn put_limits_back(&mut self) -> bool {
-        let before = self.record.settings_before;
-        let target = Target {
-            downtime_ms: u32::try_from(before.downtime_ms).ok(),
-            speed_mib_per_s: Some(before.speed_mib_per_s),
-            postcopy_speed_mib_per_s: self.record.bounds.postcopy_speed_before(),
-            ..Target::NONE
-        };
         let since = self.watcher.now();
         loop {
-            match self.watcher.apply(&target) {
-                Ok(()) => {
-                    self.reporter.recorder().applied(&target);
-                    return true;
-                }
+            match self.try_limits_back() {
+                Ok(()) => return true,
+                // There are no limits any more.
+                Err(error) if error.is_gone() => return true,
                 Err(error) if self.watcher.now().since(since) >= BACK_PATIENCE => {
                     let name = &self.id.name;
                     log::warn!("{name}: its limits could not be put back: {error}");
@@ -214,6 +211,24 @@ impl Steered<'_> {
                 Err(_) => thread::sleep(BACK_EVERY),
             }
         }
+    }
+
+    /// Puts back what is still as its controllers have set it, not what another has set since the last poll.
+    fn try_limits_back(&mut self) -> Result<(), Error> {
+        let before = self.record.settings_before.into();
+        let set = self.reporter.recorder().set();
+        let found = self
+            .watcher
+            .call("virDomainMigrateGetMaxDowntime", settings::read)?;
+        let target = Target {
+            postcopy_speed_mib_per_s: self.record.bounds.postcopy_speed_before(),
+            ..set.back(found, before)
+        };
+        if target != Target::NONE {
+            self.watcher.apply(&target)?;
+            self.reporter.recorder().applied(&target);
+        }
+        Ok(())
     }
 
     /// The migration is over: sees to it that all is as before, and says how it went.
