@@ -11,7 +11,7 @@ use libvirt_hpc_xml_schemas as xml;
 use super::assignment::{Assignment, Verdict};
 use super::handle::MigrationHandle;
 use super::ownership::{self, Found};
-use super::{claim, memory_flow, steer};
+use super::{claim, leftover, memory_flow, steer};
 use crate::agent::domains::watch;
 use crate::clock;
 use crate::migration::guest::Guest;
@@ -51,12 +51,14 @@ fn run(assignment: &Assignment, handle: &Arc<MigrationHandle>) -> Result<Verdict
     } = assignment;
     let connection = Connection::open(Some(&config.uri), watch::OPTIONS)?;
     let domain = Domain::lookup_by_uuid(&connection, &id.uuid)?;
+    let leases = Path::new(lease::DIRECTORY);
+    let mut watcher = Watcher::new(&domain)?;
     let Some(claim) = claim::of(&domain, config, *adopted)? else {
+        leftover::clear(&mut watcher, assignment, leases);
         return Ok(Verdict::Unmarked);
     };
-    let mut watcher = Watcher::new(&domain)?;
     handle.attach(watcher.waker());
-    let (policy, leases) = (&claim.policy, Path::new(lease::DIRECTORY));
+    let policy = &claim.policy;
     let is_outgoing = |watcher: &Watcher| watcher.stats().is_outgoing_migration();
     let ownership = memory_flow::wait(&mut watcher, is_outgoing, handle, assignment, policy)
         .and_then(|first| {
@@ -79,7 +81,12 @@ fn run(assignment: &Assignment, handle: &Arc<MigrationHandle>) -> Result<Verdict
         });
     let ownership = match ownership {
         Ok(ownership) => ownership,
-        Err(verdict) => return Ok(verdict),
+        Err(verdict) => {
+            if matches!(verdict, Verdict::NoMigration | Verdict::Over) {
+                leftover::clear(&mut watcher, assignment, leases);
+            }
+            return Ok(verdict);
+        }
     };
     Ok(steer::run(
         assignment,
