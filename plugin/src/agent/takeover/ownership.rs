@@ -123,7 +123,7 @@ struct Taking {
     left: Option<Box<LeaseRecord>>,
     /// Another held it for a while.
     stood_by: bool,
-    /// The job since then.
+    /// The job since then, or since a predecessor died.
     seen: Option<Sample>,
 }
 
@@ -147,7 +147,8 @@ fn take(
             }
             Ok(Taken::Held(_)) if observe => return Ok(Taking::default()),
             Ok(Taken::Ours(lease, left)) => {
-                let seen = stood_by.then(|| job.sample(true).ok()).flatten();
+                let has_predecessor = stood_by || left.is_some();
+                let seen = has_predecessor.then(|| job.sample(true).ok()).flatten();
                 return Ok(Taking {
                     lease: Some(lease),
                     left,
