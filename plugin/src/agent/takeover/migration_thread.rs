@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use libvirt_hpc_control::port::Job;
 use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
 use libvirt_hpc_xml_schemas as xml;
 
@@ -66,6 +67,7 @@ fn run(assignment: &Assignment, handle: &Arc<MigrationHandle>) -> Result<Verdict
                 domain_id: domain.id(),
                 wall_ms: lease::wall_ms(clock::wall()),
                 elapsed_ms: watcher.stats().time_elapsed_ms.unwrap_or(0),
+                at_ns: watcher.now().as_nanos(),
             };
             let found = Found { first, job };
             let guest = |watcher: &mut Watcher| guest(watcher, policy);

@@ -38,6 +38,8 @@ pub struct Job {
     pub wall_ms: u64,
     /// What libvirt says has passed since it began, milliseconds; zero where it does not know.
     pub elapsed_ms: u64,
+    /// When that was asked, on the host's monotonic clock, nanoseconds.
+    pub at_ns: u64,
 }
 
 impl Job {
@@ -66,7 +68,7 @@ impl LeaseRecord {
         if ids.is_some_and(|(then, now)| then != now) {
             return false;
         }
-        let began = |began| self.identity.began_at(began);
+        let began = |began| self.identity.began_at(began) || self.is_first_before(job);
         // Where libvirt does not tell, nothing says that it is another.
         job.began_wall_ms().is_none_or(began) || self.stands_in(found)
     }
@@ -79,6 +81,18 @@ impl LeaseRecord {
             Some(began) => Timestamp::from_nanos(began),
             None => told.clamp(taken, taken.after(SOON)),
         }
+    }
+
+    /// Whether this was written shortly before `job` began, by the clock that does not step: the wall clock may have, in
+    /// between.
+    fn is_first_before(&self, job: &Job) -> bool {
+        let elapsed = Duration::from_millis(job.elapsed_ms);
+        let began = Timestamp::from_nanos(job.at_ns).before(elapsed);
+        let taken = Timestamp::from_nanos(self.taken_at_ns);
+        let late = Duration::from_millis(SAME_BEGINNING_MS);
+        self.identity.began_wall_ms.is_none()
+            && began.after(late) >= taken
+            && began.since(taken) <= SOON
     }
 
     /// libvirt puts a job's limits back when it ends: where one of a controller is still set, its job goes on.

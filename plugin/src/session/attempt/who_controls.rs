@@ -62,6 +62,7 @@ pub(crate) fn take_lease(takeover: &Takeover, resolved: &Resolved) -> Option<Hel
         domain_id: domain.id(),
         wall_ms: lease::wall_ms(clock::wall()),
         elapsed_ms: 0,
+        at_ns: command.at.as_nanos(),
     };
     let record = command.first(None, &none_yet, takeover.before, bounds);
     // A lease that nothing could be written into keeps the agent away all the same.

@@ -40,6 +40,7 @@ fn under_a_clock(
         domain_id: Some(7),
         wall_ms,
         elapsed_ms,
+        at_ns: sample.at.as_nanos(),
     };
     let found = Found {
         first,
