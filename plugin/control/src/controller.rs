@@ -15,6 +15,7 @@ use core::time::Duration;
 use crate::estimate::{Activity, Bandwidth, Compression, DeviceState, Round, Rounds, Writes};
 use crate::event::{Event, Publisher, Release};
 use crate::guard::{Guard, Measured, Order};
+use crate::in_force::InForce;
 use crate::law::{Decision, Law, Limit, View};
 use crate::policy::Policy;
 use crate::sample::{JobState, Sample, Settings};
@@ -60,8 +61,7 @@ pub struct Controller<L> {
     postcopy_speed: PostcopySpeed,
     phase: Phase,
     decision: Option<Decision>,
-    in_force: Target,
-    settings_before: Option<Settings>,
+    in_force: InForce,
     /// Settings still to be restored after an external change.
     to_restore: Target,
     unreachable: bool,
@@ -86,17 +86,17 @@ impl<L: Law> Controller<L> {
             postcopy_speed: PostcopySpeed::new(&policy),
             phase: Phase::Waiting,
             decision: None,
-            in_force: Target::NONE,
-            settings_before: None,
+            in_force: InForce::default(),
             to_restore: Target::NONE,
             unreachable: false,
         }
     }
 
-    /// The same, for a migration whose limits were `before` until a predecessor set them.
+    /// The same, for a migration whose limits were `before` until a predecessor set them, and are now as `expected`
+    /// unless another has changed them since.
     #[must_use]
-    pub fn after(mut self, before: Settings) -> Self {
-        self.settings_before = Some(before);
+    pub fn after(mut self, before: Settings, expected: Target) -> Self {
+        self.in_force = InForce::after(before, expected);
         self
     }
 
@@ -179,7 +179,7 @@ impl<L: Law> Controller<L> {
         self.postcopy_speed
             .outcome(target.postcopy_speed_mib_per_s, done);
         if !done {
-            self.in_force = Target::NONE;
+            self.in_force.refused();
             if let Some(action) = target.action {
                 self.guard.refused(action, at);
             }
@@ -192,8 +192,7 @@ impl<L: Law> Controller<L> {
             return;
         }
         self.to_restore = Target::NONE;
-        self.in_force.downtime_ms = target.downtime_ms.or(self.in_force.downtime_ms);
-        self.in_force.speed_mib_per_s = target.speed_mib_per_s.or(self.in_force.speed_mib_per_s);
+        self.in_force.set(target);
         if let Some(action @ (Action::Abort | Action::StartPostcopy)) = target.action {
             self.release(at, Release::Acted(action), publisher);
         }
@@ -335,12 +334,14 @@ impl<L: Law> Controller<L> {
             u64::from(new.abs_diff(old)) * 100 <= u64::from(old) * self.dead_band_percent()
         };
         Target {
-            downtime_ms: wanted
-                .downtime_ms
-                .filter(|&new| self.in_force.downtime_ms.is_none_or(|old| !near(new, old))),
+            downtime_ms: wanted.downtime_ms.filter(|&new| {
+                self.in_force
+                    .downtime_ms()
+                    .is_none_or(|old| !near(new, old))
+            }),
             speed_mib_per_s: wanted
                 .speed_mib_per_s
-                .filter(|&new| self.in_force.speed_mib_per_s != Some(new)),
+                .filter(|&new| self.in_force.speed_mib_per_s() != Some(new)),
             ..*wanted
         }
     }

@@ -13,6 +13,7 @@ pub mod controller;
 pub mod estimate;
 pub mod event;
 pub mod guard;
+pub mod in_force;
 pub mod law;
 pub mod policy;
 pub mod port;

@@ -20,7 +20,7 @@ pub enum JobState {
 }
 
 /// The two limits that control changes, as libvirt reports them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// `virDomainMigrateGetMaxDowntime`, milliseconds.
     pub downtime_ms: u64,

@@ -7,7 +7,7 @@ pub const DOWNTIME_LIMIT_MAX_MS: u32 = 2_000_000;
 pub const SPEED_UNLIMITED_MIB_PER_S: u64 = 8_796_093_022_207;
 
 /// A step that cannot be taken back. At most one of them happens in a migration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// `virDomainAbortJob`: the guest stays where it is.
     Abort,
@@ -18,7 +18,7 @@ pub enum Action {
 }
 
 /// The settings to make now. `None` leaves one as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Target {
     /// For `virDomainMigrateSetMaxDowntime`, milliseconds, 1 to 2,000,000.
     pub downtime_ms: Option<u32>,

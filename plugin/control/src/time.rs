@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 /// A moment on a monotonic clock whose zero nobody knows. Nanoseconds inside.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Timestamp(u64);
 
 impl Timestamp {

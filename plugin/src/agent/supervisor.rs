@@ -1,6 +1,7 @@
 //! What the main loop makes of each message, and which migrations have a thread.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -16,10 +17,11 @@ use super::message::Message;
 use super::metrics::Publisher;
 use super::process::config::Config;
 use super::takeover::assignment::{Assignment, Verdict};
-use super::takeover::handle::{MigrationHandle, ReleaseCause};
+use super::takeover::handle::MigrationHandle;
 use super::takeover::{migration_thread, traces};
 use crate::clock;
 use crate::in_words;
+use crate::migration::handover::release::ReleaseCause;
 use crate::migration::lease;
 use crate::notify::Followers;
 use crate::trace::Versions;
@@ -186,18 +188,22 @@ impl Supervisor {
         let now = clock::now();
         let is_first = self.polled_at.replace(now).is_none();
         self.is_back(now, is_first, domains.len());
-        let may_migrate = |uuid: &str| {
-            let seen = domains.iter().find(|seen| seen.id.uuid == uuid);
-            seen.is_some_and(|seen| seen.job != Job::Idle)
-        };
-        let swept = lease::sweep(lease::DIRECTORY.as_ref(), |uuid| {
-            self.migrations.contains_key(uuid) || may_migrate(uuid)
+        let leases = Path::new(lease::DIRECTORY);
+        let is_active = |uuid: &str| domains.iter().any(|seen| seen.id.uuid == uuid);
+        let swept = lease::sweep(leases, |uuid| {
+            self.migrations.contains_key(uuid) || is_active(uuid)
         });
         if let Err(error) = swept {
             log::debug!("leases cannot be swept: {error}");
         }
         self.roster.polled(domains.clone());
         self.consider_all(&domains);
+        // An active domain may still have the limits that a controller has left with its lease.
+        for ActiveDomain { id, job, .. } in &domains {
+            if *job == Job::Idle && lease::exists(leases, &id.uuid) {
+                self.consider(id, false);
+            }
+        }
     }
 
     /// A libvirt that answers is not lost, whichever of its domains does not.

@@ -56,6 +56,56 @@ pub struct LeaseRecord {
     pub released: Option<String>,
 }
 
+impl LeaseRecord {
+    /// A target is about to be carried out. Whoever only observes carries out none.
+    pub fn intend(&mut self, target: &Target) {
+        if !self.bounds.policy.observes {
+            self.set.intend(target);
+        }
+    }
+
+    /// A target was carried out.
+    pub fn apply(&mut self, target: &Target) {
+        if !self.bounds.policy.observes {
+            self.set.apply(target);
+        }
+    }
+
+    /// Somebody has set another speed limit, which is his order for a successor too.
+    pub fn order_speed(&mut self, mib_per_s: u64) {
+        self.bounds = self.bounds.under_speed(mib_per_s);
+    }
+
+    /// Nobody is to steer this job any more, and why: a successor leaves it alone.
+    pub fn release(&mut self, why: &str) {
+        self.released = Some(why.to_owned());
+    }
+}
+
+/// What follows from an attempt to lock the file of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Attempt {
+    /// The lease is taken.
+    Holds,
+    /// Its last holder has removed the file meanwhile: another one is opened.
+    Again,
+    /// Somebody holds it.
+    StandsBy,
+}
+
+impl Attempt {
+    /// Of a file whose lock was had, or not, and which is still the one of that name, or not. Only the kernel's lock says
+    /// whether a holder lives: a process's number may be another's by now.
+    #[must_use]
+    pub const fn of(is_locked: bool, is_linked: bool) -> Self {
+        match (is_locked, is_linked) {
+            (true, true) => Self::Holds,
+            (true, false) => Self::Again,
+            (false, _) => Self::StandsBy,
+        }
+    }
+}
+
 /// A lease that is held; it ends when this is dropped, and what was written stays for a successor.
 #[derive(Debug)]
 pub struct Lease {
@@ -87,15 +137,18 @@ pub fn take(directory: &Path, uuid: &str) -> io::Result<Taken> {
             .truncate(false)
             .mode(0o600)
             .open(&path)?;
-        match file.try_lock() {
-            Ok(()) if is_linked(&file, &path) => {
+        let is_locked = match file.try_lock() {
+            Ok(()) => true,
+            Err(TryLockError::WouldBlock) => false,
+            Err(TryLockError::Error(error)) => return Err(error),
+        };
+        match Attempt::of(is_locked, is_linked(&file, &path)) {
+            Attempt::Holds => {
                 let left = read(&mut file);
                 return Ok(Taken::Ours(Lease { file, path }, left));
             }
-            // Its last holder has removed it meanwhile.
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Taken::Held(read(&mut file))),
-            Err(TryLockError::Error(error)) => return Err(error),
+            Attempt::Again => {}
+            Attempt::StandsBy => return Ok(Taken::Held(read(&mut file))),
         }
     }
     Err(io::Error::other(
@@ -138,12 +191,21 @@ impl HeldLease {
         (Self { lease, record }, written)
     }
 
+    /// A target is about to be carried out: a successor must know it for ours.
+    ///
+    /// # Errors
+    /// When that cannot be written.
+    pub fn intend(&mut self, target: &Target) -> io::Result<()> {
+        self.record.intend(target);
+        self.lease.write(&self.record)
+    }
+
     /// A target was carried out.
     ///
     /// # Errors
     /// When that cannot be written.
     pub fn apply(&mut self, target: &Target) -> io::Result<()> {
-        self.record.set.apply(target);
+        self.record.apply(target);
         self.lease.write(&self.record)
     }
 
@@ -158,7 +220,7 @@ impl HeldLease {
     /// # Errors
     /// When that cannot be written.
     pub fn order_speed(&mut self, mib_per_s: u64) -> io::Result<()> {
-        self.record.bounds = self.record.bounds.under_speed(mib_per_s);
+        self.record.order_speed(mib_per_s);
         self.lease.write(&self.record)
     }
 
@@ -167,7 +229,7 @@ impl HeldLease {
     /// # Errors
     /// When that cannot be written.
     pub fn release(&mut self, why: &str) -> io::Result<()> {
-        self.record.released = Some(why.to_owned());
+        self.record.release(why);
         self.lease.write(&self.record)
     }
 

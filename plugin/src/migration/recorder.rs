@@ -174,6 +174,13 @@ impl<V: Messages> Recorder<V> {
         self.steers
     }
 
+    /// A target is about to be carried out.
+    pub fn intends(&mut self, target: &Target) {
+        self.set.intend(target);
+        let written = self.lease.as_mut().map(|lease| lease.intend(target));
+        self.complain(written);
+    }
+
     /// A target was carried out.
     pub fn applied(&mut self, target: &Target) {
         self.set.apply(target);
@@ -255,6 +262,9 @@ impl<V: Messages> Recorder<V> {
             }
             Event::DeviceState { bytes } => self.beside(*bytes),
             Event::Decided { cause, .. } | Event::Targeted { cause, .. } => {
+                if let Event::Targeted { target, .. } = event {
+                    self.intends(target);
+                }
                 self.outlook.cause = Some(*cause);
                 self.announce(*cause);
             }

@@ -38,31 +38,78 @@ pub fn read(domain: &Domain) -> Result<Settings, Error> {
     })
 }
 
-/// Waits for libvirt to put `before` back, and does it itself if libvirt does not.
+/// Waits for libvirt to put back what a controller has `set`, and does it itself if libvirt does not: `before` instead.
 ///
 /// # Errors
 /// When libvirt does not say what it holds.
-pub fn restore(domain: &Domain, before: Settings) -> Result<Restored, Error> {
-    restore_through(before, TRIES, &mut |order| match order {
+pub fn restore(domain: &Domain, set: Set, before: Settings) -> Result<Restored, Error> {
+    restore_through(set, before, TRIES, &mut |order| match order {
         None => read(domain),
-        Some(settings) => set(domain, settings),
+        Some(settings) => self::set(domain, settings),
     })
 }
 
 /// What a controller has set last; none where it has set nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Set {
     /// The downtime limit, milliseconds.
     pub downtime_ms: Option<u64>,
     /// The speed limit, MiB/s.
     pub speed_mib_per_s: Option<u64>,
+    /// The downtime limit that it was about to set, milliseconds: in force or not, where it died meanwhile or libvirt has
+    /// not answered.
+    pub next_downtime_ms: Option<u64>,
+    /// The speed limit likewise, MiB/s.
+    pub next_speed_mib_per_s: Option<u64>,
 }
 
 impl Set {
+    /// A target is about to be carried out.
+    pub fn intend(&mut self, target: &Target) {
+        self.next_downtime_ms = target.downtime_ms.map(u64::from).or(self.next_downtime_ms);
+        self.next_speed_mib_per_s = target.speed_mib_per_s.or(self.next_speed_mib_per_s);
+    }
+
     /// A target was carried out.
     pub fn apply(&mut self, target: &Target) {
-        self.downtime_ms = target.downtime_ms.map(u64::from).or(self.downtime_ms);
-        self.speed_mib_per_s = target.speed_mib_per_s.or(self.speed_mib_per_s);
+        if let Some(ms) = target.downtime_ms {
+            (self.downtime_ms, self.next_downtime_ms) = (Some(ms.into()), None);
+        }
+        if let Some(mib) = target.speed_mib_per_s {
+            (self.speed_mib_per_s, self.next_speed_mib_per_s) = (Some(mib), None);
+        }
+    }
+
+    /// What a successor expects to be in force: what its predecessor set last, or was about to set if that was `found`.
+    /// A downtime limit that none has set is the one of `before`; a speed limit may be the migrate call's instead. One
+    /// that is as before was put back.
+    #[must_use]
+    pub fn in_force(&self, found: Option<Settings>, before: Settings) -> Target {
+        let found_ms = found.map(|found| found.downtime_ms);
+        let found_mib = found.map(|found| found.speed_mib_per_s);
+        let is_next_ms = found_ms.is_some() && found_ms == self.next_downtime_ms;
+        let is_next_mib = found_mib.is_some() && found_mib == self.next_speed_mib_per_s;
+        let is_back_ms = is_next_ms || found_ms == Some(before.downtime_ms);
+        let is_back_mib = is_next_mib || found_mib == Some(before.speed_mib_per_s);
+        let downtime_ms = found_ms
+            .filter(|_| is_back_ms)
+            .or(self.downtime_ms)
+            .unwrap_or(before.downtime_ms);
+        Target {
+            downtime_ms: u32::try_from(downtime_ms).ok(),
+            speed_mib_per_s: found_mib.filter(|_| is_back_mib).or(self.speed_mib_per_s),
+            ..Target::NONE
+        }
+    }
+
+    /// Whether a controller has set this downtime limit, or was about to, milliseconds.
+    #[must_use]
+    pub fn has_downtime(&self, ms: u64) -> bool {
+        [self.downtime_ms, self.next_downtime_ms].contains(&Some(ms))
+    }
+
+    fn has_speed(&self, mib: u64) -> bool {
+        [self.speed_mib_per_s, self.next_speed_mib_per_s].contains(&Some(mib))
     }
 
     /// `found`, with what is still as the controller set it as `before`. Whatever else is there, somebody else put there:
@@ -70,13 +117,41 @@ impl Set {
     #[must_use]
     pub fn undone(&self, found: Settings, before: Settings) -> Settings {
         let mut undone = found;
-        if self.downtime_ms == Some(found.downtime_ms) {
+        if self.has_downtime(found.downtime_ms) {
             undone.downtime_ms = before.downtime_ms;
         }
-        if self.speed_mib_per_s == Some(found.speed_mib_per_s) {
+        if self.has_speed(found.speed_mib_per_s) {
             undone.speed_mib_per_s = before.speed_mib_per_s;
         }
         undone
+    }
+
+    /// What undoes it, as a target; none of a limit that another has set.
+    #[must_use]
+    pub fn back(&self, found: Settings, before: Settings) -> Target {
+        let undone = self.undone(found, before);
+        let is_changed = undone.downtime_ms != found.downtime_ms;
+        let downtime_ms = u32::try_from(undone.downtime_ms).ok();
+        Target {
+            downtime_ms: downtime_ms.filter(|_| is_changed),
+            speed_mib_per_s: Some(undone.speed_mib_per_s)
+                .filter(|&mib| mib != found.speed_mib_per_s),
+            ..Target::NONE
+        }
+    }
+
+    /// What is `wanted`, but for a limit that another has set: that is as `found`.
+    #[must_use]
+    pub fn unless_changed(&self, found: Settings, before: Settings, wanted: Settings) -> Settings {
+        let (ms, mib) = (found.downtime_ms, found.speed_mib_per_s);
+        let mut limits = found;
+        if self.has_downtime(ms) || ms == before.downtime_ms {
+            limits.downtime_ms = wanted.downtime_ms;
+        }
+        if self.has_speed(mib) || mib == before.speed_mib_per_s {
+            limits.speed_mib_per_s = wanted.speed_mib_per_s;
+        }
+        limits
     }
 }
 
@@ -98,19 +173,20 @@ pub fn undo(
 }
 
 fn restore_through(
+    set: Set,
     before: Settings,
     tries: u32,
     ask: &mut dyn FnMut(Option<Settings>) -> Result<Settings, Error>,
 ) -> Result<Restored, Error> {
     let mut found = ask(None)?;
     for _ in 0..tries {
-        if found == before {
+        if found == set.undone(found, before) {
             break;
         }
         thread::sleep(EVERY);
         found = ask(None)?;
     }
-    Ok(replace(found, before, ask))
+    Ok(replace(found, set.undone(found, before), ask))
 }
 
 /// Has libvirt hold `wanted` instead of what was `found`.
@@ -162,7 +238,11 @@ mod tests {
     fn ask(answers: &[Result<Settings, Error>]) -> (Result<Restored, Error>, Vec<Settings>) {
         let mut left = answers.iter().cycle();
         let mut orders = Vec::new();
-        let result = restore_through(BEFORE, 0, &mut |order| {
+        let set = Set {
+            downtime_ms: Some(OURS.downtime_ms),
+            ..Set::default()
+        };
+        let result = restore_through(set, BEFORE, 0, &mut |order| {
             orders.extend(order);
             left.next().cloned().unwrap_or_else(|| Err(refusal()))
         });
@@ -173,6 +253,28 @@ mod tests {
     fn nothing_is_set_that_is_as_before() {
         let (result, orders) = ask(&[Ok(BEFORE)]);
         assert!(matches!(result, Ok(Restored::AsBefore)) && orders.is_empty());
+    }
+
+    #[test]
+    fn what_another_has_set_stays_after_a_failure_and_when_control_is_left() {
+        let hand = Settings {
+            downtime_ms: 50,
+            speed_mib_per_s: 77,
+        };
+        let (result, orders) = ask(&[Ok(hand)]);
+        assert!(matches!(result, Ok(Restored::AsBefore)) && orders.is_empty());
+        let set = Set {
+            downtime_ms: Some(OURS.downtime_ms),
+            ..Set::default()
+        };
+        assert_eq!(set.back(hand, BEFORE), Target::NONE);
+        assert_eq!(set.back(OURS, BEFORE).downtime_ms, Some(300));
+        let wanted = Settings {
+            downtime_ms: 900,
+            speed_mib_per_s: 9,
+        };
+        assert_eq!(set.unless_changed(hand, BEFORE, wanted), hand);
+        assert_eq!(set.unless_changed(OURS, BEFORE, wanted), wanted);
     }
 
     #[test]
@@ -188,7 +290,7 @@ mod tests {
     fn only_what_is_still_ours_is_undone() {
         let set = Set {
             downtime_ms: Some(777),
-            speed_mib_per_s: None,
+            ..Set::default()
         };
         // The job ran under 7 MiB/s, which was the migrate call's; libvirt is back at no limit.
         let after = |downtime_ms| Settings {
@@ -204,6 +306,35 @@ mod tests {
             Ok(after(300))
         });
         assert!(matches!(restored, Ok(Restored::AsBefore)) && orders.is_empty());
+    }
+
+    #[test]
+    fn what_was_about_to_be_set_when_its_controller_died_is_ours_where_it_is_found() {
+        let target = |downtime_ms, speed_mib_per_s| Target {
+            downtime_ms,
+            speed_mib_per_s,
+            ..Target::NONE
+        };
+        let mut set = Set::default();
+        assert_eq!(set.in_force(None, BEFORE), target(Some(300), None));
+        set.intend(&target(Some(10), None));
+        set.apply(&target(Some(10), None));
+        set.intend(&target(Some(20), Some(5)));
+        let found = |downtime_ms, speed_mib_per_s| Settings {
+            downtime_ms,
+            speed_mib_per_s,
+        };
+        // The speed is set first; then it died.
+        assert_eq!(set.undone(found(10, 5), BEFORE), BEFORE);
+        assert_eq!(set.undone(found(20, 5), BEFORE), BEFORE);
+        assert_eq!(set.undone(found(777, 77), BEFORE), found(777, 77));
+        let expects = |downtime_ms, speed| set.in_force(Some(found(downtime_ms, speed)), BEFORE);
+        assert_eq!(expects(10, 5), target(Some(10), Some(5)));
+        assert_eq!(expects(20, 5), target(Some(20), Some(5)));
+        assert_eq!(expects(300, 7), target(Some(300), Some(7)), "put back");
+        assert_eq!(expects(777, 77), target(Some(10), None), "another's");
+        set.apply(&target(Some(20), Some(5)));
+        assert_eq!(set.undone(found(10, 5), BEFORE), found(10, 7));
     }
 
     #[test]

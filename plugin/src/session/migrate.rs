@@ -31,6 +31,7 @@ use crate::drive::{Mode, Orders, drive};
 use crate::flags::{Migrate, Virsh};
 use crate::laws::LawName;
 use crate::migration::pause;
+use crate::migration::settings::Set;
 use crate::migration::tally::Tally;
 use crate::notify::Happened;
 use crate::trace::{End, Record, Trace};
@@ -83,7 +84,19 @@ pub(super) fn run(mut takeover: Takeover, migrate: &Migrate, started: Instant) -
         drop(attempt);
         return Ok(signals::end_by(signal));
     }
-    let status = finish(attempt.ended, &mut takeover, migrate, observer, &requests);
+    // Whoever only observes has set nothing.
+    let set = match attempt.resolved.mode {
+        Mode::Steer => observer.set(),
+        Mode::Observe => Set::default(),
+    };
+    let status = finish(
+        attempt.ended,
+        set,
+        &mut takeover,
+        migrate,
+        observer,
+        &requests,
+    );
     // A migration that ended well although its client was to end is told as such.
     match requests.end() {
         Some(signal) if status != ExitCode::SUCCESS => Ok(signals::end_by(signal)),
@@ -224,6 +237,7 @@ struct Ended {
 
 fn finish(
     ended: Ended,
+    set: Set,
     takeover: &mut Takeover,
     migrate: &Migrate,
     observer: &mut SessionObserver,
@@ -269,6 +283,7 @@ fn finish(
             observer.console().error(error);
         }
         failure::tell(
+            set,
             ended.outcome.as_ref(),
             ended.aborted,
             ended.destination,

@@ -9,7 +9,7 @@ use super::status;
 use crate::agent::api::{Control, Reply, Request};
 use crate::agent::domains::active::Job;
 use crate::agent::domains::adopted;
-use crate::agent::takeover::handle::ReleaseCause;
+use crate::migration::handover::release::ReleaseCause;
 
 impl Supervisor {
     /// Answers one request, without waiting for libvirt.

@@ -6,15 +6,7 @@ use libvirt_hpc_libvirt::watcher::Waker;
 
 use crate::agent::api::MigrationStatus;
 use crate::drive::Orders;
-
-/// Why a migration is to be released.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReleaseCause {
-    /// A user asks for it (`hpc-release`): nobody is to steer it any more.
-    Asked,
-    /// The agent leaves: a successor may take it.
-    Leaving,
-}
+use crate::migration::handover::release::ReleaseCause;
 
 struct State {
     ordered: Option<ReleaseCause>,
@@ -41,9 +33,7 @@ impl MigrationHandle {
     /// Has the thread release it. Leaving outranks what was asked for.
     pub(crate) fn release(&self, why: ReleaseCause) {
         let mut state = self.state();
-        if state.ordered != Some(ReleaseCause::Leaving) {
-            state.ordered = Some(why);
-        }
+        state.ordered = Some(why.after(state.ordered));
         if let Some(waker) = &state.waker {
             waker.wake();
         }

@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use libvirt_hpc_control::port::Job;
 use libvirt_hpc_libvirt::{Connection, Domain, Error, Watcher};
 use libvirt_hpc_xml_schemas as xml;
 
 use super::assignment::{Assignment, Verdict};
 use super::handle::MigrationHandle;
 use super::ownership::{self, Found};
-use super::{claim, memory_flow, steer};
+use super::{claim, leftover, memory_flow, steer};
 use crate::agent::domains::watch;
 use crate::clock;
 use crate::migration::guest::Guest;
@@ -51,12 +52,14 @@ fn run(assignment: &Assignment, handle: &Arc<MigrationHandle>) -> Result<Verdict
     } = assignment;
     let connection = Connection::open(Some(&config.uri), watch::OPTIONS)?;
     let domain = Domain::lookup_by_uuid(&connection, &id.uuid)?;
+    let leases = Path::new(lease::DIRECTORY);
+    let mut watcher = Watcher::new(&domain)?;
     let Some(claim) = claim::of(&domain, config, *adopted)? else {
+        leftover::clear(&mut watcher, assignment, leases);
         return Ok(Verdict::Unmarked);
     };
-    let mut watcher = Watcher::new(&domain)?;
     handle.attach(watcher.waker());
-    let (policy, leases) = (&claim.policy, Path::new(lease::DIRECTORY));
+    let policy = &claim.policy;
     let is_outgoing = |watcher: &Watcher| watcher.stats().is_outgoing_migration();
     let ownership = memory_flow::wait(&mut watcher, is_outgoing, handle, assignment, policy)
         .and_then(|first| {
@@ -64,6 +67,7 @@ fn run(assignment: &Assignment, handle: &Arc<MigrationHandle>) -> Result<Verdict
                 domain_id: domain.id(),
                 wall_ms: lease::wall_ms(clock::wall()),
                 elapsed_ms: watcher.stats().time_elapsed_ms.unwrap_or(0),
+                at_ns: watcher.now().as_nanos(),
             };
             let found = Found { first, job };
             let guest = |watcher: &mut Watcher| guest(watcher, policy);
@@ -79,7 +83,12 @@ fn run(assignment: &Assignment, handle: &Arc<MigrationHandle>) -> Result<Verdict
         });
     let ownership = match ownership {
         Ok(ownership) => ownership,
-        Err(verdict) => return Ok(verdict),
+        Err(verdict) => {
+            if matches!(verdict, Verdict::NoMigration | Verdict::Over) {
+                leftover::clear(&mut watcher, assignment, leases);
+            }
+            return Ok(verdict);
+        }
     };
     Ok(steer::run(
         assignment,

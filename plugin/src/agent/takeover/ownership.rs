@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::{JobState, Sample, Settings};
+use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_xml_schemas as xml;
 
@@ -18,21 +19,15 @@ use super::handle::MigrationHandle;
 use super::memory_flow::FirstSample;
 use super::reporter::update_status;
 use crate::agent::api::Control;
-use crate::migration::bounds::{Bounds, ordered_limit_ms};
+use crate::migration::bounds::Bounds;
 use crate::migration::guest::Guest;
+use crate::migration::handover::steady::SteadyLimits;
+use crate::migration::handover::succession::Claimant;
 use crate::migration::lease::{self, Lease, LeaseRecord, Taken};
-use crate::migration::settings::Set;
 use crate::trace::ControllerName;
 
 /// How often to poll a migration that another controller steers.
 const POLL: Duration = Duration::from_millis(500);
-
-/// For how long the limits of a migration found in its midst must not move before the agent sets them.
-const GRACE: Duration = Duration::from_secs(3);
-
-/// For how long at most a limit that has been set already is watched over the next sync, which is when a controller on
-/// another host would move it.
-const GRACE_SET: Duration = Duration::from_secs(60);
 
 /// A migration that was found.
 pub(crate) struct Found {
@@ -47,6 +42,8 @@ pub(crate) struct Ownership {
     pub(crate) lease: Option<Lease>,
     /// What is written in the lease, had or not.
     pub(crate) record: LeaseRecord,
+    /// The limits that are in force unless another changes them.
+    pub(crate) expected: Target,
     /// When its memory began to flow, if the agent saw that, else when its job began.
     pub(crate) flowed_at: Timestamp,
 }
@@ -62,52 +59,54 @@ pub(crate) fn wait<J: Job>(
     leases: &Path,
 ) -> Result<Ownership, Verdict> {
     let config = &assignment.config;
-    let (first, identity) = (&found.first, found.job.identity());
+    let first = &found.first;
     let told = began(&first.sample);
     let flowed_at = if first.early { first.sample.at } else { told };
     let taking = take(job, handle, assignment, leases)?;
-    let limits = first.sample.settings;
+    // What a holder has set since it was found is in force now.
+    let seen = taking.seen.as_ref().unwrap_or(&first.sample);
+    let limits = seen.settings;
     let (lease, left) = (
         taking.lease,
         taking.left.filter(|left| left.is_of(&found.job, limits)),
     );
+    let agent = |at| Claimant {
+        controller: ControllerName::LibvirtHpcd,
+        pid: process::id(),
+        at,
+    };
     if let Some(left) = left {
-        let record = LeaseRecord {
-            controller: ControllerName::LibvirtHpcd,
-            pid: process::id(),
-            taken_at_ns: job.now().as_nanos(),
-            job_began_ns: Some(left.began(told).as_nanos()),
-            identity: left.identity.or(&identity),
-            ..*left
-        };
+        let record = agent(job.now()).succeed(*left, &found.job, told);
+        let expected = record.set.in_force(limits, record.settings_before.into());
         return Ok(Ownership {
             lease,
             record,
+            expected,
             flowed_at,
         });
     }
     // Without settings the guest is paused, and nobody has left word of what they were before.
-    let (limits, iteration) = match first.sample.settings {
-        Some(limits) => (limits, first.sample.iteration),
+    let (limits, iteration) = match limits {
+        Some(limits) => (limits, seen.iteration),
         None => runs(job, handle)?,
     };
     let may = config.observe || config.insist || assignment.adopted;
     let early = first.early && !taking.stood_by;
     let may_steer = may || early || limits_stay(job, handle, limits, iteration)?;
-    let record = LeaseRecord {
-        controller: ControllerName::LibvirtHpcd,
-        pid: process::id(),
-        taken_at_ns: job.now().as_nanos(),
-        job_began_ns: Some(told.as_nanos()),
-        identity,
-        settings_before: limits.into(),
-        set: Set::default(),
-        bounds: Bounds::of_running(policy, limits, &guest(job)),
-        released: (!may_steer).then(|| "somebody else sets its limits".to_owned()),
+    let bounds = Bounds::of_running(policy, limits, &guest(job));
+    let mut record = agent(job.now()).first(Some(told), &found.job, limits, bounds);
+    if !may_steer {
+        record.release("somebody else sets its limits");
+    }
+    let expected = Target {
+        downtime_ms: u32::try_from(limits.downtime_ms).ok(),
+        speed_mib_per_s: Some(limits.speed_mib_per_s),
+        ..Target::NONE
     };
     Ok(Ownership {
         lease,
         record,
+        expected,
         flowed_at,
     })
 }
@@ -124,6 +123,8 @@ struct Taking {
     left: Option<Box<LeaseRecord>>,
     /// Another held it for a while.
     stood_by: bool,
+    /// The job since then, or since a predecessor died.
+    seen: Option<Sample>,
 }
 
 /// Takes the lease, standing by for as long as another holds it. Whoever only observes neither needs it
@@ -146,10 +147,13 @@ fn take(
             }
             Ok(Taken::Held(_)) if observe => return Ok(Taking::default()),
             Ok(Taken::Ours(lease, left)) => {
+                let has_predecessor = stood_by || left.is_some();
+                let seen = has_predecessor.then(|| job.sample(true).ok()).flatten();
                 return Ok(Taking {
                     lease: Some(lease),
                     left,
                     stood_by,
+                    seen,
                 });
             }
             Ok(Taken::Held(by)) => {
@@ -199,20 +203,17 @@ fn limits_stay(
     found: Settings,
     iteration: u64,
 ) -> Result<bool, Verdict> {
-    let since = job.now();
-    let mut synced = ordered_limit_ms(found.downtime_ms).is_none();
+    let mut limits = SteadyLimits::new(found, iteration, job.now());
     loop {
-        let watched = job.now().since(since);
-        if watched >= GRACE && (synced || watched >= GRACE_SET) {
+        if limits.have_stayed(job.now()) {
             return Ok(true);
         }
         let Some(sample) = stand_by(job, handle)? else {
             continue;
         };
-        if sample.settings.is_some_and(|settings| settings != found) {
+        if !limits.stay(&sample) {
             return Ok(false);
         }
-        synced |= sample.iteration > iteration;
     }
 }
 

@@ -16,7 +16,7 @@ use libvirt_hpc_libvirt::{Domain, Error, Watcher};
 
 use super::announce;
 use super::assignment::{Assignment, Verdict};
-use super::handle::{MigrationHandle, ReleaseCause};
+use super::handle::MigrationHandle;
 use super::ownership::Ownership;
 use super::reporter::{LogMessages, Reporter, update_status};
 use super::traces;
@@ -26,9 +26,10 @@ use crate::clock;
 use crate::drive::{self, Mode};
 use crate::migration::bounds::Bounds;
 use crate::migration::deadline::within;
+use crate::migration::handover::release::ReleaseCause;
 use crate::migration::lease::{HeldLease, LeaseRecord};
 use crate::migration::recorder::Recorder;
-use crate::migration::settings::{self, Restored};
+use crate::migration::settings::{self, Restored, Set};
 use crate::migration::tally::Tally;
 use crate::trace::Trace;
 
@@ -51,6 +52,7 @@ struct Steered<'a> {
     id: &'a DomainId,
     watcher: Watcher,
     record: LeaseRecord,
+    expected: Target,
     reporter: Reporter,
     handle: &'a Arc<MigrationHandle>,
     observe: bool,
@@ -68,6 +70,7 @@ pub(crate) fn run(
     let Ownership {
         lease,
         mut record,
+        expected,
         flowed_at,
     } = ownership;
     record.bounds = record.bounds.insisting(config.insist);
@@ -114,6 +117,7 @@ pub(crate) fn run(
         id,
         watcher,
         record,
+        expected,
         reporter,
         handle,
         observe: config.observe,
@@ -124,6 +128,11 @@ pub(crate) fn run(
     }
     if steered.record.released.is_none() && steered.drive() == drive::End::Job {
         return steered.settle();
+    }
+    let is_released = steered.record.released.is_some();
+    if is_released && !steered.observe && steered.record.set != Set::default() {
+        // The predecessor that ended control may have died before it had put its limits back.
+        steered.put_limits_back();
     }
     if steered.handle.leaves() || !steered.follow() {
         log::info!("{}: its migration goes on without the agent", id.name);
@@ -146,8 +155,8 @@ impl Steered<'_> {
             law,
         } = self.record.bounds;
         let before = self.record.settings_before.into();
-        let mut controller =
-            Controller::new(law.build(slowdown_ppm), Policy::from(&policy)).after(before);
+        let mut controller = Controller::new(law.build(slowdown_ppm), Policy::from(&policy))
+            .after(before, self.expected);
         // The first poll is due now, not after a wait.
         self.watcher.waker().wake();
         let end = drive::drive(
@@ -167,7 +176,7 @@ impl Steered<'_> {
     fn release(&mut self) {
         let steers = self.handle.status().control == Control::Steering;
         let back = !steers || self.put_limits_back();
-        if self.handle.ordered() != Some(ReleaseCause::Asked) {
+        if !self.handle.ordered().is_some_and(ReleaseCause::is_for_good) {
             return;
         }
         let (name, why) = (&self.id.name, "hpc-release was asked for");
@@ -188,20 +197,12 @@ impl Steered<'_> {
     /// The limits of before, tried again for as long as the agent may take to leave. Whether they are set,
     /// or the migration is over.
     fn put_limits_back(&mut self) -> bool {
-        let before = self.record.settings_before;
-        let target = Target {
-            downtime_ms: u32::try_from(before.downtime_ms).ok(),
-            speed_mib_per_s: Some(before.speed_mib_per_s),
-            postcopy_speed_mib_per_s: self.record.bounds.postcopy_speed_before(),
-            ..Target::NONE
-        };
         let since = self.watcher.now();
         loop {
-            match self.watcher.apply(&target) {
-                Ok(()) => {
-                    self.reporter.recorder().applied(&target);
-                    return true;
-                }
+            match self.try_limits_back() {
+                Ok(()) => return true,
+                // There are no limits any more.
+                Err(error) if error.is_gone() => return true,
                 Err(error) if self.watcher.now().since(since) >= BACK_PATIENCE => {
                     let name = &self.id.name;
                     log::warn!("{name}: its limits could not be put back: {error}");
@@ -210,6 +211,24 @@ impl Steered<'_> {
                 Err(_) => thread::sleep(BACK_EVERY),
             }
         }
+    }
+
+    /// Puts back what is still as its controllers have set it, not what another has set since the last poll.
+    fn try_limits_back(&mut self) -> Result<(), Error> {
+        let before = self.record.settings_before.into();
+        let set = self.reporter.recorder().set();
+        let found = self
+            .watcher
+            .call("virDomainMigrateGetMaxDowntime", settings::read)?;
+        let target = Target {
+            postcopy_speed_mib_per_s: self.record.bounds.postcopy_speed_before(),
+            ..set.back(found, before)
+        };
+        if target != Target::NONE {
+            self.watcher.apply(&target)?;
+            self.reporter.recorder().applied(&target);
+        }
+        Ok(())
     }
 
     /// The migration is over: sees to it that all is as before, and says how it went.

@@ -19,7 +19,7 @@ const SAME_BEGINNING_MS: u64 = 3_000;
 const SOON: Duration = Duration::from_secs(120);
 
 /// By what a lease's job is recognised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// libvirt's number of the domain's run.
     pub domain_id: Option<u32>,
@@ -30,7 +30,7 @@ pub struct Identity {
 }
 
 /// A job as it is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Job {
     /// libvirt's number of the domain's run.
     pub domain_id: Option<u32>,
@@ -38,6 +38,8 @@ pub struct Job {
     pub wall_ms: u64,
     /// What libvirt says has passed since it began, milliseconds; zero where it does not know.
     pub elapsed_ms: u64,
+    /// When that was asked, on the host's monotonic clock, nanoseconds.
+    pub at_ns: u64,
 }
 
 impl Job {
@@ -66,7 +68,7 @@ impl LeaseRecord {
         if ids.is_some_and(|(then, now)| then != now) {
             return false;
         }
-        let began = |began| self.identity.began_at(began);
+        let began = |began| self.identity.began_at(began) || self.is_first_before(job);
         // Where libvirt does not tell, nothing says that it is another.
         job.began_wall_ms().is_none_or(began) || self.stands_in(found)
     }
@@ -81,12 +83,24 @@ impl LeaseRecord {
         }
     }
 
+    /// Whether this was written shortly before `job` began, by the clock that does not step: the wall clock may have, in
+    /// between.
+    fn is_first_before(&self, job: &Job) -> bool {
+        let elapsed = Duration::from_millis(job.elapsed_ms);
+        let began = Timestamp::from_nanos(job.at_ns).before(elapsed);
+        let taken = Timestamp::from_nanos(self.taken_at_ns);
+        let late = Duration::from_millis(SAME_BEGINNING_MS);
+        self.identity.began_wall_ms.is_none()
+            && began.after(late) >= taken
+            && began.since(taken) <= SOON
+    }
+
     /// libvirt puts a job's limits back when it ends: where one of a controller is still set, its job goes on.
     fn stands_in(&self, found: Option<Settings>) -> bool {
-        let limit = self.set.downtime_ms;
-        limit.is_some()
-            && limit != Some(self.settings_before.downtime_ms)
-            && limit == found.map(|found| found.downtime_ms)
+        found.is_some_and(|found| {
+            found.downtime_ms != self.settings_before.downtime_ms
+                && self.set.has_downtime(found.downtime_ms)
+        })
     }
 }
 

@@ -15,22 +15,19 @@ use std::thread;
 use std::time::Duration;
 
 use libvirt_hpc_control::port::Job;
-use libvirt_hpc_control::sample::{JobState, Sample, Settings};
-use libvirt_hpc_control::time::Timestamp;
+use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::Watcher;
 
 use crate::clock;
 use crate::drive::Orders;
 use crate::migration::bounds::Bounds;
-use crate::migration::lease::{self, HeldLease, Identity, Lease, LeaseRecord, Taken};
-use crate::migration::settings::Set;
+use crate::migration::handover::search::Search;
+use crate::migration::handover::succession::Claimant;
+use crate::migration::lease::{self, HeldLease, Lease, Taken};
 use crate::session::connect;
 use crate::session::prepare::resolve::Resolved;
 use crate::session::prepare::takeover::Takeover;
 use crate::trace::ControllerName;
-
-/// How long memory must flow without a sign of another controller: four times what the agent takes.
-const GRACE: Duration = Duration::from_secs(1);
 
 /// How often to poll meanwhile.
 const POLL_EVERY: Duration = Duration::from_millis(50);
@@ -51,25 +48,23 @@ pub(crate) fn take_lease(takeover: &Takeover, resolved: &Resolved) -> Option<Hel
         return None;
     }
     let lease = wait(Path::new(lease::DIRECTORY), domain.uuid()).ok()??;
-    let record = LeaseRecord {
+    let command = Claimant {
         controller: ControllerName::VirshHpc,
         pid: process::id(),
-        taken_at_ns: takeover.watcher.now().as_nanos(),
-        job_began_ns: None,
-        identity: Identity {
-            domain_id: domain.id(),
-            began_wall_ms: None,
-            taken_wall_ms: lease::wall_ms(clock::wall()),
-        },
-        settings_before: takeover.before.into(),
-        set: Set::default(),
-        bounds: Bounds {
-            policy: (&resolved.policy).into(),
-            slowdown_ppm: resolved.slowdown_ppm,
-            law: resolved.law,
-        },
-        released: None,
+        at: takeover.watcher.now(),
     };
+    let bounds = Bounds {
+        policy: (&resolved.policy).into(),
+        slowdown_ppm: resolved.slowdown_ppm,
+        law: resolved.law,
+    };
+    let none_yet = lease::Job {
+        domain_id: domain.id(),
+        wall_ms: lease::wall_ms(clock::wall()),
+        elapsed_ms: 0,
+        at_ns: command.at.as_nanos(),
+    };
+    let record = command.first(None, &none_yet, takeover.before, bounds);
     // A lease that nothing could be written into keeps the agent away all the same.
     Some(HeldLease::begin(lease, record).0)
 }
@@ -101,88 +96,4 @@ pub(crate) fn another_controls(
         }
     }
     false
-}
-
-/// The search for another controller.
-struct Search {
-    before: Settings,
-    since: Option<Timestamp>,
-}
-
-impl Search {
-    const fn new(before: Settings) -> Self {
-        Self {
-            before,
-            since: None,
-        }
-    }
-
-    /// What a sample tells: another steers, nobody does, or nothing yet. Command and agent alike set the
-    /// downtime limit first; the speed may differ because the migrate call names one.
-    fn check(&mut self, sample: &Sample) -> Option<bool> {
-        match sample.state {
-            JobState::Setup => return None,
-            JobState::Precopy => {}
-            JobState::Switchover | JobState::Postcopy | JobState::Ended => return Some(false),
-        }
-        let since = *self.since.get_or_insert(sample.at);
-        let changed = sample
-            .settings
-            .is_some_and(|found| found.downtime_ms != self.before.downtime_ms);
-        match changed {
-            true => Some(true),
-            false if sample.at.since(since) >= GRACE => Some(false),
-            false => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BEFORE: Settings = Settings {
-        downtime_ms: 300,
-        speed_mib_per_s: 500,
-    };
-
-    fn sample(at_ms: u64, state: JobState, downtime_ms: u64) -> Sample {
-        Sample {
-            at: Timestamp::from_nanos(at_ms * 1_000_000),
-            state,
-            settings: Some(Settings {
-                downtime_ms,
-                speed_mib_per_s: 20,
-            }),
-            ..Sample::default()
-        }
-    }
-
-    #[test]
-    fn another_controller_shows_by_its_first_target() {
-        let mut search = Search::new(BEFORE);
-        assert_eq!(search.check(&sample(0, JobState::Setup, 300)), None);
-        assert_eq!(search.check(&sample(5_000, JobState::Precopy, 300)), None);
-        assert_eq!(
-            search.check(&sample(5_250, JobState::Precopy, 12)),
-            Some(true)
-        );
-    }
-
-    #[test]
-    fn nobody_shows_within_a_second_of_memory_flowing() {
-        let mut search = Search::new(BEFORE);
-        search.check(&sample(5_000, JobState::Precopy, 300));
-        assert_eq!(search.check(&sample(5_999, JobState::Precopy, 300)), None);
-        assert_eq!(
-            search.check(&sample(6_000, JobState::Precopy, 300)),
-            Some(false)
-        );
-        let mut ended = Search::new(BEFORE);
-        assert_eq!(
-            ended.check(&sample(1, JobState::Ended, 300)),
-            Some(false),
-            "nothing is left to steer"
-        );
-    }
 }

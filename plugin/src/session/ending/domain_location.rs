@@ -12,7 +12,7 @@ use libvirt_hpc_libvirt::{Connection, Domain, Error};
 
 use crate::in_words;
 use crate::migration::deadline::within;
-use crate::migration::settings::{self, Restored};
+use crate::migration::settings::{self, Restored, Set};
 
 /// How long a host is given to answer: longer than [`settings::restore`] waits.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -44,6 +44,15 @@ pub struct Side {
     pub uuid: String,
 }
 
+/// What is to be undone, on the source.
+#[derive(Clone, Copy, Debug)]
+pub struct Undo {
+    /// What this command has set.
+    pub set: Set,
+    /// What was there before.
+    pub before: Settings,
+}
+
 /// What one side says of the domain.
 #[derive(Clone, Debug)]
 pub enum Found {
@@ -63,17 +72,17 @@ pub enum Found {
 
 /// Asks a side, and has the settings put back where the domain is still active and does not migrate.
 #[must_use]
-pub fn ask(side: Side, before: Option<Settings>) -> (Found, Option<Restored>) {
-    within(PATIENCE, move || check(&side, before)).unwrap_or((Found::Unknown(None), None))
+pub fn ask(side: Side, undo: Option<Undo>) -> (Found, Option<Restored>) {
+    within(PATIENCE, move || check(&side, undo)).unwrap_or((Found::Unknown(None), None))
 }
 
-fn check(side: &Side, before: Option<Settings>) -> (Found, Option<Restored>) {
+fn check(side: &Side, undo: Option<Undo>) -> (Found, Option<Restored>) {
     let domain = match find(side) {
         Ok(domain) => domain,
         Err(error) if error.is_no_domain() => return (Found::Absent, None),
         Err(error) => return (Found::Unknown(Some(error)), None),
     };
-    let restored = || before.and_then(|before| settings::restore(&domain, before).ok());
+    let restored = || undo.and_then(|undo| settings::restore(&domain, undo.set, undo.before).ok());
     if migrates_on(|| domain.job_stats(), || thread::sleep(RETRY)) {
         // The limits are those of the migration under way: it is not for this command to loosen them now.
         return match domain.state() {

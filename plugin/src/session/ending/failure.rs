@@ -2,10 +2,10 @@
 
 use libvirt_hpc_libvirt::features::Version;
 
-use super::domain_location::{self, Found, Side};
+use super::domain_location::{self, Found, Side, Undo};
 use crate::backlog::Backlog;
 use crate::flags::{Migrate, Transport};
-use crate::migration::settings::Restored;
+use crate::migration::settings::{Restored, Set};
 use crate::session::attempt::call::Outcome;
 use crate::session::attempt::session_orders::Aborted;
 use crate::session::connect;
@@ -33,8 +33,9 @@ pub(crate) fn error(outcome: Option<&Outcome>) -> Option<String> {
     })
 }
 
-/// Asks both sides where the domain is, puts its settings back, and says so.
+/// Asks both sides where the domain is, undoes what the command has `set`, and says so.
 pub(crate) fn tell(
+    set: Set,
     outcome: Option<&Outcome>,
     aborted: Option<Aborted>,
     destination: Option<Version>,
@@ -50,7 +51,13 @@ pub(crate) fn tell(
         options: connect::options(&migrate.globals),
         uuid: takeover.domain.uuid().to_owned(),
     };
-    let (here, restored) = domain_location::ask(side(takeover.uri.clone()), Some(takeover.before));
+    let (here, restored) = domain_location::ask(
+        side(takeover.uri.clone()),
+        Some(Undo {
+            set,
+            before: takeover.before,
+        }),
+    );
     // In peer-to-peer mode the destination's URI is the source host's, not this one's.
     let ask_there = !matches!(here, Found::Running | Found::Migrating)
         && migrate.request.transport == Transport::Managed;

@@ -18,7 +18,7 @@ use crate::drive::{Mode, Observer};
 use crate::in_words;
 use crate::migration::deadline::within;
 use crate::migration::recorder::Outlook;
-use crate::migration::settings::Set;
+use crate::migration::settings::{self, Set};
 use crate::session::prepare::resolve::Resolved;
 use crate::session::prepare::takeover::Takeover;
 use crate::session::terminal::session_observer::SessionObserver;
@@ -41,13 +41,11 @@ pub(crate) fn leave(
     let name = takeover.domain.name().to_owned();
     let successor = has_lease && will_take_over(Path::new(SOCKET), takeover.domain.uuid());
     let set = (resolved.mode == Mode::Steer && observer.steers()).then(|| {
-        let limits = limits(
-            takeover.before,
-            &resolved.policy,
-            observer.set(),
-            observer.outlook(),
-            successor,
-        );
+        let (before, set) = (takeover.before, observer.set());
+        let limits = limits(before, &resolved.policy, set, observer.outlook(), successor);
+        let watcher = &mut takeover.watcher;
+        let found = watcher.call("virDomainMigrateGetMaxDowntime", settings::read);
+        let limits = found.map_or(limits, |found| set.unless_changed(found, before, limits));
         (limits, apply(takeover, observer, limits))
     });
     let then = match (successor, set) {

@@ -47,7 +47,7 @@ fn the_limits_from_before_the_predecessor_are_restored_until_libvirt_accepts_the
         downtime_ms: 300,
         speed_mib_per_s: 7,
     };
-    let mut control = controller().after(before);
+    let mut control = controller().after(before, Target::NONE);
     // A predecessor left 12 ms.
     let first = begin(&mut control, 12, &mut events);
     let set_ms = first.downtime_ms.map_or(0, u64::from);
@@ -61,6 +61,25 @@ fn the_limits_from_before_the_predecessor_are_restored_until_libvirt_accepts_the
     assert_eq!(control.poll(&precopy(700, 2), &mut events), back, "again");
     control.outcome(Timestamp::default(), &back, true, &mut events);
     assert_eq!(control.poll(&precopy(900, 2), &mut events), Target::NONE);
+}
+
+#[test]
+fn a_limit_that_another_has_changed_while_nobody_controlled_ends_control() {
+    let before = Settings {
+        downtime_ms: 300,
+        speed_mib_per_s: 7,
+    };
+    let expected = Target {
+        downtime_ms: Some(12),
+        ..Target::NONE
+    };
+    for (found_ms, is_ours) in [(12, true), (777, false)] {
+        let mut events = Events::default();
+        let mut control = controller().after(before, expected);
+        let target = begin(&mut control, found_ms, &mut events);
+        let ended = matches!(events.0.last(), Some(Event::Released(_)));
+        assert_eq!((target != Target::NONE, ended), (is_ours, !is_ours));
+    }
 }
 
 #[test]

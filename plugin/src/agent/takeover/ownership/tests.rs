@@ -1,7 +1,5 @@
 //! Whose a migration is, over a job that is a script.
 
-use libvirt_hpc_control::target::Target;
-
 use super::*;
 use crate::agent::process::config::Config;
 use crate::agent::takeover::scripted_job::{Script, UUID, assignment, sample};
@@ -42,6 +40,7 @@ fn under_a_clock(
         domain_id: Some(7),
         wall_ms,
         elapsed_ms,
+        at_ns: sample.at.as_nanos(),
     };
     let found = Found {
         first,
@@ -148,6 +147,7 @@ fn a_predecessors_word_counts_whatever_the_clock_says_since() {
             "{step_ms} ms"
         );
         assert_eq!(record.set.downtime_ms, Some(10), "{step_ms} ms");
+        assert_eq!(next.expected.downtime_ms, Some(10), "{step_ms} ms");
     }
 }
 
@@ -185,6 +185,36 @@ fn another_holder_is_waited_for_to_the_end_or_to_its_death() {
     dies.then = Some((3, Box::new(move || drop(held))));
     let ownership = found(dies, &plain, true, folder.path()).expect("ownership");
     assert!(ownership.lease.is_some() && ownership.record.released.is_none());
+}
+
+#[test]
+fn what_a_holder_set_before_it_died_is_known_by_the_limits_of_now() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plain = assignment(Config::default(), false);
+    let first = found(Script::new([precopy(300)]), &plain, true, folder.path()).expect("ownership");
+    // It took the lease before its job, and the clock was set in between.
+    let record = LeaseRecord {
+        identity: lease::Identity {
+            began_wall_ms: None,
+            taken_wall_ms: BEGAN_WALL_MS - 3_600_000,
+            ..first.record.identity
+        },
+        ..first.record
+    };
+    let (mut held_lease, written) = lease::HeldLease::begin(first.lease.expect("taken"), record);
+    written.expect("written");
+    let target = Target {
+        downtime_ms: Some(10),
+        ..Target::NONE
+    };
+    held_lease.apply(&target).expect("written");
+    let mut dies = Script::new([precopy(300), precopy(300), precopy(10)]);
+    dies.then = Some((3, Box::new(move || drop(held_lease))));
+    let record = found(dies, &plain, true, folder.path())
+        .expect("ownership")
+        .record;
+    assert_eq!(record.released, None, "nobody else has set them");
+    assert_eq!(record.settings_before.downtime_ms, 300);
 }
 
 #[test]

@@ -159,7 +159,8 @@ fn migrate(publisher: &Publisher, place: &Traces, number: u64, observe: bool, fa
     reporter.recorder().record(&begin);
     reporter.counted().taken(Duration::from_millis(number));
     let policy = Policy::from(&record.bounds.policy);
-    let mut controller = Controller::new(LawName::Adaptive.build(100_000), policy).after(before);
+    let mut controller =
+        Controller::new(LawName::Adaptive.build(100_000), policy).after(before, Target::NONE);
     let mode = if observe { Mode::Observe } else { Mode::Steer };
     let end = drive::drive(&mut job, &mut controller, &mut reporter, mode, &*handle);
     assert_eq!(end, drive::End::Job);

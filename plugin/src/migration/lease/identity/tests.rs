@@ -14,6 +14,7 @@ fn a_minute_later(step_ms: i64) -> Job {
         wall_ms,
         // As libvirt does it.
         elapsed_ms: wall_ms.saturating_sub(BEGAN),
+        at_ns: 0,
     }
 }
 
@@ -52,6 +53,29 @@ fn a_step_of_the_clock_disowns_no_lease() {
             ..left()
         };
         assert!(before_its_job.is_of(&job, None), "{step_ms} ms");
+    }
+}
+
+#[test]
+fn a_step_between_a_lease_and_its_job_disowns_no_lease() {
+    let seconds = |seconds: u64| seconds * 1_000_000_000;
+    for step_ms in [3_600_000, -3_600_000, 86_400_000, -86_400_000] {
+        let before_its_job = LeaseRecord {
+            taken_at_ns: seconds(500),
+            identity: Identity {
+                began_wall_ms: None,
+                taken_wall_ms: (BEGAN - 1_000).saturating_add_signed(-step_ms),
+                ..left().identity
+            },
+            ..left()
+        };
+        let asked_at = |at_ns| Job {
+            at_ns,
+            ..a_minute_later(0)
+        };
+        let is_of = |at_s| before_its_job.is_of(&asked_at(seconds(at_s)), None);
+        assert!(is_of(561), "{step_ms} ms");
+        assert!(!is_of(5_000), "{step_ms} ms: a later job");
     }
 }
 

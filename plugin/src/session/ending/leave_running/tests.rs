@@ -22,7 +22,7 @@ fn stays(cause: Option<Cause>, policy: &Policy, successor: bool) -> u64 {
             Some(Cause::Reservation | Cause::Patience | Cause::Deadline) => 1_000,
             _ => 10,
         }),
-        speed_mib_per_s: None,
+        ..Set::default()
     };
     limits(BEFORE, policy, set, outlook, successor).downtime_ms
 }
