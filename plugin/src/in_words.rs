@@ -143,6 +143,30 @@ pub fn is_unprintable(character: char) -> bool {
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Why a program failed, with all causes, for a terminal: an error may repeat what a file or another program said. Its lines
+/// stay lines.
+#[must_use]
+pub fn printable_error(error: &anyhow::Error) -> String {
+    let text = format!("{error:#}");
+    let lines: Vec<_> = text.lines().map(printable).collect();
+    lines.join("\n")
+}
+
+/// The same JSON, safe to be shown: what serde leaves as it is, and a terminal or a reader may be misled by, is escaped.
+/// Such characters can only be within strings, and all of them have four hexadecimal digits.
+#[must_use]
+pub fn printable_json(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if is_unprintable(character) && character != '\n' {
+            text += &format!("\\u{:04x}", u32::from(character));
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
 /// How a column's texts are aligned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {

@@ -22,6 +22,7 @@ use super::process::service::{self, Service};
 use super::process::signals::{self, Signal};
 use super::supervisor::Supervisor;
 use crate::clock;
+use crate::in_words::printable_error;
 use crate::notify::Followers;
 
 /// How often the loop turns at least, to show that it lives.
@@ -43,7 +44,7 @@ pub fn main(args: &Args) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("libvirt-hpcd: {error:#}");
+            eprintln!("libvirt-hpcd: {}", printable_error(&error));
             ExitCode::FAILURE
         }
     }

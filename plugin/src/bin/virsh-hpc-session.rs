@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use libvirt_hpc_plugin::in_words::printable_error;
 use libvirt_hpc_plugin::{clock, session};
 
 fn main() -> ExitCode {
@@ -17,7 +18,7 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         // Where stderr is gone, the exit status has to say it all.
-        let _ = writeln!(io::stderr(), "error: {error:#}");
+        let _ = writeln!(io::stderr(), "error: {}", printable_error(&error));
         ExitCode::FAILURE
     })
 }

@@ -14,11 +14,12 @@ use libvirt_hpc_plugin::flags::help::{self, Topic};
 use libvirt_hpc_plugin::flags::hpc_commands::{self, HpcCommand};
 use libvirt_hpc_plugin::flags::{self, Completion, Invocation};
 use libvirt_hpc_plugin::forward;
+use libvirt_hpc_plugin::in_words::printable_error;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = env::args_os().skip(1).collect();
     run(&args).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        eprintln!("error: {}", printable_error(&error));
         ExitCode::FAILURE
     })
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::forecast::{Ending, Forecast};
 use super::preflight::{Finding, Severity};
+use crate::in_words::printable_json;
 
 /// Where a figure is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -169,7 +170,7 @@ impl Assessment {
             estimate: self.forecast.as_ref(),
             unknown: &self.unknown,
         };
-        serde_json::to_string_pretty(&document).map(|text| text + "\n")
+        serde_json::to_string_pretty(&document).map(|text| printable_json(&text) + "\n")
     }
 }
 

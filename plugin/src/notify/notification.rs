@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::in_words::printable_json;
 use crate::trace::ControllerName;
 
 /// The version of the format: raised when a reader of the one before would misunderstand a line. New fields and events do
@@ -81,12 +82,12 @@ impl Happened {
 }
 
 impl Notification {
-    /// The line, with its end.
+    /// The line, with its end; it drives no terminal.
     ///
     /// # Errors
     /// None that is known: text and numbers can always be written.
     pub fn line(&self) -> serde_json::Result<String> {
-        serde_json::to_string(self).map(|line| line + "\n")
+        serde_json::to_string(self).map(|line| printable_json(&line) + "\n")
     }
 
     /// Whether it is of the domain of that name or UUID.

@@ -7,7 +7,7 @@ use super::fields::{Field, fields};
 use super::rounds::OneRound;
 use super::summary::Migration;
 use super::timeline::Entry;
-use crate::in_words::is_unprintable;
+use crate::in_words::printable_json;
 use crate::version;
 
 /// The version of this format: raised when a reader of the one before would misunderstand a report.
@@ -78,19 +78,5 @@ pub(super) fn history(migrations: Vec<Vec<Field>>) -> Result<String> {
 
 fn written(document: &impl Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(document).context("cannot write JSON")?;
-    Ok(harmless(&text) + "\n")
-}
-
-/// The same JSON, safe to be shown: what serde leaves as it is, and a terminal or a reader may be misled by, is escaped.
-/// Such characters can only be within strings, and all of them have four hexadecimal digits.
-fn harmless(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for character in json.chars() {
-        if is_unprintable(character) && character != '\n' {
-            text += &format!("\\u{:04x}", u32::from(character));
-        } else {
-            text.push(character);
-        }
-    }
-    text
+    Ok(printable_json(&text) + "\n")
 }

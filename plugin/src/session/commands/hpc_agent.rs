@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::agent::api::{Reply, Request, SOCKET, client, follow};
 use crate::flags::Globals;
 use crate::flags::hpc_commands::{DomainArgs, StatusArgs};
-use crate::in_words::printable;
+use crate::in_words::{printable, printable_json};
 use crate::session::connect;
 
 /// What libvirt itself goes by where neither `-c` nor virsh's own variable is given (`man 1 virsh`).
@@ -56,7 +56,15 @@ pub fn adopt(globals: &Globals, args: &DomainArgs, out: &mut dyn Write) -> Resul
 fn status_from(socket: &Path, args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let domain = args.domain.clone();
     let reply = client::ask(socket, &Request::Status { domain })?;
-    let status = match &reply {
+    show(&reply, args, out)
+}
+
+/// Prints the agent's answer to `hpc-status`.
+///
+/// # Errors
+/// The agent refuses, or has answered another question, or knows no such domain.
+pub fn show(reply: &Reply, args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode> {
+    let status = match reply {
         Reply::Status(status) => status,
         Reply::Refused { message } => bail!("{}", printable(message)),
         Reply::Done { .. } | Reply::Following { .. } => {
@@ -67,7 +75,10 @@ fn status_from(socket: &Path, args: &StatusArgs, out: &mut dyn Write) -> Result<
         Some(domain) if status.domains.is_empty() => {
             bail!("libvirt-hpcd knows no active domain {domain} on this host")
         }
-        _ if args.json => writeln!(out, "{}", serde_json::to_string_pretty(&reply)?)?,
+        _ if args.json => {
+            let json = serde_json::to_string_pretty(reply)?;
+            writeln!(out, "{}", printable_json(&json))?;
+        }
         None => overview::overview(status, out)?,
         Some(_) => detail::detail(status, out)?,
     }
@@ -78,7 +89,7 @@ fn status_from(socket: &Path, args: &StatusArgs, out: &mut dyn Write) -> Result<
 fn follow_on(socket: &Path, domain: Option<String>, out: &mut dyn Write) -> Result<ExitCode> {
     for line in follow::follow(socket, domain)? {
         let line = line.context("cannot hear libvirt-hpcd any more")?;
-        out.write_all(line.as_bytes())?;
+        out.write_all(printable_json(&line).as_bytes())?;
         out.flush()?;
     }
     bail!(
