@@ -6,9 +6,6 @@
 //! ends with status 0, even after a panic.
 #![forbid(unsafe_code)]
 
-mod call;
-mod domain;
-mod excerpt;
 mod patience;
 
 use std::panic;
@@ -16,9 +13,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use libvirt_hpc_hook::{journal, notice};
+use libvirt_hpc_hook::domain::Domain;
+use libvirt_hpc_hook::{call, journal, notice};
 
-use domain::Domain;
 use patience::Patient;
 
 /// How long libvirt may take to pass the XML, which it does in milliseconds. Without a limit, a pipe that nobody closes
