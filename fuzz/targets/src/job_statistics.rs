@@ -128,7 +128,7 @@ fn change(input: &mut Unstructured<'_>, fields: &mut Vec<Field>) -> Result<()> {
     Ok(())
 }
 
-/// A number of any size, mostly a small one.
+/// A number of any size: each size is as likely as another, or nearly all would be too large to mean anything.
 fn number(input: &mut Unstructured<'_>) -> Result<u64> {
     let bits = input.int_in_range(0..=63)?;
     Ok(u64::arbitrary(input)? >> bits)

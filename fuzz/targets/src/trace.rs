@@ -1,12 +1,13 @@
 //! The trace: of a stranger, cut, changed or made up.
 //!
 //! * Every record that was read is read back equal from what is written of it, and its line is one of the file's.
-//! * Replay, comparison of laws, picture, report and history take whatever was read, and print nothing that drives a
+//! * Replay, comparison of laws, picture, report, history and estimate take whatever was read, and print nothing that drives a
 //!   terminal; their JSON is JSON.
 //! * A replay by the same law twice decides the same.
 
 use std::path::Path;
 
+use libvirt_hpc_plugin::estimate::earlier::Earlier;
 use libvirt_hpc_plugin::flags::ReplayLaw;
 use libvirt_hpc_plugin::in_words::printable_error;
 use libvirt_hpc_plugin::report::history::{self, History};
@@ -21,6 +22,7 @@ use crate::text::{assert_line_of, assert_one_line, assert_printable};
 pub fn run(data: &[u8]) {
     let read = records(data);
     let file = scratch::file("some.trace", data);
+    assert!(read.is_none() || Earlier::read(trace::read(data)).is_ok());
     replayed(&file, read.is_some());
     drawn(data, read.as_deref());
     reported(&file, read.is_some());
