@@ -1,8 +1,8 @@
 //! The statistics of a job as libvirt gives them, through the adapter's tracker into samples, and those through every law.
 //!
 //! * Once a migration has ended it stays so, and nothing is done to it.
-//! * A downtime limit is one that QEMU takes and within the policy, unless it is one that was found; a speed is below the
-//!   policy's ceiling or none; a cache is within what the policy allows.
+//! * A downtime limit is one that QEMU takes and within the policy, unless it is one that was found or the guest is
+//!   suspended; a speed is below the policy's ceiling or none; a cache is within what the policy allows.
 
 use arbitrary::{Arbitrary, Result, Unstructured};
 use libvirt_hpc_control::controller::Controller;
@@ -10,7 +10,7 @@ use libvirt_hpc_control::event::Silent;
 use libvirt_hpc_control::guard::{DOWNTIME_LIMIT_MAX_MS, SPEED_UNLIMITED_MIB_PER_S};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::{Faults, JobState, Sample, Settings};
-use libvirt_hpc_control::target::Target;
+use libvirt_hpc_control::target::{Action, Target};
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_libvirt::domain::DomainState;
 use libvirt_hpc_libvirt::stats::{Field, FieldValue, JobStats, JobType, MIGRATION_OUT};
@@ -173,7 +173,7 @@ fn faults(input: &mut Unstructured<'_>, at: Timestamp) -> Result<Option<Faults>>
 
 fn drive(law: LawName, policy: Policy, slowdown_ppm: u64, samples: &[Sample]) {
     let mut controller = Controller::new(law.build(slowdown_ppm), policy);
-    let mut found = Vec::new();
+    let (mut found, mut suspended) = (Vec::new(), false);
     for sample in samples {
         found.extend(sample.settings);
         let target = controller.poll(sample, &mut Silent);
@@ -181,15 +181,24 @@ fn drive(law: LawName, policy: Policy, slowdown_ppm: u64, samples: &[Sample]) {
             continue;
         }
         assert_ne!(sample.state, JobState::Ended, "{law}: {target:?}");
-        check(law, &policy, &found, &target);
+        // The pause of a guest that is suspended has begun: it lasts until all is sent.
+        let longest_ms = policy.downtime_max_ms.filter(|_| !suspended);
+        check(law, &policy, longest_ms, &found, &target);
         let done = sample.elapsed_ms % 3 != 0;
+        suspended |= done && target.action == Some(Action::Suspend);
         controller.outcome(sample.at, &target, done, &mut Silent);
     }
 }
 
-fn check(law: LawName, policy: &Policy, found: &[Settings], target: &Target) {
+fn check(
+    law: LawName,
+    policy: &Policy,
+    longest_ms: Option<u32>,
+    found: &[Settings],
+    target: &Target,
+) {
     if let Some(ms) = target.downtime_ms {
-        let most = policy.downtime_max_ms.unwrap_or(DOWNTIME_LIMIT_MAX_MS);
+        let most = longest_ms.unwrap_or(DOWNTIME_LIMIT_MAX_MS);
         let restored = found.iter().any(|found| found.downtime_ms == u64::from(ms));
         assert!(restored || (1..=most).contains(&ms), "{law}: {ms} ms");
     }
