@@ -1,7 +1,7 @@
 # The commands of the README. Everything they need is installed by `tests/rig/rig deps`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: all deps build pages install check lint test rig-test modular clients thorough demo bench virsh-cases
+.PHONY: all deps build pages install check lint test rig-test modular clients thorough demo bench virsh-cases fuzz miri
 
 # Where the programs are built, and where `make install` puts them.
 BUILD ?= $(or $(CARGO_TARGET_DIR),target)/release
@@ -79,6 +79,17 @@ virsh-cases:
 	cargo build --release --workspace --bins
 	'$(BUILD)/virsh-cases' $(CASES)
 
+# Each reader of what others write, with made-up input for SECONDS (docs/fuzzing.md). `test` runs what was found, on stable.
+SECONDS ?= 60
+fuzz: deps
+	fuzz/run '$(SECONDS)'
+
+# The law's own tests, interpreted, but those that would take hours: undefined behaviour and overflow are found.
+MIRI_TESTS := estimate:: guard:: law:: policy:: progress:: rate:: time:: --skip estimate::writes::tests
+miri:
+	rustup component add --toolchain nightly miri rust-src
+	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --target-dir target/miri -p libvirt-hpc-control --lib -- $(MIRI_TESTS)
+
 # What a change must pass. What takes longer: `thorough`, `modular`, `clients`, `virsh-cases`, `bench`.
 check: deps lint test package-test rig-test
 
@@ -88,7 +99,7 @@ lint:
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 	command -v cargo-deny >/dev/null || cargo install --locked --debug cargo-deny
 	cargo deny --log-level error check licenses bans sources
-	shellcheck tests/rig/rig tests/rig/host-init tests/rig/guest-init tests/rig/root-hook tests/rig/lib/*
+	shellcheck tests/rig/rig tests/rig/host-init tests/rig/guest-init tests/rig/root-hook tests/rig/lib/* fuzz/run
 
 # What needs no host: the law, the plant, the grammar, the schema, the adapter, the hook.
 test:

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use libvirt_hpc_hook::notice::Notice;
+use crate::notice::Notice;
 
 /// The start of an incoming migration, on the destination.
 const ARRIVAL: (&str, &str) = ("migrate", "begin");
@@ -23,7 +23,8 @@ const MAX_NAME_CHARS: usize = 200;
 
 /// The notice to the agent about this call if its domain is marked; none for operations that change nothing for it,
 /// among them all unknown ones.
-pub(crate) fn notice_of(arguments: impl Iterator<Item = OsString>) -> Option<Notice> {
+#[must_use]
+pub fn notice_of(arguments: impl Iterator<Item = OsString>) -> Option<Notice> {
     let arguments: Vec<_> = arguments.take(3).collect();
     let [domain, operation, sub_operation] = arguments.as_slice() else {
         return None;
@@ -37,12 +38,14 @@ pub(crate) fn notice_of(arguments: impl Iterator<Item = OsString>) -> Option<Not
 }
 
 /// Whether the domain comes from another host.
-pub(crate) fn is_arrival(notice: &Notice) -> bool {
+#[must_use]
+pub fn is_arrival(notice: &Notice) -> bool {
     (notice.operation.as_str(), notice.sub_operation.as_str()) == ARRIVAL
 }
 
 /// The warning to the administrator about the policy of `domain`, as one line.
-pub(crate) fn warning(domain: &str, remark: &str) -> String {
+#[must_use]
+pub fn warning(domain: &str, remark: &str) -> String {
     let name: String = domain.chars().take(MAX_NAME_CHARS).collect();
     let name = name.escape_debug();
     format!("domain {name}: migration policy: {remark}")

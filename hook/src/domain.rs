@@ -15,17 +15,18 @@ const PIPE_BYTES: usize = 64 * 1024;
 
 /// The result of reading a domain.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Domain {
+pub struct Domain {
     /// Whether it concerns the agent. A policy that cannot be read is a mark too: the agent reads it again.
-    pub(crate) marked: bool,
+    pub marked: bool,
     /// The warning to the administrator about the policy, in one line; none if all is well.
-    pub(crate) remark: Option<String>,
+    pub remark: Option<String>,
 }
 
 impl Domain {
     /// Reads the XML that libvirt gives to a hook, and no more of it than a
     /// domain can be long.
-    pub(crate) fn read(input: impl Read) -> Self {
+    #[must_use]
+    pub fn read(input: impl Read) -> Self {
         let mut xml = Vec::with_capacity(PIPE_BYTES);
         match input.take(MAX_INPUT_BYTES).read_to_end(&mut xml) {
             Ok(_) => Self::found(&xml),

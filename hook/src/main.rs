@@ -7,9 +7,6 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
-mod call;
-mod domain;
-mod excerpt;
 mod patience;
 
 use std::panic;
@@ -17,9 +14,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use libvirt_hpc_hook::{journal, notice};
+use libvirt_hpc_hook::domain::Domain;
+use libvirt_hpc_hook::{call, journal, notice};
 
-use domain::Domain;
 use patience::Patient;
 
 /// How long libvirt may take to pass the XML, which it does in milliseconds. Without a limit, a pipe that nobody closes

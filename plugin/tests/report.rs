@@ -154,3 +154,23 @@ fn a_report_that_cannot_be_written_is_an_error() {
     let said = "error: cannot write nowhere/r.md: No such file or directory (os error 2)\n";
     assert_eq!(stderr(&output), said);
 }
+
+/// What a line of a trace holds is repeated by the error about it.
+#[test]
+fn no_error_about_a_trace_drives_a_terminal() {
+    let folder = folder();
+    for command in ["hpc-report", "hpc-replay"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_virsh-hpc-session"))
+            .args([command, "foreign.trace"])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        let said = stderr(&output);
+        let is_line = |character: char| character == '\n';
+        assert!(
+            !said.replace(is_line, "").contains(char::is_control),
+            "{command}: {said:?}"
+        );
+    }
+}

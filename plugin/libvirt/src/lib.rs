@@ -25,7 +25,7 @@ mod session;
 pub mod settings;
 pub mod stats;
 pub mod subscription;
-mod tracker;
+pub mod tracker;
 pub mod watcher;
 mod worker;
 

@@ -7,6 +7,7 @@ use crate::domain::Domain;
 use crate::error::{Error, Named, c_string};
 use crate::ffi::{self, Params};
 use crate::parameter::{Parameter, Value};
+use crate::stats::Field;
 
 /// The destination, and the connections to it.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +49,14 @@ pub fn migrate(
             Ok(None)
         }
     }
+}
+
+/// What [`migrate`] gives libvirt for `parameters`, read back from libvirt's array.
+///
+/// # Errors
+/// When a text holds a NUL byte, or libvirt has no room for a name.
+pub fn fields(parameters: &[Parameter]) -> Result<Vec<Field>, Error> {
+    build("none", parameters).map(|params| params.fields())
 }
 
 /// `parameters` as libvirt's array.

@@ -10,7 +10,7 @@ use crate::stats::JobStats;
 
 /// One answer of libvirt about the job.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Reading<'a> {
+pub enum Reading<'a> {
     /// The domain is there.
     Present(&'a JobStats, DomainState),
     /// The domain is gone, or does not run.
@@ -41,7 +41,7 @@ impl Progress {
 
 /// Follows one outgoing migration from before its beginning to its end.
 #[derive(Debug, Default)]
-pub(crate) struct Tracker {
+pub struct Tracker {
     seen: Option<Progress>,
     began: Option<Timestamp>,
     ended: bool,
@@ -50,23 +50,23 @@ pub(crate) struct Tracker {
 
 impl Tracker {
     /// This program has suspended the guest: its pause is no switchover.
-    pub(crate) fn suspended(&mut self) {
+    pub fn suspended(&mut self) {
         self.suspended = true;
     }
 
     /// Whether this program has suspended the guest.
-    pub(crate) fn is_suspended(&self) -> bool {
+    pub fn is_suspended(&self) -> bool {
         self.suspended
     }
 
     /// The job began then, as seen earlier.
-    pub(crate) fn began(&mut self, at: Timestamp) {
+    pub fn began(&mut self, at: Timestamp) {
         self.began = Some(at);
     }
 
     /// The age of the job, by a clock that does not step: libvirt follows the wall clock, and counts only at the first
     /// sample.
-    pub(crate) fn elapsed(&mut self, at: Timestamp, stats: &JobStats) -> Duration {
+    pub fn elapsed(&mut self, at: Timestamp, stats: &JobStats) -> Duration {
         let reported = Duration::from_millis(stats.time_elapsed_ms.unwrap_or(0));
         if !stats.is_outgoing_migration() {
             return reported;
@@ -75,7 +75,7 @@ impl Tracker {
     }
 
     /// The state of the migration after `reading`. An end is final: a later job is another migration.
-    pub(crate) fn observe(&mut self, reading: Reading<'_>) -> JobState {
+    pub fn observe(&mut self, reading: Reading<'_>) -> JobState {
         let state = self.judge(reading);
         self.ended |= state == JobState::Ended;
         state
@@ -121,7 +121,7 @@ impl Tracker {
 }
 
 /// `stats` in the controller's terms; absent fields are zero.
-pub(crate) fn sample(at: Timestamp, state: JobState, stats: &JobStats) -> Sample {
+pub fn sample(at: Timestamp, state: JobState, stats: &JobStats) -> Sample {
     let page_size = stats.memory_page_size.unwrap_or(0);
     Sample {
         at,

@@ -22,6 +22,7 @@ use super::process::service::{self, Service};
 use super::process::signals::{self, Signal};
 use super::supervisor::Supervisor;
 use crate::clock;
+use crate::in_words::Harmless;
 use crate::notify::Followers;
 
 /// How often the loop turns at least, to show that it lives.
@@ -44,7 +45,7 @@ pub fn main(args: &Args) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where stderr is gone, the exit status has to say it all.
-            let _ = writeln!(io::stderr(), "libvirt-hpcd: {error:#}");
+            let _ = writeln!(Harmless(io::stderr()), "libvirt-hpcd: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -15,6 +15,7 @@ use libvirt_hpc_plugin::flags::help::{self, Topic};
 use libvirt_hpc_plugin::flags::hpc_commands::{self, HpcCommand};
 use libvirt_hpc_plugin::flags::{self, Completion, Invocation};
 use libvirt_hpc_plugin::forward;
+use libvirt_hpc_plugin::in_words::Harmless;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = env::args_os().skip(1).collect();
@@ -26,7 +27,7 @@ fn main() -> ExitCode {
 
 /// A line on stderr, if that takes one: a full disk there must not keep virsh from being run.
 fn say(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(Harmless(io::stderr()), "{line}");
 }
 
 fn run(args: &[OsString]) -> Result<ExitCode> {

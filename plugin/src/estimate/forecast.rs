@@ -21,6 +21,10 @@ use crate::laws::LawName;
 /// A migration that has not ended after so many first rounds, and a minute, is taken not to end.
 const HORIZON_ROUNDS: u64 = 10;
 const HORIZON_NS: u64 = 60 * NANOS_PER_S;
+/// No migration is followed for longer, ns: each poll of it is calculated.
+const HORIZON_MOST_NS: u64 = 24 * 3_600 * NANOS_PER_S;
+/// The longest first iteration of which the costs are calculated, ns.
+const FIRST_MOST_NS: u64 = HORIZON_MOST_NS / 2;
 
 /// At so many moments of a guest's phases the migration may begin.
 const MOMENTS: u64 = 8;
@@ -133,10 +137,25 @@ pub struct Forecast {
     pub within_deadline: Option<bool>,
 }
 
+impl Input {
+    fn first_ns(&self) -> u64 {
+        span_ns(self.data_bytes, self.link.bytes_per_s)
+    }
+
+    /// Whether the first iteration alone takes more than half a day, so that nothing is calculated.
+    #[must_use]
+    pub fn takes_too_long(&self) -> bool {
+        self.first_ns() > FIRST_MOST_NS
+    }
+}
+
 impl Forecast {
-    /// The costs that `input` leads to; none if nothing is known of the guest's writes.
+    /// The costs that `input` leads to; none if nothing is known of the guest's writes, or the migration takes too long.
     #[must_use]
     pub fn of(input: &Input) -> Option<Self> {
+        if input.takes_too_long() {
+            return None;
+        }
         let curves = Curves::of(&input.readings, input.total_bytes, input.data_bytes)?;
         let runs = |curve: &Curve, law| -> Vec<Run> {
             let guests = guests(input, curve);
@@ -332,9 +351,10 @@ fn run(input: &Input, guest: &Guest, law: LawName) -> Run {
     };
     let mut job = Precopy::new(guest, input.link.bytes_per_s, input.limit_ms, cache_bytes);
     let mut control = Controller::new(law.build(input.slowdown_ppm), policy);
-    let round_ns = span_ns(input.data_bytes, input.link.bytes_per_s);
+    let rounds_ns = input.first_ns().saturating_mul(HORIZON_ROUNDS);
+    let horizon_ns = HORIZON_NS.saturating_add(rounds_ns).min(HORIZON_MOST_NS);
     let horizon = Horizon {
-        at_ms: (HORIZON_NS.saturating_add(round_ns.saturating_mul(HORIZON_ROUNDS))) / 1_000_000,
+        at_ms: horizon_ns / 1_000_000,
         reached: Cell::new(false),
     };
     let mut listener = Listener {

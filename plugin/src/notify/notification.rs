@@ -84,12 +84,12 @@ impl Happened {
 }
 
 impl Notification {
-    /// The line, with its end.
+    /// The line, with its end; it drives no terminal.
     ///
     /// # Errors
     /// None that is known: text and numbers can always be written.
     pub fn line(&self) -> serde_json::Result<String> {
-        serde_json::to_string(self).map(|line| line + "\n")
+        serde_json::to_string(self).map(|line| in_words::json(&line) + "\n")
     }
 
     /// Whether it is of the domain of that name or UUID.

@@ -14,6 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
+use crate::in_words::is_unprintable;
 use crate::trace::ControllerName;
 
 const LONG: Duration = Duration::from_secs(600);
@@ -197,6 +198,11 @@ mod as_a_line {
             assert!(!line.trim_end().contains(char::is_control));
             assert!(line.len() < 4096, "{piece:?}: {}", line.len());
         }
+        let odd = "\u{9b}2J\u{202e}";
+        let line = notification(odd, Happened::Ended).line().expect("JSON");
+        assert_eq!(line.trim_end().find(is_unprintable), None, "{line}");
+        let read: Notification = serde_json::from_str(&line).expect("JSON");
+        assert_eq!(read.domain, odd);
     }
 }
 

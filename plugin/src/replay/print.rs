@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::run::{Replay, Verdict};
-use crate::in_words::{self, mib, seconds};
+use crate::in_words::{self, mib, printable, seconds};
 use crate::laws::LawName;
 use crate::trace::{EventRecord, TargetRecord};
 use crate::version;
@@ -14,15 +14,15 @@ use crate::version;
 pub(super) fn text(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
     let begin = &replay.begin;
     let destination = begin.destination.as_ref();
-    let destination = destination.map_or_else(String::new, |uri| format!(" to {uri}"));
+    let destination = destination.map_or_else(String::new, |uri| format!(" to {}", printable(uri)));
     writeln!(
         out,
         "{}{}, law {} (recorded by {} {} under {})",
-        begin.domain,
+        printable(&begin.domain),
         destination,
         replay.law,
         begin.controller.as_str(),
-        begin.versions.libvirt_hpc,
+        printable(&begin.versions.libvirt_hpc),
         begin.law,
     )?;
     for step in &replay.steps {
@@ -66,7 +66,7 @@ fn verdict(replay: &Replay) -> String {
         format!(
             " (as it may: recorded under law {} by {}, replayed under {} by {})",
             replay.begin.law,
-            replay.begin.versions.libvirt_hpc,
+            printable(&replay.begin.versions.libvirt_hpc),
             replay.law,
             version::OURS,
         )

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::stops::{LawStop, Stop, Stops, Way};
-use crate::in_words::{self, Align, columns, mib, millis, seconds};
+use crate::in_words::{self, Align, columns, mib, millis, printable, seconds};
 
 const ALIGNS: [Align; 5] = [
     Align::Left,
@@ -23,7 +23,8 @@ pub(super) fn print(stops: &Stops, json: bool, out: &mut dyn Write) -> io::Resul
     writeln!(
         out,
         "{}, recorded under {}: where each law would have stopped",
-        begin.domain, begin.law
+        printable(&begin.domain),
+        begin.law
     )?;
     let head = ["LAW", "STOPS AFTER", "REMAINING", "PAUSE", "J"].map(str::to_owned);
     let rows: Vec<_> = std::iter::once(head.to_vec())

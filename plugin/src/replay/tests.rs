@@ -6,6 +6,7 @@ use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 
 use super::*;
+use crate::in_words;
 use crate::laws::LawName;
 use crate::trace::{
     Begin, ControllerName, End, EventRecord, FORMAT, ReadError, Record, TargetRecord, Versions,
@@ -140,6 +141,37 @@ fn another_law_is_not_expected_to_agree() {
     assert_eq!(targets(&replay), 0);
     let replay = run(recorded(LawName::STOCK, false), Some(LawName::Adaptive));
     assert!(targets(&replay) > 0);
+}
+
+#[test]
+fn nothing_of_a_trace_drives_a_terminal() {
+    let odd = || "\u{1b}[2J\u{9b}2J\u{202e}\nx".to_owned();
+    let mut records = recorded(LawName::Adaptive, false);
+    records.truncate(40);
+    records[0] = Record::Begin(Box::new(Begin {
+        domain: odd(),
+        destination: Some(odd()),
+        versions: Versions {
+            libvirt_hpc: odd(),
+            ..Versions::default()
+        },
+        ..begin(LawName::Adaptive)
+    }));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("odd.trace");
+    let lines = records
+        .iter()
+        .map(|record| serde_json::to_string(record).expect("JSON") + "\n");
+    std::fs::write(&path, lines.collect::<String>()).expect("written");
+    for law in [None, Some(ReplayLaw::All)] {
+        for json in [false, true] {
+            let mut out = Vec::new();
+            command(&path, law, json, &mut out).expect("a trace");
+            let text = String::from_utf8(out).expect("text");
+            let harmful = |character| in_words::is_unprintable(character) && character != '\n';
+            assert_eq!(text.find(harmful), None, "{text:?}");
+        }
+    }
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use imports::Imports;
 
 /// The crates of the workspace, by directory.
-const CRATES: [&str; 11] = [
+const CRATES: [&str; 12] = [
+    "fuzz/targets",
     "hook",
     "packaging/pages",
     "plugin",

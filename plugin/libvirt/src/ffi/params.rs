@@ -8,10 +8,8 @@ use virt::domain::Domain;
 use virt::error::Error;
 use virt_sys as sys;
 
-#[cfg(test)]
 use super::fields::copy_fields;
 use super::{check, initialize};
-#[cfg(test)]
 use crate::stats::Field;
 
 /// A `virTypedParameter` array that libvirt made, freed with all its strings when dropped.
@@ -55,7 +53,6 @@ impl Params {
     }
 
     /// The content of the array.
-    #[cfg(test)]
     pub(crate) fn fields(&self) -> Vec<Field> {
         // SAFETY: the array holds `count` parameters.
         unsafe { copy_fields(self.array, self.count) }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Reply, Request};
+use crate::in_words::printable;
 use crate::migration::deadline::within;
 
 /// How long the agent may take for its answer.
@@ -47,7 +48,7 @@ pub enum ClientError {
          different versions (systemctl restart libvirt-hpcd after an upgrade)"
     )]
     Broken {
-        /// What is wrong with it.
+        /// What is wrong with it; printable.
         reason: String,
     },
     /// It will not.
@@ -100,12 +101,16 @@ fn exchange(path: &Path, line: &str) -> io::Result<Vec<u8>> {
     Ok(reply)
 }
 
-pub(super) fn read(reply: &[u8]) -> Result<Reply, ClientError> {
+/// The reply in its line.
+///
+/// # Errors
+/// It is none.
+pub fn read(reply: &[u8]) -> Result<Reply, ClientError> {
     let broken = |reason: String| ClientError::Broken { reason };
     if reply.is_empty() {
         return Err(broken("it hung up".to_owned()));
     }
-    serde_json::from_slice(reply).map_err(|error| broken(error.to_string()))
+    serde_json::from_slice(reply).map_err(|error| broken(printable(&error.to_string())))
 }
 
 pub(super) fn failed(path: &Path, source: io::Error) -> ClientError {

@@ -148,7 +148,11 @@ fn serve_follower(
     }
 }
 
-fn parse(line: &[u8]) -> Result<Request, Reply> {
+/// The request in its line, or the refusal of what is none.
+///
+/// # Errors
+/// The refusal.
+pub fn parse(line: &[u8]) -> Result<Request, Reply> {
     if line.len() as u64 > REQUEST_MAX_BYTES {
         return Err(refused(&format!(
             "the request is longer than {REQUEST_MAX_BYTES} bytes"

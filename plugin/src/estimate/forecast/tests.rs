@@ -139,6 +139,23 @@ fn a_policy_that_cannot_be_kept_is_told() {
     );
 }
 
+/// A trace, or a user, may name any bandwidth: each poll of weeks would be calculated.
+#[test]
+fn a_link_on_which_one_round_takes_days_is_not_calculated() {
+    let over = |bytes_per_s| Input {
+        link: Link {
+            bytes_per_s,
+            tolerance_percent: 5,
+        },
+        ..input([10, 20, 30])
+    };
+    for (bytes_per_s, too_long) in [(0, true), (1, true), (10_000, true), (MB, false)] {
+        let input = over(bytes_per_s);
+        assert_eq!(input.takes_too_long(), too_long);
+        assert_eq!(Forecast::of(&input).is_none(), too_long);
+    }
+}
+
 #[test]
 fn without_a_reading_nothing_is_told() {
     let nothing = Input {

@@ -56,7 +56,15 @@ pub fn adopt(globals: &Globals, args: &DomainArgs, out: &mut dyn Write) -> Resul
 fn status_from(socket: &Path, args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode> {
     let domain = args.domain.clone();
     let reply = client::ask(socket, &Request::Status { domain })?;
-    let status = match &reply {
+    show(&reply, args, out)
+}
+
+/// Prints the agent's answer to `hpc-status`.
+///
+/// # Errors
+/// The agent refuses, or has answered another question, or knows no such domain.
+pub fn show(reply: &Reply, args: &StatusArgs, out: &mut dyn Write) -> Result<ExitCode> {
+    let status = match reply {
         Reply::Status(status) => status,
         Reply::Refused { message } => bail!("{}", printable(message)),
         Reply::Done { .. } | Reply::Following { .. } => {

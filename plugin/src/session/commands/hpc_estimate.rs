@@ -173,6 +173,12 @@ fn assess(
         cache_bytes,
         pause_fixed_ms: asked.guest.pause_fixed_ms.unwrap_or(0).into(),
     });
+    if input.as_ref().is_some_and(Input::takes_too_long) {
+        unknown.push(
+            "what the migration costs: its first iteration alone takes more than half a day"
+                .to_owned(),
+        );
+    }
     Assessment {
         domain: asked.name,
         destination: args.dest_uri.clone(),

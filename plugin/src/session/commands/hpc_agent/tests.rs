@@ -5,6 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::agent::api::{Status, server};
+use crate::in_words::is_unprintable;
 use crate::notify::Followers;
 
 /// An agent that watches nothing, does what it is told and refuses what it is told of `web`.
@@ -89,6 +90,34 @@ fn a_refusal_is_an_error_and_nothing_else_is_printed() {
 }
 
 #[test]
+fn nothing_that_the_agent_answers_drives_a_terminal() {
+    let odd = || "\u{1b}[2J\u{9b}2J\u{202e}".to_owned();
+    let reply = Reply::Status(Status {
+        version: odd(),
+        pid: 1,
+        observe: false,
+        uri: odd(),
+        libvirt_error: Some(odd()),
+        looked_ago_ms: None,
+        domains: Vec::new(),
+    });
+    for json in [false, true] {
+        let args = StatusArgs {
+            json,
+            ..StatusArgs::default()
+        };
+        let mut out = Vec::new();
+        show(&reply, &args, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let harmful = |character| is_unprintable(character) && character != '\n';
+        assert_eq!(text.find(harmful), None, "{text:?}");
+        if json {
+            assert_eq!(serde_json::from_str::<Reply>(&text).unwrap(), reply);
+        }
+    }
+}
+
+#[test]
 fn another_hosts_agent_is_not_asked() {
     for (uri, host) in [
         ("qemu+ssh://node7/system", "node7"),
@@ -124,8 +153,8 @@ fn what_is_followed_is_printed_as_it_comes_and_its_end_is_an_error() {
         let mut request = String::new();
         std::io::BufRead::read_line(&mut std::io::BufReader::new(&stream), &mut request).unwrap();
         let lines =
-            b"{\"reply\":\"following\",\"version\":\"0.1.0\"}\n{\"event\":\"of tomorrow\"}\n";
-        stream.write_all(lines).unwrap();
+            "{\"reply\":\"following\",\"version\":\"0.1.0\"}\n{\"event\":\"of tomorrow\u{9b}\"}\n";
+        stream.write_all(lines.as_bytes()).unwrap();
         request
     });
     let mut out = Vec::new();
@@ -135,7 +164,7 @@ fn what_is_followed_is_printed_as_it_comes_and_its_end_is_an_error() {
             .to_string()
             .starts_with("libvirt-hpcd tells no more: ")
     );
-    assert_eq!(out, b"{\"event\":\"of tomorrow\"}\n");
+    assert_eq!(out, b"{\"event\":\"of tomorrow\\u009b\"}\n");
     assert_eq!(
         agent.join().unwrap(),
         "{\"request\":\"follow\",\"domain\":\"vm\"}\n"

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| libvirt_hpc_fuzz_targets::trace::run(data));
