@@ -56,7 +56,7 @@ fn virsh_is_asked_at_the_same_connection_and_its_complaints_are_dropped() {
     let asked = "[-r]\n[-c]\n[U]\n[complete]\n[--]\n[migrate]\n[--]\n";
     assert_eq!(theirs, asked);
     // All but the one given, and the end.
-    assert_eq!(ours.lines().count(), 8, "{ours}");
+    assert_eq!(ours.lines().count(), 9, "{ours}");
     assert_eq!(stderr(&output), "");
     assert!(output.status.success());
 }
@@ -67,7 +67,7 @@ fn ours_are_there_without_virsh() {
         let door = Door::without_session();
         let mut command = door.command();
         command.env("VIRSH_HPC_VIRSH", virsh);
-        let output = complete(&mut command, &["migrate", "vm", "--hpc-s"]);
+        let output = complete(&mut command, &["migrate", "vm", "--hpc-sl"]);
         assert_eq!(stdout(&output), "--hpc-slowdown\n\n", "{virsh}");
         assert_eq!(stderr(&output), "", "{virsh}");
         assert!(output.status.success(), "{virsh}");
