@@ -4,6 +4,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::Result;
+use libvirt_hpc_plugin::trace::{Record, read};
 
 use super::field::{Field, GUEST, TRACES};
 use super::found::{Held, Left, TraceRead, Whereabouts};
@@ -155,14 +156,25 @@ pub(super) fn traces(field: &Field<'_>) -> Result<Vec<TraceRead>> {
         )?;
         let replay = field.try_on(host, &format!("virsh-hpc hpc-replay {path} >/dev/null"))?;
         let said = [report.stderr, replay.stderr].concat();
+        let text = field.try_on(host, &format!("cat {path}"))?.stdout;
         Ok(TraceRead {
             path: path.to_owned(),
             report: report.status.code(),
             replay: replay.status.code(),
             said: String::from_utf8_lossy(&said).into_owned(),
+            total_ms: total_ms(&text),
+            text,
         })
     };
     paths.lines().map(read).collect()
+}
+
+/// How long a migration that has moved its guest took, as the end of its trace tells.
+fn total_ms(text: &[u8]) -> Option<u64> {
+    read(text).find_map(|record| match record {
+        Ok((_, Record::End(end))) if end.moved => Some(end.totals.total_ms),
+        _ => None,
+    })
 }
 
 /// What the source's agent has logged since it had so many lines.

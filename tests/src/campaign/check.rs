@@ -27,6 +27,12 @@ pub(super) fn violations(plan: &Plan, found: &Found) -> Vec<String> {
             .iter()
             .filter_map(|trace| unread(plan, found, trace)),
     );
+    violations.extend(
+        found
+            .traces
+            .iter()
+            .filter_map(|trace| lasting(found, trace)),
+    );
     violations.extend(truth(plan, found));
     if found.was_aborted
         && !struck(plan, found, Fault::ExternalChange)
@@ -192,6 +198,14 @@ fn unread(plan: &Plan, found: &Found, trace: &TraceRead) -> Option<String> {
         || struck(plan, found, Fault::KillAgent);
     let is_fine = is_whole || (may_be_cut && is_named);
     (!is_fine).then(|| format!("{trace:?}"))
+}
+
+/// A migration took no longer than it was seen to take, whatever the wall clock did. A shorter one may be a second that the
+/// first could not end.
+fn lasting(found: &Found, trace: &TraceRead) -> Option<String> {
+    let total_ms = trace.total_ms?;
+    let (path, seen_ms) = (&trace.path, found.over_after_ms);
+    (total_ms > seen_ms).then(|| format!("{path}: {total_ms} ms, and was over after {seen_ms} ms"))
 }
 
 /// What the command says of where the guest is.

@@ -22,6 +22,8 @@ pub(super) struct Ended {
     pub(super) status: Option<i32>,
     /// Its standard error.
     pub(super) said: String,
+    /// How long it took, ms.
+    pub(super) took_ms: u64,
 }
 
 /// A guest on the two hosts, the source first.
@@ -82,6 +84,11 @@ pub(super) struct TraceRead {
     pub(super) replay: Option<i32>,
     /// What both said on standard error.
     pub(super) said: String,
+    /// How long the migration took, as its end tells, ms.
+    pub(super) total_ms: Option<u64>,
+    /// It.
+    #[serde(skip)]
+    pub(super) text: Vec<u8>,
 }
 
 /// All of it.
@@ -91,6 +98,8 @@ pub(super) struct Found {
     pub(super) hits: Vec<Hit>,
     /// The command.
     pub(super) command: Ended,
+    /// From the command's start until no migration went on, ms.
+    pub(super) over_after_ms: u64,
     /// Whether it had to be aborted, because it did not end.
     pub(super) was_aborted: bool,
     pub(super) guest: Whereabouts,

@@ -43,6 +43,7 @@ fn migrate(field: &Field<'_>, plan: &Plan) -> Result<Found> {
     ];
     let logged = ask::agent_said(field, 0).lines().count();
     let watchers = field.watch()?;
+    let began = clock::now();
     let (mut found, crossed) = thread::scope(|scope| {
         let crossing = plan
             .is_crossing
@@ -74,6 +75,7 @@ fn migrate(field: &Field<'_>, plan: &Plan) -> Result<Found> {
         watcher.wait_with_output()?;
     }
     found.was_aborted |= ask::settle(field, plan)?;
+    found.over_after_ms = u64::try_from(began.elapsed().as_millis())?;
     found.guest = ask::whereabouts(field, GUEST)?;
     if crossed.is_some() {
         found.other = Some(ask::whereabouts(&field.reversed(), OTHER)?);
@@ -135,6 +137,7 @@ fn wait(field: &Field<'_>, name: &str, mut child: Child) -> Result<(Ended, bool)
     let ended = Ended {
         status: output.status.code(),
         said: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        took_ms: u64::try_from(began.elapsed().as_millis())?,
     };
     Ok((ended, was_aborted))
 }

@@ -83,17 +83,30 @@ impl Store {
         self.runs.iter().any(is_it)
     }
 
-    /// Writes one more run, and the table.
+    /// Writes one more run, and the table; and the traces of a run with violations.
     ///
     /// # Errors
     /// When they cannot be written.
     pub(super) fn add(&mut self, run: Run) -> Result<()> {
         append(&self.folder.join("campaign.jsonl"), &run)?;
+        if !run.violations.is_empty() {
+            self.keep_traces(&run)?;
+        }
         self.runs
             .retain(|old| (old.seed, old.number) != (run.seed, run.number));
         self.runs.push(run);
         let table = self.folder.join("campaign.md");
         fs::write(&table, page(&self.runs)).with_context(|| format!("writing {}", table.display()))
+    }
+
+    fn keep_traces(&self, run: &Run) -> Result<()> {
+        for trace in &run.found.traces {
+            let name = trace.path.rsplit('/').next().unwrap_or_default();
+            let name = format!("campaign-{}-{}-{name}", run.seed, run.number);
+            let path = self.folder.join(name);
+            fs::write(&path, &trace.text).with_context(|| path.display().to_string())?;
+        }
+        Ok(())
     }
 }
 

@@ -42,8 +42,9 @@ fn moved() -> Found {
         }],
         command: Ended {
             status: Some(0),
-            said: String::new(),
+            ..Ended::default()
         },
+        over_after_ms: 6000,
         guest: Whereabouts {
             states: strings(["", "running"]),
             corrupt_pages: Some("0".to_owned()),
@@ -65,6 +66,7 @@ fn stayed(said: &str) -> Found {
     found.command = Ended {
         status: Some(1),
         said: said.to_owned(),
+        ..Ended::default()
     };
     found.guest.states = strings(["running", ""]);
     found.guest.limits = Some(strings(STORED));
@@ -203,6 +205,7 @@ fn a_trace_is_whole_or_its_end_is_named() {
         report: Some(1),
         replay: Some(1),
         said: "line 7: incomplete".to_owned(),
+        ..TraceRead::default()
     };
     let with = |trace: TraceRead| Found {
         traces: vec![trace],
@@ -215,6 +218,21 @@ fn a_trace_is_whole_or_its_end_is_named() {
         ..cut
     };
     is_violated(Fault::KillAgent, &with(panicked), "g.trace");
+}
+
+#[test]
+fn a_trace_does_not_tell_of_an_hour_that_never_was() {
+    let mut found = moved();
+    let trace = |total_ms| TraceRead {
+        report: Some(0),
+        replay: Some(0),
+        total_ms,
+        ..TraceRead::default()
+    };
+    found.traces = vec![trace(Some(5_900)), trace(None)];
+    is_fine(Fault::StepClock, &found);
+    found.traces.push(trace(Some(3_605_900)));
+    is_violated(Fault::StepClock, &found, "3605900 ms");
 }
 
 #[test]
