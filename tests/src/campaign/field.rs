@@ -33,7 +33,7 @@ const MEMORY_MIB: &str = "256";
 const FILL_MIB: &str = "96";
 
 /// Further iterations are worth their time.
-const PATIENT: &str = "<hpc:slowdown percent='1'/>";
+const PATIENT: &str = "<hpc:slowdown percent='4'/>";
 
 /// Marks the phases, on either host.
 const WATCH: &str = include_str!("phases.py");

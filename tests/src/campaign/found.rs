@@ -1,4 +1,4 @@
-//! What is found after a run.
+//! What is found after a run. A campaign may be older than a field.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ pub(super) struct Hit {
 
 /// How a command ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Ended {
     /// Its status, by a shell's numbers for signals.
     pub(super) status: Option<i32>,
@@ -62,6 +63,7 @@ pub(super) struct Held {
 
 /// What libvirt-hpc has left on a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Left {
     /// Leases.
     pub(super) leases: Vec<String>,
@@ -77,6 +79,7 @@ pub(super) struct Left {
 
 /// A trace, as our own programs read it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct TraceRead {
     pub(super) path: String,
     /// The status of hpc-report and hpc-replay.
@@ -93,6 +96,7 @@ pub(super) struct TraceRead {
 
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Found {
     /// Of each fault of the plan.
     pub(super) hits: Vec<Hit>,

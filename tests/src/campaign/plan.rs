@@ -73,7 +73,7 @@ impl Phase {
             Self::Prepare => 400,
             Self::FirstIteration => 900,
             Self::LaterIteration => 1200,
-            Self::Switchover => 300,
+            Self::Switchover => 150,
             Self::Finish => 60,
         }
     }

@@ -14,7 +14,7 @@ use super::plan::{Begin, Plan};
 use super::strike::strike;
 
 /// A migration that is not over after so long is aborted, and its command killed after so long again.
-const HORIZON: Duration = Duration::from_secs(45);
+const HORIZON: Duration = Duration::from_secs(60);
 
 /// How often it is looked for whether a command has ended.
 const POLL: Duration = Duration::from_millis(20);

@@ -80,14 +80,19 @@ fn action(field: &Field<'_>, strike: &Strike) -> Action {
     let (source, destination) = (field.source(), field.destination());
     let daemon = field.rig.daemon_name();
     let signal = |name: &str, process: &str| format!("pkill -{name} -x {process}");
+    let kill = |process: &str| {
+        format!(
+            "pkill -KILL -x {process} && while pgrep -x {process} >/dev/null; do sleep 0.02; done"
+        )
+    };
     let (host, script) = match strike.fault {
         Fault::KillCommand => (source, "kill -KILL $(cat pid)".to_owned()),
         Fault::StopCommand => (source, "kill -STOP $(cat pid)".to_owned()),
-        Fault::KillAgent => (source, signal("KILL", "libvirt-hpcd")),
+        Fault::KillAgent => (source, kill("libvirt-hpcd")),
         Fault::StopAgent => (source, signal("STOP", "libvirt-hpcd")),
-        Fault::KillSourceDaemon => (source, signal("KILL", daemon)),
+        Fault::KillSourceDaemon => (source, kill(daemon)),
         Fault::StopSourceDaemon => (source, signal("STOP", daemon)),
-        Fault::KillDestinationDaemon => (destination, signal("KILL", daemon)),
+        Fault::KillDestinationDaemon => (destination, kill(daemon)),
         Fault::StopDestinationDaemon => (destination, signal("STOP", daemon)),
         // The brackets keep it from finding this script.
         Fault::KillDestinationQemu => (destination, format!("pkill -KILL -f 'guest=[{GUEST}],'")),
