@@ -157,24 +157,36 @@ pub(super) fn traces(field: &Field<'_>) -> Result<Vec<TraceRead>> {
         let replay = field.try_on(host, &format!("virsh-hpc hpc-replay {path} >/dev/null"))?;
         let said = [report.stderr, replay.stderr].concat();
         let text = field.try_on(host, &format!("cat {path}"))?.stdout;
+        let (total_ms, sampled_ms) = times_ms(&text);
         Ok(TraceRead {
             path: path.to_owned(),
             report: report.status.code(),
             replay: replay.status.code(),
             said: String::from_utf8_lossy(&said).into_owned(),
-            total_ms: total_ms(&text),
+            total_ms,
+            sampled_ms,
             text,
         })
     };
     paths.lines().map(read).collect()
 }
 
-/// How long a migration that has moved its guest took, as the end of its trace tells.
-fn total_ms(text: &[u8]) -> Option<u64> {
-    read(text).find_map(|record| match record {
-        Ok((_, Record::End(end))) if end.moved => Some(end.totals.total_ms),
-        _ => None,
-    })
+/// How long a migration that has moved its guest took, as the end of its trace tells, and from its first sample to its
+/// last.
+fn times_ms(text: &[u8]) -> (Option<u64>, u64) {
+    let (mut total_ms, mut samples_ns) = (None, Vec::new());
+    for record in read(text) {
+        match record {
+            Ok((_, Record::End(end))) if end.moved => total_ms = Some(end.totals.total_ms),
+            Ok((_, Record::Sample(sample))) => samples_ns.push(sample.at_ns),
+            _ => {}
+        }
+    }
+    let span_ns = samples_ns.last().zip(samples_ns.first());
+    (
+        total_ms,
+        span_ns.map_or(0, |(last, first)| last.saturating_sub(*first) / 1_000_000),
+    )
 }
 
 /// What the source's agent has logged since it had so many lines.

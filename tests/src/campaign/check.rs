@@ -1,12 +1,15 @@
 //! What must hold after a run, whatever went wrong in it.
 
-use super::field::{DEFAULTS, STORED};
+use super::field::{DEFAULTS, GUEST, STORED};
 use super::found::{Found, Left, TraceRead, Whereabouts};
 use super::plan::{Begin, Fault, Plan};
 use super::strike::{CHANGED_DOWNTIME_MS, CHANGED_SPEED_MIB_PER_S, LAST_DOWNTIME_MS};
 
 /// The status of a process that was killed, by a shell's numbers.
 const KILLED: i32 = 137;
+
+/// How much shorter a migration may be than its samples, ms.
+const SLACK_MS: u64 = 1000;
 
 /// The violations that a run has shown; none is as it must be.
 pub(super) fn violations(plan: &Plan, found: &Found) -> Vec<String> {
@@ -34,6 +37,7 @@ pub(super) fn violations(plan: &Plan, found: &Found) -> Vec<String> {
             .filter_map(|trace| lasting(found, trace)),
     );
     violations.extend(truth(plan, found));
+    violations.extend(agents_truth(plan, found));
     if found.was_aborted
         && !struck(plan, found, Fault::ExternalChange)
         && !is_left_alone(plan, found)
@@ -200,12 +204,31 @@ fn unread(plan: &Plan, found: &Found, trace: &TraceRead) -> Option<String> {
     (!is_fine).then(|| format!("{trace:?}"))
 }
 
-/// A migration took no longer than it was seen to take, whatever the wall clock did. A shorter one may be a second that the
-/// first could not end.
+/// A migration took as long as it was seen to take, whatever the wall clock did.
 fn lasting(found: &Found, trace: &TraceRead) -> Option<String> {
     let total_ms = trace.total_ms?;
-    let (path, seen_ms) = (&trace.path, found.over_after_ms);
-    (total_ms > seen_ms).then(|| format!("{path}: {total_ms} ms, and was over after {seen_ms} ms"))
+    let (path, least_ms, most_ms) = (&trace.path, trace.sampled_ms, found.over_after_ms);
+    // The last sample may come after libvirt's last word.
+    let is_so = total_ms + SLACK_MS >= least_ms && total_ms <= most_ms;
+    (!is_so).then(|| format!("{path}: {total_ms} ms, and not {least_ms} to {most_ms} ms"))
+}
+
+/// What the agent says of where the guest is.
+fn agents_truth(plan: &Plan, found: &Found) -> Option<String> {
+    let says = |words: &str| found.agent_said.contains(&format!("{GUEST}{words}"));
+    let guest = &found.guest;
+    // It may have been killed there, or have been moved by the second try.
+    let excused = struck(plan, found, Fault::KillDestinationQemu)
+        || struck(plan, found, Fault::SecondMigration);
+    let is_wrong = (says(" moved in ") && !guest.has_moved())
+        || (says(": its migration failed or was aborted, it is still here")
+            && guest.states[0].is_empty());
+    (is_wrong && !excused).then(|| {
+        format!(
+            "the guest is {:?}; the agent: {}",
+            guest.states, found.agent_said
+        )
+    })
 }
 
 /// What the command says of where the guest is.

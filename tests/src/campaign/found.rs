@@ -89,6 +89,8 @@ pub(super) struct TraceRead {
     pub(super) said: String,
     /// How long the migration took, as its end tells, ms.
     pub(super) total_ms: Option<u64>,
+    /// From its first sample to its last, ms.
+    pub(super) sampled_ms: u64,
     /// It.
     #[serde(skip)]
     pub(super) text: Vec<u8>,

@@ -233,6 +233,20 @@ fn a_trace_does_not_tell_of_an_hour_that_never_was() {
     is_fine(Fault::StepClock, &found);
     found.traces.push(trace(Some(3_605_900)));
     is_violated(Fault::StepClock, &found, "3605900 ms");
+    found.traces = vec![trace(Some(0))];
+    found.traces[0].sampled_ms = 5_500;
+    is_violated(Fault::StepClock, &found, "0 ms");
+}
+
+#[test]
+fn what_the_agent_says_must_be_true() {
+    let mut found = stayed("error: lost");
+    found.agent_said = "libvirt-hpcd: g moved in 5.90 s: paused 85 ms".to_owned();
+    is_violated(Fault::CutLink, &found, "the agent");
+    let mut found = moved();
+    found.agent_said = "g: its migration failed or was aborted, it is still here".to_owned();
+    is_violated(Fault::CutLink, &found, "the agent");
+    is_fine(Fault::SecondMigration, &found);
 }
 
 #[test]
