@@ -3,7 +3,9 @@
 
 pub mod bench;
 pub mod calibrate;
+pub mod campaign;
 pub mod estimates;
+mod json_lines;
 pub mod patience;
 pub mod peer;
 pub mod plant;

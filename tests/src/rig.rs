@@ -286,13 +286,21 @@ impl Rig {
         self.migrate(name, &command, |_| Ok(()))
     }
 
+    /// Lets a guest verify all its memory, and returns its number of corrupt pages.
+    ///
+    /// # Errors
+    /// When it runs nowhere, or does not answer.
+    pub fn corrupt_pages(&self, name: &str) -> Result<String> {
+        let output = self.must(["verify", name])?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     /// Requires that a guest is whole: one copy runs, without a corrupt page.
     ///
     /// # Errors
     /// When it is not.
     pub fn whole(&self, name: &str) -> Result<()> {
-        let output = self.must(["verify", name])?;
-        let corrupt = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let corrupt = self.corrupt_pages(name)?;
         ensure!(corrupt == "0", "{name}: corrupt pages: {corrupt}");
         let running = HOSTS
             .iter()

@@ -23,7 +23,7 @@ struct State {
     iterations: VecDeque<(u64, Timestamp)>,
     phase: Option<JobState>,
     events: VecDeque<Event>,
-    completed: Option<JobStats>,
+    completed: Option<(JobStats, Timestamp)>,
 }
 
 /// Filled on libvirt's event thread, emptied on the controller's.
@@ -44,7 +44,7 @@ impl Inbox {
             EventKind::Lifecycle { event, detail } => state.phase = phase(event, detail),
             EventKind::JobCompleted(ref stats) if stats.operation == Some(MIGRATION_OUT) => {
                 state.phase = Some(JobState::Ended);
-                state.completed = Some(JobStats::clone(stats));
+                state.completed = Some((JobStats::clone(stats), event.at));
             }
             EventKind::JobCompleted(_) | EventKind::MetadataChanged => {}
         }
@@ -77,8 +77,8 @@ impl Inbox {
         state.rung = false;
     }
 
-    /// Waits for the final statistics of a migration that succeeded, no longer than `at_most`.
-    pub(crate) fn completed(&self, at_most: Duration) -> Option<JobStats> {
+    /// Waits for the final statistics of a migration that succeeded, and when they came, no longer than `at_most`.
+    pub(crate) fn completed(&self, at_most: Duration) -> Option<(JobStats, Timestamp)> {
         let missing = |state: &mut State| state.completed.is_none();
         let waiting = self.bell.wait_timeout_while(self.state(), at_most, missing);
         let (state, _) = waiting.unwrap_or_else(PoisonError::into_inner);
@@ -232,10 +232,10 @@ mod tests {
         inbox.put(event(1, done(2)));
         assert_eq!(inbox.completed(Duration::ZERO), None, "a save");
         inbox.put(event(2, done(5)));
-        let stats = inbox
+        let (stats, at) = inbox
             .completed(Duration::from_secs(3600))
             .expect("a migration");
-        assert_eq!(stats.operation, Some(5));
+        assert_eq!((stats.operation, at), (Some(5), Timestamp::from_nanos(2)));
     }
 
     #[test]

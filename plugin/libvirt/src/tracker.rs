@@ -74,6 +74,18 @@ impl Tracker {
         at.since(*self.began.get_or_insert(at.before(reported)))
     }
 
+    /// The final statistics of the job, which came `at` that time, with its age by the same clock: a wall clock that has
+    /// stepped would make it another.
+    pub(crate) fn complete(&self, at: Timestamp, stats: JobStats) -> JobStats {
+        let age = self.began.map(|began| at.since(began).as_millis());
+        JobStats {
+            time_elapsed_ms: age
+                .and_then(|ms| u64::try_from(ms).ok())
+                .or(stats.time_elapsed_ms),
+            ..stats
+        }
+    }
+
     /// The state of the migration after `reading`. An end is final: a later job is another migration.
     pub fn observe(&mut self, reading: Reading<'_>) -> JobState {
         let state = self.judge(reading);

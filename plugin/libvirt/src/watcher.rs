@@ -146,10 +146,12 @@ impl Watcher {
 
     /// The final statistics, the real downtime among them, of a migration that has succeeded. libvirt
     /// sends them just after the guest has stopped here, where a transient one can then not be asked;
-    /// this waits for them no longer than `at_most`. Of a failed migration there are none.
+    /// this waits for them no longer than `at_most`. Of a failed migration there are none. The time elapsed is by a clock
+    /// that does not step.
     #[must_use]
     pub fn final_stats(&self, at_most: Duration) -> Option<JobStats> {
-        self.inbox.completed(at_most)
+        let (stats, at) = self.inbox.completed(at_most)?;
+        Some(self.tracker.complete(at, stats))
     }
 
     /// The events since the last call, oldest first; the oldest are lost if that is long ago.

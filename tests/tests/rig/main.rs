@@ -5,6 +5,7 @@
 mod adapter;
 mod agent_faults;
 mod busy;
+mod campaign;
 mod clients;
 mod control;
 mod cost;

@@ -120,6 +120,27 @@ fn steps_of_the_wall_clock_do_not_change_the_age_of_a_job() {
 }
 
 #[test]
+fn a_step_of_the_clock_is_not_in_the_final_statistics() {
+    let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
+    let completed = |elapsed_ms| {
+        let fields = [("operation", 5), ("time_elapsed", elapsed_ms)];
+        stats(JobType::Completed, &fields)
+    };
+    let mut tracker = Tracker::default();
+    let unseen = tracker.complete(at(130), completed(7_000));
+    assert_eq!(
+        unseen.time_elapsed_ms,
+        Some(7_000),
+        "libvirt's, if no other"
+    );
+    tracker.elapsed(at(100), &outgoing(1, 20_000, 1));
+    for stepped_ms in [3_650_000, 0, 50_000] {
+        let told = tracker.complete(at(130), completed(stepped_ms));
+        assert_eq!(told.time_elapsed_ms, Some(50_000));
+    }
+}
+
+#[test]
 fn postcopy_is_seen_even_when_it_is_stuck() {
     let job = outgoing(2, 1, 1);
     let states = follow(&[(job.clone(), POSTCOPY), (job, POSTCOPY_FAILED)]);
