@@ -5,12 +5,20 @@ pub(super) const SUBSTITUTIONS: [(&str, &str); 1] =
     [("qemu+ssh://other/system", "qemu+tcp://beta/system")];
 
 /// Commands that begin so are not run by the walk through the documents, and why.
-pub(super) const NOT_RUN: [(&str, &str); 6] = [
+pub(super) const NOT_RUN: [(&str, &str); 8] = [
     (
         "make demo",
         "brings up the two hosts that the walk itself is on",
     ),
     ("make check", "the walk is a part of it"),
+    (
+        "make campaign",
+        "brings up hosts of its own; a test makes a short one",
+    ),
+    (
+        "cargo test -p libvirt-hpc-tests --test lease_model",
+        "`make test` runs it, and the hosts have no cargo",
+    ),
     (
         "dnf install ./libvirt-hpc-",
         "the hosts are Debian's; packaging/rpm/root-test installs it in a clean root",
