@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use fastrand::Rng;
 use libvirt_hpc_plugin::estimate::earlier::Earlier;
 use libvirt_hpc_plugin::flags::ReplayLaw;
 use libvirt_hpc_plugin::report::Format;
@@ -39,38 +40,26 @@ const SHORT: [&str; 6] = [
 
 const FORMATS: [Format; 4] = [Format::Markdown, Format::Html, Format::Csv, Format::Json];
 
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        usize::try_from(self.0 >> 33).unwrap() % end
-    }
-
-    /// Puts odd numbers in the place of one in so many.
-    fn spoil(&mut self, value: &mut Value, one_in: usize) {
-        match value {
-            Value::Number(_) if self.below(one_in) == 0 => {
-                *value = ODD[self.below(ODD.len())].into();
-            }
-            Value::Object(fields) => fields
-                .iter_mut()
-                .filter(|(name, _)| !SHORT.contains(&name.as_str()))
-                .for_each(|(_, value)| self.spoil(value, one_in)),
-            _ => {}
+/// Puts odd numbers in the place of one in so many.
+fn spoil(random: &mut Rng, value: &mut Value, one_in: usize) {
+    match value {
+        Value::Number(_) if random.usize(..one_in) == 0 => {
+            *value = ODD[random.usize(..ODD.len())].into();
         }
+        Value::Object(fields) => fields
+            .iter_mut()
+            .filter(|(name, _)| !SHORT.contains(&name.as_str()))
+            .for_each(|(_, value)| spoil(random, value, one_in)),
+        _ => {}
     }
 }
 
 fn spoilt(text: &str, seed: u64) -> String {
-    let mut random = Random(seed);
-    let one_in = 1 + random.below(12);
+    let mut random = Rng::with_seed(seed);
+    let one_in = random.usize(1..=12);
     let lines = text.lines().map(|line| {
         let mut record: Value = serde_json::from_str(line).unwrap();
-        random.spoil(&mut record, one_in);
+        spoil(&mut random, &mut record, one_in);
         format!("{record}\n")
     });
     lines.collect()

@@ -1,7 +1,10 @@
 //! Command lines that nobody would type: whatever the words, virsh answers them or the session gets them, byte for byte.
 
 use std::env;
+use std::iter;
 use std::process::{Command, Output};
+
+use fastrand::Rng;
 
 use crate::door::{Door, TEST_URI, stderr, virsh};
 
@@ -82,49 +85,36 @@ const WORDS: [&str; 30] = [
 /// How many: each takes two programs a tenth of a second.
 const LINES: u32 = 150;
 
-struct Random(u64);
+fn some(random: &mut Rng, words: &[&str], most: usize) -> Vec<String> {
+    let count = random.usize(..=most);
+    let one = || words[random.usize(..words.len())].to_owned();
+    iter::repeat_with(one).take(count).collect()
+}
 
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        usize::try_from(self.0 >> 33).unwrap() % end
+/// Options of virsh's own, and a command, as words or as one string.
+fn drawn(random: &mut Rng) -> Vec<String> {
+    let mut line = match random.u8(..5) {
+        0 => Vec::new(),
+        _ => vec!["-c".to_owned(), TEST_URI.to_owned()],
+    };
+    line.extend(some(random, &GLOBALS, 3));
+    let command = COMMANDS[random.usize(..COMMANDS.len())];
+    let mut words: Vec<String> = command.split(' ').map(str::to_owned).collect();
+    words.extend(some(random, &WORDS, 5));
+    if random.u8(..3) == 0 {
+        let end = ["", "; echo x", " ;list", "\necho y", " # c"][random.usize(..5)];
+        words = vec![words.join(" ") + end];
     }
-
-    fn some(&mut self, words: &[&str], most: usize) -> Vec<String> {
-        let count = self.below(most + 1);
-        (0..count)
-            .map(|_| words[self.below(words.len())].to_owned())
-            .collect()
-    }
-
-    /// Options of virsh's own, and a command, as words or as one string.
-    fn line(&mut self) -> Vec<String> {
-        let mut line = match self.below(5) {
-            0 => Vec::new(),
-            _ => vec!["-c".to_owned(), TEST_URI.to_owned()],
-        };
-        line.extend(self.some(&GLOBALS, 3));
-        let command = COMMANDS[self.below(COMMANDS.len())];
-        let mut words: Vec<String> = command.split(' ').map(str::to_owned).collect();
-        words.extend(self.some(&WORDS, 5));
-        if self.below(3) == 0 {
-            let end = ["", "; echo x", " ;list", "\necho y", " # c"][self.below(5)];
-            words = vec![words.join(" ") + end];
-        }
-        line.extend(words);
-        line
-    }
+    line.extend(words);
+    line
 }
 
 #[test]
 fn whatever_the_words_virsh_answers_or_the_session_gets_them() {
     let door = Door::new();
-    let (mut random, mut virshs, mut sessions) = (Random(1), 0, 0);
+    let (mut random, mut virshs, mut sessions) = (Rng::with_seed(1), 0, 0);
     for _ in 0..LINES {
-        let line = random.line();
+        let line = drawn(&mut random);
         let ours = door.run_with(("VIRSH_HPC_VIRSH", virsh()), &line);
         let handed = format!("session\0{}", line.join("\0"));
         if ours.stdout == handed.as_bytes() {

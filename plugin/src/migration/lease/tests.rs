@@ -86,6 +86,21 @@ fn a_successor_finds_what_was_left_and_an_end_leaves_nothing() {
 }
 
 #[test]
+fn a_file_that_its_holder_has_removed_is_not_the_lease() {
+    let (_folder, leases) = folder();
+    let path = leases.join(UUID);
+    let (lease, _) = taken(take(&leases, UUID).expect("taken"));
+    let opened = File::open(&path).expect("there");
+    assert!(is_linked(&opened, &path));
+    lease.end();
+    assert!(!is_linked(&opened, &path), "none is there");
+    let (_lease, _) = taken(take(&leases, UUID).expect("taken"));
+    assert!(!is_linked(&opened, &path), "another is there");
+    opened.try_lock().expect("nobody holds it");
+    assert_eq!(Attempt::of(true, is_linked(&opened, &path)), Attempt::Again);
+}
+
+#[test]
 fn a_speed_that_another_has_ordered_is_a_successors_order_too() {
     let (_folder, leases) = folder();
     let (lease, _) = taken(take(&leases, UUID).expect("taken"));
