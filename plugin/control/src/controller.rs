@@ -12,7 +12,9 @@ mod postcopy_speed;
 
 use core::time::Duration;
 
-use crate::estimate::{Activity, Bandwidth, Compression, DeviceState, Round, Rounds, Writes};
+use crate::estimate::{
+    Activity, Bandwidth, CheckedPrior, Compression, DeviceState, Prior, Round, Rounds, Writes,
+};
 use crate::event::{Event, Publisher, Release};
 use crate::guard::{Guard, Measured, Order};
 use crate::in_force::InForce;
@@ -54,6 +56,7 @@ pub struct Controller<L> {
     device_state: DeviceState,
     activity: Activity,
     writes: Writes,
+    prior: CheckedPrior,
     /// The switchover bandwidth configured in QEMU, bytes per second.
     configured_bytes_per_s: Option<u64>,
     /// None if this controller does not set the cache size.
@@ -82,6 +85,7 @@ impl<L: Law> Controller<L> {
             configured_bytes_per_s: policy.switchover_bytes_per_s,
             activity: Activity::default(),
             writes: Writes::default(),
+            prior: CheckedPrior::default(),
             compression: policy.cache_most_bytes.map(Compression::new),
             postcopy_speed: PostcopySpeed::new(&policy),
             phase: Phase::Waiting,
@@ -97,6 +101,13 @@ impl<L: Law> Controller<L> {
     #[must_use]
     pub fn after(mut self, before: Settings, expected: Target) -> Self {
         self.in_force = InForce::after(before, expected);
+        self
+    }
+
+    /// The same, with prior knowledge of the guest.
+    #[must_use]
+    pub fn knowing(mut self, prior: Prior) -> Self {
+        self.prior = CheckedPrior::new(prior);
         self
     }
 
@@ -216,6 +227,7 @@ impl<L: Law> Controller<L> {
             publisher.publish(sample.at, Event::Round(round));
         }
         self.follow_writes(sample, round.as_ref(), publisher);
+        self.check_prior(sample.at, round.as_ref(), publisher);
         self.follow_device_state(sample, round.as_ref(), publisher);
         let decision = self.law.decide(&View {
             round,
@@ -224,6 +236,7 @@ impl<L: Law> Controller<L> {
             sample: *sample,
             phases: self.activity.phases().or_else(|| self.writes.phases()),
             writes: self.writes,
+            prior: self.prior,
             idle_round: round.and_then(|_| self.activity.end_round()),
             postcopy_ruled_out: self.guard.rules_out_postcopy(),
             fetch: self.guard.fetch(),
@@ -270,6 +283,21 @@ impl<L: Law> Controller<L> {
         let trust = self.writes.trust();
         if trust != known {
             publisher.publish(sample.at, Event::Counter(trust));
+        }
+    }
+
+    /// Compares the prior with what a sync has found, and publishes the result.
+    fn check_prior(
+        &mut self,
+        now: Timestamp,
+        round: Option<&Round>,
+        publisher: &mut dyn Publisher,
+    ) {
+        let known = self.prior.trust();
+        self.prior.update(now, round);
+        let trust = self.prior.trust();
+        if trust != known {
+            publisher.publish(now, Event::Prior(trust));
         }
     }
 

@@ -1,10 +1,11 @@
-//! The estimates behind the law's decisions: bandwidth, rounds, phases, writes, and pending data other than memory.
+//! The estimates behind the law's decisions: bandwidth, rounds, phases, writes, what was known before, and pending data other than memory.
 
 mod activity;
 mod bandwidth;
 mod compression;
 mod device_state;
 mod phases;
+mod prior;
 mod round;
 mod writes;
 
@@ -13,5 +14,6 @@ pub use bandwidth::Bandwidth;
 pub use compression::{CACHE_DEFAULT, Compression};
 pub use device_state::DeviceState;
 pub use phases::Phases;
+pub use prior::{CheckedPrior, PhaseSpans, Prior};
 pub use round::{Round, Rounds, Sent};
 pub use writes::{Trust, Writes};

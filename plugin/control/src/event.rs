@@ -73,6 +73,8 @@ pub enum Event {
     },
     /// A sync has changed the trust in the counter of page faults.
     Counter(Trust),
+    /// A sync has confirmed or refuted what was known of the guest before.
+    Prior(Trust),
     /// The law chose a threshold.
     Decided {
         /// The guest may stop when no more than this remains, bytes.

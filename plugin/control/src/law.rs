@@ -19,7 +19,7 @@ pub use slowdown::Slowdown;
 pub use stock::Stock;
 pub use xbzrle::WithXbzrle;
 
-use crate::estimate::{Phases, Round, Sent, Writes};
+use crate::estimate::{CheckedPrior, Phases, Round, Sent, Writes};
 use crate::event::Cause;
 use crate::sample::Sample;
 use crate::target::Action;
@@ -44,6 +44,8 @@ pub struct View {
     pub phases: Option<Phases>,
     /// The guest's writes as KVM counts them; empty where it does not.
     pub writes: Writes,
+    /// What was known of the guest before; empty by default.
+    pub prior: CheckedPrior,
     /// With a round: whether the guest was idle throughout, where that is known.
     pub idle_round: Option<bool>,
     /// Whether post-copy is ruled out, by a refusal of libvirt's or by the policy.

@@ -43,7 +43,8 @@ use phases::WritePhases;
 use readings::Readings;
 use rewrites::Rewrites;
 pub use trust::Trust;
-use trust::{Confirmation, Found, is_near};
+pub(super) use trust::is_near;
+use trust::{Confirmation, Found};
 use unsent::{PROTECTED_BYTES, RATE_SPAN, Unsent};
 
 /// The last reading of the counter is used for so long, ...

@@ -27,6 +27,7 @@ mod prediction;
 use confirmation::Unconfirmed;
 use idle_phases::IdleRemainders;
 
+use super::forecast::{Forecast, Remainder};
 use super::observed::{Observed, WHOLE_PPM, scale, with_margin};
 use super::reservation::{PRIOR, Plateau, ROUND};
 use super::rounds_ahead;
@@ -34,6 +35,7 @@ use super::slowdown::Slowdown;
 use super::{Decision, Law, View};
 use crate::estimate::Round;
 use crate::event::Cause;
+use crate::rate::span_of;
 use crate::target::Action;
 
 /// The margin of the threshold over R when switching over, per cent: dirtying and variation of the bandwidth until the
@@ -219,7 +221,10 @@ impl Adaptive {
         self.refuted |= !quiet && as_much && view.idle_round == Some(true);
         let cause = match self.forecast(view) {
             Some(forecast) => self.with_forecast(&forecast, seen, view),
-            None => self.without_forecast(seen, quiet),
+            None => match self.without_forecast(seen, quiet) {
+                Cause::Reservation if self.expects_phase(seen, view) => Cause::Waiting,
+                cause => cause,
+            },
         };
         let spent = self.slowdown.of(self.waited);
         match cause {
@@ -245,7 +250,7 @@ impl Adaptive {
             .cost_bytes(seen)
             .saturating_add(self.best_next(seen, view));
         match rounds_ahead::going_on(seen, view, self.slowdown) {
-            Some(best) if Unconfirmed::is_possible(seen, view) => best,
+            Some(best) if Unconfirmed::is_possible(seen, view) || is_steady(seen, view) => best,
             Some(best) => best.min(least),
             None => least,
         }
@@ -258,6 +263,21 @@ impl Adaptive {
             (None, None) => 0,
             _ => seen.next,
         }
+    }
+
+    /// Whether a quiet phase is worth waiting for that the guest has shown only before the migration.
+    fn expects_phase(&self, seen: &Observed, view: &View) -> bool {
+        view.prior.phases().is_some_and(|phases| {
+            let remainder = Remainder {
+                remaining: seen.remaining,
+                busy: self.busiest.max(seen.remaining),
+                last_idle: 0,
+                dirtied: 0,
+                shortest: seen.shortest,
+            };
+            let forecast = Forecast::new(&phases, view.bytes_per_s);
+            !forecast.is_worth(&remainder, |bytes| self.slowdown.of(bytes))
+        })
     }
 
     fn without_forecast(&self, seen: &Observed, quiet: bool) -> Cause {
@@ -357,6 +377,12 @@ impl Adaptive {
             self.margin_percent = (self.margin_percent * 2).min(MARGIN_MAX_PERCENT);
         }
     }
+}
+
+/// Whether the guest was watched before for as long as one more round takes, and showed no phases.
+fn is_steady(seen: &Observed, view: &View) -> bool {
+    let round = seen.remaining.max(seen.shortest);
+    view.prior.is_steady(span_of(round, view.bytes_per_s))
 }
 
 impl Law for Adaptive {

@@ -1,4 +1,5 @@
-//! The remainders of future rounds, if W(x) is known: the bytes that the guest writes within any span.
+//! The remainders of future rounds, if W(x) is known: the bytes that the guest writes within any span, as they are
+//! counted or were seen before.
 //!
 //! ```text
 //!   R  --R/B-->  W(R/B) = R1  --R1/B-->  W(R1/B) = R2  --> ...
@@ -35,7 +36,8 @@ pub(super) fn going_on(seen: &Observed, view: &View, slowdown: Slowdown) -> Opti
 /// W of the time to send `bytes`, in bytes on the wire.
 fn written_within(bytes: u64, view: &View) -> Option<u64> {
     let span = span_of(bytes, view.bytes_per_s);
-    let written = view.writes.written_within_bytes(span)?;
+    let counted = view.writes.written_within_bytes(span);
+    let written = counted.or_else(|| view.prior.written_within_bytes(span))?;
     Some(match view.sent_ppm {
         0 => written,
         sent_ppm => scale(written, sent_ppm, WHOLE_PPM),

@@ -93,7 +93,7 @@ impl Confirmation {
 }
 
 /// Whether two numbers are the same within [`NEAR`].
-pub(super) fn is_near(a: u64, b: u64) -> bool {
+pub(in super::super) fn is_near(a: u64, b: u64) -> bool {
     let (part, whole) = NEAR;
     u128::from(a.min(b)) * u128::from(whole) >= u128::from(a.max(b)) * u128::from(part)
 }

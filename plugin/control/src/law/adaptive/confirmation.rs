@@ -39,9 +39,10 @@ impl Unconfirmed {
         seen: &Observed,
         view: &View,
     ) -> Option<Self> {
-        let stops = decision.cause == Cause::Reservation;
+        // A guest that was known to have phases before is waited for; it may be quiet now.
+        let open = matches!(decision.cause, Cause::Reservation | Cause::Waiting);
         let shows = view.writes.shows_quiet() && seen.remaining > WORTH * seen.shortest;
-        (stops && view.phases.is_none() && shows).then(|| Self {
+        (open && view.phases.is_none() && shows).then(|| Self {
             decision,
             otherwise,
             until: view.sample.at.after(MOST),

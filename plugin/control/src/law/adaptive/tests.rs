@@ -9,6 +9,7 @@ use crate::time::Timestamp;
 mod confirmations;
 mod phases;
 mod postcopies;
+mod priors;
 mod quiets;
 
 const MB: u64 = 1_000_000;
