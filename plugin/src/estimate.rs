@@ -27,6 +27,8 @@ mod number;
 mod pattern;
 pub mod precopy;
 pub mod preflight;
+mod prior;
 pub mod text;
 
 pub use pattern::{Pattern, VcpuTime};
+pub use prior::prior;

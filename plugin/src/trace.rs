@@ -24,7 +24,7 @@ pub use read::{LINE_MAX_BYTES, ReadError, read};
 pub(crate) use record::JobStateDef;
 pub use record::{
     ActionRecord, Begin, ControllerName, End, EventRecord, PauseBy, PauseUnknown, PolicyRecord,
-    Record, SampleRecord, SettingsRecord, TargetRecord, Totals, Versions,
+    PriorRecord, Record, SampleRecord, SettingsRecord, TargetRecord, Totals, Versions,
 };
 pub use write::{Trace, Writer};
 

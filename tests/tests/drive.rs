@@ -114,6 +114,7 @@ fn begin(policy: &Policy, law: LawName) -> Record {
         law,
         observe: false,
         settings_before: None,
+        prior: None,
     }))
 }
 

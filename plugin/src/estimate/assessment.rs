@@ -3,14 +3,16 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use serde::Serialize;
+use libvirt_hpc_control::estimate::{PhaseSpans, Prior};
+use serde::{Deserialize, Serialize};
 
+use super::curve::{self, Reading};
 use super::forecast::{Ending, Forecast};
 use super::preflight::{Finding, Severity};
 use crate::in_words;
 
 /// Where a figure is from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// The user gave it.
@@ -24,7 +26,7 @@ pub enum Origin {
 }
 
 /// What was written within a span.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Written {
     /// The span, ms.
     pub span_ms: u64,
@@ -35,7 +37,7 @@ pub struct Written {
 }
 
 /// A figure and its origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bytes {
     /// Bytes, or bytes per second.
     pub bytes: u64,
@@ -44,7 +46,7 @@ pub struct Bytes {
 }
 
 /// The phases that the guest showed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phases {
     /// The length of a busy phase, ms.
     pub busy_ms: u64,
@@ -57,7 +59,7 @@ pub struct Phases {
 }
 
 /// What the costs were calculated from.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known {
     /// The guest's memory, bytes.
     pub memory_bytes: u64,
@@ -77,6 +79,44 @@ pub struct Known {
     pub deadline_ms: Option<u64>,
     /// How long the measurement took, ms.
     pub measured_ms: u64,
+}
+
+impl Known {
+    /// What an estimate was calculated from, and of which domain, from its JSON.
+    ///
+    /// # Errors
+    /// When `text` is no estimate.
+    pub fn from_json(text: &str) -> serde_json::Result<(String, Self)> {
+        #[derive(Deserialize)]
+        struct Saved {
+            domain: String,
+            known: Known,
+        }
+        serde_json::from_str(text).map(|Saved { domain, known }| (domain, known))
+    }
+
+    /// What the law may know of the guest.
+    #[must_use]
+    pub fn prior(&self) -> Prior {
+        let readings: Vec<Reading> = self.written.iter().map(Written::reading).collect();
+        let spans = self.phases.map(|phases| PhaseSpans {
+            busy: Duration::from_millis(phases.busy_ms),
+            quiet: Duration::from_millis(phases.quiet_ms),
+        });
+        let points = curve::points(&readings, self.memory_bytes);
+        Prior::new(points, spans, Duration::from_millis(self.measured_ms))
+    }
+}
+
+impl Written {
+    /// As it was read.
+    fn reading(&self) -> Reading {
+        Reading {
+            span: Duration::from_millis(self.span_ms),
+            written_bytes: self.written_bytes,
+            sampled: self.origin == Origin::Measured,
+        }
+    }
 }
 
 /// All of it.

@@ -102,6 +102,13 @@ impl Curve {
     }
 }
 
+/// The points of W(x) that the readings give: of the busy guest, and concave.
+pub(super) fn points(readings: &[Reading], total_bytes: u64) -> Vec<(Duration, u64)> {
+    let seen = in_order(readings, total_bytes).into_iter();
+    seen.map(|(span, written, _)| (Duration::from_nanos(whole(span)), whole(written)))
+        .collect()
+}
+
 /// What W(x) is likely to be, and between which two it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Curves {
@@ -126,44 +133,16 @@ impl Curves {
     }
 }
 
-/// The readings in order, concave: span in ns, bytes, and what those may be off.
+/// What was seen.
 struct Seen {
+    /// As of [`in_order`].
     points: Vec<(f64, f64, f64)>,
     data: f64,
 }
 
 impl Seen {
     fn new(readings: &[Reading], total_bytes: u64, data_bytes: u64) -> Option<Self> {
-        let total = total_bytes as f64;
-        let mut points: Vec<(f64, f64, f64)> = readings
-            .iter()
-            .filter(|reading| !reading.span.is_zero())
-            .map(|reading| {
-                let written = (reading.written_bytes as f64).min(total);
-                let error = if reading.sampled {
-                    sampling_error(written, total)
-                } else {
-                    0.0
-                };
-                (reading.span.as_nanos() as f64, written, error)
-            })
-            .collect();
-        points.sort_by(|one, other| one.0.total_cmp(&other.0));
-        // A second reading of the same span: the busier one counts, the other shows in the phases.
-        points.dedup_by(|later, kept| {
-            let same = later.0 - kept.0 <= kept.0 / 10.0;
-            if same && later.1 > kept.1 {
-                (kept.1, kept.2) = (later.1, later.2);
-            }
-            same
-        });
-        let mut before: Option<(f64, f64)> = None;
-        for (span, written, _) in &mut points {
-            if let Some((earlier, less)) = before {
-                *written = written.clamp(less, less * *span / earlier);
-            }
-            before = Some((*span, *written));
-        }
+        let points = in_order(readings, total_bytes);
         (!points.is_empty()).then_some(Self {
             points,
             data: data_bytes.min(total_bytes) as f64,
@@ -263,6 +242,41 @@ impl Seen {
     fn guess(&self, seen: f64) -> f64 {
         (seen.max(1.0) * (LARGEST_SHARE * self.data).max(seen)).sqrt()
     }
+}
+
+/// The readings in order, of the busy guest, and concave: span in ns, bytes, and what those may be off.
+fn in_order(readings: &[Reading], total_bytes: u64) -> Vec<(f64, f64, f64)> {
+    let total = total_bytes as f64;
+    let mut points: Vec<(f64, f64, f64)> = readings
+        .iter()
+        .filter(|reading| !reading.span.is_zero())
+        .map(|reading| {
+            let written = (reading.written_bytes as f64).min(total);
+            let error = if reading.sampled {
+                sampling_error(written, total)
+            } else {
+                0.0
+            };
+            (reading.span.as_nanos() as f64, written, error)
+        })
+        .collect();
+    points.sort_by(|one, other| one.0.total_cmp(&other.0));
+    // A second reading of the same span: the busier one counts, the other shows in the phases.
+    points.dedup_by(|later, kept| {
+        let same = later.0 - kept.0 <= kept.0 / 10.0;
+        if same && later.1 > kept.1 {
+            (kept.1, kept.2) = (later.1, later.2);
+        }
+        same
+    });
+    let mut before: Option<(f64, f64)> = None;
+    for (span, written, _) in &mut points {
+        if let Some((earlier, less)) = before {
+            *written = written.clamp(less, less * *span / earlier);
+        }
+        before = Some((*span, *written));
+    }
+    points
 }
 
 /// The standard error of `written` of `total` bytes, by so many pages as QEMU samples.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use libvirt_hpc_control::estimate::{Bandwidth, Round, Rounds, Writes};
+use libvirt_hpc_control::estimate::{
+    Activity, Bandwidth, PhaseSpans, Prior, Round, Rounds, Writes,
+};
 use libvirt_hpc_control::sample::{JobState, Sample};
+use libvirt_hpc_control::time::Timestamp;
 
-use super::curve::Reading;
+use super::curve::{self, Reading};
 use crate::trace::{Begin, ReadError, Record};
 
 /// The spans for which the law's own curve is asked, where KVM's page faults were counted, ms.
@@ -19,6 +22,8 @@ const SAME: u64 = 2;
 /// One earlier migration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Earlier {
+    /// The domain's name.
+    pub domain: String,
     /// The domain's UUID.
     pub uuid: String,
     /// The destination's URI; none if somebody else began the migration.
@@ -31,6 +36,10 @@ pub struct Earlier {
     pub data_bytes: Option<u64>,
     /// What the guest wrote within some spans.
     pub readings: Vec<Reading>,
+    /// The lengths of its phases, if one of each kind was seen to end.
+    pub phases: Option<PhaseSpans>,
+    /// For how long memory flowed.
+    pub watched: Duration,
 }
 
 impl Earlier {
@@ -54,6 +63,13 @@ impl Earlier {
         }
         Ok(reader.result(&begin))
     }
+
+    /// What the law may know of the guest in its next migration.
+    #[must_use]
+    pub fn prior(&self) -> Prior {
+        let points = curve::points(&self.readings, self.memory_bytes);
+        Prior::new(points, self.phases, self.watched)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -61,7 +77,10 @@ struct Reader {
     memory_bytes: u64,
     rounds: Rounds,
     bandwidth: Bandwidth,
+    activity: Activity,
     writes: Writes,
+    begun: Option<Timestamp>,
+    last: Timestamp,
     ended: Vec<Round>,
 }
 
@@ -70,14 +89,21 @@ impl Reader {
         if sample.state != JobState::Precopy || sample.iteration == 0 {
             return;
         }
+        self.begun.get_or_insert(sample.at);
+        self.last = sample.at;
         self.memory_bytes = sample.total_bytes;
         self.bandwidth.update(sample);
         let round = self.rounds.update(sample);
+        self.activity.update(sample);
         self.writes.update(sample, round.as_ref());
         self.ended.extend(round);
     }
 
     fn result(self, begin: &Begin) -> Earlier {
+        let phases = self.phases();
+        let watched = self
+            .begun
+            .map_or(Duration::ZERO, |begun| self.last.since(begun));
         let limited = begin.policy.speed_max_mib_per_s.is_some();
         let bandwidth = self.bandwidth.smooth();
         let first = self.ended.first().filter(|round| round.iteration == 2);
@@ -99,13 +125,25 @@ impl Reader {
             counted
         };
         Earlier {
+            domain: begin.domain.clone(),
             uuid: begin.uuid.clone(),
             destination: begin.destination.clone(),
             memory_bytes: self.memory_bytes,
             bandwidth_bytes_per_s: (bandwidth > 0 && !limited).then_some(bandwidth),
             data_bytes: first.map(|round| round.sent_bytes),
             readings,
+            phases,
+            watched,
         }
+    }
+
+    /// By vCPU time, or else by writes, as for the law.
+    fn phases(&self) -> Option<PhaseSpans> {
+        let phases = self.activity.phases().or_else(|| self.writes.phases())?;
+        Some(PhaseSpans {
+            busy: phases.busy_span?,
+            quiet: phases.idle_span?,
+        })
     }
 }
 

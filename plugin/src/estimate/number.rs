@@ -1,5 +1,7 @@
 //! Arithmetic of quantities that are known within a few per cent.
 
+use std::time::Duration;
+
 /// Nanoseconds of a second.
 pub(super) const NANOS_PER_S: u64 = 1_000_000_000;
 
@@ -22,4 +24,9 @@ pub(super) fn whole(quantity: f64) -> u64 {
 /// How long `bytes` take at a rate, ns; a zero rate counts as one byte a second.
 pub(super) fn span_ns(bytes: u64, bytes_per_s: u64) -> u64 {
     scale(bytes, NANOS_PER_S, bytes_per_s)
+}
+
+/// A span in whole ns.
+pub(super) fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::curve::Reading;
-use super::number::{NANOS_PER_S, scale};
+use super::number::{NANOS_PER_S, nanos, scale};
 
 /// The vCPU time is compared over this span, as the law does (`control/src/estimate/activity.rs`).
 const SPAN_NS: u64 = NANOS_PER_S / 2;
@@ -37,19 +37,19 @@ impl Pattern {
     /// The phases that readings show, if they show any.
     #[must_use]
     pub fn of(vcpu: &[VcpuTime], readings: &[Reading]) -> Option<Self> {
-        let written = quiet_percent(readings);
+        let shares = shares(readings);
+        let written = quiet_percent(&shares);
         idle_phases(vcpu)
             .map(|idle| Self {
                 quiet_percent: written.unwrap_or(idle.quiet_percent),
                 ..idle
             })
-            .or_else(|| spinning_phases(readings, written?))
+            .or_else(|| Some(spinning_phases(&shares, written?)))
     }
 }
 
-/// What the least busy reading wrote of what the busiest would have written in its span, per cent, if it is little
-/// enough for a phase of its own.
-fn quiet_percent(readings: &[Reading]) -> Option<u64> {
+/// What each sampled reading wrote of what the busiest would have written in its span, per cent.
+fn shares(readings: &[Reading]) -> Vec<(u64, Duration)> {
     let sampled = || readings.iter().filter(|reading| reading.sampled);
     let share = |reading: &Reading| {
         // A longer span writes no less: whoever wrote more in a shorter one, or more per time in a longer, was busier.
@@ -61,22 +61,30 @@ fn quiet_percent(readings: &[Reading]) -> Option<u64> {
         let busiest = others.max().unwrap_or(0);
         scale(reading.written_bytes, 100, busiest)
     };
-    let least = sampled().map(share).min()?;
-    let writes = sampled().any(|reading| reading.written_bytes > 0);
+    sampled()
+        .map(|reading| (share(reading), reading.span))
+        .collect()
+}
+
+/// The least of the shares, if it is little enough for a phase of its own.
+fn quiet_percent(shares: &[(u64, Duration)]) -> Option<u64> {
+    let least = shares.iter().map(|(percent, _)| *percent).min()?;
+    let writes = shares.iter().any(|(percent, _)| *percent > 0);
     (writes && least < QUIET_PERCENT).then_some(least)
 }
 
-/// Phases that show in the writes alone: how long they are is not known, but each has been seen.
-fn spinning_phases(readings: &[Reading], quiet_percent: u64) -> Option<Pattern> {
-    let spans = readings.iter().filter(|reading| reading.sampled);
-    let seen: Duration = spans.map(|reading| reading.span).sum();
-    let half_ns = u64::try_from(seen.as_nanos() / 2).ok()?;
-    Some(Pattern {
-        busy_ns: half_ns,
-        quiet_ns: half_ns,
+/// Phases that show in the writes alone, as long as the readings of their kind that follow one another.
+fn spinning_phases(shares: &[(u64, Duration)], quiet_percent: u64) -> Pattern {
+    let spans = shares
+        .iter()
+        .map(|(percent, span)| (*percent >= QUIET_PERCENT, nanos(*span)));
+    let (busy_ns, quiet_ns) = lengths(spans);
+    Pattern {
+        busy_ns,
+        quiet_ns,
         quiet_percent,
         idles: false,
-    })
+    }
 }
 
 /// Phases that show in the vCPU time.
@@ -91,7 +99,10 @@ fn idle_phases(vcpu: &[VcpuTime]) -> Option<Pattern> {
         return None;
     }
     let middle = least.midpoint(most);
-    let (busy_ns, quiet_ns) = lengths(&rates, middle);
+    let spans = rates
+        .windows(2)
+        .map(|pair| (pair[1].1 > middle, pair[1].0 - pair[0].0));
+    let (busy_ns, quiet_ns) = lengths(spans);
     Some(Pattern {
         busy_ns: busy_ns.max(SPAN_NS),
         quiet_ns: quiet_ns.max(SPAN_NS),
@@ -111,14 +122,15 @@ fn rate_until(vcpu: &[VcpuTime], index: usize) -> Option<(u64, u64)> {
     Some((end.at_ns, scale(used, 1000, end.at_ns - begin.at_ns)))
 }
 
-/// The mean lengths of busy and quiet phases. The first and the last phase are not whole, and count only if there is no
-/// other of their kind.
-fn lengths(rates: &[(u64, u64)], middle: u64) -> (u64, u64) {
+/// The mean lengths of busy and quiet phases, from spans that follow one another. The first and the last phase are not
+/// whole, and count only if there is no other of their kind.
+fn lengths(spans: impl Iterator<Item = (bool, u64)>) -> (u64, u64) {
     let mut phases: Vec<(bool, u64)> = Vec::new();
-    for pair in rates.windows(2) {
-        let (busy, span_ns) = (pair[1].1 > middle, pair[1].0 - pair[0].0);
+    for (busy, span_ns) in spans {
         match phases.last_mut() {
-            Some((last, so_far_ns)) if *last == busy => *so_far_ns += span_ns,
+            Some((last, so_far_ns)) if *last == busy => {
+                *so_far_ns = so_far_ns.saturating_add(span_ns)
+            }
             _ => phases.push((busy, span_ns)),
         }
     }
@@ -191,32 +203,31 @@ mod tests {
         assert_eq!(Pattern::of(&[], &[]), None);
     }
 
+    /// As long as the readings of their kind that follow one another; the first and the last may be parts.
     #[test]
     fn writes_show_the_phases_of_a_guest_that_spins() {
-        for readings in [
-            [
-                reading(1, 600),
-                reading(2, 600),
-                reading(4, 600),
-                reading(1, 20),
-            ],
-            [
-                reading(1, 600),
-                reading(2, 30),
-                reading(4, 600),
-                reading(1, 600),
-            ],
-            [
-                reading(1, 20),
-                reading(2, 1200),
-                reading(4, 2400),
-                reading(1, 600),
-            ],
-        ] {
-            let pattern = Pattern::of(&vcpu(&[(true, 8000)], 1), &readings).expect("phases");
+        let (busy, quiet) = (reading(1, 600), reading(1, 20));
+        let seen = |readings: &[Reading]| {
+            let pattern = Pattern::of(&vcpu(&[(true, 8000)], 1), readings).expect("phases");
             assert!(!pattern.idles && pattern.quiet_percent < 10, "{pattern:?}");
-            assert_eq!((pattern.busy_ns, pattern.quiet_ns), (4000 * MS, 4000 * MS));
-        }
+            (pattern.busy_ns / MS / 1000, pattern.quiet_ns / MS / 1000)
+        };
+        assert_eq!(
+            seen(&[busy, reading(2, 600), reading(4, 600), quiet]),
+            (7, 1)
+        );
+        assert_eq!(
+            seen(&[busy, reading(2, 30), busy, busy, busy, quiet]),
+            (3, 2)
+        );
+        assert_eq!(
+            seen(&[quiet, reading(2, 1200), reading(4, 2400), busy]),
+            (7, 1)
+        );
+        assert_eq!(
+            seen(&[quiet, busy, busy, quiet, quiet, quiet, busy]),
+            (2, 3)
+        );
     }
 
     #[test]

@@ -41,6 +41,12 @@ pub fn event(event: &EventRecord) -> String {
             Trust::Refuted => "page faults: the sync found something else, the count is left out",
         }
         .to_owned(),
+        EventRecord::Prior { trust } => match trust {
+            Trust::Unconfirmed => "prior: no sync has confirmed it",
+            Trust::Confirmed => "prior: the sync found as much as the guest wrote before",
+            Trust::Refuted => "prior: the sync found something else, the prior is left out",
+        }
+        .to_owned(),
         EventRecord::Decided { accept_bytes, .. } => {
             format!("decided: threshold {}", mib(*accept_bytes))
         }

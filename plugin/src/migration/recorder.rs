@@ -304,7 +304,11 @@ impl<V: Messages> Recorder<V> {
                     .map(|lease| lease.order_speed(*speed_mib_per_s));
                 self.complain(written);
             }
-            Event::Begun | Event::Counter(_) | Event::Refused(_) | Event::Released(_) => {}
+            Event::Begun
+            | Event::Counter(_)
+            | Event::Prior(_)
+            | Event::Refused(_)
+            | Event::Released(_) => {}
         }
     }
 

@@ -104,7 +104,8 @@ impl Run {
     fn new(begin: &Begin, law: LawName) -> Self {
         let policy = Policy::from(&begin.policy);
         Self {
-            controller: Controller::new(law.build(begin.slowdown_ppm), policy),
+            controller: Controller::new(law.build(begin.slowdown_ppm), policy)
+                .knowing(begin.prior()),
             log: Log::default(),
             recorded: Vec::new(),
             same_law: law == begin.law,

@@ -122,7 +122,7 @@ pub fn stop_under(
     begin: &Begin,
     recording: &Recording,
 ) -> Option<Stop> {
-    let controller = Controller::new(law.build(begin.slowdown_ppm), *policy);
+    let controller = Controller::new(law.build(begin.slowdown_ppm), *policy).knowing(begin.prior());
     Judge { begin, recording }.stop(controller, policy)
 }
 

@@ -64,6 +64,7 @@ fn begin(law: LawName) -> Begin {
         law,
         observe: false,
         settings_before: None,
+        prior: None,
     }
 }
 

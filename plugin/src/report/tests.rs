@@ -151,6 +151,7 @@ fn fields_keep_their_names_and_types() {
         destination: None,
         flags: None,
         settings_before: None,
+        prior: None,
         ..plain_begin()
     };
     let early = Record::Abort {

@@ -19,6 +19,7 @@ use super::attempt::session_orders::{Aborted, SessionOrders};
 use super::attempt::{fallback, others, trace_header, who_controls};
 use super::connect;
 use super::ending::{failure, guest_clock, leave_running};
+use super::prepare::prior;
 use super::prepare::resolve::{Inputs, Resolved, bandwidth, resolve};
 use super::prepare::takeover::Takeover;
 use super::terminal::console::{Console, after_command};
@@ -53,6 +54,9 @@ const YIELDED: &str = "libvirt-hpcd on the source's host steers this migration: 
 /// When threads or signal handlers cannot be had: nothing has been started then. How the migration
 /// itself fares is the exit status.
 pub(super) fn run(mut takeover: Takeover, migrate: &Migrate, started: Instant) -> Result<ExitCode> {
+    if let Some(file) = &migrate.hpc.prior {
+        takeover.prior = prior::read(file, takeover.domain.name())?;
+    }
     let library = takeover.features.library;
     let inputs = Inputs {
         request: &migrate.request,
@@ -162,7 +166,7 @@ fn attempt(
     observer.record(&trace_header::begin(takeover, migrate, &resolved));
     let watcher = &mut takeover.watcher;
     let law = resolved.law.build(resolved.slowdown_ppm);
-    let mut controller = Controller::new(law, resolved.policy);
+    let mut controller = Controller::new(law, resolved.policy).knowing(takeover.prior);
     drive(
         watcher,
         &mut controller,

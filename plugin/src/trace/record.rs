@@ -8,7 +8,7 @@ mod target;
 
 use serde::{Deserialize, Serialize};
 
-pub use begin::{Begin, ControllerName, PolicyRecord, SettingsRecord, Versions};
+pub use begin::{Begin, ControllerName, PolicyRecord, PriorRecord, SettingsRecord, Versions};
 pub use end::{End, PauseBy, PauseUnknown, Totals};
 pub use event::EventRecord;
 pub(crate) use sample::JobStateDef;

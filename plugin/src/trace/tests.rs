@@ -63,7 +63,26 @@ pub(crate) fn begin() -> Begin {
             }
             .into(),
         ),
+        prior: Some(PriorRecord {
+            written_ms_bytes: vec![(1000, 7), (2000, 9)],
+            busy_ms: Some(3000),
+            quiet_ms: Some(2000),
+            watched_ms: 8000,
+        }),
     }
+}
+
+#[test]
+fn a_prior_comes_back_as_it_was() {
+    let begin = begin();
+    let prior = begin.prior();
+    assert_eq!(prior.written().count(), 2);
+    assert_eq!(PriorRecord::of(&prior), begin.prior);
+    let without = Begin {
+        prior: None,
+        ..begin
+    };
+    assert_eq!(PriorRecord::of(&without.prior()), None);
 }
 
 fn sample() -> Sample {
@@ -122,6 +141,7 @@ fn events() -> Vec<Event> {
         Event::Counter(Trust::Unconfirmed),
         Event::Counter(Trust::Confirmed),
         Event::Counter(Trust::Refuted),
+        Event::Prior(Trust::Confirmed),
         Event::Unreachable { pause, ceiling },
         Event::SpeedOrdered { speed_mib_per_s: 0 },
         Event::Released(Release::Terminal),

@@ -106,7 +106,7 @@ pub fn predict(recording: &Recording, guest: Guest) -> Result<Prediction> {
     let mut plant = Plant::new(&config);
     let begin = &recording.begin;
     let law = begin.law.build(begin.slowdown_ppm);
-    let mut controller = Controller::new(law, Policy::from(&begin.policy));
+    let mut controller = Controller::new(law, Policy::from(&begin.policy)).knowing(begin.prior());
     let mode = if begin.observe {
         Mode::Observe
     } else {

@@ -69,6 +69,7 @@ pub(crate) fn begin(
         law: bounds.law,
         observe,
         settings_before: Some(record.settings_before),
+        prior: None,
     }))
 }
 

@@ -29,6 +29,7 @@ impl Value {
             | HpcOption::Off
             | HpcOption::SyncTime
             | HpcOption::Trace
+            | HpcOption::Prior
             | HpcOption::Slowdown
             | HpcOption::MaxDowntime => Self::Anything,
         }

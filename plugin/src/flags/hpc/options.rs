@@ -23,6 +23,7 @@ pub(crate) enum HpcOption {
     Deadline,
     Compression,
     SyncTime,
+    Prior,
 }
 
 impl HpcOption {
@@ -31,7 +32,7 @@ impl HpcOption {
         match self {
             Self::Observe | Self::Off | Self::SyncTime => None,
             Self::Law => Some("law"),
-            Self::Trace => Some("file"),
+            Self::Trace | Self::Prior => Some("file"),
             Self::Slowdown => Some("percent"),
             Self::MaxDowntime => Some("ms"),
             Self::Deadline => Some("seconds[,action]"),
@@ -44,7 +45,7 @@ impl HpcOption {
         match self {
             Self::Observe | Self::Off | Self::SyncTime => "",
             Self::Law => values::LAW_EXPECTED,
-            Self::Trace => "the name of a file",
+            Self::Trace | Self::Prior => "the name of a file",
             Self::Slowdown => values::SLOWDOWN_EXPECTED,
             Self::MaxDowntime => values::DOWNTIME_EXPECTED,
             Self::Deadline => Deadline::EXPECTED,
@@ -64,6 +65,9 @@ impl HpcOption {
             Self::Deadline => "seconds until switchover (whatever the pause), abort or postcopy",
             Self::Compression => {
                 "whether memory may be sent with XBZRLE (delta compression): yes or no"
+            }
+            Self::Prior => {
+                "what is known of the guest: a file of `hpc-estimate --json`, or an earlier trace"
             }
             Self::SyncTime => "after the pause, let the guest agent set the guest's clock",
         }
@@ -98,6 +102,8 @@ pub struct HpcOptions {
     pub deadline: Option<Deadline>,
     /// `--hpc-compression`: whether memory may be sent with XBZRLE.
     pub compression: Option<bool>,
+    /// `--hpc-prior`: the file of an estimate or a trace.
+    pub prior: Option<PathBuf>,
     /// `--hpc-sync-time`: the guest agent sets the guest's clock on the destination.
     pub sync_time: bool,
 }
@@ -125,6 +131,7 @@ impl HpcOptions {
             HpcOption::SyncTime => self.sync_time = true,
             HpcOption::Law => self.law = Some(read(given, |text| text.parse().ok())?),
             HpcOption::Trace => self.trace = Some(file(given)?),
+            HpcOption::Prior => self.prior = Some(file(given)?),
             HpcOption::Slowdown => {
                 self.slowdown_percent =
                     Some(read(given, |text| values::slowdown_percent(text).ok())?);

@@ -103,6 +103,7 @@ pub const MIGRATE_OPTIONS: &[Opt] = &[
     hpc("hpc-deadline", HpcOption::Deadline),
     hpc("hpc-compression", HpcOption::Compression),
     hpc("hpc-sync-time", HpcOption::SyncTime),
+    hpc("hpc-prior", HpcOption::Prior),
 ];
 
 /// Other spellings that virsh takes for an option.

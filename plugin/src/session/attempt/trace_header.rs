@@ -4,7 +4,7 @@ use crate::drive::Mode;
 use crate::flags::Migrate;
 use crate::session::prepare::resolve::Resolved;
 use crate::session::prepare::takeover::Takeover;
-use crate::trace::{Begin, ControllerName, FORMAT, Record, Versions};
+use crate::trace::{Begin, ControllerName, FORMAT, PriorRecord, Record, Versions};
 
 /// All that is known before the migration begins.
 #[must_use]
@@ -22,5 +22,6 @@ pub(crate) fn begin(takeover: &Takeover, migrate: &Migrate, resolved: &Resolved)
         law: resolved.law,
         observe: resolved.mode == Mode::Observe,
         settings_before: Some(takeover.before.into()),
+        prior: PriorRecord::of(&takeover.prior),
     }))
 }

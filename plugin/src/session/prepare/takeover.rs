@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
+use libvirt_hpc_control::estimate::Prior;
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::features::Features;
 use libvirt_hpc_libvirt::parameter::Parameter;
@@ -40,6 +41,8 @@ pub struct Takeover {
     pub cache_most_bytes: Option<u64>,
     /// What else the domain says of itself.
     pub guest: Guest,
+    /// What was known of the guest before.
+    pub prior: Prior,
     /// The documents the user names, as parameters.
     pub documents: Vec<Parameter>,
     /// What the user should know.
@@ -160,6 +163,7 @@ fn prepare(
         memory_bytes: domain.memory_bytes().unwrap_or(0),
         cache_most_bytes: cache_memory::most_bytes(domain.name(), &document, is_local),
         guest: Guest::read(&domain, &document),
+        prior: Prior::default(),
         documents,
         uri,
         domain,

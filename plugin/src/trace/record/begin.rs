@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use libvirt_hpc_control::estimate::{PhaseSpans, Prior};
 use libvirt_hpc_control::policy::{Deadline, Policy, Then, Timeout};
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_control::time::Timestamp;
@@ -40,6 +41,17 @@ pub struct Begin {
     pub observe: bool,
     /// What libvirt held before; none if it would not say.
     pub settings_before: Option<SettingsRecord>,
+    /// What was known of the guest before; none if nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<PriorRecord>,
+}
+
+impl Begin {
+    /// What was known of the guest before.
+    #[must_use]
+    pub fn prior(&self) -> Prior {
+        self.prior.as_ref().map(Prior::from).unwrap_or_default()
+    }
 }
 
 /// Who controls a migration.
@@ -114,6 +126,49 @@ impl From<Settings> for SettingsRecord {
             downtime_ms: settings.downtime_ms,
             speed_mib_per_s: settings.speed_mib_per_s,
         }
+    }
+}
+
+/// [`Prior`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriorRecord {
+    /// W(x): spans in ms, and the bytes written within them.
+    pub written_ms_bytes: Vec<(u64, u64)>,
+    /// The length of a busy phase, ms.
+    pub busy_ms: Option<u64>,
+    /// The length of a quiet phase, ms.
+    pub quiet_ms: Option<u64>,
+    /// For how long the guest was watched, ms.
+    pub watched_ms: u64,
+}
+
+impl PriorRecord {
+    /// That of `prior`; none if that is empty.
+    #[must_use]
+    pub fn of(prior: &Prior) -> Option<Self> {
+        let ms = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+        let written = prior.written().map(|(span, bytes)| (ms(span), bytes));
+        (*prior != Prior::default()).then(|| Self {
+            written_ms_bytes: written.collect(),
+            busy_ms: prior.phases().map(|spans| ms(spans.busy)),
+            quiet_ms: prior.phases().map(|spans| ms(spans.quiet)),
+            watched_ms: ms(prior.watched()),
+        })
+    }
+}
+
+impl From<&PriorRecord> for Prior {
+    fn from(record: &PriorRecord) -> Self {
+        let written = record.written_ms_bytes.iter();
+        let phases = record.busy_ms.zip(record.quiet_ms);
+        Self::new(
+            written.map(|(span_ms, bytes)| (Duration::from_millis(*span_ms), *bytes)),
+            phases.map(|(busy_ms, quiet_ms)| PhaseSpans {
+                busy: Duration::from_millis(busy_ms),
+                quiet: Duration::from_millis(quiet_ms),
+            }),
+            Duration::from_millis(record.watched_ms),
+        )
     }
 }
 

@@ -34,6 +34,11 @@ pub enum EventRecord {
         #[serde(with = "TrustDef")]
         trust: Trust,
     },
+    /// [`Event::Prior`].
+    Prior {
+        #[serde(with = "TrustDef")]
+        trust: Trust,
+    },
     /// [`Event::Decided`].
     Decided {
         accept_bytes: u64,
@@ -112,6 +117,7 @@ impl From<Event> for EventRecord {
                 pending_bytes: bytes,
             },
             Event::Counter(trust) => Self::Counter { trust },
+            Event::Prior(trust) => Self::Prior { trust },
             Event::Decided {
                 threshold_bytes,
                 cause,

@@ -1,10 +1,11 @@
 //! The guest's dirty rate over several periods, and its vCPU time meanwhile.
 //!
 //! ```text
-//!   1 s   2 s       4 s                1 s        W(1), W(2), W(4), and once more whether that still holds
-//!   |--|  |----|    |------------|     |--|
+//!   1 s   2 s     1 s  1 s  1 s  1 s  1 s  1 s     W(1), W(2), and second by second whether that still holds
+//!   |--|  |----|  |--| |--| |--| |--| |--| |--|
 //! ```
 
+use std::iter;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +25,10 @@ const LATE: Duration = Duration::from_secs(2);
 /// The longest period that QEMU takes, seconds.
 const LONGEST_S: u32 = 60;
 
+/// The shortest period that QEMU takes, seconds, and how often it is measured at most.
+const SHORT_S: u32 = 1;
+const SHORT_MOST: usize = 600;
+
 /// What was measured.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Measured {
@@ -37,20 +42,19 @@ pub(super) struct Measured {
     pub(super) problem: Option<String>,
 }
 
-/// The periods, in seconds, that fit into so many: each twice as long as the last, and a short one again to see whether
-/// the guest still writes as before. A tenth of the time is QEMU's.
+/// The periods, in seconds, that fit into so many: each twice as long as the last, for a third of the time, and then the
+/// shortest again and again, which shows phases. A tenth of the time is QEMU's.
 pub(super) fn periods_s(seconds: u32) -> Vec<u32> {
     let mut left = seconds.saturating_sub(seconds.div_ceil(10));
     let mut periods = Vec::new();
-    let mut next = 1;
-    while next <= left && next <= LONGEST_S {
+    let mut next = SHORT_S;
+    while next <= left && next <= LONGEST_S && (periods.len() < 2 || next <= left / 3) {
         periods.push(next);
         left -= next;
         next *= 2;
     }
-    if left > 0 && periods.len() > 1 {
-        periods.push(1);
-    }
+    let rest = usize::try_from(left).unwrap_or(0).min(SHORT_MOST);
+    periods.extend(iter::repeat_n(SHORT_S, rest));
     periods
 }
 
@@ -126,16 +130,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_periods_double_and_the_first_comes_again() {
+    fn the_periods_double_for_a_third_of_the_time_and_the_first_comes_again() {
         for (seconds, expected) in [
-            (10, &[1, 2, 4, 1][..]),
-            (9, &[1, 2, 4, 1]),
-            (8, &[1, 2, 4]),
+            (10, &[1, 2, 1, 1, 1, 1, 1, 1][..]),
+            (9, &[1, 2, 1, 1, 1, 1, 1]),
             (4, &[1, 2]),
             (2, &[1]),
             (1, &[]),
             (0, &[]),
-            (60, &[1, 2, 4, 8, 16, 1]),
+            (20, &[1, 2, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
         ] {
             assert_eq!(periods_s(seconds), expected, "{seconds}");
         }

@@ -1,0 +1,109 @@
+//! What the law may know of the guest before: from the file that `--hpc-prior` names.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use libvirt_hpc_control::estimate::Prior;
+
+use crate::estimate::assessment::Known;
+use crate::estimate::earlier::Earlier;
+use crate::trace;
+
+/// No larger file is read: a trace of an hour has 10 MB.
+const LARGEST_BYTES: u64 = 64 << 20;
+
+/// The prior in `file`, an estimate or a trace, which must be one of `domain`.
+///
+/// # Errors
+/// When it cannot be read, is neither, or of another domain.
+pub(crate) fn read(file: &Path, domain: &str) -> Result<Prior> {
+    let name = file.display();
+    let text = text(file).with_context(|| format!("--hpc-prior: cannot read {name}"))?;
+    let (of, prior) = match Known::from_json(&text) {
+        Ok((of, known)) => (of, known.prior()),
+        Err(no_estimate) => match Earlier::read(trace::read(text.as_bytes())) {
+            Ok(earlier) => (earlier.domain.clone(), earlier.prior()),
+            Err(no_trace) => bail!(
+                "--hpc-prior: {name} is neither what `hpc-estimate --json` prints ({no_estimate}) nor a trace ({no_trace})"
+            ),
+        },
+    };
+    ensure!(
+        of == domain,
+        "--hpc-prior: {name} is of the domain {of}, not of {domain}"
+    );
+    Ok(prior)
+}
+
+fn text(file: &Path) -> Result<String> {
+    let mut text = String::new();
+    File::open(file)?
+        .take(LARGEST_BYTES + 1)
+        .read_to_string(&mut text)?;
+    ensure!(
+        text.len() as u64 <= LARGEST_BYTES,
+        "it is larger than 64 MiB"
+    );
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const ESTIMATE: &str = r#"{"domain": "vm", "verdict": "moves", "known": {"memory_bytes": 1000000000, "data": null,
+        "written": [{"span_ms": 1000, "written_bytes": 100000000, "origin": "measured"},
+                    {"span_ms": 64000, "written_bytes": 200000000, "origin": "trace"}],
+        "phases": {"busy_ms": 3000, "quiet_ms": 2000, "quiet_percent": 1, "vcpus_idle": false},
+        "link": null, "slowdown_percent": 10, "downtime_max_ms": null, "deadline_ms": null, "measured_ms": 8000}}"#;
+
+    fn of(text: &str, domain: &str) -> Result<Prior> {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), text).expect("written");
+        read(file.path(), domain)
+    }
+
+    fn refusal(text: &str, domain: &str) -> String {
+        format!("{:#}", of(text, domain).expect_err("a refusal"))
+    }
+
+    #[test]
+    fn an_estimate_gives_writes_and_phases() {
+        let prior = of(ESTIMATE, "vm").expect("a prior");
+        let written: Vec<_> = prior.written().collect();
+        let point = |ms, bytes| (Duration::from_millis(ms), bytes);
+        assert_eq!(
+            written,
+            [point(1000, 100_000_000), point(64_000, 200_000_000)]
+        );
+        let spans = prior.phases().expect("phases");
+        assert_eq!((spans.busy.as_secs(), spans.quiet.as_secs()), (3, 2));
+        assert_eq!(prior.watched().as_secs(), 8);
+    }
+
+    #[test]
+    fn a_trace_gives_what_its_migration_showed() {
+        let trace = include_str!("../../../../tests/traces/flat-law-10.trace");
+        let domain = Earlier::read(trace::read(trace.as_bytes()))
+            .expect("a trace")
+            .domain;
+        let prior = of(trace, &domain).expect("a prior");
+        assert!(prior.written().count() > 0 && prior.watched() > Duration::from_secs(1));
+    }
+
+    #[test]
+    fn what_is_of_another_domain_or_no_such_file_is_refused() {
+        assert!(refusal(ESTIMATE, "other").contains("of the domain vm, not of other"));
+        let neither = refusal("{}", "vm");
+        assert!(
+            neither.contains("neither") && neither.contains("domain"),
+            "{neither}"
+        );
+        let none = read(Path::new("/nonexistent"), "vm").expect_err("a refusal");
+        assert!(format!("{none:#}").contains("cannot read /nonexistent"));
+    }
+}
