@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use libvirt_hpc_control::controller::Controller;
+use libvirt_hpc_control::estimate::Prior;
 use libvirt_hpc_control::event::{Event, Publisher};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::{JobState, Sample};
@@ -14,14 +15,14 @@ use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
 use libvirt_hpc_plugin::estimate::curve::Reading;
 use libvirt_hpc_plugin::estimate::forecast::{Forecast, Input, Link};
-use libvirt_hpc_plugin::estimate::{Pattern, VcpuTime};
+use libvirt_hpc_plugin::estimate::{Pattern, VcpuTime, prior};
 use libvirt_hpc_plugin::laws::LawName;
 
 use crate::plant::{Counter, End, Outcome, Period, Plant};
 use crate::random_cases::{Case, Kind};
 
 /// The periods of hpc-estimate, seconds: when each begins before the migration, and its length.
-const PERIODS_S: [(u64, u64); 4] = [(10, 1), (9, 2), (7, 4), (3, 1)];
+const PERIODS_S: [(u64, u64); 7] = [(10, 1), (9, 2), (7, 1), (6, 1), (5, 1), (4, 1), (3, 1)];
 
 /// How long the survey takes, and how often it reads the vCPU time.
 const SURVEY: Duration = Duration::from_secs(10);
@@ -94,7 +95,8 @@ impl Compared {
 }
 
 /// What hpc-estimate would know of the guest.
-fn input(case: &Case) -> Input {
+#[must_use]
+pub fn input(case: &Case) -> Input {
     let reading = |&(before_s, span_s): &(u64, u64)| {
         let span = Duration::from_secs(span_s);
         let before = Duration::from_secs(before_s);
@@ -134,6 +136,19 @@ fn input(case: &Case) -> Input {
         cache_bytes: 0,
         pause_fixed_ms: u64::try_from(case.config.qemu.fixed_pause.as_millis()).unwrap_or(0),
     }
+}
+
+/// What the law would know of the guest then.
+#[must_use]
+pub fn surveyed_prior(case: &Case) -> Prior {
+    let input = input(case);
+    let watched = input.readings.iter().map(|reading| reading.span).sum();
+    prior(
+        &input.readings,
+        input.pattern.as_ref(),
+        input.total_bytes,
+        watched,
+    )
 }
 
 fn run(case: &Case, law: LawName, horizon: Duration) -> Outcome {

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use libvirt_hpc_control::estimate::Prior;
+
 use crate::plant::{Access, Guest, Link, Order, PlantConfig, SplitMix64, Writer};
 
 const GIB: f64 = (1_u64 << 30) as f64;
@@ -61,6 +63,8 @@ pub struct Case {
     pub first_round: Duration,
     /// The link's bandwidth at the beginning, bytes/s.
     pub link_bytes_per_s: u64,
+    /// What the law knows of it before; nothing by default.
+    pub prior: Prior,
 }
 
 /// Uniform and log-uniform random numbers.
@@ -108,6 +112,7 @@ impl Case {
             config,
             first_round,
             link_bytes_per_s: bytes(rate),
+            prior: Prior::default(),
         }
     }
 

@@ -5,6 +5,7 @@ mod ceilings;
 mod counters;
 mod device_state;
 mod never_worse;
+mod priors;
 mod scenarios;
 mod stalls;
 mod zeroed;

@@ -54,7 +54,7 @@ pub(crate) fn judge(case: &Case, laws: &[Entrant], bounds: &Bounds, aloud: bool)
             println!("{entrant}");
         }
         let law = entrant.build(case.first_round);
-        let got = run(&started_by(case, entrant), law, horizon, aloud);
+        let got = run(&started_by(case, entrant), law, case.prior, horizon, aloud);
         if aloud {
             println!("best {best:?}\ngot  {got:?}");
         }

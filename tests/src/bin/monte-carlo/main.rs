@@ -20,10 +20,12 @@ mod table;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 
 use contest::{Bounds, judge, judge_all};
 use entrant::Entrant;
+use libvirt_hpc_control::estimate::Prior;
+use libvirt_hpc_tests::estimates::surveyed_prior;
 use libvirt_hpc_tests::plant::Counter;
 use libvirt_hpc_tests::random_cases::Case;
 
@@ -32,6 +34,9 @@ const SETUP: Duration = Duration::from_millis(520);
 
 /// Faults a second of a host that balances its NUMA nodes: they look like 160 MB/s of writes.
 const EXTRA_PER_S: u64 = 40_000;
+
+/// How much further another guest is drawn: of another kind.
+const ANOTHER: u64 = 1_000_001;
 
 /// Laws over drawn guests, against the best stop of each.
 #[derive(Parser)]
@@ -56,6 +61,10 @@ struct Args {
     /// deaf
     #[arg(long, value_name = "COUNTER", default_value = "none", value_parser = counter)]
     counter: Counter,
+    /// What the law knows of the guest before: nothing, what hpc-estimate tells (surveyed), or what it tells of another
+    /// guest (another)
+    #[arg(long, value_enum, default_value_t = PriorOf::Nobody)]
+    prior: PriorOf,
     /// After so many first rounds, and ten minutes, a law has not completed
     #[arg(long, value_name = "ROUNDS", default_value_t = 50)]
     horizon: u32,
@@ -68,6 +77,15 @@ struct Args {
     /// Every guest under every law as CSV
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+}
+
+/// Whose prior the law has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PriorOf {
+    #[value(name = "none")]
+    Nobody,
+    Surveyed,
+    Another,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -87,10 +105,14 @@ fn main() -> anyhow::Result<()> {
             case.config.qemu.setup = SETUP;
         }
         if args.no_spinning {
-            case.without_spinning()
-        } else {
-            case
+            case = case.without_spinning();
         }
+        case.prior = match args.prior {
+            PriorOf::Nobody => Prior::default(),
+            PriorOf::Surveyed => surveyed_prior(&case),
+            PriorOf::Another => surveyed_prior(&Case::draw(args.seed, number + ANOTHER)),
+        };
+        case
     };
     if let Some(number) = args.case {
         let judged = judge(&draw(number), &laws, &bounds, true);

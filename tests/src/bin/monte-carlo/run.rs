@@ -5,6 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use libvirt_hpc_control::controller::Controller;
+use libvirt_hpc_control::estimate::Prior;
 use libvirt_hpc_control::event::{Event, Publisher};
 use libvirt_hpc_control::law::Law;
 use libvirt_hpc_control::policy::Policy;
@@ -56,10 +57,16 @@ impl Observer for Listener<'_> {
     fn aborting(&mut self, _: Timestamp, _: Result<(), &dyn Error>) {}
 }
 
-/// The migration of `config` under `law`, watched until `horizon` at most.
-pub(crate) fn run<L: Law>(config: &PlantConfig, law: L, horizon: Duration, aloud: bool) -> Outcome {
+/// The migration of `config` under `law`, which knows `prior`, watched until `horizon` at most.
+pub(crate) fn run<L: Law>(
+    config: &PlantConfig,
+    law: L,
+    prior: Prior,
+    horizon: Duration,
+    aloud: bool,
+) -> Outcome {
     let mut plant = Plant::new(config);
-    let mut control = Controller::new(law, Policy::default());
+    let mut control = Controller::new(law, Policy::default()).knowing(prior);
     let horizon = Horizon {
         at: horizon,
         reached: Cell::new(false),
@@ -93,7 +100,7 @@ mod tests {
     #[test]
     fn an_endless_migration_is_cut_off_at_the_horizon() {
         let horizon = Duration::from_secs(60);
-        let outcome = run(&config(500 << 20), Stock, horizon, false);
+        let outcome = run(&config(500 << 20), Stock, Prior::default(), horizon, false);
         assert_eq!((outcome.end, outcome.pause), (End::Never, Duration::ZERO));
         let late = outcome.total.saturating_sub(horizon);
         assert!(outcome.total >= horizon && late < Duration::from_millis(200));
@@ -102,9 +109,18 @@ mod tests {
     #[test]
     fn a_law_that_has_stopped_the_guest_by_then_is_not() {
         let config = config(30 << 20);
-        let outcome = run(&config, Stock, Duration::from_secs(60), false);
+        let outcome = run(
+            &config,
+            Stock,
+            Prior::default(),
+            Duration::from_secs(60),
+            false,
+        );
         assert_eq!(outcome.end, End::Completed);
         let horizon = outcome.precopy + outcome.pause / 2;
-        assert_eq!(run(&config, Stock, horizon, false), outcome);
+        assert_eq!(
+            run(&config, Stock, Prior::default(), horizon, false),
+            outcome
+        );
     }
 }
