@@ -19,6 +19,7 @@
 //! | [`attempt`] | how is the migrate call made, and who controls it? |
 //! | [`ending`] | what is said and put back when it has ended? |
 //! | [`terminal`] | what does the user see, and which signals count? |
+//! | `measure` | what does the guest write, before it moves? |
 //! | [`commands`] | what do the commands `hpc-*` do? |
 //! | [`connect`] | which connection would virsh open? |
 //!
@@ -30,6 +31,7 @@ pub mod attempt;
 pub mod commands;
 pub mod connect;
 pub mod ending;
+mod measure;
 mod migrate;
 pub mod prepare;
 pub mod terminal;

@@ -54,9 +54,7 @@ const YIELDED: &str = "libvirt-hpcd on the source's host steers this migration: 
 /// When threads or signal handlers cannot be had: nothing has been started then. How the migration
 /// itself fares is the exit status.
 pub(super) fn run(mut takeover: Takeover, migrate: &Migrate, started: Instant) -> Result<ExitCode> {
-    if let Some(file) = &migrate.hpc.prior {
-        takeover.prior = prior::read(file, takeover.domain.name())?;
-    }
+    takeover.prior = prior::of(&mut takeover, &migrate.hpc)?;
     let library = takeover.features.library;
     let inputs = Inputs {
         request: &migrate.request,

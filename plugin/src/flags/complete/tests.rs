@@ -68,7 +68,7 @@ fn options_of_ours_are_offered_where_migrate_takes_one() {
     assert_eq!(ours("migrate vm d --hpc-o"), ["--hpc-observe", "--hpc-off"]);
     assert_eq!(ours("migrate vm d --hpc-off --hpc-o"), ["--hpc-observe"]);
     assert_eq!(ours("migrate --hpc-trace F --hpc-t"), [""; 0]);
-    assert_eq!(ours("migrate --").len(), 10);
+    assert_eq!(ours("migrate --").len(), 11);
     for no_option in [
         "migrate --dname --h",
         "migrate vm -- --h",

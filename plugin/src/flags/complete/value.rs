@@ -28,6 +28,7 @@ impl Value {
             HpcOption::Observe
             | HpcOption::Off
             | HpcOption::SyncTime
+            | HpcOption::Estimate
             | HpcOption::Trace
             | HpcOption::Prior
             | HpcOption::Slowdown

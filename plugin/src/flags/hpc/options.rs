@@ -24,13 +24,14 @@ pub(crate) enum HpcOption {
     Compression,
     SyncTime,
     Prior,
+    Estimate,
 }
 
 impl HpcOption {
     /// What the help calls its value; `None` for an option without one.
     pub(crate) const fn value_name(self) -> Option<&'static str> {
         match self {
-            Self::Observe | Self::Off | Self::SyncTime => None,
+            Self::Observe | Self::Off | Self::SyncTime | Self::Estimate => None,
             Self::Law => Some("law"),
             Self::Trace | Self::Prior => Some("file"),
             Self::Slowdown => Some("percent"),
@@ -43,7 +44,7 @@ impl HpcOption {
     /// What its value must be.
     pub(crate) const fn expected(self) -> &'static str {
         match self {
-            Self::Observe | Self::Off | Self::SyncTime => "",
+            Self::Observe | Self::Off | Self::SyncTime | Self::Estimate => "",
             Self::Law => values::LAW_EXPECTED,
             Self::Trace | Self::Prior => "the name of a file",
             Self::Slowdown => values::SLOWDOWN_EXPECTED,
@@ -69,6 +70,7 @@ impl HpcOption {
             Self::Prior => {
                 "what is known of the guest: a file of `hpc-estimate --json`, or an earlier trace"
             }
+            Self::Estimate => "before, measure for 10 s what the guest writes, and tell the law",
             Self::SyncTime => "after the pause, let the guest agent set the guest's clock",
         }
     }
@@ -104,6 +106,8 @@ pub struct HpcOptions {
     pub compression: Option<bool>,
     /// `--hpc-prior`: the file of an estimate or a trace.
     pub prior: Option<PathBuf>,
+    /// `--hpc-estimate`: the dirty rate is measured before.
+    pub estimate: bool,
     /// `--hpc-sync-time`: the guest agent sets the guest's clock on the destination.
     pub sync_time: bool,
 }
@@ -129,6 +133,7 @@ impl HpcOptions {
             HpcOption::Observe => self.observe = true,
             HpcOption::Off => self.off = true,
             HpcOption::SyncTime => self.sync_time = true,
+            HpcOption::Estimate => self.estimate = true,
             HpcOption::Law => self.law = Some(read(given, |text| text.parse().ok())?),
             HpcOption::Trace => self.trace = Some(file(given)?),
             HpcOption::Prior => self.prior = Some(file(given)?),

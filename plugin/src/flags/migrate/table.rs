@@ -104,6 +104,7 @@ pub const MIGRATE_OPTIONS: &[Opt] = &[
     hpc("hpc-compression", HpcOption::Compression),
     hpc("hpc-sync-time", HpcOption::SyncTime),
     hpc("hpc-prior", HpcOption::Prior),
+    hpc("hpc-estimate", HpcOption::Estimate),
 ];
 
 /// Other spellings that virsh takes for an option.

@@ -7,7 +7,7 @@ use crate::laws::LawName;
 fn ours_are_read_and_left_out_of_virshs() {
     let line = "-q migrate --hpc-law=stock vm --hpc-trace t.jsonl d --hpc-observe --hpc-slowdown 7 \
                 --hpc-max-downtime 500 --hpc-deadline 60,abort --hpc-compression no --hpc-sync-time \
-                --hpc-prior e.json --live";
+                --hpc-prior e.json --hpc-estimate --live";
     let migrate = migrate(line, V11_3).unwrap();
     assert_eq!(
         migrate.virsh_args,
@@ -26,6 +26,7 @@ fn ours_are_read_and_left_out_of_virshs() {
         max_downtime_ms: Some(500),
         deadline: Some(deadline),
         compression: Some(false),
+        estimate: true,
         sync_time: true,
         prior: Some("e.json".into()),
     };

@@ -4,12 +4,10 @@
 //! | where | the question it answers |
 //! |---|---|
 //! | `facts` | what do libvirt and the hosts say? |
-//! | `measure` | what does the guest write, and in which phases? |
 //! | `traces` | what did earlier migrations show? |
 //! | here | which of it counts, and what is not known? |
 
 mod facts;
-mod measure;
 mod traces;
 
 use std::io::Write;
@@ -36,8 +34,8 @@ use crate::in_words::printable;
 use crate::migration::bounds::Bounds;
 use crate::migration::{owner, site};
 use crate::session::connect;
+use crate::session::measure::{self, Measured};
 use facts::Domains;
-use measure::Measured;
 use traces::Traces;
 
 /// XBZRLE is off on links faster than this, bytes per second, as for the law (docs/control-law.md, section 4).

@@ -1,4 +1,4 @@
-//! What the law may know of the guest before: from the file that `--hpc-prior` names.
+//! What the law may know of the guest before: measured now, or from the file that `--hpc-prior` names.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,12 +7,39 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use libvirt_hpc_control::estimate::Prior;
 
+use super::takeover::Takeover;
 use crate::estimate::assessment::Known;
 use crate::estimate::earlier::Earlier;
+use crate::flags::HpcOptions;
+use crate::session::measure;
 use crate::trace;
 
 /// No larger file is read: a trace of an hour has 10 MB.
 const LARGEST_BYTES: u64 = 64 << 20;
+
+/// For how long `--hpc-estimate` measures, seconds: as `hpc-estimate` does by default.
+const MEASURED_S: u32 = 10;
+
+/// The prior that `options` ask for; empty if they ask for none. A guest that cannot be measured is migrated without.
+///
+/// # Errors
+/// When the file named is no prior of this domain, or both are asked for.
+pub(crate) fn of(takeover: &mut Takeover, options: &HpcOptions) -> Result<Prior> {
+    match &options.prior {
+        Some(_) if options.estimate => bail!("--hpc-prior and --hpc-estimate exclude each other"),
+        Some(file) => read(file, takeover.domain.name()),
+        None if options.estimate => Ok(measured(takeover)),
+        None => Ok(Prior::default()),
+    }
+}
+
+fn measured(takeover: &mut Takeover) -> Prior {
+    let measured = measure::measure(&takeover.domain, MEASURED_S);
+    if let Some(problem) = &measured.problem {
+        takeover.warnings.push(format!("--hpc-estimate: {problem}"));
+    }
+    measured.prior(takeover.memory_bytes)
+}
 
 /// The prior in `file`, an estimate or a trace, which must be one of `domain`.
 ///

@@ -56,7 +56,7 @@ fn virsh_is_asked_at_the_same_connection_and_its_complaints_are_dropped() {
     let asked = "[-r]\n[-c]\n[U]\n[complete]\n[--]\n[migrate]\n[--]\n";
     assert_eq!(theirs, asked);
     // All but the one given, and the end.
-    assert_eq!(ours.lines().count(), 9, "{ours}");
+    assert_eq!(ours.lines().count(), 11, "{ours}");
     assert_eq!(stderr(&output), "");
     assert!(output.status.success());
 }

@@ -9,12 +9,13 @@ use std::iter;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use libvirt_hpc_control::estimate::Prior;
 use libvirt_hpc_libvirt::Domain;
 use libvirt_hpc_libvirt::dirty_rate::DirtyRate;
 
 use crate::clock;
-use crate::estimate::VcpuTime;
 use crate::estimate::curve::Reading;
+use crate::estimate::{Pattern, VcpuTime, prior};
 
 /// How often the vCPU time is read, and QEMU is asked whether it has measured.
 const EVERY: Duration = Duration::from_millis(100);
@@ -31,20 +32,20 @@ const SHORT_MOST: usize = 600;
 
 /// What was measured.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Measured {
+pub(crate) struct Measured {
     /// What the guest wrote.
-    pub(super) readings: Vec<Reading>,
+    pub(crate) readings: Vec<Reading>,
     /// Its vCPU time.
-    pub(super) vcpu: Vec<VcpuTime>,
+    pub(crate) vcpu: Vec<VcpuTime>,
     /// How long all of it took.
-    pub(super) took: Duration,
+    pub(crate) took: Duration,
     /// Why it is less than was asked for.
-    pub(super) problem: Option<String>,
+    pub(crate) problem: Option<String>,
 }
 
 /// The periods, in seconds, that fit into so many: each twice as long as the last, for a third of the time, and then the
 /// shortest again and again, which shows phases. A tenth of the time is QEMU's.
-pub(super) fn periods_s(seconds: u32) -> Vec<u32> {
+pub(crate) fn periods_s(seconds: u32) -> Vec<u32> {
     let mut left = seconds.saturating_sub(seconds.div_ceil(10));
     let mut periods = Vec::new();
     let mut next = SHORT_S;
@@ -59,7 +60,7 @@ pub(super) fn periods_s(seconds: u32) -> Vec<u32> {
 }
 
 /// Measures for `seconds` at most, and [`LATE`].
-pub(super) fn measure(domain: &Domain, seconds: u32) -> Measured {
+pub(crate) fn measure(domain: &Domain, seconds: u32) -> Measured {
     let begun = clock::now();
     let mut measured = Measured::default();
     let periods = periods_s(seconds);
@@ -82,6 +83,14 @@ pub(super) fn measure(domain: &Domain, seconds: u32) -> Measured {
     }
     measured.took = clock::now() - begun;
     measured
+}
+
+impl Measured {
+    /// What the law may know of the guest, which has `total_bytes`.
+    pub(crate) fn prior(&self, total_bytes: u64) -> Prior {
+        let pattern = Pattern::of(&self.vcpu, &self.readings);
+        prior(&self.readings, pattern.as_ref(), total_bytes, self.took)
+    }
 }
 
 /// One period.
