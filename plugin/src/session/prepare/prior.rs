@@ -12,7 +12,7 @@ use crate::estimate::assessment::Known;
 use crate::estimate::earlier::Earlier;
 use crate::flags::HpcOptions;
 use crate::session::measure;
-use crate::trace;
+use crate::trace::{self, PriorRecord};
 
 /// No larger file is read: a trace of an hour has 10 MB.
 const LARGEST_BYTES: u64 = 64 << 20;
@@ -25,12 +25,19 @@ const MEASURED_S: u32 = 10;
 /// # Errors
 /// When the file named is no prior of this domain, or both are asked for.
 pub(crate) fn of(takeover: &mut Takeover, options: &HpcOptions) -> Result<Prior> {
-    match &options.prior {
+    let prior = match &options.prior {
         Some(_) if options.estimate => bail!("--hpc-prior and --hpc-estimate exclude each other"),
-        Some(file) => read(file, takeover.domain.name()),
-        None if options.estimate => Ok(measured(takeover)),
-        None => Ok(Prior::default()),
-    }
+        Some(file) => read(file, takeover.domain.name())?,
+        None if options.estimate => measured(takeover),
+        None => Prior::default(),
+    };
+    Ok(as_recorded(&prior))
+}
+
+/// To the millisecond, as the trace holds it: a replay then decides the same.
+fn as_recorded(prior: &Prior) -> Prior {
+    let record = PriorRecord::of(prior);
+    record.as_ref().map(Prior::from).unwrap_or_default()
 }
 
 fn measured(takeover: &mut Takeover) -> Prior {
@@ -120,6 +127,9 @@ mod tests {
             .domain;
         let prior = of(trace, &domain).expect("a prior");
         assert!(prior.written().count() > 0 && prior.watched() > Duration::from_secs(1));
+        let known = as_recorded(&prior);
+        assert_eq!(PriorRecord::of(&known), PriorRecord::of(&prior));
+        assert_eq!(as_recorded(&known), known);
     }
 
     #[test]
