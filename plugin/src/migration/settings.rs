@@ -257,23 +257,23 @@ mod tests {
 
     #[test]
     fn what_another_has_set_stays_after_a_failure_and_when_control_is_left() {
-        let hand = Settings {
+        let external = Settings {
             downtime_ms: 50,
             speed_mib_per_s: 77,
         };
-        let (result, orders) = ask(&[Ok(hand)]);
+        let (result, orders) = ask(&[Ok(external)]);
         assert!(matches!(result, Ok(Restored::AsBefore)) && orders.is_empty());
         let set = Set {
             downtime_ms: Some(OURS.downtime_ms),
             ..Set::default()
         };
-        assert_eq!(set.back(hand, BEFORE), Target::NONE);
+        assert_eq!(set.back(external, BEFORE), Target::NONE);
         assert_eq!(set.back(OURS, BEFORE).downtime_ms, Some(300));
         let wanted = Settings {
             downtime_ms: 900,
             speed_mib_per_s: 9,
         };
-        assert_eq!(set.unless_changed(hand, BEFORE, wanted), hand);
+        assert_eq!(set.unless_changed(external, BEFORE, wanted), external);
         assert_eq!(set.unless_changed(OURS, BEFORE, wanted), wanted);
     }
 

@@ -100,20 +100,11 @@ pub(crate) fn steps(world: &World, wiring: Wiring) -> Vec<Step<World>> {
             "the agent ends its lease"
         }
     };
-    vec![Step {
-        name,
-        own: true,
-        to,
-    }]
+    vec![Step::own(name, to)]
 }
 
 /// It finds a migration, or a lease that nobody needs.
 fn waits(world: &World, wiring: Wiring) -> Vec<Step<World>> {
-    let step = |name, to| Step {
-        name,
-        own: true,
-        to,
-    };
     if !world.flows() {
         let mut to = world.clone();
         if to.lease.exists && to.lease.lock.is_none() {
@@ -122,7 +113,7 @@ fn waits(world: &World, wiring: Wiring) -> Vec<Step<World>> {
             }
             to.lease = File::default();
         }
-        return vec![step("the agent clears what is left", to)];
+        return vec![Step::own("the agent clears what is left", to)];
     }
     let found = |early| {
         let mut to = world.clone();
@@ -134,10 +125,13 @@ fn waits(world: &World, wiring: Wiring) -> Vec<Step<World>> {
         };
         to
     };
-    let mut steps = vec![step("the agent finds the migration", found(false))];
+    let mut steps = vec![Step::own("the agent finds the migration", found(false))];
     // Early is before a command on another host has searched for a second.
     if !world.is_read && world.session.control().is_none_or(Control::has_lease) {
-        steps.push(step("the agent finds the migration early", found(true)));
+        steps.push(Step::own(
+            "the agent finds the migration early",
+            found(true),
+        ));
     }
     steps
 }
@@ -237,16 +231,8 @@ fn watches(world: &World) -> Vec<Step<World>> {
         begin(&mut later, &job, limits);
     }
     vec![
-        Step {
-            name: "the agent watches the limits",
-            own: true,
-            to: polled,
-        },
-        Step {
-            name: "the limits have stayed for a minute",
-            own: true,
-            to: later,
-        },
+        Step::own("the agent watches the limits", polled),
+        Step::own("the limits have stayed for a minute", later),
     ]
 }
 

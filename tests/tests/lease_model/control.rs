@@ -72,9 +72,9 @@ impl Control {
         self.doing != Doing::Released && !self.word.is_released
     }
 
-    /// Whether the hand may not come now: the controller has not read the limits yet, so that what it finds is what was
+    /// Whether an external change may not come now: the controller has not read the limits yet, so that what it finds is what was
     /// there before, or it has, and has not yet set what it decided.
-    pub(crate) fn keeps_the_hand(&self) -> bool {
+    pub(crate) fn excludes_external_change(&self) -> bool {
         let sets = matches!(self.doing, Doing::SetsSpeed(..) | Doing::SetsDowntime(..));
         sets || self.in_force == InForce::default()
     }
@@ -151,7 +151,7 @@ impl Control {
             Found::Insist(_) => unreachable!("nobody insists here"),
             Found::Yield(back) => {
                 let mut record = self.word.record();
-                record.release("its limits were changed from outside");
+                record.release("an external change of its limits");
                 self.write(world, &record);
                 self.set(back, Then::Released);
             }

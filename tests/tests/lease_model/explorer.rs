@@ -28,6 +28,14 @@ pub(crate) struct Step<S> {
     pub(crate) to: S,
 }
 
+impl<S> Step<S> {
+    /// A step that the machine takes by itself.
+    pub(crate) const fn own(name: &'static str, to: S) -> Self {
+        let own = true;
+        Self { name, own, to }
+    }
+}
+
 /// What came of it.
 pub(crate) struct Explored {
     pub(crate) states: usize,

@@ -54,7 +54,7 @@ const LOCAL: Wiring = Wiring {
     session_can_lease: true,
     budget: Budget {
         death: true,
-        hand: true,
+        external: true,
         clock: true,
         release: true,
     },
@@ -67,7 +67,7 @@ const REMOTE: Wiring = Wiring {
     session_can_lease: false,
     budget: Budget {
         death: true,
-        hand: false,
+        external: false,
         clock: false,
         release: false,
     },

@@ -1,4 +1,4 @@
-//! What happens from outside, at any moment: the job's end, deaths, the hand, the clock, `hpc-release`.
+//! What happens from outside, at any moment: the job's end, deaths, external changes, the clock, `hpc-release`.
 
 use libvirt_hpc_control::target::Target;
 
@@ -6,7 +6,7 @@ use super::agent::Agent;
 use super::control::{Control, Doing, Then};
 use super::explorer::Step;
 use super::session::Session;
-use super::world::{BEFORE, Budget, File, HAND, Job, Who, World};
+use super::world::{BEFORE, Budget, EXTERNAL, File, Job, Who, World};
 
 /// How far the wall clock steps, milliseconds: longer than a lease may be taken before its job.
 const STEPS_MS: [(i64, &str); 2] = [
@@ -21,7 +21,7 @@ pub(crate) fn initial(budget: Budget) -> World {
         lease: File::default(),
         step_ms: 0,
         budget,
-        hand: Target::NONE,
+        external: Target::NONE,
         is_read: false,
         is_released: false,
         session: Session::Starts,
@@ -61,7 +61,7 @@ pub(crate) fn steps(world: &World) -> Vec<Step<World>> {
             to.lease.pid_is_reused = true;
         });
     }
-    hand(world, &mut step);
+    external_changes(world, &mut step);
     deaths(world, &mut step);
     steps
 }
@@ -69,43 +69,46 @@ pub(crate) fn steps(world: &World) -> Vec<Step<World>> {
 type Take<'a> = dyn FnMut(&'static str, &dyn Fn(&mut World)) + 'a;
 
 /// Somebody sets a limit of a migration that is controlled, or was.
-fn hand(world: &World, step: &mut Take<'_>) {
-    let keeps = |control: Option<&Control>| control.is_some_and(Control::keeps_the_hand);
-    let in_between = keeps(world.session.control())
-        || keeps(world.agent.control())
+fn external_changes(world: &World, step: &mut Take<'_>) {
+    let excludes =
+        |control: Option<&Control>| control.is_some_and(Control::excludes_external_change);
+    let in_between = excludes(world.session.control())
+        || excludes(world.agent.control())
         || matches!(world.session, Session::Calls | Session::Searches(_));
-    if !world.budget.hand || !world.is_read || !world.flows() || in_between {
+    if !world.budget.external || !world.is_read || !world.flows() || in_between {
         return;
     }
     let downtime = Target {
-        downtime_ms: u32::try_from(HAND.downtime_ms).ok(),
+        downtime_ms: u32::try_from(EXTERNAL.downtime_ms).ok(),
         ..Target::NONE
     };
     let speed = Target {
-        speed_mib_per_s: Some(HAND.speed_mib_per_s),
+        speed_mib_per_s: Some(EXTERNAL.speed_mib_per_s),
         ..Target::NONE
     };
     for (target, name) in [
-        (downtime, "the hand sets the downtime limit"),
-        (speed, "the hand sets the speed limit"),
+        (downtime, "an external change of the downtime limit"),
+        (speed, "an external change of the speed limit"),
     ] {
         if target.speed_mib_per_s.is_some() && !world.speed_is_known() {
             continue;
         }
         step(name, &|to| {
             to.set(&target);
-            to.hand = target;
-            to.budget.hand = false;
+            to.external = target;
+            to.budget.external = false;
         });
     }
 }
 
 fn deaths(world: &World, step: &mut Take<'_>) {
-    if let Agent::Controls(control) = world.agent
-        && control.doing == Doing::Polls
-        && world.flows()
-        && world.budget.release
-    {
+    let polled = |control: Option<&Control>| {
+        let control = control.filter(|control| control.doing == Doing::Polls && world.flows());
+        control.copied()
+    };
+    let session = polled(world.session.control());
+    let agent = polled(world.agent.control());
+    if let (Some(control), true) = (agent, world.budget.release) {
         step("hpc-release is asked for", &|to| {
             let mut control = control;
             control.end(Then::Released, to);
@@ -130,10 +133,7 @@ fn deaths(world: &World, step: &mut Take<'_>) {
             to.budget.death = false;
         });
     }
-    if let Session::Controls(control) = world.session
-        && control.doing == Doing::Polls
-        && world.flows()
-    {
+    if let Some(control) = session {
         step("the session is told to end", &|to| {
             let mut control = control;
             control.end(Then::Leaves, to);
@@ -141,10 +141,7 @@ fn deaths(world: &World, step: &mut Take<'_>) {
             to.budget.death = false;
         });
     }
-    if let Agent::Controls(control) = world.agent
-        && control.doing == Doing::Polls
-        && world.flows()
-    {
+    if let Some(control) = agent {
         step("the agent is told to end", &|to| {
             let mut control = control;
             control.end(Then::Leaves, to);

@@ -4,12 +4,12 @@ use libvirt_hpc_control::sample::Settings;
 
 use super::control::Control;
 use super::wiring::Wiring;
-use super::world::{BEFORE, HAND, Job, World};
+use super::world::{BEFORE, EXTERNAL, Job, World};
 
 pub(crate) const TWO_ACT: &str = "two controllers act at once";
 pub(crate) const NOBODY_ACTS: &str = "nobody acts, and nobody has said so";
 pub(crate) const LIMIT_REMAINS: &str = "a controller's limit remains where none acts";
-const OVERWRITTEN: &str = "the hand's limit is overwritten";
+const OVERWRITTEN: &str = "an external change is overwritten";
 const STEERED: &str = "the agent acts after hpc-release";
 const LEASE_REMAINS: &str = "a lease outlives its migration";
 
@@ -36,22 +36,22 @@ pub(crate) fn fault(world: &World, rests: bool, wiring: Wiring) -> Option<&'stat
         .find_map(|(is_wrong, fault)| is_wrong.then_some(fault))
 }
 
-/// A limit that the hand has set is there until libvirt puts it back.
+/// An external change holds until libvirt puts it back.
 fn is_overwritten(world: &World) -> bool {
-    let downtime_ms = world.hand.downtime_ms.map(u64::from);
-    let speed_mib_per_s = world.hand.speed_mib_per_s;
+    let downtime_ms = world.external.downtime_ms.map(u64::from);
+    let speed_mib_per_s = world.external.speed_mib_per_s;
     world.job != Job::Moved
         && (downtime_ms.is_some_and(|ms| ms != world.held.downtime_ms)
             || speed_mib_per_s.is_some_and(|mib| mib != world.held.speed_mib_per_s))
 }
 
 fn holds_ours(held: Settings) -> bool {
-    let downtime = [BEFORE.downtime_ms, HAND.downtime_ms].contains(&held.downtime_ms);
-    let speed = [BEFORE.speed_mib_per_s, HAND.speed_mib_per_s].contains(&held.speed_mib_per_s);
+    let downtime = [BEFORE.downtime_ms, EXTERNAL.downtime_ms].contains(&held.downtime_ms);
+    let speed = [BEFORE.speed_mib_per_s, EXTERNAL.speed_mib_per_s].contains(&held.speed_mib_per_s);
     !(downtime && speed)
 }
 
 /// Nobody has said that no controller is to act.
 fn is_wanted(world: &World) -> bool {
-    world.budget.hand && !world.is_released
+    world.budget.external && !world.is_released
 }

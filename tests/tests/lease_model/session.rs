@@ -99,11 +99,7 @@ pub(crate) fn steps(world: &World, wiring: Wiring) -> Vec<Step<World>> {
         }
         Session::Gone => return Vec::new(),
     };
-    vec![Step {
-        name,
-        own: true,
-        to,
-    }]
+    vec![Step::own(name, to)]
 }
 
 fn starts(world: &mut World, wiring: Wiring) {
@@ -165,11 +161,7 @@ fn searches(world: &World, search: Search) -> Vec<Step<World>> {
                 Session::Controls(Control::begin(&mut to, MARK, &record, InForce::default()))
             }
         };
-        steps.push(Step {
-            name,
-            own: true,
-            to,
-        });
+        steps.push(Step::own(name, to));
     }
     steps
 }

@@ -19,8 +19,8 @@ pub(crate) const BEFORE: Settings = Settings {
     speed_mib_per_s: SPEED_UNLIMITED_MIB_PER_S,
 };
 
-/// The limits of the hand: somebody who is no controller of libvirt-hpc.
-pub(crate) const HAND: Settings = Settings {
+/// The limits of the external: somebody who is no controller of libvirt-hpc.
+pub(crate) const EXTERNAL: Settings = Settings {
     downtime_ms: 777,
     speed_mib_per_s: 77,
 };
@@ -117,7 +117,7 @@ pub(crate) struct File {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Budget {
     pub(crate) death: bool,
-    pub(crate) hand: bool,
+    pub(crate) external: bool,
     pub(crate) clock: bool,
     pub(crate) release: bool,
 }
@@ -132,8 +132,8 @@ pub(crate) struct World {
     /// By how much the wall clock has been set, milliseconds.
     pub(crate) step_ms: i64,
     pub(crate) budget: Budget,
-    /// Which limits the hand has set and libvirt has not put back since.
-    pub(crate) hand: Target,
+    /// Which limits an external change has set and libvirt has not put back since.
+    pub(crate) external: Target,
     /// A controller has read the limits from before: what changes from here on is an external change.
     pub(crate) is_read: bool,
     /// A user has asked that nobody steer it (`hpc-release`).
@@ -242,13 +242,13 @@ impl World {
     pub(crate) fn fails(&mut self) {
         self.job = Job::Failed;
         self.held.downtime_ms = BEFORE.downtime_ms;
-        self.hand.downtime_ms = None;
+        self.external.downtime_ms = None;
     }
 
     pub(crate) fn moves(&mut self) {
         self.job = Job::Moved;
         self.held = BEFORE;
-        self.hand = Target::NONE;
+        self.external = Target::NONE;
     }
 }
 
