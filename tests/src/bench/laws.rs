@@ -106,7 +106,7 @@ pub(super) const LAWS: [Law; 11] = [
         options: &["--postcopy"],
         ..law(
             "postcopy-after-round-one",
-            "post-copy after round one",
+            "post-copy after iteration 1",
             Class::Postcopy,
         )
     },

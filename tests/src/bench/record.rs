@@ -240,7 +240,7 @@ impl Probe {
             })
         };
         format!(
-            "round one {} ms; stock {}, adaptive {}",
+            "iteration 1 {} ms; stock {}, adaptive {}",
             self.round_one_ms,
             at(self.stock_stop_ms),
             at(self.ours_stop_ms)

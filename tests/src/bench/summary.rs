@@ -152,12 +152,6 @@ impl<'a> Cell<'a> {
                     .then(rank(a).total_cmp(&rank(b)))
             })
     }
-
-    /// Whether stock ever ended here; none if it was not run.
-    #[must_use]
-    pub(super) fn stock_ends(&self) -> Option<bool> {
-        Some(self.better("stock")?.completed() > 0)
-    }
 }
 
 impl Entry<'_> {

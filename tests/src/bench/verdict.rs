@@ -126,7 +126,7 @@ pub(super) fn verdicts(laws: &[Overall]) -> Vec<Verdict> {
             0.0,
         ),
         Rivals::of(laws, |law| law.class == Class::Postcopy, of_adaptive, delay).above(
-            "Post-copy after round one, where it is allowed, delays the application longer than adaptive, mean",
+            "Post-copy after iteration 1, where it is allowed, delays the application longer than adaptive, mean",
             0.0,
         ),
     ]

@@ -52,13 +52,11 @@ fn about(cell: &Cell<'_>) -> String {
         )
     });
     let round_one = cell.probe.map_or_else(String::new, |probe| {
-        format!("Round one takes {} s. ", seconds(as_ms(probe.round_one_ms)))
+        format!("Iteration 1 takes {} s. ", seconds(as_ms(probe.round_one_ms)))
     });
-    let stock = match cell.stock_ends() {
-        Some(true) => "Stock ends. ",
-        Some(false) => "Stock does not end. ",
-        None => "",
-    };
+    let stock = cell.better("stock").map_or_else(String::new, |stock| {
+        format!("Stock ends in {} of {} runs. ", stock.completed(), stock.runs.len())
+    });
     let (oracle, luckiest) = (
         seconds(cell.oracle_j_ms(0.1)),
         seconds(cell.luckiest_j_ms(0.1)),

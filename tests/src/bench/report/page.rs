@@ -153,10 +153,10 @@ in turn, the order drawn anew for each repeat.
 
 * **Pause**: the silence between the guest's last heartbeat on one host and its first on the other.
 * **J** = pause + delta x time under pre-copy: what the migration costs an application that pre-copy slows down by delta.
-* **Oracle**: the least J of stops forced at times around the ends of the first rounds. Each time is run as often as
+* **Oracle**: the least J of stops forced at times around the ends of the first iterations. Each time is run as often as
   a law is; the median of its runs counts. A law may beat it: the times are few.
 * A migration that has not ended after the time stated with its guest is aborted and counts as not completed.
-* A law whose clock was made for larger guests is run as published, and with its times scaled to the guest's round one
+* A law whose clock was made for larger guests is run as published, and with its times scaled to the guest's iteration 1
   over that of 64 GiB at 10 Gbit/s ({:.1} s). On each guest and link **the better of the two** counts.
 * XBZRLE sends only the changed bytes of a page. *Adaptive* is libvirt-hpc's law, which enables it on links as slow as
   these; oVirt and Proxmox always do, together with auto-converge; the others, adaptive with post-copy, and the forced

@@ -55,7 +55,7 @@ impl Timeline {
         let mut timeline = Self {
             phases: curve.phases.iter().map(phase).collect(),
             title: format!(
-                "{} over {}, under the adaptive law; round one is cut off at the top",
+                "{} over {}, under the adaptive law; iteration 1 is cut off at the top",
                 curve.key.guest, curve.key.link
             ),
             ..Self::default()
