@@ -204,10 +204,10 @@ const fn aborted_by(cause: Option<Cause>) -> &'static str {
 pub const fn cause(cause: Cause) -> &'static str {
     match cause {
         Cause::Observing => "observing only",
-        Cause::FirstRound => "first round",
-        Cause::Falling => "one more round pays",
+        Cause::FirstRound => "first iteration",
+        Cause::Falling => "one more iteration pays",
         Cause::Waiting => "waiting for a quieter phase",
-        Cause::Quiet => "quiet, one more round pays",
+        Cause::Quiet => "quiet, one more iteration pays",
         Cause::Reservation => "no better is expected",
         Cause::Patience => "waited long enough",
         Cause::Floor => "hardly anything remains",

@@ -121,7 +121,7 @@ pub fn descriptions() -> impl Iterator<Item = (String, &'static str)> {
     let own = [
         (
             ADAPTIVE,
-            "the default: stop when one more round no longer pays",
+            "the default: stop when one more iteration no longer pays",
         ),
         (
             OR_POSTCOPY,

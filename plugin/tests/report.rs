@@ -101,7 +101,10 @@ fn a_trace_that_was_cut_is_reported_with_a_warning_and_status_1() {
     );
     assert_eq!(output.status.code(), Some(1));
     let text = fs::read_to_string(folder.path().join("r.md")).unwrap();
-    assert!(text.contains("**This report is not whole: line "), "{text}");
+    assert!(
+        text.contains("**This report is incomplete: line "),
+        "{text}"
+    );
     assert!(text.contains("| Bandwidth | 1"), "{text}");
 }
 

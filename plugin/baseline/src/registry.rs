@@ -136,7 +136,7 @@ const ALL: &[Entry] = &[
     entry(
         Name::Ganeti { postcopy: false },
         "[=postcopy]",
-        "Ganeti: 30 ms and 32 MiB/s, or post-copy after the first round",
+        "Ganeti: 30 ms and 32 MiB/s, or post-copy after the first iteration",
     ),
     entry(
         Name::CloudHypervisor {
@@ -148,12 +148,12 @@ const ALL: &[Entry] = &[
     entry(
         Name::Xen,
         "",
-        "Xen: stop after five rounds, or with fewer than 50 pages remaining",
+        "Xen: stop after five iterations, or with fewer than 50 pages remaining",
     ),
     entry(
         Name::XcpNg,
         "",
-        "XCP-ng: stop after four rounds, or with 50 pages remaining",
+        "XCP-ng: stop after four iterations, or with 50 pages remaining",
     ),
     entry(
         CLARK,
@@ -175,12 +175,12 @@ const ALL: &[Entry] = &[
     entry(
         Name::StopAfterRoundOne,
         "",
-        "stop the guest at the first sync after the first round",
+        "stop the guest at the first sync after the first iteration",
     ),
     entry(
         Name::PostcopyAfterRoundOne,
         "",
-        "post-copy as soon as the first round has ended",
+        "post-copy as soon as the first iteration has ended",
     ),
     entry(
         Name::ForcedStop {

@@ -27,7 +27,7 @@ pub fn event(event: &EventRecord) -> String {
             sent_bytes,
             ..
         } => format!(
-            "round {} ended after {}: {} sent",
+            "iteration {} ended after {}: {} sent",
             iteration.saturating_sub(1),
             seconds(*duration_ns),
             mib(*sent_bytes)

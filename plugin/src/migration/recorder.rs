@@ -193,7 +193,7 @@ impl<V: Messages> Recorder<V> {
             && !std::mem::replace(&mut self.warned_lease, true)
         {
             self.messages.warn(&format!(
-                "its lease cannot be written, a successor would not know enough: {error}"
+                "its lease cannot be written, and a successor would not know the limits from before: {error}"
             ));
         }
     }
@@ -275,10 +275,10 @@ impl<V: Messages> Recorder<V> {
             }) => {
                 let speed = in_words::speed(*speed_mib_per_s);
                 self.messages.warn(&format!(
-                    "downtime or speed was changed from outside (now {downtime_ms} ms, speed limit {speed}): \
-                     those values count, and control of this migration ends here"
+                    "an external change set the downtime limit to {downtime_ms} ms and the speed limit to {speed}: they hold, \
+                     and control of this migration ends"
                 ));
-                self.release("its limits were changed from outside");
+                self.release("an external change of its limits");
             }
             Event::Released(Release::Acted(Action::StartPostcopy)) => {
                 self.tally.switched_to_postcopy(self.last.elapsed_ms);
@@ -289,14 +289,14 @@ impl<V: Messages> Recorder<V> {
             } => {
                 let speed = in_words::speed(*speed_mib_per_s);
                 self.messages.warn(&format!(
-                    "the downtime limit was changed by another (to {downtime_ms} ms, speed limit {speed}): \
-                     the configuration says that the controller decides, and it is set again"
+                    "an external change set the downtime limit to {downtime_ms} ms and the speed limit to {speed}: insist is on, \
+                     and the downtime limit is set again"
                 ));
             }
             Event::SpeedOrdered { speed_mib_per_s } => {
                 let speed = in_words::speed(*speed_mib_per_s);
                 self.messages.warn(&format!(
-                    "the speed limit was changed by another (to {speed}): it counts from now on"
+                    "an external change set the speed limit to {speed}: it holds from now on"
                 ));
                 let written = self
                     .lease
@@ -349,8 +349,8 @@ impl<V: Messages> Recorder<V> {
             return;
         }
         self.messages.warn(&format!(
-            "QEMU keeps the guest for something that is not memory, a device's state or the dirty bitmap of a disk, of up \
-             to {}: it is allowed for, and the pause is as much longer",
+            "up to {} that is not memory, a device's state or the dirty bitmap of a disk, keeps QEMU from switching over: \
+             the limit now allows for it, and the pause will be longer",
             in_words::mib(bytes)
         ));
     }
@@ -398,7 +398,7 @@ impl<V: Messages> Observer for Recorder<V> {
         self.failed_polls += 1;
         if self.failed_polls == SILENT_POLLS {
             self.messages.warn(&format!(
-                "cannot read the state of the migration for now: {error}"
+                "cannot read the state of the migration, trying again: {error}"
             ));
         }
         // A daemon that is gone for a day must not fill the disk.
@@ -424,8 +424,10 @@ impl<V: Messages> Observer for Recorder<V> {
         if let Err(error) = result
             && !std::mem::replace(&mut self.warned_refusal, true)
         {
+            let abort = self.messages.how_to_abort();
             self.messages.warn(&format!(
-                "libvirt did not carry out a change to the migration, trying again: {error}"
+                "libvirt refused a change of this migration's limits, trying again: {error}. If the migration does not end, \
+                 {abort}"
             ));
         }
         let error = result.err().map(ToString::to_string);

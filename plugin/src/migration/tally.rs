@@ -144,12 +144,12 @@ impl Tally {
         let totals = self.totals(total);
         let pause = in_words::pause(&totals);
         let (took, iterations) = (in_words::span(total), totals.iterations);
-        let rounds = if iterations == 1 { "round" } else { "rounds" };
+        let plural = if iterations == 1 { "" } else { "s" };
         let sent = in_words::mib(totals.sent_bytes);
         let lost = in_words::throttled(&totals);
         let spared = in_words::xbzrle(&totals);
         let line = format!(
-            "{domain} moved in {took}: {pause}{lost}, {iterations} {rounds}, {sent} sent{spared}"
+            "{domain} moved in {took}: {pause}{lost}, {iterations} iteration{plural}, {sent} sent{spared}"
         );
         match self.stock() {
             Some(stock) => format!("{line}; {stock}"),
@@ -216,7 +216,7 @@ mod tests {
         tally.completed(&completed(1165));
         assert_eq!(
             tally.report("vm", Duration::from_millis(5_210)),
-            "vm moved in 5.21 s: paused 1.16 s, 3 rounds, 540 MiB sent; virsh's own limit of 300 ms was \
+            "vm moved in 5.21 s: paused 1.16 s, 3 iterations, 540 MiB sent; virsh's own limit of 300 ms was \
              never in reach: the least remaining memory would have needed a pause of 1.10 s"
         );
     }
@@ -262,7 +262,7 @@ mod tests {
         tally.completed(&completed(37));
         assert_eq!(tally.totals(Duration::ZERO).throttled_ms, 700);
         let line = tally.report("vm", Duration::from_secs(6));
-        let said = "paused 37 ms, auto-converge took 700 ms of its work, 3 rounds";
+        let said = "paused 37 ms, auto-converge took 700 ms of its work, 3 iterations";
         assert!(line.contains(said), "{line}");
     }
 
@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(
             line,
             "vm moved in 9.00 s: switched to post-copy after 5.20 s (QEMU tells no pause of post-copy), \
-             0 rounds, 0.0 MiB sent"
+             0 iterations, 0.0 MiB sent"
         );
         tally.completed(&completed(2));
         let totals = tally.totals(Duration::from_secs(9));
@@ -316,7 +316,7 @@ mod tests {
         );
         let line = tally.report("vm", Duration::from_secs(9));
         let said = "switched to post-copy after 5.20 s and had all of its memory 3.44 s later (QEMU tells \
-                    no pause of post-copy), 3 rounds";
+                    no pause of post-copy), 3 iterations";
         assert!(line.contains(said), "{line}");
     }
 }

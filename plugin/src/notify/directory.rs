@@ -54,7 +54,7 @@ fn read(directory: &Path, owner: u32) -> Result<Found, Option<String>> {
         .split_off(found.programs.len().min(PROGRAMS_MAX))
     {
         let problem = format!(
-            "{}: one of more than {PROGRAMS_MAX} programs",
+            "{}: only the first {PROGRAMS_MAX} programs are run",
             left.display()
         );
         found.problems.push(problem);

@@ -48,8 +48,8 @@ pub(super) enum ProgramError {
         /// What it printed.
         said: String,
     },
-    /// It was killed for the command that told it ends.
-    #[error("was killed, for virsh-hpc ends")]
+    /// It was killed because the command that told it ends.
+    #[error("was killed, because virsh-hpc ends")]
     Stopped,
     /// The system failed.
     #[error("cannot be waited for: {0}")]

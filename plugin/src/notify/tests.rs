@@ -430,7 +430,7 @@ mod by_programs {
         let problems: Vec<String> = problems.iter().collect();
         assert_eq!(problems.len(), 1, "{problems:?}");
         assert!(
-            problems[0].ends_with("hangs was killed, for virsh-hpc ends"),
+            problems[0].ends_with("hangs was killed, because virsh-hpc ends"),
             "{problems:?}"
         );
     }

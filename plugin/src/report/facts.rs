@@ -22,7 +22,7 @@ pub(super) const COLUMNS: [&str; 10] = [
     "Total",
     "Pre-copy",
     "Pause",
-    "Rounds",
+    "Iterations",
     "Sent",
     "Bandwidth",
 ];
@@ -126,7 +126,7 @@ pub(super) fn measured(migration: &Migration) -> Vec<Fact> {
         ("Pre-copy", known_ms(numbers.precopy_ms)),
         ("Pause", pause(migration)),
         ("Pause estimated", estimated),
-        ("Rounds", numbers.rounds.to_string()),
+        ("Iterations", numbers.rounds.to_string()),
         ("Sent", sent(numbers.sent_bytes, numbers.memory_bytes)),
         ("Bandwidth", known_rate(numbers.bandwidth_bytes_per_s)),
         ("XBZRLE", xbzrle(migration)),
@@ -158,7 +158,7 @@ pub(super) fn measured(migration: &Migration) -> Vec<Fact> {
 
 /// The columns of the rounds.
 pub(super) const ROUND_COLUMNS: [&str; 8] = [
-    "Round",
+    "Iteration",
     "Start",
     "Length",
     "Sent",
@@ -188,10 +188,10 @@ pub(super) fn round(round: &OneRound) -> [String; ROUND_COLUMNS.len()] {
     ]
 }
 
-/// Why the report is not whole, if it is not.
+/// Why the report is incomplete, if it is.
 pub(super) fn problem(migration: &Migration) -> Option<String> {
     let problem = migration.problem.as_ref()?;
-    Some(format!("This report is not whole: {problem}."))
+    Some(format!("This report is incomplete: {problem}."))
 }
 
 /// How long after memory flowed.
@@ -259,7 +259,7 @@ fn orders(policy: &PolicyRecord) -> String {
         timeout,
         policy
             .postcopy_after_first_round
-            .then(|| "post-copy after the first round".to_owned()),
+            .then(|| "post-copy after the first iteration".to_owned()),
         policy
             .postcopy_speed_max_mib_per_s
             .map(|mib| format!("speed of post-copy {}", speed(mib))),

@@ -108,7 +108,7 @@ impl Page {
             return;
         }
         self.markup(
-            "<table class=\"wide rounds\">\n<caption>Rounds, from when memory flows</caption>\n",
+            "<table class=\"wide rounds\">\n<caption>Iterations, from when memory flows</caption>\n",
         );
         self.heads(&ROUND_COLUMNS);
         self.markup("<tbody>\n");

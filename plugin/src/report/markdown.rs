@@ -40,7 +40,7 @@ fn rounds(migration: &Migration) -> String {
     if rounds.all().is_empty() {
         return String::new();
     }
-    let mut text = "## Rounds\n\n".to_owned();
+    let mut text = "## Iterations\n\n".to_owned();
     text += &line(ROUND_COLUMNS.map(str::to_owned));
     text += &format!("|{}\n", " ---: |".repeat(ROUND_COLUMNS.len()));
     text += &shown(rounds, |round| line(facts::round(round)));

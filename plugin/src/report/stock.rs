@@ -57,7 +57,7 @@ impl Stock {
         let ms = |ms| span(Duration::from_millis(ms));
         let least = self.least_pause_ms.map_or_else(String::new, |least| {
             format!(
-                "; the least remaining at a sync would have paused {}",
+                "; the least remaining memory at a sync would have needed a pause of {}",
                 ms(least)
             )
         });
@@ -67,7 +67,7 @@ impl Stock {
             }
             Outcome::Unknown(why) => format!("cannot be said: {why}"),
             Outcome::NotInRecord => {
-                format!("its limit of {limit} ms does not end within the record{least}")
+                format!("its limit of {limit} ms would not have ended it within the record{least}")
             }
             Outcome::Ends(stop) => ends(limit, stop),
         }

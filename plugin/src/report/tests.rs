@@ -251,7 +251,8 @@ fn each_format_begins_as_its_readers_expect() {
 fn what_plain_virsh_would_have_done_is_said_where_the_record_shows_it() {
     let stock = |migration: Migration| migration.stock.in_words();
     let said = stock(flat());
-    let never = "its limit of 300 ms does not end within the record; the least remaining at a sync would have paused 1.12 s";
+    let never = "its limit of 300 ms would not have ended it within the record; the least remaining memory at \
+                 a sync would have needed a pause of 1.12 s";
     assert_eq!(said, never);
     let said = stock(counted());
     assert!(said.contains("have switched over after 5.43 s"), "{said}");
@@ -292,7 +293,7 @@ fn the_bounds_of_a_migration_are_told_in_words() {
     assert_eq!(
         fact("Orders"),
         "speed 20 MiB/s; stored downtime limit 100 ms; timeout 9.00 s, then suspend; \
-         post-copy after the first round; speed of post-copy 15 MiB/s"
+         post-copy after the first iteration; speed of post-copy 15 MiB/s"
     );
 }
 

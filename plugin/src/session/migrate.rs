@@ -44,7 +44,7 @@ const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// What the user is told when the agent steers.
-const YIELDED: &str = "libvirt-hpcd on the source's host steers this migration: this command only watches, \
+const YIELDED: &str = "libvirt-hpcd on the source's host controls this migration: this command only observes, \
                        and options --hpc-* have no effect on it (to use them run virsh-hpc on that host as \
                        root, or have its agent release it: virsh-hpc hpc-release)";
 

@@ -247,7 +247,7 @@ fn what_happens_can_be_followed_until_the_agent_ends() {
     assert_eq!(ended.status.code(), Some(1));
     let said = text(&ended.stderr);
     assert!(
-        said.starts_with("error: libvirt-hpcd tells no more: "),
+        said.starts_with("error: libvirt-hpcd sends no more events: "),
         "{said}"
     );
 }

@@ -101,9 +101,9 @@ fn aborted(stage: &Stage, back: bool) -> Result<()> {
 fn a_killed_agent_is_replaced_in_every_phase() -> Result<()> {
     let mut stage = Stage::up(&marked())?;
     let steering =
-        "steering its migration (marked in its XML; limits before: downtime 300 ms, speed none)";
+        "controlling its migration (marked in its XML; limits before: downtime 300 ms, speed none)";
     killed(&mut stage, "before memory flows", None, steering)?;
-    killed(&mut stage, "in round one", Some(r#""outcome""#), steering)?;
+    killed(&mut stage, "in iteration 1", Some(r#""outcome""#), steering)?;
     killed(&mut stage, "while it waits", Some(WAITS), steering)?;
     killed(&mut stage, "when it goes", Some(GOES), steering)?;
     aborted(&stage, false)?;
@@ -245,7 +245,7 @@ fn command_killed(stage: &mut Stage) -> Result<()> {
             && stage.rig.state(host, GUEST).is_empty())
     })?;
     stage.landed("virsh-hpc --p2p killed")?;
-    let (stood, took) = ("standing by", "steering its migration");
+    let (stood, took) = ("standing by", "controlling its migration");
     println!(
         "virsh-hpc --p2p killed: {:?} {:?}",
         stage.said(host, skip, stood)?,

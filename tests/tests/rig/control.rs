@@ -64,7 +64,7 @@ fn external_change(
     let moved = stage.virsh(&[], |stage| {
         stage.when_traced(STEERS, &format!("virsh -q {what}"))?;
         control(stage, 5, is_released)?;
-        let said = stage.said(host, skip, "changed from outside")?;
+        let said = stage.said(host, skip, "control of this migration ends")?;
         println!("{what}: {said:?}");
         ensure!(said.len() == 1, "{what}: said {said:?}");
         stage.limits_are(what, limits)?;
@@ -77,7 +77,7 @@ fn external_change(
         stage.on(host, LET_IT_END).map(drop)
     })?;
     stage.arrived(what, &moved)?;
-    let steered = stage.said(host, skip, "steering its migration")?;
+    let steered = stage.said(host, skip, "controlling its migration")?;
     ensure!(steered.len() == 1, "{what}: {steered:?}");
     Ok(())
 }
@@ -105,7 +105,7 @@ fn released(stage: &mut Stage) -> Result<()> {
     for line in stage.said(host, skip, GUEST)? {
         println!("  {line}");
     }
-    let steered = stage.said(host, skip, "steering its migration")?;
+    let steered = stage.said(host, skip, "controlling its migration")?;
     ensure!(steered.len() == 1, "{steered:?}");
     Ok(())
 }

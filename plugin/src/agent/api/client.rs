@@ -44,7 +44,7 @@ pub enum ClientError {
     },
     /// The answer is none.
     #[error(
-        "what libvirt-hpcd answered cannot be understood ({reason}): virsh-hpc and libvirt-hpcd may be of \
+        "libvirt-hpcd's answer cannot be understood ({reason}): virsh-hpc and libvirt-hpcd may be of \
          different versions (systemctl restart libvirt-hpcd after an upgrade)"
     )]
     Broken {

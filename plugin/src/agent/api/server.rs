@@ -103,7 +103,7 @@ where
             Ok(())
         });
         if let Err(error) = started {
-            log::warn!("cannot answer who asks for the agent's status: {error}");
+            log::warn!("cannot send the agent's status: {error}");
             thread::sleep(REST);
         }
     }

@@ -61,7 +61,7 @@ impl Gauges {
             )?,
             bandwidth: of_domain(
                 "migration_bandwidth_bytes_per_second",
-                "The bandwidth, as the last round or window measured it.",
+                "The bandwidth, as the last iteration or window measured it.",
             )?,
             write_rate: of_domain(
                 "migration_write_rate_bytes_per_second",

@@ -102,14 +102,14 @@ impl Supervisor {
 fn released(name: &str, control: &Control) -> String {
     match control {
         Control::Looking | Control::Steering => {
-            format!("{name}: its migration goes on under the limits of before")
+            format!("{name}: its migration goes on under the limits from before")
         }
-        Control::Observing => format!("{name}: its migration was only watched, and is no longer"),
+        Control::Observing => format!("{name}: its migration was only observed, and is no longer"),
         Control::Other(who) => {
-            format!("{name}: {who} steers its migration, and the agent will not take it over")
+            format!("{name}: {who} controls its migration, and the agent will not take it over")
         }
         Control::Released(why) => {
-            format!("{name}: nobody steered its migration any more ({why}), nor will")
+            format!("{name}: control of its migration has already ended ({why})")
         }
     }
 }

@@ -28,15 +28,15 @@ pub(crate) fn announce(id: &DomainId, record: &LeaseRecord, marked_by: MarkedBy,
     let before = record.settings_before;
     let speed = in_words::speed(before.speed_mib_per_s);
     let order = record.bounds.policy.limit_max_ms;
-    let kept = order.map_or("", |_| ", an order that is kept");
+    let kept = order.map_or("", |_| ", which is not exceeded");
     let limits = format!(
         "limits before: downtime {} ms{kept}, speed {speed}",
         before.downtime_ms
     );
     match &record.released {
         Some(reason) => log::warn!("{name}: its migration is left alone: {reason}"),
-        None if observe => log::info!("{name}: watching its migration ({why}; {limits})"),
-        None => log::info!("{name}: steering its migration ({why}; {limits})"),
+        None if observe => log::info!("{name}: observing its migration ({why}; {limits})"),
+        None => log::info!("{name}: controlling its migration ({why}; {limits})"),
     }
     let policy = Policy::from(&record.bounds.policy);
     let to_postcopy = policy.deadline.is_some_and(|d| d.then == Then::Postcopy);
@@ -86,7 +86,7 @@ pub(crate) fn herald(id: &DomainId, observe: bool, followers: Followers) -> Hera
     let say = move |problem: String| log::warn!("{name}: {problem}");
     let tellers = Tellers::start(Programs::default(), say, |_| {});
     if let Err(error) = &tellers {
-        log::warn!("{}: no program is notified, no thread: {error}", id.name);
+        log::warn!("{}: no program is notified, because no thread can be started: {error}", id.name);
     }
     Herald::new(about, tellers.ok(), followers)
 }

@@ -159,7 +159,7 @@ fn take(
             Ok(Taken::Held(by)) => {
                 let holder = holder(by.as_deref());
                 if !std::mem::replace(&mut stood_by, true) {
-                    log::info!("{}: {holder} steers its migration: standing by", id.name);
+                    log::info!("{}: {holder} controls its migration: standing by", id.name);
                 }
                 handle.update(|status| status.control = Control::Other(holder));
             }

@@ -109,7 +109,7 @@ pub(crate) fn run(
         if let Err(error) = written {
             let name = &id.name;
             log::warn!(
-                "{name}: its lease cannot be written, a successor will know nothing: {error}"
+                "{name}: its lease cannot be written, and a successor would not know the limits from before: {error}"
             );
         }
     }
@@ -182,10 +182,10 @@ impl Steered<'_> {
         let (name, why) = (&self.id.name, "hpc-release was asked for");
         match (steers, back) {
             (true, true) => {
-                log::info!("{name}: {why}: its migration goes on under the limits of before");
+                log::info!("{name}: {why}: its migration goes on under the limits from before");
             }
             (true, false) => log::warn!(
-                "{name}: {why}, but libvirt does not take the limits of before: set them yourself (virsh \
+                "{name}: {why}, but libvirt refuses the limits from before: set them yourself (virsh \
                  migrate-setmaxdowntime, migrate-setspeed)"
             ),
             (false, _) => log::info!("{name}: {why}"),
@@ -320,7 +320,7 @@ fn trace(config: &Config, id: &DomainId, handle: &MigrationHandle) -> Option<Tra
         }
         Err(error) => {
             let (name, directory) = (&id.name, wanted.directory.display());
-            log::warn!("{name}: no trace is written, {directory} does not take one: {error}");
+            log::warn!("{name}: no trace is written, because {directory} takes none: {error}");
             None
         }
     }

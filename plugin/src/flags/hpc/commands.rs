@@ -112,8 +112,8 @@ pub struct EstimateArgs {
     /// The disks are to be copied along
     #[arg(long)]
     pub copy_storage: bool,
-    /// The folder of earlier migrations' traces
-    #[arg(long, value_name = "FOLDER", default_value = "/var/log/libvirt-hpc")]
+    /// The directory of earlier migrations' traces
+    #[arg(long, value_name = "DIR", default_value = "/var/log/libvirt-hpc")]
     pub traces: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -164,7 +164,7 @@ pub struct HistoryArgs {
     /// Only migrations that ended so: moved, failed or unknown
     #[arg(long, value_name = "RESULT")]
     pub result: Option<Ended>,
-    /// The folder of the traces; without it, that of agent.toml, or else /var/log/libvirt-hpc
+    /// The directory of the traces; without it, that of agent.toml, or else /var/log/libvirt-hpc
     #[arg(long, value_name = "DIR")]
     pub traces: Option<PathBuf>,
     /// Print JSON

@@ -17,7 +17,7 @@ const HEADS: [(&str, Align); COLUMNS] = [
     ("RESULT", Align::Left),
     ("TOTAL", Align::Right),
     ("PAUSE", Align::Right),
-    ("ROUNDS", Align::Right),
+    ("ITERATIONS", Align::Right),
     ("SENT", Align::Right),
     ("BY", Align::Left),
 ];

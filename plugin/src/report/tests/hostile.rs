@@ -155,7 +155,7 @@ fn what_was_read_before_a_fault_is_reported_with_the_fault() {
         assert!(migration.numbers.precopy_ms.is_some());
         let text = rendered(Format::Markdown, &[migration]);
         assert!(
-            text.contains("**This report is not whole: line 2"),
+            text.contains("**This report is incomplete: line 2"),
             "{text}"
         );
         assert!(!text.contains('\u{1b}'));

@@ -140,8 +140,8 @@ fn a_limit_that_was_set_after_the_last_poll_is_in_force_unless_it_was_only_obser
 #[test]
 fn without_precopy_there_is_no_table() {
     let none = [made(&precopy(0))];
-    assert!(!rendered(Format::Markdown, &none).contains("## Rounds"));
-    assert!(!rendered(Format::Html, &none).contains("Rounds, from when"));
+    assert!(!rendered(Format::Markdown, &none).contains("## Iterations"));
+    assert!(!rendered(Format::Html, &none).contains("Iterations, from when"));
 }
 
 #[test]

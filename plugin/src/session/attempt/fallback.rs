@@ -67,7 +67,7 @@ impl Extra {
                     false => "",
                 };
                 format!(
-                    "post-copy, which the policy allows, cannot be had ({words}): the migration is begun again \
+                    "post-copy, which the policy allows, is not possible ({words}): the migration is begun again \
                      without it{hint}"
                 )
             }

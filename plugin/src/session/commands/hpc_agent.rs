@@ -85,7 +85,7 @@ pub fn show(reply: &Reply, args: &StatusArgs, out: &mut dyn Write) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints each line as it comes; they end only by the agent's end, or for this command was too slow.
+/// Prints each line as it comes; they end only by the agent's end, or because this command was too slow.
 fn follow_on(socket: &Path, domain: Option<String>, out: &mut dyn Write) -> Result<ExitCode> {
     for line in follow::follow(socket, domain)? {
         let line = line.context("cannot hear libvirt-hpcd any more")?;
@@ -93,8 +93,8 @@ fn follow_on(socket: &Path, domain: Option<String>, out: &mut dyn Write) -> Resu
         out.flush()?;
     }
     bail!(
-        "libvirt-hpcd tells no more: it has ended, or what is printed here was not read in time; follow again, and ask \
-         hpc-status what was missed"
+        "libvirt-hpcd sends no more events: it has ended, or this output was not read in time; run the command again, and \
+         see the agent's log for what was missed"
     )
 }
 

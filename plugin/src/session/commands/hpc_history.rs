@@ -86,7 +86,7 @@ fn agents_folder(warnings: &mut dyn Write) -> PathBuf {
         Err(error) => {
             let folder = usual.display();
             let text =
-                format!("{error}; the traces are sought in {folder}, where they usually lie");
+                format!("{error}; the traces are read from {folder}, their default directory");
             warn(warnings, &text);
             usual
         }

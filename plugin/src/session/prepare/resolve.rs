@@ -257,8 +257,8 @@ fn limit_downtime(resolved: &mut Resolved, inputs: &Inputs<'_>) {
     };
     resolved.policy.limit_max_ms = Some(limit_ms);
     resolved.warnings.push(format!(
-        "the domain's downtime limit was set to {limit_ms} ms before (virsh migrate-setmaxdowntime): no longer one is \
-         set; --hpc-max-downtime allows another pause"
+        "the domain's downtime limit was set to {limit_ms} ms before (virsh migrate-setmaxdowntime), which is not \
+         exceeded; --hpc-max-downtime overrides it"
     ));
 }
 

@@ -66,7 +66,7 @@ pub fn decide(migrate: &Migrate) -> RunBy {
     let asked = migrate.hpc.asks_for_control();
     if let Some(reason) = nothing_to_steer(&migrate.request) {
         return RunBy::PlainVirsh(
-            asked.then(|| format!("{reason}: this migration is plain virsh's")),
+            asked.then(|| format!("{reason}: plain virsh runs this migration")),
         );
     }
     let found = match find(migrate) {
@@ -158,7 +158,7 @@ fn prepare(
     Ok(Takeover {
         features: Features::of(&connection)?,
         before: settings::read(&domain)
-            .context("what is there before cannot be read, nor be put back")?,
+            .context("the limits from before cannot be read, so they could not be put back")?,
         watcher: Watcher::new(&domain)?,
         memory_bytes: domain.memory_bytes().unwrap_or(0),
         cache_most_bytes: cache_memory::most_bytes(domain.name(), &document, is_local),

@@ -79,7 +79,7 @@ fn command_there(stage: &mut Stage, agent: bool) -> Result<()> {
     );
     let yields = moved
         .stderr()
-        .contains("libvirt-hpcd on the source's host steers");
+        .contains("libvirt-hpcd on the source's host controls");
     ensure!(yields == agent, "{}", moved.stderr());
     ensure!(commands.observed == [agent], "{commands:?}");
     if agent {

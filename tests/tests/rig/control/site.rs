@@ -97,9 +97,9 @@ fn insisted(stage: &mut Stage) -> Result<()> {
             .map(drop)
     })?;
     stage.arrived("insist = true", &moved)?;
-    let said = stage.said(host, skip, "changed by another")?;
+    let said = stage.said(host, skip, "an external change set the speed limit")?;
     println!("  {said:?}");
-    let speed = said.iter().filter(|line| line.contains("(to 40 MiB/s)"));
+    let speed = said.iter().filter(|line| line.contains(" to 40 MiB/s:"));
     ensure!(speed.count() == 1, "{said:?}");
     Ok(())
 }

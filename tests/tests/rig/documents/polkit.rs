@@ -64,6 +64,6 @@ fn members_of_the_group_may_migrate_and_nothing_else() -> Result<()> {
     ensure!(said.contains("virsh-hpc: solver moved in "), "{said}");
     walk.rig.whole("solver")?;
     let log = walk.shell("journalctl -t libvirt-hpcd")?;
-    ensure!(log.contains("solver: steering its migration"), "{log}");
+    ensure!(log.contains("solver: controlling its migration"), "{log}");
     Ok(())
 }

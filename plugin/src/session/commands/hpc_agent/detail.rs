@@ -66,7 +66,7 @@ fn body(migration: &MigrationStatus) -> Vec<(&'static str, String)> {
     vec![
         ("Control", status_text::control(&migration.control)),
         ("Why", or_none(&migration.cause)),
-        ("Round", migration.iteration.to_string()),
+        ("Iteration", migration.iteration.to_string()),
         ("Remaining", status_text::remaining(migration)),
         ("Bandwidth", status_text::bandwidth(migration)),
         ("Pause now", status_text::pause(migration)),

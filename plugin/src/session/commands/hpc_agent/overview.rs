@@ -11,7 +11,7 @@ const HEADS: [(&str, Align); 8] = [
     ("MARKED BY", Align::Left),
     ("STATE", Align::Left),
     ("TIME", Align::Right),
-    ("ROUND", Align::Right),
+    ("ITERATION", Align::Right),
     ("REMAINING", Align::Right),
     ("BANDWIDTH", Align::Right),
     ("PAUSE NOW", Align::Right),

@@ -162,7 +162,7 @@ fn what_is_followed_is_printed_as_it_comes_and_its_end_is_an_error() {
     assert!(
         error
             .to_string()
-            .starts_with("libvirt-hpcd tells no more: ")
+            .starts_with("libvirt-hpcd sends no more events: ")
     );
     assert_eq!(out, b"{\"event\":\"of tomorrow\\u009b\"}\n");
     assert_eq!(
