@@ -1,8 +1,8 @@
 //! One migration as a picture: the remaining memory, the law's threshold, and the pause; below it how fast the guest
 //! wrote, where that was counted.
 
+pub mod chart;
 mod rates;
-mod scale;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -16,8 +16,8 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::in_words;
 use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
+use chart::{Area, Point, mib, since};
 use rates::Rates;
-use scale::{Area, Point, mib, since};
 
 const REMAINING: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
 const THRESHOLD: RGBColor = RGBColor(0xdd, 0x84, 0x52);
@@ -73,12 +73,16 @@ const WORDS_LEFT_FROM: f64 = 0.85;
 /// What a trace holds for the picture.
 #[derive(Debug, Default)]
 pub struct Picture {
+    /// When memory began to flow, ns: the picture's second 0.
+    pub from_ns: Option<u64>,
+    /// The remaining memory.
+    pub remaining: Vec<Point>,
+    /// The law's threshold.
+    pub threshold: Vec<Point>,
+    /// What each sync found, and what was decided then.
+    pub syncs: Vec<(Point, Option<Cause>)>,
     begin: Option<Box<Begin>>,
     end: Option<End>,
-    from_ns: Option<u64>,
-    remaining: Vec<Point>,
-    threshold: Vec<Point>,
-    syncs: Vec<(Point, Option<Cause>)>,
     rates: Rates,
 }
 
@@ -140,34 +144,11 @@ fn draw(data: &Picture, area: &Area<'_>, layout: Layout, last: f64, most: f64) -
         .y_desc("MiB")
         .draw()?;
     if let Some(pause) = data.pause() {
-        let paused = Rectangle::new(
-            [(last - pause, 0.0), (last, most * 1.08)],
-            PAUSE.mix(0.25).filled(),
-        );
-        let patch =
-            |(x, y)| Rectangle::new([(x, y - 5), (x + 18, y + 5)], PAUSE.mix(0.25).filled());
-        chart
-            .draw_series([paused])?
-            .label(LEGEND[3].1)
-            .legend(patch);
+        let paused = [(last - pause, 0.0), (last, most * 1.08)];
+        chart::band(&mut chart, paused, PAUSE.mix(0.25), LEGEND[3].1)?;
     }
-    let legend = |color: RGBColor| {
-        move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2))
-    };
-    chart
-        .draw_series(LineSeries::new(
-            data.remaining.iter().copied(),
-            REMAINING.stroke_width(2),
-        ))?
-        .label(LEGEND[0].1)
-        .legend(legend(REMAINING));
-    chart
-        .draw_series(LineSeries::new(
-            data.threshold.iter().copied(),
-            THRESHOLD.stroke_width(2),
-        ))?
-        .label(LEGEND[1].1)
-        .legend(legend(THRESHOLD));
+    chart::line(&mut chart, &data.remaining, REMAINING, LEGEND[0].1)?;
+    chart::line(&mut chart, &data.threshold, THRESHOLD, LEGEND[1].1)?;
     chart
         .draw_series(data.labelled(last, layout).into_iter().map(|(at, words)| {
             // Beside the right edge the words stand on the left, or they would be cut off.
@@ -185,13 +166,7 @@ fn draw(data: &Picture, area: &Area<'_>, layout: Layout, last: f64, most: f64) -
     if !layout.has_words() {
         return Ok(());
     }
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK.mix(0.3))
-        .position(SeriesLabelPosition::UpperRight)
-        .draw()?;
-    Ok(())
+    chart::names(&mut chart)
 }
 
 impl Picture {
@@ -229,8 +204,9 @@ impl Picture {
         Ok(Some(svg))
     }
 
-    /// Seconds; none if it is not known.
-    fn pause(&self) -> Option<f64> {
+    /// The pause, seconds; none if it is not known.
+    #[must_use]
+    pub fn pause(&self) -> Option<f64> {
         let pause_ms = self.end.as_ref()?.totals.pause_ms?;
         Some(std::time::Duration::from_millis(pause_ms).as_secs_f64())
     }
@@ -290,7 +266,8 @@ impl Picture {
 
     /// The last second, the pause included, and the most MiB. The first round is cut off at twice what the syncs find,
     /// or nothing else could be seen beside it.
-    fn extent(&self) -> (f64, f64) {
+    #[must_use]
+    pub fn extent(&self) -> (f64, f64) {
         let last = self.remaining.iter().map(|p| p.0).fold(1.0, f64::max);
         let synced = self.syncs.iter().map(|(p, _)| p.1).fold(1.0, f64::max);
         let all = self.remaining.iter().map(|p| p.1).fold(1.0, f64::max);

@@ -4,7 +4,7 @@ use anyhow::Result;
 use libvirt_hpc_control::sample::Faults;
 use plotters::prelude::*;
 
-use super::scale::{Area, Point, mib, since};
+use super::chart::{Area, Point, mib, since};
 use crate::trace::SampleRecord;
 
 const WRITES: RGBColor = RGBColor(0x55, 0xa8, 0x68);

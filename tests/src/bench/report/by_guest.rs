@@ -52,10 +52,17 @@ fn about(cell: &Cell<'_>) -> String {
         )
     });
     let round_one = cell.probe.map_or_else(String::new, |probe| {
-        format!("Iteration 1 takes {} s. ", seconds(as_ms(probe.round_one_ms)))
+        format!(
+            "Iteration 1 takes {} s. ",
+            seconds(as_ms(probe.round_one_ms))
+        )
     });
     let stock = cell.better("stock").map_or_else(String::new, |stock| {
-        format!("Stock ends in {} of {} runs. ", stock.completed(), stock.runs.len())
+        format!(
+            "Stock ends in {} of {} runs. ",
+            stock.completed(),
+            stock.runs.len()
+        )
     });
     let (oracle, luckiest) = (
         seconds(cell.oracle_j_ms(0.1)),

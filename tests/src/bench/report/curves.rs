@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use plotters::coord::Shift;
+use libvirt_hpc_plugin::plot::chart::{self, Area, Chart, Point};
 use plotters::prelude::*;
 
 use super::super::laws;
@@ -25,8 +25,8 @@ const LONGEST_S: f64 = 40.0;
 struct Line {
     title: &'static str,
     color: RGBColor,
-    speed: Vec<(f64, f64)>,
-    behind: Vec<(f64, f64)>,
+    speed: Vec<Point>,
+    behind: Vec<Point>,
 }
 
 /// Draws the curves kept of a guest on a link; false if there are none, or its speed is no measure.
@@ -72,39 +72,25 @@ fn line(law: &laws::Law, curve: &Curve, rate: f64) -> Line {
     }
 }
 
-fn paint<B>(name: &str, lines: &[Line], area: &DrawingArea<B, Shift>) -> Result<()>
-where
-    B: DrawingBackend,
-    B::ErrorType: 'static,
-{
+fn paint(name: &str, lines: &[Line], area: &Area<'_>) -> Result<()> {
     area.fill(&WHITE)?;
     let (upper, lower) = area.split_vertically(290);
     let title = format!("{name}: the application's speed, over undisturbed");
-    panel(&title, "speed", lines, |l| &l.speed, &upper, false)?;
-    panel(
-        "Seconds of work behind an undisturbed guest",
-        "s behind",
-        lines,
-        |l| &l.behind,
-        &lower,
-        true,
-    )?;
+    panel(&title, "speed", lines, |l| &l.speed, &upper)?;
+    let title = "Seconds of work behind an undisturbed guest";
+    let mut chart = panel(title, "s behind", lines, |l| &l.behind, &lower)?;
+    chart::names(&mut chart)?;
     area.present()?;
     Ok(())
 }
 
-fn panel<B>(
+fn panel<'a, 'b>(
     title: &str,
     axis: &str,
     lines: &[Line],
-    points: impl Fn(&Line) -> &Vec<(f64, f64)>,
-    area: &DrawingArea<B, Shift>,
-    legend: bool,
-) -> Result<()>
-where
-    B: DrawingBackend,
-    B::ErrorType: 'static,
-{
+    points: impl Fn(&Line) -> &Vec<Point>,
+    area: &'a Area<'b>,
+) -> Result<Chart<'a, 'b>> {
     let all = || lines.iter().flat_map(&points);
     let last = all().map(|p| p.0).fold(1.0, f64::max);
     let (low, high) = (
@@ -124,22 +110,7 @@ where
         .y_desc(axis)
         .draw()?;
     for line in lines {
-        let color = line.color;
-        chart
-            .draw_series(LineSeries::new(
-                points(line).iter().copied(),
-                color.stroke_width(2),
-            ))?
-            .label(line.title)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
+        chart::line(&mut chart, points(line), line.color, line.title)?;
     }
-    if legend {
-        chart
-            .configure_series_labels()
-            .background_style(WHITE.mix(0.8))
-            .border_style(BLACK.mix(0.3))
-            .position(SeriesLabelPosition::UpperRight)
-            .draw()?;
-    }
-    Ok(())
+    Ok(chart)
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use libvirt_hpc_plugin::plot::chart::Area;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -48,11 +49,7 @@ fn row(cells: &[Cell<'_>], law: &Overall) -> Option<Row> {
     })
 }
 
-fn paint<B>(rows: &[Row], area: &DrawingArea<B, plotters::coord::Shift>) -> Result<()>
-where
-    B: DrawingBackend,
-    B::ErrorType: 'static,
-{
+fn paint(rows: &[Row], area: &Area<'_>) -> Result<()> {
     let all = || rows.iter().flat_map(|row| &row.each).copied();
     let (low, high) = (all().fold(0.9, f64::min), all().fold(1.5, f64::max));
     let count = u32::try_from(rows.len())?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use libvirt_hpc_plugin::plot::chart::Area;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -47,11 +48,7 @@ fn dots(cells: &[Cell<'_>], law: &Overall) -> Option<Dots> {
     })
 }
 
-fn paint<B>(dots: &[Dots], area: &DrawingArea<B, plotters::coord::Shift>) -> Result<()>
-where
-    B: DrawingBackend,
-    B::ErrorType: 'static,
-{
+fn paint(dots: &[Dots], area: &Area<'_>) -> Result<()> {
     let all = || dots.iter().flat_map(|d| d.each.iter().chain([&d.mean]));
     let range = |value: fn(&(f64, f64)) -> f64| {
         let low = all().map(value).fold(0.8, f64::min);
