@@ -232,22 +232,6 @@ fn an_ending_says_the_format() {
 }
 
 #[test]
-fn each_format_begins_as_its_readers_expect() {
-    let flat = [flat()];
-    for (format, head) in [
-        (Format::Markdown, "# Migration of flat-law-10\n"),
-        (Format::Html, "<!DOCTYPE html>\n<html lang=\"en\">"),
-        (Format::Csv, "trace,problem,domain,uuid,"),
-        (Format::Json, "{\n  \"report_format\": 1,"),
-        (Format::Svg, "<svg width=\"860\" height=\"420\""),
-    ] {
-        let text = rendered(format, &flat);
-        assert!(text.starts_with(head), "{format:?}");
-        assert!(text.ends_with('\n'), "{format:?}");
-    }
-}
-
-#[test]
 fn what_plain_virsh_would_have_done_is_said_where_the_record_shows_it() {
     let stock = |migration: Migration| migration.stock.in_words();
     let said = stock(flat());

@@ -294,8 +294,9 @@ fn errors_name_the_line() {
         assert!(matches!(last(text), ReadError::NoBegin { line: 1 }));
     }
     assert!(matches!(last(&with(&head)), ReadError::NoBegin { line: 2 }));
-    for text in [with(b"{}\n"), with(b"\xff\0\n")] {
-        let error = last(&text);
+    let nested = format!("{{\"type\":\"begin\",\"data\":{}\n", "[".repeat(30_000));
+    for text in [&b"{}\n"[..], b"\xff\0\n", nested.as_bytes()] {
+        let error = last(&with(text));
         assert!(matches!(error, ReadError::NotARecord { line: 2, .. }));
     }
     let endless = with(&vec![b' '; 1 << 20]);

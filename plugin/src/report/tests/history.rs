@@ -109,23 +109,7 @@ fn a_time_is_from_since_on_and_before_until() {
 }
 
 #[test]
-fn a_domain_a_destination_and_a_result_are_asked_for() {
-    let [moved, failed, ..] = &four();
-    let begins =
-        |filter: &Filter| [moved, failed].map(|migration| filter.wants_begin(&migration.begin));
-    let domain = |name: &str| Filter {
-        domain: Some(name.to_owned()),
-        ..Filter::default()
-    };
-    let uuid = moved.begin.uuid.clone();
-    assert_eq!(begins(&domain("flat-law-10")), [true, false]);
-    assert_eq!(begins(&domain(&uuid)), [true, false]);
-    assert_eq!(begins(&domain("flat")), [false, false]);
-    let destination = Filter {
-        destination: Some("beta".to_owned()),
-        ..Filter::default()
-    };
-    assert_eq!(begins(&destination), [true, false]);
+fn a_result_is_asked_for() {
     for (result, expected) in [
         (Ended::Moved, [true, false, true, false]),
         (Ended::Failed, [false, true, false, false]),

@@ -1,11 +1,12 @@
 //! The session against libvirt's built-in test driver, which has domains and metadata but no migrations.
 //!
 //! The real virsh is a script that prints what it is given.
-#![expect(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Output};
+use std::process::Output;
+
+use super::{command, stderr, stdout};
 
 const URI: &str = "test:///default";
 const DEST: &str = "qemu+tcp://other/system";
@@ -16,20 +17,11 @@ fn session(args: &[&str]) -> Output {
     let virsh = folder.path().join("virsh");
     fs::write(&virsh, "#!/bin/sh\nprintf '%s\\n' \"$@\"\nexit 7\n").unwrap();
     fs::set_permissions(&virsh, fs::Permissions::from_mode(0o755)).unwrap();
-    Command::new(env!("CARGO_BIN_EXE_virsh-hpc-session"))
+    command()
         .args(args)
         .env("VIRSH_HPC_VIRSH", &virsh)
-        .env_remove("VIRSH_DEFAULT_CONNECT_URI")
         .output()
         .unwrap()
-}
-
-fn stdout(output: &Output) -> &str {
-    str::from_utf8(&output.stdout).unwrap()
-}
-
-fn stderr(output: &Output) -> &str {
-    str::from_utf8(&output.stderr).unwrap()
 }
 
 #[track_caller]
@@ -66,8 +58,8 @@ fn off_is_off_and_virsh_never_sees_options_of_ours() {
 #[test]
 fn control_that_was_asked_for_and_cannot_be_is_said() {
     let args = ["-c", URI, "migrate", "--hpc-law=adaptive", "test", DEST];
-    let said = "virsh-hpc: without --live the guest is stopped throughout: this migration is plain \
-                virsh's\n";
+    let said = "virsh-hpc: without --live the guest is stopped throughout: plain virsh runs this \
+                migration\n";
     is_virshs(&args, &["-c", URI, "migrate", "test", DEST], said);
 }
 

@@ -1,21 +1,23 @@
 //! `hpc-history` as a user runs it: what is listed, what is said of bad traces, and the exit status.
-#![expect(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use tempfile::TempDir;
+
+use super::{command, committed, stderr, stdout};
 
 /// A folder with two whole traces, named as the agent names them.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces");
     for (trace, name) in [
-        ("idle-stock.trace", "vm-20261122T161015Z.trace"),
-        ("flat-law-10.trace", "vm-20261123T161015Z.trace"),
+        ("tests/traces/idle-stock.trace", "vm-20261122T161015Z.trace"),
+        (
+            "tests/traces/flat-law-10.trace",
+            "vm-20261123T161015Z.trace",
+        ),
     ] {
-        fs::copy(committed.join(trace), folder.path().join(name)).unwrap();
+        write(&folder, name, committed(trace).as_bytes());
     }
     folder
 }
@@ -25,7 +27,7 @@ fn write(folder: &TempDir, name: &str, text: &[u8]) {
 }
 
 fn history(folder: &TempDir, args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_virsh-hpc-session"))
+    command()
         .args(["hpc-history", "--traces"])
         .arg(folder.path())
         .args(args)
@@ -33,16 +35,12 @@ fn history(folder: &TempDir, args: &[&str]) -> Output {
         .unwrap()
 }
 
-fn text(bytes: &[u8]) -> &str {
-    str::from_utf8(bytes).unwrap()
-}
-
 /// The domains listed, of a history with nothing to complain of.
 fn domains(folder: &TempDir, args: &[&str]) -> Vec<String> {
     let output = history(folder, args);
-    let said = (text(&output.stderr), output.status.code());
+    let said = (stderr(&output), output.status.code());
     assert_eq!(said, ("", Some(0)), "{args:?}");
-    let lines = text(&output.stdout).lines().skip(1);
+    let lines = stdout(&output).lines().skip(1);
     let domain = |line: &str| line.split_whitespace().nth(2).unwrap().to_owned();
     lines.map(domain).collect()
 }
@@ -50,8 +48,8 @@ fn domains(folder: &TempDir, args: &[&str]) -> Vec<String> {
 #[test]
 fn migrations_are_listed_a_line_each_the_newest_last() {
     let output = history(&folder(), &[]);
-    assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
-    let lines: Vec<_> = text(&output.stdout).lines().collect();
+    assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));
+    let lines: Vec<_> = stdout(&output).lines().collect();
     let [heads, first, last] = lines[..] else {
         panic!("{lines:?}")
     };
@@ -60,7 +58,7 @@ fn migrations_are_listed_a_line_each_the_newest_last() {
         first.starts_with("2026-11-22 16:10:15  idle-stock "),
         "{first}"
     );
-    let end = "qemu+tcp://beta/system  moved   7.01 s  1.19 s       5  708 MiB  virsh-hpc";
+    let end = "qemu+tcp://beta/system  moved   7.01 s  1.19 s           5  708 MiB  virsh-hpc";
     assert!(last.ends_with(end), "{last}");
 }
 
@@ -69,6 +67,8 @@ fn what_is_asked_for_is_listed() {
     let folder = folder();
     for (args, expected) in [
         (&["idle-stock"][..], &["idle-stock"][..]),
+        (&["06091395-fdac-41c3-9091-713f7eee40c1"], &["flat-law-10"]),
+        (&["flat"], &[]),
         (&["--since", "2026-11-23"], &["flat-law-10"]),
         (&["--until", "2026-11-23"], &["idle-stock"]),
         (
@@ -94,7 +94,7 @@ fn programs_read_json_or_csv() {
     assert_eq!(json["migrations"][0]["recorded_at"], "2026-11-23T16:10:15Z");
     assert_eq!(json["migrations"][0]["pause_ms"], 1197);
     let csv = history(&folder, &["--csv"]);
-    let csv = text(&csv.stdout);
+    let csv = stdout(&csv);
     assert!(csv.starts_with("trace,problem,domain,uuid,") && csv.lines().count() == 3);
 }
 
@@ -112,7 +112,7 @@ fn a_bad_trace_is_named_and_the_others_are_listed() {
     write(&folder, "notes.txt", b"no trace");
     let output = history(&folder, &[]);
     assert_eq!(output.status.code(), Some(1));
-    let said = text(&output.stderr);
+    let said = stderr(&output);
     let place = folder.path().display();
     for expected in [
         format!("{place}/cut-20261124T161015Z.trace: line "),
@@ -127,7 +127,7 @@ fn a_bad_trace_is_named_and_the_others_are_listed() {
         );
     }
     assert_eq!(said.lines().count(), 3, "{said}");
-    let listed = text(&output.stdout);
+    let listed = stdout(&output);
     assert_eq!(listed.lines().count(), 4, "{listed}");
     let cut = listed.lines().last().unwrap();
     assert!(
@@ -141,12 +141,11 @@ fn a_folder_that_is_not_there_is_an_error() {
     let folder = folder();
     let output = history(&folder, &["--since", "yesterday"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("or a span before now (90min, 7days)"));
-    let mut command = Command::new(env!("CARGO_BIN_EXE_virsh-hpc-session"));
-    let none = command.args(["hpc-history", "--traces", "/nonexistent"]);
-    let output = none.output().unwrap();
-    assert_eq!((text(&output.stdout), output.status.code()), ("", Some(1)));
+    assert!(stderr(&output).contains("or a span before now (90min, 7days)"));
+    let none = ["hpc-history", "--traces", "/nonexistent"];
+    let output = command().args(none).output().unwrap();
+    assert_eq!((stdout(&output), output.status.code()), ("", Some(1)));
     let said =
         "error: cannot list the traces in /nonexistent: No such file or directory (os error 2)\n";
-    assert_eq!(text(&output.stderr), said);
+    assert_eq!(stderr(&output), said);
 }

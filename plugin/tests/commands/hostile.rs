@@ -1,26 +1,22 @@
 //! What the commands make of a trace of a stranger, of a domain's owner and of a hostile environment.
-#![expect(clippy::unwrap_used, reason = "a test ends at what it does not expect")]
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
+
+use super::{command, committed, stderr};
 
 /// What would clear a screen, set a window's title, take over by C1 controls, or turn the text around.
 const NAME: &str = "vm\u{1b}[2J\u{1b}]0;x\u{7}\u{9b}31m\u{202e}\u{61c}\u{7f}";
 
 const HARMFUL: [char; 6] = ['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\u{61c}', '\u{7f}'];
 
-fn committed() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces/flat-law-10.trace");
-    fs::read_to_string(path).unwrap()
-}
-
 /// A recorded trace whose names are [`NAME`], and one that breaks off with a record of that name.
 fn traces(folder: &TempDir) -> [PathBuf; 2] {
-    let text = committed();
+    let text = committed("tests/traces/flat-law-10.trace");
     let (first, rest) = text.split_once('\n').unwrap();
     let mut begin: serde_json::Value = serde_json::from_str(first).unwrap();
     begin["data"]["domain"] = NAME.into();
@@ -36,12 +32,7 @@ fn traces(folder: &TempDir) -> [PathBuf; 2] {
 }
 
 fn session(args: &[&str]) -> Output {
-    let mut session = Command::new(env!("CARGO_BIN_EXE_virsh-hpc-session"));
-    session
-        .args(args)
-        .env_remove("VIRSH_DEFAULT_CONNECT_URI")
-        .output()
-        .unwrap()
+    command().args(args).output().unwrap()
 }
 
 #[track_caller]
@@ -124,7 +115,7 @@ fn a_file_that_may_not_grow_is_an_error_and_no_end() {
         .unwrap();
     assert_eq!(output.status.signal(), None);
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
+    let said = stderr(&output);
     assert!(said.contains("cannot write"), "{said}");
 }
 
