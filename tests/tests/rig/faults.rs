@@ -4,7 +4,7 @@ use std::process::Output;
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig};
 
 const ALPHA: &str = HOSTS[0];
@@ -18,38 +18,60 @@ const BEFORE: [&str; 2] = ["7777", "500"];
 const CACHE: &str = "Compression cache: 64.000 MiB";
 
 /// A marked guest on alpha, with settings of its own.
-fn guest(rig: &Rig, name: &str, workload: &str) -> Result<()> {
-    guest_of(rig, name, &["--fill", "160", "--workload", workload])
+fn guest(rig: &Rig, workload: &str) -> Result<()> {
+    guest_of(rig, &["--fill", "160", "--workload", workload])
 }
 
-fn guest_of(rig: &Rig, name: &str, options: &[&str]) -> Result<()> {
-    rig.guest(name, &[options, &["--marked"]].concat())?;
-    rig.run(ALPHA, &["virsh", "migrate-setmaxdowntime", name, BEFORE[0]])?;
-    rig.run(ALPHA, &["virsh", "migrate-setspeed", name, BEFORE[1]])?;
+fn guest_of(rig: &Rig, options: &[&str]) -> Result<()> {
+    rig.guest("g", &[options, &["--marked"]].concat())?;
+    rig.run(ALPHA, &["virsh", "migrate-setmaxdowntime", "g", BEFORE[0]])?;
+    rig.run(ALPHA, &["virsh", "migrate-setspeed", "g", BEFORE[1]])?;
     Ok(())
 }
 
-/// Requires that the guest is on alpha, whole, and set as before.
-fn unharmed(rig: &Rig, name: &str) -> Result<()> {
+fn runs_on_alpha(rig: &Rig) -> Result<()> {
     ensure!(
-        rig.state(ALPHA, name) == "running",
-        "{name} does not run on alpha"
+        rig.state(ALPHA, "g") == "running",
+        "g does not run on alpha"
     );
-    rig.whole(name)?;
+    rig.whole("g")
+}
+
+/// Requires that the guest is on alpha, whole, and set as before.
+fn unharmed(rig: &Rig) -> Result<()> {
+    runs_on_alpha(rig)?;
     let asked = [
-        ["virsh", "-q", "migrate-getmaxdowntime", name],
-        ["virsh", "-q", "migrate-getspeed", name],
-        ["virsh", "-q", "migrate-compcache", name],
+        "migrate-getmaxdowntime",
+        "migrate-getspeed",
+        "migrate-compcache",
     ];
-    let expected = BEFORE.into_iter().chain([CACHE]);
-    for (command, expected) in asked.iter().zip(expected) {
-        let text = text(&rig.run(ALPHA, command)?.stdout);
+    for (verb, expected) in asked.into_iter().zip(BEFORE.into_iter().chain([CACHE])) {
+        let text = text(&rig.run(ALPHA, &["virsh", "-q", verb, "g"])?.stdout);
         ensure!(
             text.trim() == expected,
-            "{name}: {} says {text}, was {expected}",
-            command[2]
+            "{verb} says {text}, was {expected}"
         );
     }
+    Ok(())
+}
+
+/// virsh-hpc moves the guest to beta, and `meanwhile` happens.
+fn migrate(rig: &Rig, meanwhile: impl FnOnce(&Rig) -> Result<()>) -> Result<Move> {
+    let command = ["virsh-hpc", "migrate", "--live", "g", DESTINATION];
+    rig.migrate("g", &command, meanwhile)
+}
+
+fn tell(what: &str, moved: &Move) {
+    let (took, code) = (moved.total.as_secs_f64(), moved.output.status.code());
+    println!("{what}: {took:.1} s, {code:?} {}", moved.stderr().trim());
+}
+
+/// Requires that the migration has failed as virsh's does.
+fn failed(what: &str, moved: &Move) -> Result<()> {
+    tell(what, moved);
+    let status = moved.output.status;
+    ensure!(status.code() == Some(1), "{what}: {status:?}");
+    ensure!(!errors(&moved.output).is_empty(), "{what}: no message");
     Ok(())
 }
 
@@ -90,22 +112,22 @@ fn same_refusal(rig: &Rig, domain: &str, destination: &str) -> Result<()> {
 #[test]
 fn options_that_virsh_refuses_are_refused_with_its_words() -> Result<()> {
     let rig = Rig::up(&[])?;
-    guest(&rig, "g", "rate:16@20")?;
+    guest(&rig, "rate:16@20")?;
     same_refusal(&rig, "nosuch", DESTINATION)?;
     same_refusal(&rig, "g", "qemu+tcp://10.77.0.77/system")?;
     same_refusal(&rig, "g", "qemu+tcp://beta:1/system")?;
     same_refusal(&rig, "g", "nonsense://beta/system")?;
-    unharmed(&rig, "g")?;
+    unharmed(&rig)?;
     rig.daemon(BETA, "stop")?;
     same_refusal(&rig, "g", DESTINATION)?;
     rig.daemon(BETA, "start")?;
-    unharmed(&rig, "g")
+    unharmed(&rig)
 }
 
 #[test]
 fn a_destination_that_has_the_guest_already_is_refused() -> Result<()> {
     let rig = Rig::up(&[])?;
-    guest(&rig, "g", "idle")?;
+    guest(&rig, "idle")?;
     let twin = "<domain type='qemu'><name>g</name><memory unit='MiB'>16</memory><os><type>hvm</type></os></domain>";
     let define = format!(
         "echo \"{twin}\" > /tmp/twin.xml && virsh define /tmp/twin.xml && virsh start g --paused"
@@ -115,35 +137,21 @@ fn a_destination_that_has_the_guest_already_is_refused() -> Result<()> {
         "the twin does not start"
     );
     same_refusal(&rig, "g", DESTINATION)?;
-    ensure!(
-        rig.state(ALPHA, "g") == "running",
-        "g does not run on alpha"
-    );
     ensure!(rig.state(BETA, "g") == "paused", "the twin was touched");
     rig.run(BETA, &["virsh", "destroy", "g"])?;
-    unharmed(&rig, "g")
+    unharmed(&rig)
 }
 
 #[test]
 fn a_destination_without_room_is_refused() -> Result<()> {
     let rig = Rig::up(&[])?;
-    guest_of(
-        &rig,
-        "g",
-        &["--workload", "idle", "--memory", "2048", "--fill", "64"],
-    )?;
+    let large = ["--workload", "idle", "--memory", "2048", "--fill", "64"];
+    guest_of(&rig, &large)?;
     rig.daemon(BETA, "stop")?;
     // The destination's QEMU may have less address space than the guest has memory.
     rig.daemon_with(BETA, "ulimit -v 1500000")?;
-    let moved = rig.migrate_live("virsh-hpc", "g", &[])?;
-    println!("no room: {}", moved.stderr().trim());
-    ensure!(
-        moved.output.status.code() == Some(1),
-        "status {:?}",
-        moved.output.status
-    );
-    ensure!(!errors(&moved.output).is_empty(), "no message");
-    unharmed(&rig, "g")
+    failed("no room", &migrate(&rig, |_| Ok(()))?)?;
+    unharmed(&rig)
 }
 
 #[test]
@@ -169,31 +177,23 @@ fn a_policy_that_does_not_parse_is_reported_and_the_defaults_apply() -> Result<(
     rig.whole("g")
 }
 
-fn cut(rig: &Rig, workload: &str, span: Option<Duration>) -> Result<Move> {
-    guest(rig, "g", workload)?;
-    rig.migrate(
-        "g",
-        &["virsh-hpc", "migrate", "--live", "g", DESTINATION],
-        |rig| {
-            sleep(Duration::from_secs(2));
-            rig.link("cut")?;
-            span.map_or(Ok(()), |span| {
-                sleep(span);
-                rig.link("restore")
-            })
-        },
-    )
+fn cut(rig: &Rig, span: Option<Duration>) -> Result<Move> {
+    guest(rig, "flat:128")?;
+    migrate(rig, |rig| {
+        sleep(Duration::from_secs(2));
+        rig.link("cut")?;
+        span.map_or(Ok(()), |span| {
+            sleep(span);
+            rig.link("restore")
+        })
+    })
 }
 
 #[test]
 fn a_link_cut_for_five_seconds_only_delays() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let moved = cut(&rig, "flat:128", Some(Duration::from_secs(5)))?;
-    println!(
-        "cut for 5 s: {:.1} s, {}",
-        moved.total.as_secs_f64(),
-        moved.stderr().trim()
-    );
+    let moved = cut(&rig, Some(Duration::from_secs(5)))?;
+    tell("cut for 5 s", &moved);
     ensure!(moved.output.status.success(), "{}", moved.stderr());
     rig.whole("g")
 }
@@ -202,38 +202,28 @@ fn a_link_cut_for_five_seconds_only_delays() -> Result<()> {
 #[ignore = "three quarters of a minute: make thorough"]
 fn a_link_cut_for_good_leaves_the_guest_where_it_is() -> Result<()> {
     let rig = Rig::up(&[])?;
-    let moved = cut(&rig, "flat:128", None)?;
-    println!(
-        "cut for good: {:.1} s, {}",
-        moved.total.as_secs_f64(),
-        moved.stderr().trim()
-    );
-    ensure!(
-        moved.output.status.code() == Some(1),
-        "status {:?}",
-        moved.output.status
-    );
+    failed("cut for good", &cut(&rig, None)?)?;
     rig.link("restore")?;
-    settle(&rig, "g")?;
-    unharmed(&rig, "g")
+    settle(&rig)?;
+    unharmed(&rig)
 }
 
-/// Waits until libvirt knows of no job and the guest runs on one side.
-fn settle(rig: &Rig, name: &str) -> Result<()> {
+/// Waits until libvirt knows of no job.
+fn settle(rig: &Rig) -> Result<()> {
     for _ in 0..120 {
-        let job = text(&rig.run(ALPHA, &["virsh", "-q", "domjobinfo", name])?.stdout);
+        let job = text(&rig.run(ALPHA, &["virsh", "-q", "domjobinfo", "g"])?.stdout);
         if job.contains("None") {
             return Ok(());
         }
         sleep(Duration::from_millis(500));
     }
-    anyhow::bail!("{name}: its job does not end")
+    anyhow::bail!("the job does not end")
 }
 
 #[test]
 fn an_interrupt_in_every_phase_leaves_the_guest_running_once() -> Result<()> {
-    let (rig, name) = (Rig::up(&[])?, "g");
-    // Connecting, preparing, the first round, the second, and about the switchover.
+    let rig = Rig::up(&[])?;
+    // Connecting, preparing, the first iteration, the second, and about the switchover.
     for (ms, signal) in [
         (5, "INT"),
         (150, "TERM"),
@@ -243,66 +233,40 @@ fn an_interrupt_in_every_phase_leaves_the_guest_running_once() -> Result<()> {
         (7000, "INT"),
     ] {
         // The first, and one after a guest that has moved all the same.
-        if rig.state(ALPHA, name).is_empty() {
-            guest(&rig, name, "flat:128")?;
+        if rig.state(ALPHA, "g").is_empty() {
+            guest(&rig, "flat:128")?;
         }
-        let moved = rig.migrate(
-            name,
-            &["virsh-hpc", "migrate", "--live", name, DESTINATION],
-            |rig| {
-                sleep(Duration::from_millis(ms));
-                rig.run(ALPHA, &["pkill", &format!("-{signal}"), "^virsh-hpc"])
-                    .map(drop)
-            },
-        )?;
-        println!(
-            "SIG{signal} at {ms} ms: {:?} {}",
-            moved.output.status.code(),
-            moved.stderr().trim()
-        );
+        let moved = migrate(&rig, |rig| {
+            sleep(Duration::from_millis(ms));
+            rig.run(ALPHA, &["pkill", &format!("-{signal}"), "^virsh-hpc"])
+                .map(drop)
+        })?;
+        tell(&format!("SIG{signal} at {ms} ms"), &moved);
         if !moved.output.status.success() {
-            unharmed(&rig, name)?;
+            unharmed(&rig)?;
             continue;
         }
         ensure!(
-            rig.state(BETA, name) == "running",
+            rig.state(BETA, "g") == "running",
             "success, and not on beta"
         );
-        rig.whole(name)?;
-        rig.destroy(name);
+        rig.whole("g")?;
+        rig.destroy("g");
     }
     Ok(())
 }
 
 fn daemon_killed(host: &str) -> Result<()> {
     let rig = Rig::up(&[])?;
-    guest(&rig, "g", "flat:128")?;
-    let moved = rig.migrate(
-        "g",
-        &["virsh-hpc", "migrate", "--live", "g", DESTINATION],
-        |rig| {
-            sleep(Duration::from_secs(2));
-            rig.daemon(host, "kill")
-        },
-    )?;
-    println!(
-        "libvirtd of {host} killed: {:?} {}",
-        moved.output.status.code(),
-        moved.stderr().trim()
-    );
-    ensure!(
-        moved.output.status.code() == Some(1),
-        "status {:?}",
-        moved.output.status
-    );
-    ensure!(!errors(&moved.output).is_empty(), "no message");
+    guest(&rig, "flat:128")?;
+    let moved = migrate(&rig, |rig| {
+        sleep(Duration::from_secs(2));
+        rig.daemon(host, "kill")
+    })?;
+    failed(&format!("libvirtd of {host} killed"), &moved)?;
     rig.daemon(host, "start")?;
-    settle(&rig, "g").with_context(|| format!("after libvirtd of {host} was killed"))?;
-    ensure!(
-        rig.state(ALPHA, "g") == "running",
-        "g does not run on alpha"
-    );
-    rig.whole("g")
+    settle(&rig)?;
+    runs_on_alpha(&rig)
 }
 
 #[test]

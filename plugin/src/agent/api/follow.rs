@@ -42,7 +42,9 @@ pub(super) fn serve(patience: Duration, stream: &UnixStream, subscription: &Subs
     if let Err(error) = passed
         && error.kind() != io::ErrorKind::BrokenPipe
     {
-        log::info!("a client of hpc-status --follow is dropped, because it did not read in time: {error}");
+        log::info!(
+            "a client of hpc-status --follow is dropped, because it did not read in time: {error}"
+        );
     }
 }
 

@@ -86,7 +86,10 @@ pub(crate) fn herald(id: &DomainId, observe: bool, followers: Followers) -> Hera
     let say = move |problem: String| log::warn!("{name}: {problem}");
     let tellers = Tellers::start(Programs::default(), say, |_| {});
     if let Err(error) = &tellers {
-        log::warn!("{}: no program is notified, because no thread can be started: {error}", id.name);
+        log::warn!(
+            "{}: no program is notified, because no thread can be started: {error}",
+            id.name
+        );
     }
     Herald::new(about, tellers.ok(), followers)
 }

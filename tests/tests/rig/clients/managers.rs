@@ -42,7 +42,9 @@ fn moves(stage: &mut Stage, manager: &str, options: &[&str]) -> Result<(Told, bo
         println!("  {line}");
     }
     ensure!(told.error.is_none(), "{manager}: {told:?}");
-    let let_go = !stage.said(source, skip, "control of this migration ends")?.is_empty();
+    let let_go = !stage
+        .said(source, skip, "control of this migration ends")?
+        .is_empty();
     Ok((told, let_go))
 }
 
