@@ -14,8 +14,8 @@ mod program;
 mod tellers;
 
 pub use followers::{Followers, Subscription};
-pub use herald::{About, Herald};
-pub use notification::{Happened, Notification, VERSION};
+pub use herald::Herald;
+pub use notification::{About, Happened, Notification, VERSION};
 pub use program::PATIENCE as PROGRAM_PATIENCE;
 pub use tellers::{Programs, Tellers};
 

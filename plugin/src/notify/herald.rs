@@ -6,26 +6,10 @@ use libvirt_hpc_control::event::{Cause, Event};
 use libvirt_hpc_control::target::{Action, Target};
 
 use super::followers::Followers;
-use super::notification::{Happened, Notification, VERSION};
+use super::notification::{About, Happened, Notification, VERSION};
 use super::tellers::Tellers;
 use crate::clock;
 use crate::in_words;
-use crate::trace::ControllerName;
-
-/// Which migration it is.
-#[derive(Clone, Debug)]
-pub struct About {
-    /// The domain's name.
-    pub domain: String,
-    /// The domain's UUID.
-    pub uuid: String,
-    /// The destination's URI, if it is known.
-    pub destination: Option<String>,
-    /// Who tells.
-    pub controller: ControllerName,
-    /// Whether it only observes.
-    pub observe: bool,
-}
 
 /// Tells of one migration.
 #[derive(Debug)]
@@ -85,21 +69,10 @@ impl Herald {
     pub fn tell(&mut self, happened: Happened, elapsed_ms: u64) {
         let since_1970 = clock::wall().duration_since(SystemTime::UNIX_EPOCH);
         let at_unix_ms = since_1970.map_or(0, |since| since.as_millis());
-        let About {
-            domain,
-            uuid,
-            destination,
-            controller,
-            observe,
-        } = self.about.clone();
         let notification = Notification {
             version: VERSION,
             happened,
-            domain,
-            uuid,
-            destination,
-            controller,
-            observe,
+            about: self.about.clone(),
             at_unix_ms: u64::try_from(at_unix_ms).unwrap_or(u64::MAX),
             elapsed_ms,
         };

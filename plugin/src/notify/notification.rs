@@ -12,14 +12,9 @@ pub const VERSION: u32 = 1;
 /// The longest error that is passed on, bytes: a line fits into the page that any pipe has room for.
 const ERROR_MAX_BYTES: usize = 1024;
 
-/// What happened to which migration.
+/// Which migration it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notification {
-    /// [`VERSION`].
-    pub version: u32,
-    /// What.
-    #[serde(flatten)]
-    pub happened: Happened,
+pub struct About {
     /// The domain's name.
     pub domain: String,
     /// The domain's UUID.
@@ -30,6 +25,19 @@ pub struct Notification {
     pub controller: ControllerName,
     /// Whether it only observes.
     pub observe: bool,
+}
+
+/// What happened to which migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    /// [`VERSION`].
+    pub version: u32,
+    /// What.
+    #[serde(flatten)]
+    pub happened: Happened,
+    /// To which migration.
+    #[serde(flatten)]
+    pub about: About,
     /// When, milliseconds since 1970.
     pub at_unix_ms: u64,
     /// The age of the job, milliseconds.
@@ -95,6 +103,6 @@ impl Notification {
     /// Whether it is of the domain of that name or UUID.
     #[must_use]
     pub fn is_of(&self, domain: &str) -> bool {
-        self.domain == domain || self.uuid == domain
+        self.about.domain == domain || self.about.uuid == domain
     }
 }

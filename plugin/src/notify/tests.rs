@@ -34,11 +34,12 @@ fn notification(domain: &str, happened: Happened) -> Notification {
     Notification {
         version: VERSION,
         happened,
-        domain: domain.to_owned(),
-        uuid: "4dea22b3-1d52-d8f3-2516-782e98ab3fa0".to_owned(),
-        destination: Some("qemu+ssh://other/system".to_owned()),
-        controller: ControllerName::VirshHpc,
-        observe: false,
+        about: About {
+            domain: domain.to_owned(),
+            destination: Some("qemu+ssh://other/system".to_owned()),
+            controller: ControllerName::VirshHpc,
+            ..about(false)
+        },
         at_unix_ms: 1_764_460_000_123,
         elapsed_ms: 8_421,
     }
@@ -202,7 +203,7 @@ mod as_a_line {
         let line = notification(odd, Happened::Ended).line().expect("JSON");
         assert_eq!(line.trim_end().find(is_unprintable), None, "{line}");
         let read: Notification = serde_json::from_str(&line).expect("JSON");
-        assert_eq!(read.domain, odd);
+        assert_eq!(read.about.domain, odd);
     }
 }
 
@@ -268,14 +269,30 @@ mod by_programs {
             (tellers, problems, lines)
         }
 
-        /// What is said of programs that are told a line, to the end of all of them.
-        fn problems(&self) -> Vec<String> {
+        /// What is said of programs that are told these lines, to the end of all of them.
+        fn problems_with(&self, told: &[&str]) -> Vec<String> {
             let (mut tellers, problems, lines) = self.start();
-            tellers.hand_over("a line\n");
-            assert_eq!(lines.recv_timeout(LONG).as_deref(), Ok("a line\n"));
+            told.iter().for_each(|line| tellers.hand_over(line));
             tellers.end(LONG);
+            assert_eq!(lines.try_iter().collect::<Vec<_>>(), told);
             problems.try_iter().collect()
         }
+
+        fn problems(&self) -> Vec<String> {
+            self.problems_with(&["a line\n"])
+        }
+
+        /// The only thing that is said.
+        fn problem(&self) -> String {
+            only(self.problems())
+        }
+    }
+
+    fn only(problems: Vec<String>) -> String {
+        let [problem] = &problems[..] else {
+            panic!("{problems:?}")
+        };
+        problem.clone()
     }
 
     #[test]
@@ -303,12 +320,14 @@ mod by_programs {
         let stubbed = script.replace("exec systemd-run", &format!("exec >> {out} echo"));
         assert_ne!(stubbed, script);
         place.program("drain-node", &stubbed);
-        let (mut tellers, problems, _lines) = place.start();
-        for happened in every_happening() {
-            tellers.hand_over(&notification("node7", happened).line().expect("JSON"));
-        }
-        tellers.hand_over(&notification("a; b", Happened::Ended).line().expect("JSON"));
-        tellers.end(LONG);
+        let mut told = every_happening()
+            .map(|happened| ("node7", happened))
+            .to_vec();
+        told.push(("a; b", Happened::Ended));
+        let line = |(name, happened)| notification(name, happened).line().expect("JSON");
+        let told: Vec<String> = told.into_iter().map(line).collect();
+        let problem =
+            only(place.problems_with(&told.iter().map(String::as_str).collect::<Vec<_>>()));
         let update =
             |how: &str| format!("--quiet --collect scontrol update nodename=node7 {how}\n");
         let resume = update("state=resume").repeat(3);
@@ -316,12 +335,7 @@ mod by_programs {
             place.read("out"),
             update("state=drain reason=migration") + &resume
         );
-        let problems: Vec<String> = problems.try_iter().collect();
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(
-            problems[0].ends_with("no name of a node: a; b"),
-            "{problems:?}"
-        );
+        assert!(problem.ends_with("no name of a node: a; b"), "{problem}");
     }
 
     #[test]
@@ -352,12 +366,9 @@ mod by_programs {
         let pid = place.file("pid").display().to_string();
         place.program("1-hangs", &format!("sleep 600 & echo $! > {pid}; wait"));
         place.program("2-good", &format!("touch {}", place.file("ran").display()));
-        let problems = place.problems();
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(
-            problems[0].ends_with("has not ended within 300 ms and was killed"),
-            "{problems:?}"
-        );
+        let problem = place.problem();
+        let end = "has not ended within 300 ms and was killed";
+        assert!(problem.ends_with(end), "{problem}");
         assert!(place.file("ran").exists());
         assert!(is_dead(place.read("pid").trim()));
     }
@@ -379,10 +390,9 @@ mod by_programs {
         let mut place = Place::new();
         place.programs.patience = Duration::from_millis(300);
         place.program("floods", "exec yes");
-        let problems = place.problems();
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(problems[0].contains("was killed: y"), "{problems:?}");
-        assert!(problems[0].len() < 1500, "{}", problems[0].len());
+        let problem = place.problem();
+        assert!(problem.contains("was killed: y"), "{problem}");
+        assert!(problem.len() < 1500, "{}", problem.len());
     }
 
     #[test]
@@ -400,15 +410,10 @@ mod by_programs {
         let mut place = Place::new();
         place.programs.owner += 1;
         place.program("good", &format!("touch {}", place.file("ran").display()));
-        let (mut tellers, problems, _lines) = place.start();
-        tellers.hand_over("1\n");
-        tellers.hand_over("2\n");
-        tellers.end(LONG);
-        let problems: Vec<String> = problems.try_iter().collect();
-        assert_eq!(problems.len(), 1, "{problems:?}");
+        let problem = only(place.problems_with(&["1\n", "2\n"]));
         assert!(
-            problems[0].starts_with("not run to notify others: "),
-            "{problems:?}"
+            problem.starts_with("not run to notify others: "),
+            "{problem}"
         );
         assert!(!place.file("ran").exists());
     }
@@ -427,12 +432,9 @@ mod by_programs {
         drop(tellers);
         assert!(is_dead(place.read("pid").trim()));
         assert_eq!(lines.iter().count(), 1, "nothing of the rest is told");
-        let problems: Vec<String> = problems.iter().collect();
-        assert_eq!(problems.len(), 1, "{problems:?}");
-        assert!(
-            problems[0].ends_with("hangs was killed, because virsh-hpc ends"),
-            "{problems:?}"
-        );
+        let problem = only(problems.iter().collect());
+        let end = "hangs was killed, because virsh-hpc ends";
+        assert!(problem.ends_with(end), "{problem}");
     }
 }
 
@@ -448,7 +450,8 @@ mod to_followers {
         let followers = Followers::default();
         let all = followers.subscribe(None).expect("room");
         let one = followers.subscribe(Some("b".to_owned())).expect("room");
-        let by_uuid = followers.subscribe(Some(arrived("x").uuid)).expect("room");
+        let by_uuid = arrived("x").about.uuid;
+        let by_uuid = followers.subscribe(Some(by_uuid)).expect("room");
         followers.publish(&arrived("a"));
         followers.publish(&arrived("b"));
         let count = |heard: &Subscription| std::iter::from_fn(|| heard.next(AT_ONCE).ok()).count();

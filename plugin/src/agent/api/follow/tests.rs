@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::super::server;
 use super::*;
-use crate::notify::{Followers, Happened, Notification, VERSION};
+use crate::notify::{About, Followers, Happened, Notification, VERSION};
 use crate::trace::ControllerName;
 
 /// Levels that are polled, half a minute in all.
@@ -31,18 +31,21 @@ fn ended(domain: &str) -> Notification {
     Notification {
         version: VERSION,
         happened: Happened::Ended,
-        domain: domain.to_owned(),
-        uuid: String::new(),
-        destination: None,
-        controller: ControllerName::LibvirtHpcd,
-        observe: false,
+        about: About {
+            domain: domain.to_owned(),
+            uuid: String::new(),
+            destination: None,
+            controller: ControllerName::LibvirtHpcd,
+            observe: false,
+        },
         at_unix_ms: 0,
         elapsed_ms: 0,
     }
 }
 
 fn domain(line: &str) -> String {
-    serde_json::from_str::<Notification>(line).unwrap().domain
+    let notification: Notification = serde_json::from_str(line).unwrap();
+    notification.about.domain
 }
 
 fn wait_until(is: impl Fn() -> bool) {
