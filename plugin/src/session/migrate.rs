@@ -88,7 +88,7 @@ pub(super) fn run(mut takeover: Takeover, migrate: &Migrate, started: Instant) -
     }
     // Whoever only observes has set nothing.
     let set = match attempt.resolved.mode {
-        Mode::Steer => observer.set(),
+        Mode::Steer => observer.recorder().set(),
         Mode::Observe => Set::default(),
     };
     let status = finish(
@@ -144,7 +144,7 @@ fn attempt(
     let held_lease = who_controls::take_lease(takeover, &resolved);
     let has_lease = held_lease.is_some();
     if let Some(held_lease) = held_lease {
-        observer.hold(held_lease);
+        observer.recorder().hold(held_lease);
     }
     let watcher = &mut takeover.watcher;
     let begun = clock::now();
@@ -161,7 +161,9 @@ fn attempt(
         let (herald, problems) = others::herald(takeover, migrate, &resolved);
         observer.tell_others(herald, problems);
     }
-    observer.record(&trace_header::begin(takeover, migrate, &resolved));
+    observer
+        .recorder()
+        .record(&trace_header::begin(takeover, migrate, &resolved));
     let watcher = &mut takeover.watcher;
     let law = resolved.law.build(resolved.slowdown_ppm);
     let mut controller = Controller::new(law, resolved.policy).knowing(takeover.prior);
@@ -208,7 +210,7 @@ struct Attempt {
 impl Attempt {
     /// libvirt's words, if it may have refused what the call was begun with.
     fn refusal(&mut self) -> Option<String> {
-        let flowed = self.observer.tally().has_begun();
+        let flowed = self.observer.recorder().tally().has_begun();
         let Ended {
             outcome, aborted, ..
         } = &self.ended;
@@ -217,7 +219,7 @@ impl Attempt {
 
     /// Another follows: the lease is given back.
     fn close(mut self) {
-        self.observer.end_lease();
+        self.observer.recorder().end_lease();
     }
 }
 
@@ -257,25 +259,28 @@ fn finish(
     }
     if moved {
         if let Some(stats) = final_statistics(&mut takeover.watcher) {
-            observer.tally().completed(&stats);
+            observer.recorder().tally().completed(&stats);
         }
-        let totals = observer.tally().totals(ended.total);
-        observer.tell_end(Happened::Arrived {
+        let totals = observer.recorder().tally().totals(ended.total);
+        observer.recorder().tell_end(Happened::Arrived {
             pause_ms: totals.pause_ms,
             sent_bytes: totals.sent_bytes,
         });
         // Whoever waits for a terminal now holds nothing any more.
-        observer.end_lease();
+        observer.recorder().end_lease();
         observer.finish_progress();
         observer.console().settle(|| requests.any());
         after_command(quiet, time_ms);
-        let line = observer.tally().report(takeover.domain.name(), ended.total);
+        let line = observer
+            .recorder()
+            .tally()
+            .report(takeover.domain.name(), ended.total);
         observer.console().note(&line);
         if migrate.hpc.sync_time {
             guest_clock::set(takeover, migrate, observer.console());
         }
     } else {
-        observer.tell_end(match ended.outcome {
+        observer.recorder().tell_end(match ended.outcome {
             Some(_) => Happened::failed(error.as_deref()),
             None => Happened::Ended,
         });
@@ -293,12 +298,12 @@ fn finish(
             migrate,
             observer.console(),
         );
-        observer.end_lease();
+        observer.recorder().end_lease();
         observer.console().settle(|| requests.any());
         after_command(quiet, time_ms);
     }
-    let totals = observer.tally().totals(ended.total);
-    observer.record(&Record::End(End {
+    let totals = observer.recorder().tally().totals(ended.total);
+    observer.recorder().record(&Record::End(End {
         moved,
         error,
         totals,

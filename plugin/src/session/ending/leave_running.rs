@@ -40,9 +40,11 @@ pub(crate) fn leave(
 ) {
     let name = takeover.domain.name().to_owned();
     let successor = has_lease && will_take_over(Path::new(SOCKET), takeover.domain.uuid());
-    let set = (resolved.mode == Mode::Steer && observer.steers()).then(|| {
-        let (before, set) = (takeover.before, observer.set());
-        let limits = limits(before, &resolved.policy, set, observer.outlook(), successor);
+    let recorder = observer.recorder();
+    let (steers, set, outlook) = (recorder.steers(), recorder.set(), recorder.outlook());
+    let set = (resolved.mode == Mode::Steer && steers).then(|| {
+        let before = takeover.before;
+        let limits = limits(before, &resolved.policy, set, outlook, successor);
         let watcher = &mut takeover.watcher;
         let found = watcher.call("virDomainMigrateGetMaxDowntime", settings::read);
         let limits = found.map_or(limits, |found| set.unless_changed(found, before, limits));
@@ -56,7 +58,7 @@ pub(crate) fn leave(
             in_words::speed(limits.speed_mib_per_s)
         ),
         (false, Some((_, Err(error)))) => format!(
-            "under the limits it has now, for others could not be set ({error}): virsh domjobinfo {name} shows it"
+            "under the limits it has now, because others could not be set ({error}): virsh domjobinfo {name} shows it"
         ),
         (false, None) => {
             format!("under the limits it has now: virsh domjobinfo {name} shows it")

@@ -15,12 +15,10 @@ use super::console::Console;
 use super::progress::Percent;
 use crate::backlog::Backlog;
 use crate::drive::Observer;
-use crate::migration::lease::HeldLease;
-use crate::migration::recorder::{Messages, Outlook, Recorder};
-use crate::migration::settings::Set;
+use crate::migration::recorder::{Messages, Recorder};
 use crate::migration::tally::Tally;
-use crate::notify::{Happened, Herald, PROGRAM_PATIENCE};
-use crate::trace::{Record, Trace};
+use crate::notify::{Herald, PROGRAM_PATIENCE};
+use crate::trace::Trace;
 
 /// How often virsh prints its progress (`virshWatchJob`, `tools/virsh-domain.c`).
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
@@ -81,38 +79,15 @@ impl SessionObserver {
         self.recorder.messages()
     }
 
-    /// What was counted.
-    pub fn tally(&mut self) -> &mut Tally {
-        self.recorder.tally()
-    }
-
-    /// Whether limits are for this command to set: memory flows, and control has not ended.
-    #[must_use]
-    pub fn steers(&self) -> bool {
-        self.recorder.steers()
-    }
-
-    /// What was set last.
-    #[must_use]
-    pub fn set(&self) -> Set {
-        self.recorder.set()
-    }
-
-    /// What is known of it now.
-    #[must_use]
-    pub fn outlook(&self) -> Outlook {
-        self.recorder.outlook()
+    /// What it tells first.
+    pub fn recorder(&mut self) -> &mut Recorder<Console<Backlog>> {
+        &mut self.recorder
     }
 
     /// Others are told of this migration; what goes wrong with that comes by `problems`.
     pub fn tell_others(&mut self, herald: Herald, problems: Receiver<String>) {
         self.recorder.tell_others(herald);
         self.problems = Some(problems);
-    }
-
-    /// Others are told that it is over.
-    pub fn tell_end(&mut self, happened: Happened) {
-        self.recorder.tell_end(happened);
     }
 
     /// Waits until others have been told, for as long as one program may take, and says what went wrong with it. An
@@ -125,21 +100,6 @@ impl SessionObserver {
         for problem in problems.try_iter() {
             self.console().warn(&problem);
         }
-    }
-
-    /// Steers under a lease.
-    pub fn hold(&mut self, held_lease: HeldLease) {
-        self.recorder.hold(held_lease);
-    }
-
-    /// The job is over, and with it the lease.
-    pub fn end_lease(&mut self) {
-        self.recorder.end_lease();
-    }
-
-    /// Writes to the trace, if there is one.
-    pub fn record(&mut self, record: &Record) {
-        self.recorder.record(record);
     }
 
     /// Prints the progress of a migration that has succeeded.
