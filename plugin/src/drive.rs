@@ -46,19 +46,19 @@ pub trait Orders {
     fn polled(&self, _state: JobState) {}
 }
 
-/// Whoever listens to the loop: to everything that goes into a decision and comes out of it.
+/// Whoever listens to the loop: to everything that goes into a decision and comes out of it, or to some of that.
 pub trait Observer: Publisher {
     /// A sample of the job, before the controller sees it.
-    fn sampled(&mut self, sample: &Sample);
+    fn sampled(&mut self, _sample: &Sample) {}
 
     /// A poll that failed. The next one may not.
-    fn sample_failed(&mut self, at: Timestamp, error: &dyn Error);
+    fn sample_failed(&mut self, _at: Timestamp, _error: &dyn Error) {}
 
     /// How the target of the last poll fared.
-    fn outcome(&mut self, at: Timestamp, target: &Target, result: Result<(), &dyn Error>);
+    fn outcome(&mut self, _at: Timestamp, _target: &Target, _result: Result<(), &dyn Error>) {}
 
     /// The abort the user ordered was asked for; from now on nothing is decided.
-    fn aborting(&mut self, at: Timestamp, result: Result<(), &dyn Error>);
+    fn aborting(&mut self, _at: Timestamp, _result: Result<(), &dyn Error>) {}
 }
 
 /// Why the loop ended.

@@ -1,6 +1,5 @@
 //! The plant against recorded runs of the test bed, and guests learnt from those against guests that are known.
 
-use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +7,6 @@ use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::event::{Event, Publisher};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::Sample;
-use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
 use libvirt_hpc_plugin::laws::LawName;
@@ -49,10 +47,6 @@ impl Observer for Samples {
     fn sampled(&mut self, sample: &Sample) {
         self.0.push(Record::Sample(sample.into()));
     }
-
-    fn sample_failed(&mut self, _: Timestamp, _: &dyn Error) {}
-    fn outcome(&mut self, _: Timestamp, _: &Target, _: Result<(), &dyn Error>) {}
-    fn aborting(&mut self, _: Timestamp, _: Result<(), &dyn Error>) {}
 }
 
 struct Undisturbed;

@@ -1,14 +1,11 @@
 //! The same law on the same guest, in the plant.
 
-use std::error::Error;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use libvirt_hpc_control::controller::Controller;
 use libvirt_hpc_control::event::{Event, Publisher};
 use libvirt_hpc_control::policy::Policy;
-use libvirt_hpc_control::sample::Sample;
-use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_plugin::drive::{Mode, Observer, drive};
 
@@ -127,9 +124,4 @@ impl Publisher for Silent {
     fn publish(&mut self, _: Timestamp, _: Event) {}
 }
 
-impl Observer for Silent {
-    fn sampled(&mut self, _: &Sample) {}
-    fn sample_failed(&mut self, _: Timestamp, _: &dyn Error) {}
-    fn outcome(&mut self, _: Timestamp, _: &Target, _: core::result::Result<(), &dyn Error>) {}
-    fn aborting(&mut self, _: Timestamp, _: core::result::Result<(), &dyn Error>) {}
-}
+impl Observer for Silent {}

@@ -10,7 +10,6 @@ mod scenarios;
 mod stalls;
 mod zeroed;
 
-use std::error::Error;
 use std::time::Duration;
 
 use libvirt_hpc_control::controller::Controller;
@@ -51,10 +50,6 @@ impl Observer for Seen {
     fn sampled(&mut self, sample: &Sample) {
         self.samples.push(*sample);
     }
-
-    fn sample_failed(&mut self, _: Timestamp, _: &dyn Error) {}
-    fn outcome(&mut self, _: Timestamp, _: &Target, _: Result<(), &dyn Error>) {}
-    fn aborting(&mut self, _: Timestamp, _: Result<(), &dyn Error>) {}
 }
 
 impl Seen {

@@ -1,6 +1,5 @@
 //! Drawn guests in the plant, under the control loop that ships.
 
-use std::error::Error;
 use std::time::Duration;
 
 use libvirt_hpc_control::controller::Controller;
@@ -9,7 +8,6 @@ use libvirt_hpc_control::law::{Adaptive, Slowdown};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::progress::Progress;
 use libvirt_hpc_control::sample::Sample;
-use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_plugin::drive::{Mode, Observer, drive};
 use libvirt_hpc_tests::patience::Patience;
@@ -47,10 +45,6 @@ impl Observer for Watcher {
         let shown = self.progress.poll(sample, self.cause);
         self.watched.see(sample, shown);
     }
-
-    fn sample_failed(&mut self, _: Timestamp, _: &dyn Error) {}
-    fn outcome(&mut self, _: Timestamp, _: &Target, _: Result<(), &dyn Error>) {}
-    fn aborting(&mut self, _: Timestamp, _: Result<(), &dyn Error>) {}
 }
 
 fn watched(number: u64, counter: Counter) -> Watched {
