@@ -1,7 +1,7 @@
 //! A migration as the guest's users saw it, from the heartbeats of both hosts.
 
 use crate::listen::Heard;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How long before the move the undisturbed speed of the guest is measured, in nanoseconds.
 pub const BASELINE_NS: u64 = 3_000_000_000;
@@ -16,7 +16,7 @@ pub struct At<'a> {
 }
 
 /// The measurements of one move (or of an attempt). Times are of the hosts' monotonic clock.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Report {
     /// Whether the guest's heartbeat went from one host to another.
     pub moved: bool,

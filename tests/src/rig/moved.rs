@@ -4,34 +4,8 @@ use std::process::Output;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use serde::Deserialize;
-
-/// The guest's users' view of a move; `rig report`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Report {
-    /// Whether the guest was heard on both hosts.
-    pub moved: bool,
-    /// The host that heard the guest last.
-    pub host: String,
-    /// From the last heartbeat on the old host to the first on the new one.
-    pub pause_ms: Option<f64>,
-    /// The longest silence, whatever its cause.
-    pub longest_gap_ms: f64,
-    /// From the beginning to the first heartbeat on the new host.
-    pub arrived_after_ms: Option<f64>,
-    /// Steps a second in the 3 s before the beginning.
-    pub steps_per_s_before: Option<f64>,
-    /// Steps a second from the beginning to the pause.
-    pub steps_per_s_during: Option<f64>,
-    /// Steps a second after the pause.
-    pub steps_per_s_after: Option<f64>,
-    /// Work lost until the arrival, in time of the guest's undisturbed speed.
-    pub work_lost_ms: Option<f64>,
-    /// Corrupt pages found by the guest.
-    pub corrupt_pages: u64,
-    /// Hosts on which the guest runs.
-    pub running_copies: u64,
-}
+/// The guest's users' view of a move: `rig report`.
+pub use libvirt_hpc_guest::report::Report;
 
 /// One migration: the command's answer, its time, and the guest's report.
 #[derive(Debug)]
