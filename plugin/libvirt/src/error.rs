@@ -113,19 +113,6 @@ impl Error {
         self.code() == Some(sys::VIR_ERR_NO_DOMAIN_METADATA)
     }
 
-    /// libvirt does not let this user do it.
-    #[must_use]
-    pub fn is_auth(&self) -> bool {
-        const CODES: [u32; 5] = [
-            sys::VIR_ERR_AUTH_FAILED,
-            sys::VIR_ERR_AUTH_CANCELLED,
-            sys::VIR_ERR_AUTH_UNAVAILABLE,
-            sys::VIR_ERR_ACCESS_DENIED,
-            sys::VIR_ERR_OPERATION_DENIED,
-        ];
-        self.code().is_some_and(|code| CODES.contains(&code))
-    }
-
     /// The domain is not in a state for it: not running, or without a job.
     #[must_use]
     pub fn is_operation_invalid(&self) -> bool {

@@ -79,11 +79,6 @@ pub struct Features {
     pub hypervisor: Option<Version>,
 }
 
-/// libvirt that knows `VIR_MIGRATE_PARAM_BANDWIDTH_AVAIL_SWITCHOVER`.
-const LIBVIRT_AVAIL_SWITCHOVER: Version = Version::new(11, 1, 0);
-/// QEMU with the migration parameter `avail-switchover-bandwidth` (`qapi/migration.json`).
-const QEMU_AVAIL_SWITCHOVER: Version = Version::new(8, 2, 0);
-
 impl Features {
     /// Asks the daemon behind `connection`.
     ///
@@ -101,43 +96,15 @@ impl Features {
                 .map(Version::decode),
         })
     }
-
-    /// Whether the migrate call may carry `bandwidth.avail.switchover`: client library and daemon from
-    /// libvirt 11.1.0 on, QEMU from 8.2.0 on. For a managed migration ask the destination too: both
-    /// daemons validate the parameters.
-    #[must_use]
-    pub fn avail_switchover_bandwidth(&self) -> bool {
-        self.library >= LIBVIRT_AVAIL_SWITCHOVER
-            && self.daemon >= LIBVIRT_AVAIL_SWITCHOVER
-            && self
-                .hypervisor
-                .is_some_and(|qemu| qemu >= QEMU_AVAIL_SWITCHOVER)
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Features, Version};
+    use super::Version;
 
     #[test]
     fn decodes_libvirts_numbers() {
         assert_eq!(Version::decode(9_000_000), Version::new(9, 0, 0));
         assert_eq!(Version::decode(11_003_002).to_string(), "11.3.2");
-    }
-
-    #[test]
-    fn avail_switchover_needs_all_three() {
-        let new = Version::new(11, 3, 0);
-        let features = |library, daemon, hypervisor| Features {
-            library,
-            daemon,
-            hypervisor,
-        };
-        let qemu = Some(Version::new(8, 2, 0));
-        assert!(features(new, new, qemu).avail_switchover_bandwidth());
-        assert!(!features(Version::new(9, 0, 0), new, qemu).avail_switchover_bandwidth());
-        assert!(!features(new, Version::new(11, 0, 9), qemu).avail_switchover_bandwidth());
-        assert!(!features(new, new, Some(Version::new(8, 1, 5))).avail_switchover_bandwidth());
-        assert!(!features(new, new, None).avail_switchover_bandwidth());
     }
 }

@@ -5,7 +5,7 @@ use virt_sys as sys;
 use crate::domain::Domain;
 use crate::error::{Error, Named};
 use crate::ffi;
-use crate::stats::{JobStats, JobType};
+use crate::stats::JobStats;
 
 /// Which speed limit: `virDomainMigrateMaxSpeedFlags`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,17 +23,6 @@ impl Speed {
             Self::Postcopy => sys::VIR_DOMAIN_MIGRATE_MAX_SPEED_POSTCOPY,
         }
     }
-}
-
-/// `virDomainGetJobInfo`: the data of virsh's progress line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JobInfo {
-    /// The kind of job.
-    pub job_type: JobType,
-    /// bytes
-    pub data_total: u64,
-    /// bytes
-    pub data_remaining: u64,
 }
 
 impl Domain {
@@ -110,22 +99,6 @@ impl Domain {
         self.handle()
             .suspend()
             .named("virDomainSuspend", Some(self.name()))
-    }
-
-    /// `virDomainGetJobInfo`
-    ///
-    /// # Errors
-    /// When the domain does not run, or the driver cannot.
-    pub fn job_info(&self) -> Result<JobInfo, Error> {
-        let info = self
-            .handle()
-            .job_info()
-            .named("virDomainGetJobInfo", Some(self.name()))?;
-        Ok(JobInfo {
-            job_type: JobType::from_raw(info.r#type),
-            data_total: info.data_total.unwrap_or(0),
-            data_remaining: info.data_remaining.unwrap_or(0),
-        })
     }
 
     /// `virDomainGetJobStats` of the present job; type none without one.

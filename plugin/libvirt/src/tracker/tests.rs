@@ -20,7 +20,7 @@ const fn state(state: u32, reason: u32) -> DomainState {
 fn stats(job_type: JobType, fields: &[(&str, u64)]) -> JobStats {
     let field =
         |(name, value): &(&str, u64)| ((*name).to_owned(), FieldValue::UnsignedLong(*value));
-    JobStats::new(job_type, fields.iter().map(field).collect())
+    JobStats::new(job_type, fields.iter().map(field))
 }
 
 fn outgoing(iteration: u64, elapsed: u64, processed: u64) -> JobStats {

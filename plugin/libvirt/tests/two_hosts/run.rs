@@ -6,7 +6,6 @@ use libvirt_hpc_control::port::Job;
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::target::Target;
 use libvirt_hpc_libvirt::event::{Event, EventKind};
-use libvirt_hpc_libvirt::features::Features;
 use libvirt_hpc_libvirt::migrate::{Destination, migrate};
 use libvirt_hpc_libvirt::parameter::{Parameter, Value};
 use libvirt_hpc_libvirt::{Error, Watcher};
@@ -28,18 +27,10 @@ impl Run {
         let domain = guest(from);
         let call = thread::spawn(move || {
             let bandwidth = Value::UnsignedLong(bandwidth_mib_per_s);
-            let mut parameters = vec![Parameter {
+            let parameters = [Parameter {
                 name: "bandwidth",
                 value: bandwidth,
             }];
-            let features = Features::of(domain.connection()).expect("QEMU's driver tells");
-            if features.avail_switchover_bandwidth() {
-                let name = "bandwidth.avail.switchover";
-                parameters.push(Parameter {
-                    name,
-                    value: Value::UnsignedLong(20),
-                });
-            }
             let result = if flags & virt_sys::VIR_MIGRATE_PEER2PEER == 0 {
                 let other = open(&to);
                 migrate(&domain, Destination::Managed(&other), flags, &parameters)

@@ -21,14 +21,6 @@ impl Virsh {
         Self { major, minor }
     }
 
-    /// The release of a number as `virGetVersion` and `virConnectGetLibVersion` give it:
-    /// `major * 1,000,000 + minor * 1,000 + release`.
-    #[must_use]
-    pub fn from_lib_version(version: u64) -> Self {
-        let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
-        Self::new(number(version / 1_000_000), number(version / 1_000 % 1_000))
-    }
-
     /// The grammar of this release, and a second one where it is not known which holds.
     ///
     /// Read in the sources of 9.0.0 and 11.3.0; the rewrite of `vshCommandParse` came after 10.0
