@@ -22,6 +22,12 @@ pub const HOSTS: [&str; 2] = ["alpha", "beta"];
 /// The destination of migrations.
 pub const DESTINATION: &str = "qemu+tcp://beta/system";
 
+/// The words of a command line in which none is quoted.
+#[must_use]
+pub fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
 /// The options of a marked guest: its memory and how much of it is filled, MiB, and its workload (`rig help`).
 #[must_use]
 pub const fn marked(

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use libvirt_hpc_plugin::agent::api::Control;
 use libvirt_hpc_plugin::trace::ControllerName;
-use libvirt_hpc_tests::rig::AgentVerb;
+use libvirt_hpc_tests::rig::{AgentVerb, words};
 
 use crate::control::stage::{BEFORE, DEFAULTS, GUEST, SATURATED, Stage};
 
@@ -221,15 +221,8 @@ fn reloaded(stage: &Stage) -> Result<()> {
 fn command_killed(stage: &mut Stage) -> Result<()> {
     let (host, destination) = (stage.here(), stage.destination());
     let skip = stage.logged(host)?;
-    let command = [
-        "virsh-hpc",
-        "migrate",
-        "--live",
-        "--p2p",
-        GUEST,
-        &destination,
-    ];
-    let moved = stage.by(host, &command, |stage| {
+    let command = format!("virsh-hpc migrate --live --p2p {GUEST} {destination}");
+    let moved = stage.by(host, &words(&command), |stage| {
         stage.when_round(2)?;
         let found = stage.migration()?.map(|m| m.control);
         ensure!(

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use libvirt_hpc_control::sample::JobState;
 use libvirt_hpc_plugin::trace::{Record, SampleRecord, read};
-use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Rig};
+use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Rig, words};
 
 use crate::median;
 
@@ -104,19 +104,10 @@ fn control_costs_less_than_a_virsh_that_asks_the_same() -> Result<()> {
     let rig = Rig::up(&[])?;
     rig.guest("busy", &["--workload", "flat:128", "--marked"])?;
     // Waits for a quiet phase that never comes: the controller works for as long as it is let.
-    let command = [
-        "virsh-hpc",
-        "migrate",
-        "--live",
-        "busy",
-        DESTINATION,
-        "--hpc-max-downtime",
-        "200",
-        "--hpc-trace",
-        "/tmp/cost.trace",
-    ];
+    let options = "--hpc-max-downtime 200 --hpc-trace /tmp/cost.trace";
+    let command = format!("virsh-hpc migrate --live busy {DESTINATION} {options}");
     let mut seen = String::new();
-    rig.migrate("busy", &command, |rig| {
+    rig.migrate("busy", &words(&command), |rig| {
         sleep(Duration::from_secs(5));
         seen = String::from_utf8(rig.run(ALPHA, &["sh", "-c", SIDE_BY_SIDE])?.stdout)?;
         rig.run(ALPHA, &["virsh", "domjobabort", "busy"]).map(drop)

@@ -1,7 +1,7 @@
 //! virsh's options of `migrate` under virsh-hpc, with virsh's meaning.
 
 use anyhow::{Context, Result, ensure};
-use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig, marked};
+use libvirt_hpc_tests::rig::{DESTINATION, HOSTS, Move, Rig, marked, words};
 
 mod rows;
 mod table;
@@ -109,18 +109,9 @@ fn a_document_takes_the_mark_away() -> Result<()> {
     ensure!(is_marked(BETA, "--live")?, "the mark has not come along");
     let dump = "virsh dumpxml --migratable options | sed '/hpc:/d' > /tmp/bare.xml";
     rig.run(BETA, &["sh", "-c", dump])?;
-    let home = format!("qemu+tcp://{ALPHA}/system");
-    let command = [
-        "virsh-hpc",
-        "migrate",
-        "--live",
-        GUEST,
-        &home,
-        "--persistent",
-        "--xml",
-        "/tmp/bare.xml",
-    ];
-    let moved = rig.migrate_from(BETA, GUEST, &command, |_| Ok(()))?;
+    let home = format!("{GUEST} qemu+tcp://{ALPHA}/system");
+    let command = format!("virsh-hpc migrate --live {home} --persistent --xml /tmp/bare.xml");
+    let moved = rig.migrate_from(BETA, GUEST, &words(&command), |_| Ok(()))?;
     println!("{}", moved.stderr().trim());
     ensure!(moved.output.status.success(), "{}", moved.stderr());
     let told = moved.stderr().contains("the document of --xml has no mark");
@@ -140,7 +131,7 @@ fn a_host_without_xbzrle_takes_the_guest_all_the_same() -> Result<()> {
     println!("virsh --compressed: {}", asked.stderr().trim());
     ensure!(
         asked.stderr().contains("xbzrle"),
-        "differences are not refused: {asked:?}"
+        "XBZRLE is not refused: {asked:?}"
     );
     let moved = rig.migrate_live("virsh-hpc", GUEST, &[])?;
     println!("virsh-hpc: {}", moved.stderr().trim());
@@ -208,18 +199,8 @@ fn the_hpc_options_hold(rig: &Rig, shuttle: &mut Shuttle<'_>) -> Result<()> {
     );
     let deadline = shuttle.virsh_hpc(&["--hpc-max-downtime", "50", "--hpc-deadline", "4"])?;
     println!("{}", deadline.stderr().trim());
-    let bad = rig.run(
-        ALPHA,
-        &[
-            "virsh-hpc",
-            "migrate",
-            "--live",
-            GUEST,
-            DESTINATION,
-            "--hpc-slowdown",
-            "much",
-        ],
-    )?;
+    let bad = format!("virsh-hpc migrate --live {GUEST} {DESTINATION} --hpc-slowdown much");
+    let bad = rig.run(ALPHA, &words(&bad))?;
     ensure!(
         bad.status.code() == Some(1) && String::from_utf8_lossy(&bad.stderr).contains("slowdown"),
         "{bad:?}"

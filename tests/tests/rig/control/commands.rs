@@ -3,30 +3,25 @@
 use anyhow::{Result, ensure};
 use libvirt_hpc_plugin::agent::api::Control;
 use libvirt_hpc_plugin::trace::ControllerName;
-use libvirt_hpc_tests::rig::AgentVerb;
+use libvirt_hpc_tests::rig::{AgentVerb, words};
 
 use super::control;
 use super::stage::{self, GUEST, SATURATED, Stage, tell};
 
-/// The content of a command's own trace on `host`.
+/// A command's own trace.
+const TRACE: &str = "/tmp/command.trace";
+
+/// Its content on `host`.
 fn command_told(stage: &Stage, host: &str) -> Result<stage::Told> {
-    tell(&stage.on(host, "cat /tmp/command.trace")?)
+    tell(&stage.on(host, &format!("cat {TRACE}"))?)
 }
 
 /// A command on the source's host and the agent: the command steers.
 fn command_here(stage: &mut Stage) -> Result<()> {
     let (host, destination) = (stage.here(), stage.destination());
     let skip = stage.logged(host)?;
-    let command = [
-        "virsh-hpc",
-        "migrate",
-        "--live",
-        GUEST,
-        &destination,
-        "--hpc-trace",
-        "/tmp/command.trace",
-    ];
-    let moved = stage.by(host, &command, |stage| {
+    let command = format!("virsh-hpc migrate --live {GUEST} {destination} --hpc-trace {TRACE}");
+    let moved = stage.by(host, &words(&command), |stage| {
         control(stage, 8, |control| {
             matches!(control, Control::Other(who) if who.starts_with("virsh-hpc (process"))
         })
@@ -51,19 +46,9 @@ fn command_here(stage: &mut Stage) -> Result<()> {
 /// A command on the other host.
 fn command_there(stage: &mut Stage, agent: bool) -> Result<()> {
     let (host, there, destination) = (stage.here(), stage.there(), stage.destination());
-    let source = format!("qemu+tcp://{host}/system");
-    let command = [
-        "virsh-hpc",
-        "-c",
-        &source,
-        "migrate",
-        "--live",
-        GUEST,
-        &destination,
-        "--hpc-trace",
-        "/tmp/command.trace",
-    ];
-    let moved = stage.by(there, &command, |stage| match agent {
+    let program = format!("virsh-hpc -c qemu+tcp://{host}/system");
+    let command = format!("{program} migrate --live {GUEST} {destination} --hpc-trace {TRACE}");
+    let moved = stage.by(there, &words(&command), |stage| match agent {
         true => control(stage, 8, |control| *control == Control::Steering).map(drop),
         false => Ok(()),
     })?;
