@@ -3,8 +3,10 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use libvirt_hpc_plugin::trace::{Record, read};
+
+use crate::rig::HOSTS;
 
 use super::field::{Field, GUEST, TRACES};
 use super::found::{Held, Left, TraceRead, Whereabouts};
@@ -34,6 +36,29 @@ pub(super) fn before(field: &Field<'_>, host: &str) -> Result<Before> {
     let held = held(field, host)?;
     let run = lines(field, host, RUN)?;
     Ok(Before { held, run })
+}
+
+/// Waits until the agents are connected, so that what they hold is what they always do: the last run may have ended
+/// their libvirtd.
+///
+/// # Errors
+/// When one is not in time.
+pub(super) fn agents_are_connected(field: &Field<'_>, plan: &Plan) -> Result<()> {
+    let is_connected = |host| {
+        let status = field.try_on(host, "virsh-hpc hpc-status")?;
+        let printed = String::from_utf8_lossy(&status.stdout);
+        Ok::<_, anyhow::Error>(printed.contains(" connected, checked"))
+    };
+    for host in HOSTS.iter().filter(|_| plan.begin.has_agent()) {
+        for _ in 0..TIMES {
+            if is_connected(host)? {
+                break;
+            }
+            sleep(AGAIN);
+        }
+        ensure!(is_connected(host)?, "the agent on {host} is not connected");
+    }
+    Ok(())
 }
 
 /// Lists what is in the directory of sockets and leases.

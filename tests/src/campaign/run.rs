@@ -36,6 +36,7 @@ pub(super) fn run(field: &Field<'_>, plan: &Plan) -> Result<Found> {
 
 fn migrate(field: &Field<'_>, plan: &Plan) -> Result<Found> {
     sleep(REST);
+    ask::agents_are_connected(field, plan)?;
     let (source, destination) = (field.source(), field.destination());
     let before = [
         ask::before(field, source)?,
