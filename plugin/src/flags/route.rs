@@ -28,10 +28,14 @@ pub fn route(args: &[OsString]) -> Result<Invocation, UsageError> {
     if !matches!(late, Invocation::Forward { .. }) {
         return Ok(late);
     }
-    match parse_as(args, Virsh::NEWEST, Grammar::Early)? {
-        Invocation::Forward { .. } => Ok(late),
-        early => Ok(early),
+    // The oldest takes lines that later ones have a check against (`checks.rs`), the newest knows more options.
+    for virsh in [Virsh::NEWEST, Virsh::OLDEST] {
+        let early = parse_as(args, virsh, Grammar::Early)?;
+        if !matches!(early, Invocation::Forward { .. }) {
+            return Ok(early);
+        }
     }
+    Ok(late)
 }
 
 /// Decides for the session, which knows the version of virsh.

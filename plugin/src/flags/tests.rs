@@ -221,6 +221,9 @@ fn what_virsh_refuses_is_virshs() {
 fn a_storage_list_needs_a_storage_copy_where_virsh_says_so() {
     assert!(migrate("migrate vm d --migrate-disks a", V9_0).is_some());
     assert!(migrate("migrate vm d --migrate-disks a", V11_3).is_none());
+    let words = args(&["migrate", "vm", "d", "--migrate-disks", "a"]);
+    let passed_on = route(&words).expect("a line of virsh's");
+    assert!(matches!(passed_on, Invocation::Migrate(_)), "9.0 takes it");
     assert!(migrate("migrate vm d --migrate-disks a --copy-storage-inc", V11_3).is_some());
 }
 
