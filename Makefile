@@ -1,7 +1,7 @@
 # The commands of the README. Everything they need is installed by `tests/rig/rig deps`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: all deps build pages install check lint test rig-test modular clients thorough demo bench virsh-cases fuzz miri campaign
+.PHONY: all deps build pages install check lint test rig-test modular clients thorough demo bench virsh-cases fuzz miri interleavings campaign
 
 # Where the programs are built, and where `make install` puts them.
 BUILD ?= $(or $(CARGO_TARGET_DIR),target)/release
@@ -90,6 +90,10 @@ miri:
 	rustup component add --toolchain nightly miri rust-src
 	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --target-dir target/miri -p libvirt-hpc-control --lib -- $(MIRI_TESTS)
 
+# Every order of the steps of threads that share a lock or a channel of ours. It takes seconds, but all is built once more.
+interleavings:
+	RUSTFLAGS='--cfg shuttle' cargo test --target-dir target/shuttle --lib -p libvirt-hpc-libvirt -p libvirt-hpc-plugin interleavings
+
 # Migrations with faults, and what must hold after each (docs/campaign.md). Begun again, it makes what is missing; ten seconds
 # each. CAMPAIGN=--help lists more.
 RUNS ?= 85
@@ -102,7 +106,7 @@ campaign:
 	'$(BUILD)/campaign' --runs '$(RUNS)' --seed '$(SEED)' $(CAMPAIGN)
 
 # What a change must pass. What takes longer: `thorough`, `modular`, `clients`, `virsh-cases`, `bench`, `campaign`, `fuzz`,
-# `miri`.
+# `miri`, `interleavings`.
 check: deps lint test package-test rig-test
 
 lint:

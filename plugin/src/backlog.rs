@@ -7,10 +7,12 @@
 //! ```
 
 use std::io::{self, Write};
-use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
+
+use threads::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use threads::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use threads::thread;
 
 use crate::clock;
 
@@ -66,7 +68,15 @@ impl Backlog {
         medium: impl Write + Send + 'static,
         say_lost: fn(u64) -> Vec<u8>,
     ) -> io::Result<Self> {
-        let (pieces, queue) = mpsc::sync_channel(ROOM);
+        Self::with_room(ROOM, medium, say_lost)
+    }
+
+    fn with_room(
+        room: usize,
+        medium: impl Write + Send + 'static,
+        say_lost: fn(u64) -> Vec<u8>,
+    ) -> io::Result<Self> {
+        let (pieces, queue) = mpsc::sync_channel(room);
         let shared = Arc::new(Shared::default());
         let progress = Arc::clone(&shared);
         thread::Builder::new()
@@ -182,6 +192,9 @@ fn write_all(mut medium: impl Write, queue: &Receiver<Vec<u8>>, shared: &Shared)
         shared.1.notify_all();
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod interleavings;
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,13 @@
 // They panic where a stream takes nothing: a full disk behind stderr must not cost a migration.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+// What threads share. `make interleavings` has shuttle try every order of their steps.
+#[cfg(not(all(test, shuttle)))]
+extern crate std as threads;
+
+#[cfg(all(test, shuttle))]
+extern crate shuttle as threads;
+
 pub mod agent;
 pub mod backlog;
 pub mod clock;

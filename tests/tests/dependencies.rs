@@ -26,6 +26,15 @@ fn others(table: Option<&Value>, ours: &BTreeSet<String>) -> BTreeSet<String> {
     others.map(|(name, _)| name.clone()).collect()
 }
 
+/// The tables of a manifest that name dependencies: its own, and those of some targets alone.
+fn tables(manifest: &Table) -> Vec<&Table> {
+    let targets = manifest.get("target").and_then(Value::as_table);
+    let targets = targets.into_iter().flat_map(Table::values);
+    let mut tables = vec![manifest];
+    tables.extend(targets.filter_map(Value::as_table));
+    tables
+}
+
 /// The first cells of the table's rows.
 fn listed(document: &str) -> Vec<String> {
     let rows = document.lines().filter_map(|line| line.strip_prefix("| `"));
@@ -50,11 +59,10 @@ fn every_direct_dependency_is_reviewed_and_no_other() {
         .expect("a list");
     for member in members {
         let member = manifest(&root().join(member.as_str().expect("a folder")));
-        named.extend(
-            KINDS
-                .iter()
-                .flat_map(|kind| others(member.get(*kind), &ours)),
-        );
+        for table in tables(&member) {
+            let kinds = KINDS.iter();
+            named.extend(kinds.flat_map(|kind| others(table.get(*kind), &ours)));
+        }
     }
     let document = fs::read_to_string(root().join("docs/dependencies.md")).expect("the document");
     let listed = listed(&document);

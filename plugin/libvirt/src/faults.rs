@@ -1,9 +1,8 @@
 //! The guest's page faults, read in parallel to the job: nobody waits for the answer.
 
-use std::sync::mpsc::{Receiver, TryRecvError};
-
 use libvirt_hpc_control::sample::Faults;
 use libvirt_hpc_control::time::Timestamp;
+use threads::sync::mpsc::{Receiver, TryRecvError};
 
 use crate::domain::Domain;
 use crate::ffi;

@@ -2,10 +2,10 @@
 
 use core::time::Duration;
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use libvirt_hpc_control::sample::JobState;
 use libvirt_hpc_control::time::Timestamp;
+use threads::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use virt_sys as sys;
 
 use crate::event::{Event, EventKind};
@@ -137,6 +137,9 @@ fn phase(event: u32, detail: u32) -> Option<JobState> {
         _ => None,
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod interleavings;
 
 #[cfg(test)]
 mod tests {

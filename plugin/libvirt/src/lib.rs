@@ -7,6 +7,13 @@
 //! Handles are the `virt` crate's. Calls that it lacks or gets wrong are in `ffi`, the only unsafe file. Only symbols
 //! of libvirt 9.0 are linked; newer abilities are found at run time by [`features::Features`].
 
+// What threads share. `make interleavings` has shuttle try every order of their steps.
+#[cfg(not(all(test, shuttle)))]
+extern crate std as threads;
+
+#[cfg(all(test, shuttle))]
+extern crate shuttle as threads;
+
 pub mod connect;
 pub mod dirty_rate;
 pub mod domain;

@@ -2,11 +2,11 @@
 
 use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::thread;
 
 use libvirt_hpc_control::time::Timestamp;
+use threads::sync::atomic::{AtomicBool, Ordering};
+use threads::sync::mpsc::{self, Receiver, Sender};
+use threads::thread;
 
 use crate::error::Error;
 use crate::ffi;
@@ -143,6 +143,9 @@ impl<S: Send + 'static> Worker<S> {
         }
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod interleavings;
 
 #[cfg(test)]
 mod tests {

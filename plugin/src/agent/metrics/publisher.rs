@@ -5,12 +5,13 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use prometheus::{Registry, TextEncoder};
+use threads::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use threads::thread;
 
 use super::counters::Counters;
 use super::file;
@@ -46,6 +47,14 @@ impl Slot {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Leaves the newest snapshot, instead of one that is still there.
+    fn put(&self, snapshot: Snapshot) {
+        let mut state = self.state();
+        state.next = Some(snapshot);
+        state.handed += 1;
+        self.changed.notify_all();
+    }
+
     /// The newest snapshot, and which it is.
     fn take(&self) -> (Snapshot, u64) {
         let mut state = self.state();
@@ -63,6 +72,16 @@ impl Slot {
     fn done(&self, which: u64) {
         self.state().done = which;
         self.changed.notify_all();
+    }
+
+    /// Waits until what was left is done, no longer than `at_most`. Whether it is.
+    fn settle(&self, at_most: Duration) -> bool {
+        let behind = |state: &mut State| state.done < state.handed;
+        let waited = self
+            .changed
+            .wait_timeout_while(self.state(), at_most, behind)
+            .unwrap_or_else(PoisonError::into_inner);
+        !waited.1.timed_out()
     }
 }
 
@@ -111,21 +130,12 @@ impl Publisher {
 
     /// Hands over how things are. Never waits; one that was handed over before and not yet written is forgotten.
     pub(crate) fn publish(&self, snapshot: Snapshot) {
-        let mut state = self.slot.state();
-        state.next = Some(snapshot);
-        state.handed += 1;
-        self.slot.changed.notify_all();
+        self.slot.put(snapshot);
     }
 
     /// Waits until what was handed over is written, no longer than `at_most`. Whether it is.
     pub(crate) fn settle(&self, at_most: Duration) -> bool {
-        let behind = |state: &mut State| state.done < state.handed;
-        let waited = self
-            .slot
-            .changed
-            .wait_timeout_while(self.slot.state(), at_most, behind)
-            .unwrap_or_else(PoisonError::into_inner);
-        !waited.1.timed_out()
+        self.slot.settle(at_most)
     }
 }
 
@@ -196,6 +206,9 @@ impl Writer {
             .context("cannot write them as text")
     }
 }
+
+#[cfg(all(test, shuttle))]
+mod interleavings;
 
 #[cfg(test)]
 mod tests {

@@ -7,12 +7,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
-use std::thread;
 use std::time::Duration;
 
 use libvirt_hpc_libvirt::Error;
+use threads::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError};
+use threads::sync::{Mutex, MutexGuard, PoisonError};
+use threads::thread;
 
 /// How long an answer is waited for: libvirt has it within milliseconds, unless the domain is in the middle of a start,
 /// an end or a device, or the host is busy.
@@ -108,17 +108,15 @@ impl<S: Session> Questions<S> {
         run: impl FnOnce(&S) -> Answered<S> + Send + 'static,
     ) -> Option<Answered<S>> {
         let (reply, answer) = mpsc::sync_channel(1);
-        let is_late = Arc::new(AtomicBool::new(false));
+        let given_up = Arc::new(GivenUp::default());
         let (open, bell, late) = (
             Arc::clone(&self.open),
             Arc::clone(&self.bell),
-            Arc::clone(&is_late),
+            Arc::clone(&given_up),
         );
         let order = move |session: &mut Option<S>| {
             let answered = opened(session, &open).and_then(run);
-            // Whoever asked may have forgotten it.
-            drop(reply.send(answered));
-            if late.load(Ordering::Acquire) {
+            if late.send(&reply, answered) {
                 bell();
             }
         };
@@ -127,9 +125,7 @@ impl<S: Session> Questions<S> {
             Ok(answered) => Some(answered),
             Err(RecvTimeoutError::Timeout) => {
                 self.worker = None;
-                is_late.store(true, Ordering::Release);
-                // Before that nobody would have rung.
-                let answered = answer.try_recv().ok();
+                let answered = given_up.give_up(&answer);
                 if answered.is_none() {
                     self.outstanding.insert(about.to_owned(), answer);
                 }
@@ -160,10 +156,55 @@ impl<S: Session> Questions<S> {
     }
 }
 
+/// Whether an answer is no longer waited for. It is sent, and given up, under one lock: of two flags, each of which one
+/// thread sets before it reads the other's, both may be missed, and nobody would ring.
+#[derive(Default)]
+struct GivenUp(Mutex<bool>);
+
+impl GivenUp {
+    /// Sends the answer; whether nobody waits for it.
+    fn send<T>(&self, reply: &SyncSender<T>, answer: T) -> bool {
+        let given_up = self.lock();
+        // Whoever asked may have forgotten it.
+        drop(reply.send(answer));
+        *given_up
+    }
+
+    /// Gives up waiting, unless the answer has come.
+    fn give_up<T>(&self, answer: &Receiver<T>) -> Option<T> {
+        let mut given_up = self.lock();
+        *given_up = true;
+        answer.try_recv().ok()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The session, opened again if it was lost.
 fn opened<'a, S: Session>(session: &'a mut Option<S>, open: &Open<S>) -> Result<&'a S, Error> {
     match session.take().filter(S::is_alive) {
         Some(alive) => Ok(session.insert(alive)),
         None => Ok(session.insert(open()?)),
+    }
+}
+
+#[cfg(all(test, shuttle))]
+mod interleavings;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_nobody_waits_for_is_rung_for() {
+        let given_up = GivenUp::default();
+        let (reply, answer) = mpsc::sync_channel(1);
+        assert!(!given_up.send(&reply, 1), "waited for");
+        assert_eq!(given_up.give_up(&answer), Some(1), "it has just come");
+        assert!(given_up.send(&reply, 2), "late");
+        assert_eq!(answer.try_recv(), Ok(2));
+        assert_eq!(given_up.give_up(&answer), None);
     }
 }
