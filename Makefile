@@ -1,7 +1,8 @@
 # The commands of the README. Everything they need is installed by `tests/rig/rig deps`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: all deps build pages install check lint test rig-test modular clients thorough demo bench virsh-cases fuzz miri interleavings campaign
+.PHONY: all deps build pages install check lint test rig-test modular clients thorough demo bench virsh-cases fuzz miri interleavings \
+    sanitize campaign
 
 # Where the programs are built, and where `make install` puts them.
 BUILD ?= $(or $(CARGO_TARGET_DIR),target)/release
@@ -94,6 +95,10 @@ miri:
 interleavings:
 	RUSTFLAGS='--cfg shuttle' cargo test --target-dir target/shuttle --lib -p libvirt-hpc-libvirt -p libvirt-hpc-plugin interleavings
 
+# Leaks and races of the adapter, in front of a real daemon.
+sanitize: deps
+	tests/sanitize/run
+
 # Migrations with faults, and what must hold after each (docs/campaign.md). Begun again, it makes what is missing; ten seconds
 # each. CAMPAIGN=--help lists more.
 RUNS ?= 85
@@ -106,7 +111,7 @@ campaign:
 	'$(BUILD)/campaign' --runs '$(RUNS)' --seed '$(SEED)' $(CAMPAIGN)
 
 # What a change must pass. What takes longer: `thorough`, `modular`, `clients`, `virsh-cases`, `bench`, `campaign`, `fuzz`,
-# `miri`, `interleavings`.
+# `miri`, `interleavings`, `sanitize`.
 check: deps lint test package-test rig-test
 
 lint:
@@ -115,7 +120,7 @@ lint:
 	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --quiet
 	command -v cargo-deny >/dev/null || cargo install --locked --debug cargo-deny
 	cargo deny --log-level error check licenses bans sources
-	shellcheck tests/rig/rig tests/rig/host-init tests/rig/guest-init tests/rig/root-hook tests/rig/lib/* fuzz/run
+	shellcheck tests/rig/rig tests/rig/host-init tests/rig/guest-init tests/rig/root-hook tests/rig/lib/* fuzz/run tests/sanitize/run
 
 # What needs no host: the law, the plant, the grammar, the schema, the adapter, the hook.
 test:
