@@ -115,3 +115,41 @@ fn rest(changed: Changed, found: Settings, before: Settings) -> Target {
         ..Target::NONE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn limits(downtime_ms: u64, speed_mib_per_s: u64) -> Settings {
+        Settings {
+            downtime_ms,
+            speed_mib_per_s,
+        }
+    }
+
+    #[test]
+    fn of_two_limits_the_one_that_nobody_changed_is_restored() {
+        let back = |found| {
+            let mut in_force = InForce::default();
+            assert_eq!(in_force.find(limits(300, 7), false), Found::AsSet);
+            in_force.set(&Target {
+                downtime_ms: Some(10),
+                speed_mib_per_s: Some(5),
+                ..Target::NONE
+            });
+            in_force.find(found, false)
+        };
+        let speed = Target {
+            speed_mib_per_s: Some(7),
+            ..Target::NONE
+        };
+        let downtime = Target {
+            downtime_ms: Some(300),
+            ..Target::NONE
+        };
+        assert_eq!(back(limits(777, 5)), Found::Yield(speed));
+        assert_eq!(back(limits(10, 99)), Found::Yield(downtime));
+        assert_eq!(back(limits(777, 99)), Found::Yield(Target::NONE));
+        assert_eq!(back(limits(10, 5)), Found::AsSet);
+    }
+}

@@ -5,9 +5,12 @@ use crate::law::{Adaptive, Slowdown, Stock};
 
 mod clock;
 mod compression;
+mod events;
 mod external_changes;
 mod fixed_laws;
+mod polls;
 mod postcopy_speed;
+mod view;
 
 #[derive(Default)]
 struct Events(Vec<Event>);
@@ -84,6 +87,12 @@ fn a_deadline_that_comes_before_memory_flows_can_only_abort() {
             Target::NONE,
             "once"
         );
+        let told = events.0.iter().filter_map(|event| match event {
+            Event::Targeted { target, .. } => Some(target.action),
+            _ => None,
+        });
+        let expected: Vec<_> = action.map(Some).into_iter().collect();
+        assert_eq!(told.collect::<Vec<_>>(), expected);
     }
 }
 

@@ -91,6 +91,52 @@ fn the_policys_pause_is_never_exceeded_and_the_forbidden_one_is_reported() {
 }
 
 #[test]
+fn a_pause_as_long_as_the_policys_longest_is_allowed() {
+    let policy = Policy {
+        downtime_max_ms: Some(530),
+        pause_fixed_ms: Some(30),
+        ..Policy::default()
+    };
+    let cause = |threshold| {
+        let order = Rig::new(policy).pass(0, 100 * MIB, threshold);
+        order.cause
+    };
+    // 500 ms, less what is in flight.
+    let most = 50 * MIB - 1_900_000;
+    assert_eq!(cause(most), Cause::Reservation);
+    assert_eq!(cause(most + 1), Cause::Ceiling);
+}
+
+#[test]
+fn while_the_bandwidth_is_unknown_only_a_threshold_of_zero_is_set() {
+    let limit_ms = |threshold| {
+        let order = Rig::new(Policy::default()).pass(0, 0, threshold);
+        order.target.downtime_ms
+    };
+    assert_eq!(limit_ms(0), Some(1));
+    assert_eq!(limit_ms(MIB), None);
+}
+
+/// A lower window may be a stall: if it ended, a limit computed with it would stop the guest.
+#[test]
+fn while_the_law_goes_on_a_limit_is_computed_with_the_sustained_bandwidth() {
+    for (cause, limit_ms) in [(Cause::Falling, 500), (Cause::Reservation, 625)] {
+        let mut rig = Rig::new(Policy::default());
+        let mut set_ms = None;
+        for (n, window) in [100, 100, 100, 100, 100, 80].into_iter().enumerate() {
+            let at_ms = 100 * n as u64;
+            let sample = Sample {
+                processed_bytes: at_ms * MIB / 10,
+                ..sample(at_ms, window * MIB)
+            };
+            let order = rig.guarded(&sample, &Decision::threshold(50 * MIB, cause));
+            set_ms = order.target.downtime_ms;
+        }
+        assert_eq!(set_ms, Some(limit_ms), "{cause:?}");
+    }
+}
+
+#[test]
 fn a_limit_that_the_user_has_stored_is_never_exceeded_and_is_qemus_own() {
     for (stored, longest, limit) in [
         (500, None, 500),
@@ -184,7 +230,18 @@ fn the_bandwidth_seen_in_a_lift_expires() {
     let order = rig.link(800, 20);
     assert!(!is_lifted(&order) && order.forbidden_pause.is_some());
     assert!(!is_lifted(&rig.link(30_600, 20)));
-    assert!(is_lifted(&rig.link(30_800, 20)));
+    assert!(is_lifted(&rig.link(30_700, 20)));
+}
+
+/// A tenth of the time at most.
+#[test]
+fn the_ceiling_over_a_fast_link_is_lifted_again_after_seven_seconds() {
+    let mut rig = Rig::new(owned());
+    for n in 0..=7 {
+        rig.link(n * 100, 100);
+    }
+    assert!(!is_lifted(&rig.link(7_600, 100)));
+    assert!(is_lifted(&rig.link(7_700, 100)));
 }
 
 /// An owner's ceiling of 20 MiB/s, and pauses of 2 s for 128 MiB: a link of 100 MiB/s can do that.
@@ -305,10 +362,28 @@ fn a_pause_allowed_by_a_law_in_milliseconds_and_not_by_the_policy_is_reported() 
     let forbidden = |pause_ms| (Some(pause_ms), Cause::Ceiling);
     assert_eq!(order(2, 40 * MIB, 9_000, Some(500)), forbidden(2030));
     assert_eq!(order(2, 40 * MIB, 700, Some(500)), forbidden(730));
+    // 380 ms is the policy's limit: 30 ms are device state, 90 are in flight.
+    assert_eq!(order(2, 40 * MIB, 381, Some(500)), forbidden(411));
+    assert_eq!(order(2, 40 * MIB, 380, Some(500)), allowed);
     assert_eq!(order(2, 40 * MIB, 300, Some(500)), allowed);
     assert_eq!(order(2, 7 * MIB, 9_000, Some(500)), allowed, "350 ms");
     assert_eq!(order(1, 40 * MIB, 9_000, Some(500)), allowed, "no sync yet");
     assert_eq!(order(2, 40 * MIB, 9_000, None), allowed);
+}
+
+#[test]
+fn while_the_bandwidth_is_unknown_no_pause_is_reported() {
+    let mut rig = Rig::new(Policy {
+        downtime_max_ms: Some(500),
+        ..Policy::default()
+    });
+    let sample = Sample {
+        remaining_bytes: 40 * MIB,
+        ..sample(0, 0)
+    };
+    let order = rig.guarded(&sample, &millis(9_000));
+    let found = (order.cause, order.forbidden_pause);
+    assert_eq!(found, (Cause::Schedule, None));
 }
 
 /// Between two syncs the remainder counts down, and is no measure.

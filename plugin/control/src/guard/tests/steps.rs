@@ -30,6 +30,31 @@ fn the_deadline_outranks_the_longest_pause() {
     assert_eq!(order.target.downtime_ms, Some(DOWNTIME_LIMIT_MAX_MS));
 }
 
+/// All of it would be sent in the pause.
+#[test]
+fn at_its_deadline_a_guest_is_not_stopped_in_the_first_round_while_memory_remains() {
+    for (iteration, remaining_bytes, stops) in [(1, MIB, false), (1, 0, true), (2, MIB, true)] {
+        let mut rig = with_deadline(Then::Switchover);
+        let sample = Sample {
+            iteration,
+            remaining_bytes,
+            ..sample(10_000, MIB)
+        };
+        let order = rig.guarded(&sample, &millis(300));
+        let found = order == Order::switchover(Cause::Deadline);
+        assert_eq!(found, stops, "{iteration}, {remaining_bytes}: {order:?}");
+    }
+}
+
+#[test]
+fn a_speed_ceiling_holds_while_a_step_is_due() {
+    let mut rig = with_deadline(Then::Abort);
+    rig.guard.policy.speed_max_mib_per_s = Some(20);
+    let due = rig.decided(10_000, &millis(300)).target;
+    assert_eq!(due.action, Some(Action::Abort));
+    assert_eq!(due.speed_mib_per_s, Some(20));
+}
+
 #[test]
 fn the_deadlines_action_comes_once_and_again_only_if_refused() {
     for (then, action) in [
@@ -160,10 +185,21 @@ fn a_guest_that_a_law_suspended_may_still_be_aborted() {
         let at = Timestamp::from_nanos(at_ms * 1_000_000);
         rig.guard.refused(Action::Abort, at);
         let refused = rig.decided(at_ms + 100, &wants(Action::Suspend));
-        assert_eq!(refused.target.action, None, "it is suspended already");
+        let paused = Order::switchover(Cause::Schedule).target;
+        assert_eq!(refused.target, paused, "it is suspended already");
         let again = rig.decided(at_ms + 1_000, &decision);
         assert_eq!(again.target.action, Some(Action::Abort));
     }
+}
+
+#[test]
+fn a_guest_whose_suspension_was_refused_is_not_switched_over() {
+    let mut rig = Rig::new(Policy::default());
+    let order = rig.decided(0, &wants(Action::Suspend));
+    assert_eq!(order.target.action, Some(Action::Suspend));
+    rig.guard.refused(Action::Suspend, Timestamp::from_nanos(0));
+    let after = rig.decided(100, &millis(300));
+    assert_eq!(after.target.downtime_ms, Some(300));
 }
 
 /// The user who asked for a suspended guest wants it moved.
@@ -198,20 +234,24 @@ fn a_law_uses_post_copy_only_where_the_policy_allows_its_pause() {
 /// 15 ms for each missing GB.
 #[test]
 fn with_much_remaining_post_copy_pauses_longer_than_a_policy_may_allow() {
-    let action = |remaining_bytes| {
+    let action = |iteration, remaining_bytes| {
         let mut rig = Rig::new(Policy {
             downtime_max_ms: Some(1000),
             ..Policy::default()
         });
         let sample = Sample {
+            iteration,
             remaining_bytes,
             ..sample(0, 20 * MIB)
         };
         let decision = wants(Action::StartPostcopy);
         rig.guarded(&sample, &decision).target.action
     };
-    assert_eq!(action(40_000_000_000), Some(Action::StartPostcopy));
-    assert_eq!(action(50_000_000_000), None);
+    assert_eq!(action(2, 40_000_000_000), Some(Action::StartPostcopy));
+    assert_eq!(action(2, 50_000_000_000), None);
+    assert_eq!(action(3, 50_000_000_000), None);
+    let first_round = action(1, 50_000_000_000);
+    assert_eq!(first_round, Some(Action::StartPostcopy), "no sync yet");
 }
 
 /// A page of 1 GiB takes 0.65 to 2 s. A user who asks for post-copy gets it all the same.
