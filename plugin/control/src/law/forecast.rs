@@ -143,7 +143,7 @@ impl Forecast {
             .saturating_add(remainder.dirtied);
         let wait = self.wait(remainder, of);
         let stop = remainder.remaining;
-        if sent > 0 && run < stop && run <= wait {
+        if run < stop && run <= wait {
             Best::RunOn
         } else if wait < stop {
             Best::Wait
@@ -202,6 +202,15 @@ mod tests {
         // 19 s into 20 s: 100 of 200 can be sent; the next phase is 11 s off, and costs more than the other 100.
         assert_eq!(best(&phases(true, 19), 200), Best::RunOn);
         assert_eq!(best(&phases(true, 19), 1000), Best::Wait);
+    }
+
+    /// 1 s of the phase is left, for 100 bytes.
+    #[test]
+    fn what_a_phase_has_no_time_for_is_late() {
+        let forecast = Forecast::new(&phases(true, 19), RATE);
+        let late = |pending, dirtied| forecast.late(pending, dirtied, |bytes| bytes / 10);
+        assert_eq!(late(60, 40), None);
+        assert_eq!(late(60, 41), Some(11));
     }
 
     #[test]

@@ -40,3 +40,46 @@ impl IdleRemainders {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+
+    fn phases(idle: bool) -> Phases {
+        Phases {
+            idle,
+            age: Duration::ZERO,
+            busy_span: None,
+            idle_span: None,
+            idle_whole: false,
+            busy_in_round: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn a_remainder_counts_once_its_idle_phase_is_over() {
+        let mut remainders = IdleRemainders::default();
+        remainders.found(80);
+        remainders.see(Some(&phases(true)));
+        remainders.see(None);
+        assert_eq!(remainders.expected(), 0);
+        remainders.see(Some(&phases(false)));
+        assert_eq!(remainders.expected(), 80);
+        remainders.see(Some(&phases(false)));
+        assert_eq!(remainders.expected(), 80, "none was found since");
+    }
+
+    #[test]
+    fn where_half_is_sent_half_is_expected() {
+        let mut remainders = IdleRemainders::default();
+        remainders.found(80);
+        remainders.see(Some(&phases(false)));
+        remainders.found(60);
+        let mut sent = remainders.sent(WHOLE_PPM / 2);
+        assert_eq!(sent.expected(), 40);
+        sent.see(Some(&phases(false)));
+        assert_eq!(sent.expected(), 30);
+    }
+}

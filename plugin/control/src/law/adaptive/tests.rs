@@ -101,6 +101,28 @@ fn a_guest_that_pre_copy_costs_little_is_waited_for() {
 }
 
 #[test]
+fn a_law_is_named_after_what_it_may_use_and_is_told_no_more() {
+    let law = Adaptive::new(Slowdown::DEFAULT);
+    for (law, name, counted) in [
+        (law, "adaptive", true),
+        (law.or_postcopy(), "adaptive-or-postcopy", true),
+        (law.without_counters(), "adaptive-without-counters", false),
+    ] {
+        assert_eq!((law.name(), law.wants_writes()), (name, counted));
+    }
+}
+
+/// A quiet phase that is not known of may come: then a fifth of the plateau is little enough to stop with.
+#[test]
+fn a_guest_without_known_phases_may_stop_with_a_fifth_of_the_plateau_while_it_is_waited_for() {
+    let mut run = Run::patient(400 * MB);
+    run.sync(134 * MB);
+    let waits = run.sync(134 * MB);
+    assert_eq!(waits.cause, Cause::Waiting);
+    assert_eq!(waits.threshold_bytes(), Some(134 * MB / 5));
+}
+
+#[test]
 fn a_converging_guest_runs_to_the_floor() {
     use Cause::{Falling, Floor};
     let causes = Run::new(400 * MB).causes(&[67, 29, 12, 5, 2, 1]);

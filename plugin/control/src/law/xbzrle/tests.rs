@@ -167,3 +167,13 @@ fn at_the_end_of_a_quiet_phase_there_is_no_trial() {
     run.sync(WHOLE_PPM, 200 * MB);
     assert!(run.sync(WHOLE_PPM, 60 * MB).cause.stops());
 }
+
+#[test]
+fn the_law_keeps_its_name_and_its_wish_for_counters() {
+    let law = Adaptive::new(Slowdown::DEFAULT);
+    for law in [law, law.without_counters()] {
+        let with = WithXbzrle::new(law, Slowdown::DEFAULT);
+        assert_eq!(with.name(), law.name());
+        assert_eq!(with.wants_writes(), law.wants_writes());
+    }
+}

@@ -44,6 +44,28 @@ fn a_known_quiet_phase_is_waited_for_until_idling_is_seen_to_mean_nothing() {
     assert_eq!(run.sync(134 * MB).cause, Cause::Reservation);
 }
 
+/// The phase is known, so nothing but the cost of the shortest round is worth stopping with before it.
+#[test]
+fn a_known_quiet_phase_is_waited_for_until_that_has_cost_a_pause() {
+    let mut run = Run::new(400 * MB);
+    run.view.phases = phases(false, Duration::from_secs(2));
+    run.sync(134 * MB);
+    for _ in 0..10 {
+        let waits = run.sync(134 * MB);
+        assert_eq!(waits.cause, Cause::Waiting);
+        assert_eq!(waits.threshold_bytes(), Some(LINK / 100));
+    }
+    assert_eq!(run.sync(134 * MB).cause, Cause::Patience);
+}
+
+/// No busy round is known yet, so nothing tells what the next phase would leave.
+#[test]
+fn at_the_first_sync_the_end_of_a_quiet_phase_stops_nobody() {
+    let mut run = Run::new(400 * MB);
+    run.view.phases = phases(true, Duration::from_millis(2900));
+    assert_eq!(run.sync(20 * MB).cause, Cause::Falling);
+}
+
 #[test]
 fn a_quiet_phase_too_far_off_is_not_waited_for() {
     let mut run = Run::new(400 * MB);
