@@ -140,6 +140,8 @@ pub const fn then(then: xml::Then) -> Then {
 #[cfg(test)]
 mod tests {
     use libvirt_hpc_control::guard::SPEED_UNLIMITED_MIB_PER_S;
+    use libvirt_hpc_control::policy::Timeout;
+    use libvirt_hpc_control::target::Action;
 
     use super::*;
 
@@ -228,5 +230,84 @@ mod tests {
             (None, Some(500))
         );
         assert!(observed.observes && !full.observes);
+    }
+
+    #[test]
+    fn what_the_owner_and_the_guest_say_is_what_a_controller_is_held_to() {
+        let owners = xml::Policy {
+            downtime_max_ms: Some(500),
+            slowdown_millipercent: Some(2_500),
+            postcopy_allowed: Some(true),
+            deadline: Some(xml::Deadline {
+                seconds: 60,
+                then: xml::Then::Postcopy,
+            }),
+            ..xml::Policy::default()
+        };
+        let guest = Guest {
+            page_bytes: Some(1 << 30),
+            pause_fixed_ms: Some(73),
+            ..Guest::default()
+        };
+        let bounds = Bounds::of_running(&owners, NOTHING_SET, &guest);
+        let policy = Policy::from(&bounds.policy);
+        let deadline = Deadline {
+            after: Duration::from_secs(60),
+            then: Then::Postcopy,
+        };
+        assert_eq!(policy.deadline, Some(deadline));
+        assert_eq!(policy.page_bytes, Some(1 << 30));
+        assert_eq!(policy.pause_fixed_ms, Some(73));
+        assert_eq!(policy.cache_most_bytes, Some(CACHE_DEFAULT));
+        assert_eq!(bounds.slowdown_ppm, 25_000);
+        assert_eq!(bounds.law, LawName::AdaptiveOrPostcopy);
+        let plain = Bounds::of_running(&xml::Policy::default(), NOTHING_SET, &guest);
+        assert_eq!(plain.law, LawName::Adaptive);
+    }
+
+    #[test]
+    fn where_the_owner_forbids_compression_the_cache_is_left_as_it_is() {
+        let owners = xml::Policy {
+            compression_allowed: Some(false),
+            ..xml::Policy::default()
+        };
+        let bounds = Bounds::of_running(&owners, NOTHING_SET, &Guest::default());
+        assert_eq!(bounds.policy.cache_most_bytes, None);
+    }
+
+    #[test]
+    fn a_speed_that_is_ordered_later_holds_under_the_owners_ceiling() {
+        let owners = xml::Policy {
+            bandwidth_max_mib_per_s: Some(100),
+            ..xml::Policy::default()
+        };
+        let bounds = Bounds::of_running(&owners, NOTHING_SET, &Guest::default());
+        let most = |ordered| bounds.under_speed(ordered).policy.speed_max_mib_per_s;
+        assert_eq!((most(20), most(200)), (Some(20), Some(100)));
+    }
+
+    #[test]
+    fn an_observer_keeps_no_timer_no_post_copy_and_no_cache() {
+        let ordered = Policy {
+            timeout: Some(Timeout {
+                after: Duration::from_secs(3),
+                from: None,
+                action: Action::Suspend,
+            }),
+            postcopy_after_first_round: true,
+            cache_most_bytes: Some(CACHE_DEFAULT),
+            ..Policy::default()
+        };
+        let none = Bounds::of_running(&xml::Policy::default(), NOTHING_SET, &Guest::default());
+        let bounds = Bounds {
+            policy: (&ordered).into(),
+            ..none
+        };
+        let observed = Policy::from(&bounds.without_actions().policy);
+        let expected = Policy {
+            observes: true,
+            ..Policy::default()
+        };
+        assert_eq!(observed, expected);
     }
 }

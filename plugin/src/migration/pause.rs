@@ -55,6 +55,11 @@ pub fn is_outranked(policy: &Policy) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use libvirt_hpc_control::policy::{Deadline, Timeout};
+    use libvirt_hpc_control::target::Action;
+
     use super::*;
 
     #[test]
@@ -90,5 +95,29 @@ mod tests {
             "{said}"
         );
         assert!(told(Some(60), None).is_some());
+    }
+
+    #[test]
+    fn a_timer_outranks_the_longest_pause_and_so_does_a_deadline_that_does_not_abort() {
+        let deadline = |then| Policy {
+            deadline: Some(Deadline {
+                after: Duration::from_secs(60),
+                then,
+            }),
+            ..Policy::default()
+        };
+        let timer = Policy {
+            timeout: Some(Timeout {
+                after: Duration::from_secs(60),
+                from: None,
+                action: Action::Suspend,
+            }),
+            ..Policy::default()
+        };
+        assert!(!is_outranked(&Policy::default()));
+        assert!(!is_outranked(&deadline(Then::Abort)));
+        assert!(is_outranked(&deadline(Then::Switchover)));
+        assert!(is_outranked(&deadline(Then::Postcopy)));
+        assert!(is_outranked(&timer));
     }
 }

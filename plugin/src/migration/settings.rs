@@ -286,6 +286,59 @@ mod tests {
         assert!(matches!(result, Ok(Restored::Failed(OURS, None))));
     }
 
+    /// Its Confirm phase takes a while.
+    #[test]
+    fn libvirt_is_asked_again_until_it_has_put_back_what_it_does() {
+        let set = Set {
+            downtime_ms: Some(OURS.downtime_ms),
+            ..Set::default()
+        };
+        let mut answers = [OURS, BEFORE].into_iter();
+        let mut orders = Vec::new();
+        let restored = restore_through(set, BEFORE, 1, &mut |order| {
+            orders.extend(order);
+            answers.next().ok_or_else(refusal)
+        });
+        assert!(matches!(restored, Ok(Restored::AsBefore)), "{restored:?}");
+        assert!(orders.is_empty(), "{orders:?}");
+    }
+
+    #[test]
+    fn of_two_limits_each_is_undone_or_kept_for_itself() {
+        let set = Set {
+            downtime_ms: Some(777),
+            speed_mib_per_s: Some(5),
+            ..Set::default()
+        };
+        let limits = |downtime_ms, speed_mib_per_s| Settings {
+            downtime_ms,
+            speed_mib_per_s,
+        };
+        let target = |downtime_ms, speed_mib_per_s| Target {
+            downtime_ms,
+            speed_mib_per_s,
+            ..Target::NONE
+        };
+        for (found, back) in [
+            (limits(777, 5), target(Some(300), Some(7))),
+            (limits(777, 99), target(Some(300), None)),
+            (limits(50, 5), target(None, Some(7))),
+            (limits(50, 99), Target::NONE),
+            (BEFORE, Target::NONE),
+        ] {
+            assert_eq!(set.back(found, BEFORE), back, "{found:?}");
+        }
+        let wanted = limits(900, 9);
+        for (found, kept) in [
+            (limits(777, 5), wanted),
+            (BEFORE, wanted),
+            (limits(777, 99), limits(900, 99)),
+            (limits(50, 5), limits(50, 9)),
+        ] {
+            assert_eq!(set.unless_changed(found, BEFORE, wanted), kept, "{found:?}");
+        }
+    }
+
     #[test]
     fn only_what_is_still_ours_is_undone() {
         let set = Set {

@@ -25,3 +25,21 @@ impl ReleaseCause {
         self == Self::Asked
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ReleaseCause::{Asked, Leaving};
+
+    #[test]
+    fn leaving_outranks_what_was_asked_for_and_only_what_was_asked_for_is_for_good() {
+        for (before, then, counts) in [
+            (None, Asked, Asked),
+            (None, Leaving, Leaving),
+            (Some(Asked), Leaving, Leaving),
+            (Some(Leaving), Asked, Leaving),
+        ] {
+            assert_eq!(then.after(before), counts, "{before:?}, then {then:?}");
+        }
+        assert!(Asked.is_for_good() && !Leaving.is_for_good());
+    }
+}

@@ -53,3 +53,57 @@ impl SteadyLimits {
             .is_none_or(|settings| settings == self.found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn at(ms: u64) -> Timestamp {
+        Timestamp::from_nanos(ms * 1_000_000)
+    }
+
+    fn sample(iteration: u64, downtime_ms: u64) -> Sample {
+        Sample {
+            iteration,
+            settings: Some(limits(downtime_ms)),
+            ..Sample::default()
+        }
+    }
+
+    const fn limits(downtime_ms: u64) -> Settings {
+        Settings {
+            downtime_ms,
+            speed_mib_per_s: 20,
+        }
+    }
+
+    #[test]
+    fn a_limit_that_nobody_has_set_must_stay_for_three_seconds() {
+        let watch = SteadyLimits::new(limits(300), 2, at(1_000));
+        assert!(!watch.have_stayed(at(3_999)));
+        assert!(watch.have_stayed(at(4_000)));
+    }
+
+    #[test]
+    fn a_limit_that_is_set_is_watched_over_the_next_sync_or_for_a_minute() {
+        let mut watch = SteadyLimits::new(limits(50), 2, at(1_000));
+        assert!(watch.stay(&sample(2, 50)));
+        assert!(!watch.have_stayed(at(60_999)));
+        assert!(watch.have_stayed(at(61_000)));
+        assert!(watch.stay(&sample(3, 50)));
+        assert!(watch.stay(&sample(3, 50)), "it was seen once");
+        assert!(watch.have_stayed(at(4_000)));
+        assert!(!watch.have_stayed(at(3_999)), "no sooner than any");
+    }
+
+    #[test]
+    fn limits_that_move_do_not_stay_and_none_tell_nothing() {
+        let mut watch = SteadyLimits::new(limits(50), 2, at(0));
+        assert!(!watch.stay(&sample(2, 51)));
+        let silent = Sample {
+            settings: None,
+            ..sample(2, 0)
+        };
+        assert!(watch.stay(&silent));
+    }
+}

@@ -116,6 +116,51 @@ fn a_speed_that_another_has_ordered_is_a_successors_order_too() {
     );
 }
 
+/// What is about to be set is written before it is, what was set after: a successor finds either.
+#[test]
+fn what_a_holder_sets_and_why_it_released_the_job_are_left_to_a_successor() {
+    let (_folder, leases) = folder();
+    let target = |ms| Target {
+        downtime_ms: Some(ms),
+        ..Target::NONE
+    };
+    assert!(!exists(&leases, UUID));
+    let (lease, _) = taken(take(&leases, UUID).expect("taken"));
+    assert!(exists(&leases, UUID));
+    let (mut held, written) = HeldLease::begin(lease, record());
+    written.expect("written");
+    let written = || match take(&leases, UUID) {
+        Ok(Taken::Held(Some(by))) => *by,
+        other => panic!("{other:?}"),
+    };
+    held.intend(&target(10)).expect("written");
+    let set = written().set;
+    assert_eq!((set.downtime_ms, set.next_downtime_ms), (None, Some(10)));
+    held.apply(&target(10)).expect("written");
+    let set = written().set;
+    assert_eq!((set.downtime_ms, set.next_downtime_ms), (Some(10), None));
+    assert_eq!(held.set(), set);
+    held.release("asked").expect("written");
+    assert_eq!(written().released.as_deref(), Some("asked"));
+    held.end();
+    assert!(!exists(&leases, UUID));
+}
+
+#[test]
+fn whoever_only_observes_leaves_nothing_to_undo() {
+    let mut observing = LeaseRecord {
+        bounds: record().bounds.without_actions(),
+        ..record()
+    };
+    let target = Target {
+        downtime_ms: Some(10),
+        ..Target::NONE
+    };
+    observing.intend(&target);
+    observing.apply(&target);
+    assert_eq!(observing.set, Set::default());
+}
+
 #[test]
 fn a_holder_that_is_killed_holds_it_no_longer() {
     let (_folder, leases) = folder();

@@ -140,3 +140,94 @@ fn a_successor_counts_from_where_its_predecessor_did() {
     );
     assert_eq!(before_its_job.began(at(3_000)), at(170), "nor long after");
 }
+
+/// Two reckonings of a beginning may be three seconds apart, and a job may begin two minutes after its lease.
+#[test]
+fn a_beginning_is_the_same_within_three_seconds_and_soon_within_two_minutes() {
+    let known = left().identity;
+    for (began, is_own) in [
+        (BEGAN - 3_001, false),
+        (BEGAN - 3_000, true),
+        (BEGAN + 3_000, true),
+        (BEGAN + 3_001, false),
+    ] {
+        assert_eq!(known.began_at(began), is_own, "{began}");
+    }
+    let unknown = Identity {
+        began_wall_ms: None,
+        ..known
+    };
+    let taken = known.taken_wall_ms;
+    for (began, is_own) in [
+        (taken - 3_001, false),
+        (taken - 3_000, true),
+        (taken + 120_000, true),
+        (taken + 120_001, false),
+    ] {
+        assert_eq!(unknown.began_at(began), is_own, "{began}");
+    }
+}
+
+/// The wall clock tells nothing here: it has stepped by a day.
+#[test]
+fn by_the_clock_that_does_not_step_a_lease_is_of_a_job_that_begins_soon_after_it() {
+    let lease = LeaseRecord {
+        taken_at_ns: 500_000_000_000,
+        identity: Identity {
+            began_wall_ms: None,
+            taken_wall_ms: BEGAN - 86_400_000,
+            ..left().identity
+        },
+        ..left()
+    };
+    for (began_ms, is_own) in [
+        (496_999, false),
+        (497_000, true),
+        (620_000, true),
+        (620_001, false),
+    ] {
+        let job = Job {
+            at_ns: (began_ms + 60_000) * 1_000_000,
+            ..a_minute_later(0)
+        };
+        assert_eq!(lease.is_of(&job, None), is_own, "{began_ms} ms");
+    }
+    let known = LeaseRecord {
+        identity: Identity {
+            began_wall_ms: Some(BEGAN - 86_400_000),
+            ..lease.identity
+        },
+        ..lease
+    };
+    let soon = Job {
+        at_ns: 561_000_000_000,
+        ..a_minute_later(0)
+    };
+    assert!(!known.is_of(&soon, None), "its job has begun already");
+}
+
+#[test]
+fn a_time_before_1970_counts_as_its_beginning() {
+    let at = |ms| UNIX_EPOCH + Duration::from_millis(ms);
+    assert_eq!(wall_ms(at(1_234)), 1_234);
+    assert_eq!(wall_ms(UNIX_EPOCH - Duration::from_secs(1)), 0);
+}
+
+#[test]
+fn an_identity_is_completed_and_not_replaced() {
+    let other = Identity {
+        domain_id: Some(8),
+        began_wall_ms: Some(1),
+        taken_wall_ms: 2,
+    };
+    assert_eq!(left().identity.or(&other), left().identity);
+    let completed = Identity {
+        taken_wall_ms: 5,
+        ..Identity::default()
+    };
+    let expected = Identity {
+        taken_wall_ms: 5,
+        ..other
+    };
+    assert_eq!(completed.or(&other), expected);
+}
