@@ -58,7 +58,7 @@ impl Bandwidth {
             return;
         }
         if sample.window_bytes_per_s > 0 {
-            self.windows[self.next % WINDOWS] = sample.window_bytes_per_s;
+            self.windows[self.next] = sample.window_bytes_per_s;
             self.next = (self.next + 1) % WINDOWS;
         }
         let Some(from) = self.from else {
@@ -310,5 +310,23 @@ mod tests {
     fn rates_never_overflow() {
         assert_eq!(per_second(u64::MAX, Duration::from_nanos(1)), u64::MAX);
         assert_eq!(per_second(u64::MAX, Duration::ZERO), 0);
+    }
+
+    /// A page that changed in little is sent as little, which is the link's work all the same.
+    #[test]
+    fn what_xbzrle_compresses_is_not_taken_for_zero_pages() {
+        for (cache, iteration, expected) in [
+            (0, 3, ZERO_PAGES_FOLD),
+            (1, 2, ZERO_PAGES_FOLD),
+            (1, 3, ZERO_PAGES_FOLD_OF_DIFFERENCES),
+            (1, 4, ZERO_PAGES_FOLD_OF_DIFFERENCES),
+        ] {
+            let sample = Sample {
+                compression_cache_bytes: cache,
+                iteration,
+                ..Sample::default()
+            };
+            assert_eq!(fold(&sample), expected, "{cache}, round {iteration}");
+        }
     }
 }

@@ -374,4 +374,19 @@ mod tests {
         assert_eq!(checked.written_within_bytes(most.0), Some(u64::MAX));
         assert!(checked.phases().is_some());
     }
+
+    #[test]
+    fn a_prior_tells_what_it_was_made_of() {
+        let second = Duration::from_secs(1);
+        let phases = PhaseSpans {
+            busy: 3 * second,
+            quiet: 2 * second,
+        };
+        let prior = Prior::new([(second, 7)], Some(phases), 9 * second);
+        assert_eq!(prior.written().collect::<Vec<_>>(), [(second, 7)]);
+        assert_eq!(
+            (prior.phases(), prior.watched()),
+            (Some(phases), 9 * second)
+        );
+    }
 }

@@ -314,4 +314,16 @@ mod tests {
         let round = rounds.update(&sample(100, 2, 5, 7)).expect("a round");
         assert_eq!((round.remaining_bytes, round.sent_bytes), (7, 0));
     }
+
+    #[test]
+    fn a_round_that_did_twice_what_it_sent_was_of_zero_pages() {
+        for (done_bytes, zero) in [(20, false), (21, false), (22, true)] {
+            let round = Round {
+                memory_bytes: 10,
+                done_bytes,
+                ..Round::default()
+            };
+            assert_eq!(round.sent_zero_pages(), zero, "{done_bytes}");
+        }
+    }
 }
