@@ -326,4 +326,46 @@ mod tests {
             assert_eq!(round.sent_zero_pages(), zero, "{done_bytes}");
         }
     }
+
+    #[test]
+    fn an_event_between_two_samples_tells_when_the_sync_was() {
+        for (event_ms, at_ms, sent_bytes, remaining_bytes) in [
+            (150, 150, 200, 600),
+            (100, 100, 100, 700),
+            (200, 200, 300, 500),
+            // Of another sync: all that was sent belongs to the round that has ended.
+            (99, 200, 300, 500),
+            (201, 200, 300, 500),
+        ] {
+            let at = |ms: u64| Timestamp::from_nanos(ms * 1_000_000);
+            let mut rounds = Rounds::default();
+            rounds.update(&sample(0, 1, 0, 1000));
+            rounds.update(&sample(100, 1, 100, 900));
+            let synced = Sample {
+                sync_at: Some(at(event_ms)),
+                ..sample(200, 2, 300, 500)
+            };
+            let round = rounds.update(&synced).expect("a round");
+            let found = (round.at, round.sent_bytes, round.remaining_bytes);
+            assert_eq!(
+                found,
+                (at(at_ms), sent_bytes, remaining_bytes),
+                "{event_ms}"
+            );
+        }
+    }
+
+    /// In the first round all of memory remains, and what is done of it says nothing.
+    #[test]
+    fn zero_pages_are_done_without_being_sent_after_the_first_round() {
+        let mut rounds = Rounds::default();
+        rounds.update(&sample(0, 1, 0, 1000));
+        rounds.update(&sample(100, 1, 10, 500));
+        let first = rounds.update(&sample(200, 2, 20, 400)).expect("a round");
+        assert_eq!((first.sent_bytes, first.done_bytes), (20, 20));
+        rounds.update(&sample(300, 2, 30, 100));
+        let second = rounds.update(&sample(400, 3, 40, 200)).expect("a round");
+        assert_eq!((second.sent_bytes, second.done_bytes), (20, 310));
+        assert_eq!(second.unsent_bytes, 90);
+    }
 }
