@@ -95,7 +95,10 @@ mod tests {
         left.set.downtime_ms = Some(12);
         left.release("asked");
 
-        let second = claimant(ControllerName::LibvirtHpcd, 50);
+        let second = Claimant {
+            pid: 8,
+            ..claimant(ControllerName::LibvirtHpcd, 50)
+        };
         let later = Job {
             domain_id: Some(4),
             ..JOB
@@ -104,6 +107,7 @@ mod tests {
         let taken = second.succeed(left.clone(), &later, told);
         let expected = LeaseRecord {
             controller: ControllerName::LibvirtHpcd,
+            pid: 8,
             taken_at_ns: 50_000_000_000,
             ..left
         };

@@ -188,6 +188,8 @@ fn only_what_nobody_needs_is_swept() {
     let other = "00000000-0000-0000-0000-000000000001";
     let third = "00000000-0000-0000-0000-000000000002";
     sweep(&leases, |_| false).expect("no directory is no error");
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    sweep(file.path(), |_| false).expect_err("what is no directory is one");
     let (held, _) = taken(take(&leases, UUID).expect("taken"));
     for uuid in [other, third] {
         let (mut lease, _) = taken(take(&leases, uuid).expect("taken"));

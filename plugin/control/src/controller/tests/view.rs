@@ -124,3 +124,8 @@ fn a_law_sees_what_was_known_of_the_guest_and_each_judgement_of_it_is_published(
     });
     assert_eq!(judged.collect::<Vec<_>>(), [Trust::Confirmed]);
 }
+
+#[test]
+fn a_law_is_shown_the_writes_unless_it_says_otherwise() {
+    assert!(Stock.wants_writes());
+}
