@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: all deps build pages install check lint test rig-test modular clients thorough demo bench virsh-cases fuzz miri interleavings \
-    sanitize campaign
+    sanitize campaign mutants
 
 # Where the programs are built, and where `make install` puts them.
 BUILD ?= $(or $(CARGO_TARGET_DIR),target)/release
@@ -99,6 +99,16 @@ interleavings:
 sanitize: deps
 	tests/sanitize/run
 
+# Each small change of what protects guests, which a unit test must find (docs/mutants.md): all of it, or of the lines that
+# have changed since a commit. MUTANTS=--help lists more.
+SINCE ?=
+MUTANTS ?=
+mutants:
+	command -v cargo-mutants >/dev/null || cargo install --locked --debug cargo-mutants
+	mkdir -p target
+	$(if $(SINCE),git diff '$(SINCE)' >target/since.diff)
+	cargo mutants --output target --jobs 2 $(if $(SINCE),--in-diff target/since.diff) $(MUTANTS)
+
 # Migrations with faults, and what must hold after each (docs/campaign.md). Begun again, it makes what is missing; ten seconds
 # each. CAMPAIGN=--help lists more.
 RUNS ?= 85
@@ -111,7 +121,7 @@ campaign:
 	'$(BUILD)/campaign' --runs '$(RUNS)' --seed '$(SEED)' $(CAMPAIGN)
 
 # What a change must pass. What takes longer: `thorough`, `modular`, `clients`, `virsh-cases`, `bench`, `campaign`, `fuzz`,
-# `miri`, `interleavings`, `sanitize`.
+# `miri`, `interleavings`, `sanitize`, `mutants`.
 check: deps lint test package-test rig-test
 
 lint:
