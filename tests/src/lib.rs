@@ -4,6 +4,7 @@
 pub mod bench;
 pub mod calibrate;
 pub mod campaign;
+pub mod endurance;
 pub mod estimates;
 mod json_lines;
 pub mod patience;

@@ -24,7 +24,7 @@ pub mod report;
 mod run;
 mod sets;
 mod slowdown;
-mod stats;
+pub(crate) mod stats;
 mod store;
 mod summary;
 #[cfg(test)]
