@@ -195,6 +195,21 @@ impl Domain {
         Ok(DomainState { state, reason })
     }
 
+    /// Whether another call has the domain, so that a question about its job would wait for that call, for up to half a
+    /// minute if QEMU does not answer it; and the domain does not migrate. libvirt says so without waiting
+    /// (`virDomainGetControlInfo`). False if libvirt cannot tell.
+    ///
+    /// A migration's job would be reported as such, whatever else has the domain (`job.current` in
+    /// `qemuDomainGetControlInfo`, `src/qemu/qemu_driver.c`, 9.0 and 11.3).
+    #[must_use]
+    pub fn is_occupied(&self) -> bool {
+        const INTERNAL: u32 = sys::VIR_DOMAIN_CONTROL_ERROR_REASON_INTERNAL;
+        matches!(
+            ffi::control_state(&self.handle),
+            Ok((sys::VIR_DOMAIN_CONTROL_OCCUPIED, _) | (sys::VIR_DOMAIN_CONTROL_ERROR, INTERNAL))
+        )
+    }
+
     /// CPU time of all virtual processors together, nanoseconds (`virDomainGetVcpus`); none if libvirt
     /// cannot tell, which is no reason to fail: it is a hint.
     #[must_use]
@@ -312,5 +327,29 @@ impl Domain {
         self.handle
             .set_metadata(kind, element, Some(prefix), Some(uri), impact.flags())
             .named("virDomainSetMetadata", Some(&self.name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::Options;
+
+    /// libvirt's test driver takes it from the time that the guest's clock is set to: a job's up to 10000 s, then another
+    /// call's; from 30000 s on an error, whose reason changes with each second (`testDomainGetControlInfo`).
+    #[test]
+    fn a_domain_that_another_call_has_is_known_without_waiting() {
+        let connection = Connection::open(Some("test:///default"), Options::default());
+        let connection = connection.expect("the test driver");
+        let domain = Domain::lookup(&connection, "test").expect("the guest");
+        let is_occupied = |seconds| {
+            domain.handle().set_time(seconds, 0, 0).expect("set");
+            domain.is_occupied()
+        };
+        assert!(!is_occupied(0), "nobody has it");
+        assert!(!is_occupied(5_000), "a job's, as a migration's");
+        assert!(is_occupied(10_000) && is_occupied(29_999));
+        assert!(!is_occupied(30_002), "without a monitor no question waits");
+        assert!(is_occupied(30_003), "a call beside the monitor");
     }
 }

@@ -80,6 +80,18 @@ pub(crate) fn state(domain: &Domain) -> Result<(c_int, c_int), Error> {
     Ok((state, reason))
 }
 
+/// `virDomainGetControlInfo`: `virDomainControlState`, and `virDomainControlErrorReason`.
+pub(crate) fn control_state(domain: &Domain) -> Result<(u32, u32), Error> {
+    let mut info = sys::virDomainControlInfo {
+        state: 0,
+        details: 0,
+        stateTime: 0,
+    };
+    // SAFETY: libvirt writes `info`, or nothing if it fails.
+    check(unsafe { sys::virDomainGetControlInfo(domain.as_ptr(), &raw mut info, 0) })?;
+    Ok((info.state, info.details))
+}
+
 /// `virDomainMigrateGetMaxDowntime`, ms.
 pub(crate) fn max_downtime(domain: &Domain) -> Result<u64, Error> {
     let mut downtime: c_ulonglong = 0;

@@ -2,7 +2,8 @@
 //!
 //! libvirt answers about a domain's job when the domain has none that excludes it: a start or an end keeps a question for
 //! half a minute. So no unmarked domain is asked, for events tell of those that come to be; and what is not answered is
-//! left out of this poll.
+//! left out of this poll. No domain is asked that another call keeps, and those that were late are asked last: where the
+//! storage of some guests hangs, the others' migrations are found as ever.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
@@ -53,13 +54,22 @@ impl Interest {
 
 /// What is asked of libvirt.
 pub(super) trait Source: Session<Answer = Answer> {
+    /// A domain that was found.
+    type Domain;
+
     fn active(&self) -> Result<Vec<DomainId>, Error>;
 
     /// What the XML of the domain with `uuid` says.
     fn mark(&self, uuid: &str) -> Result<Mark, Error>;
 
-    /// What that domain does.
-    fn job(&self, uuid: &str) -> Result<Job, Error>;
+    /// The domain with `uuid`.
+    fn find(&self, uuid: &str) -> Result<Self::Domain, Error>;
+
+    /// Whether another call has it, and no migration: a question about its job would wait for that call.
+    fn is_occupied(domain: &Self::Domain) -> bool;
+
+    /// What it does.
+    fn job(domain: &Self::Domain) -> Result<Job, Error>;
 
     /// Nothing, but an answer.
     fn ping(&self) -> Result<(), Error>;
@@ -92,6 +102,9 @@ pub(super) struct Poll<S: Source> {
     questions: Questions<S>,
     domains: Vec<DomainId>,
     marks: HashMap<String, (Mark, Instant)>,
+    /// Those whose last question about their job was not answered in time, by UUID, and in which turn they were asked it.
+    late: HashMap<String, u64>,
+    turn: u64,
 }
 
 impl<S: Source> Poll<S> {
@@ -100,6 +113,8 @@ impl<S: Source> Poll<S> {
             questions,
             domains: Vec::new(),
             marks: HashMap::new(),
+            late: HashMap::new(),
+            turn: 0,
         }
     }
 
@@ -107,6 +122,7 @@ impl<S: Source> Poll<S> {
     pub(super) fn begin_anew(&mut self) {
         self.questions.forget();
         self.marks.clear();
+        self.late.clear();
     }
 
     /// What the domain's XML says may have changed.
@@ -129,6 +145,7 @@ impl<S: Source> Poll<S> {
     /// # Errors
     /// libvirt's, if it cannot be reached.
     pub(super) fn run(&mut self, interest: &Interest, leases: &Path) -> Result<Polled, Error> {
+        self.questions.collect();
         let active = |source: &S| source.active().map(Answer::Active);
         let is_complete = match self.questions.ask_libvirt(ALL, active).transpose()? {
             Some(Answer::Active(domains)) => {
@@ -148,9 +165,12 @@ impl<S: Source> Poll<S> {
                 false
             }
         };
-        let domains = self.domains.clone();
-        self.marks
-            .retain(|uuid, _| domains.iter().any(|id| id.uuid == *uuid));
+        let mut domains = self.domains.clone();
+        let is_active = |uuid: &String| domains.iter().any(|id| id.uuid == *uuid);
+        self.marks.retain(|uuid, _| is_active(uuid));
+        self.late.retain(|uuid, _| is_active(uuid));
+        // Of those that were late, whoever has waited longest for another question comes first.
+        domains.sort_by_key(|id| self.late.get(&id.uuid).copied().unwrap_or(0));
         let seen = domains
             .into_iter()
             .map(|id| self.ask_about(id, interest, leases));
@@ -198,12 +218,35 @@ impl<S: Source> Poll<S> {
 
     fn job(&mut self, uuid: &str) -> Job {
         let asked = uuid.to_owned();
-        let answer = self
-            .questions
-            .ask(uuid, move |source| source.job(&asked).map(Answer::Job));
+        let job = move |source: &S| {
+            let domain = source.find(&asked)?;
+            let job = match S::is_occupied(&domain) {
+                true => Job::Unknown,
+                false => S::job(&domain)?,
+            };
+            Ok(Answer::Job(job))
+        };
+        let was_open = self.questions.is_late(uuid);
+        let answer = match self.late.contains_key(uuid) {
+            true => self.questions.ask_late(uuid, job),
+            false => self.questions.ask(uuid, job),
+        };
+        if !was_open {
+            self.note(uuid, answer.is_some());
+        }
         match answer {
             Some(Ok(Answer::Job(job))) => job,
             _ => Job::Unknown,
+        }
+    }
+
+    /// A question has been answered in time, or waits, or there was no place for it.
+    fn note(&mut self, uuid: &str, is_answered: bool) {
+        if is_answered {
+            self.late.remove(uuid);
+        } else if self.questions.is_late(uuid) {
+            self.turn += 1;
+            self.late.insert(uuid.to_owned(), self.turn);
         }
     }
 }
@@ -217,6 +260,8 @@ impl Session for Connection {
 }
 
 impl Source for Connection {
+    type Domain = Domain;
+
     fn active(&self) -> Result<Vec<DomainId>, Error> {
         let domains = Domain::list_active(self)?;
         let id = |domain: &Domain| DomainId {
@@ -233,8 +278,16 @@ impl Source for Connection {
         }))
     }
 
-    fn job(&self, uuid: &str) -> Result<Job, Error> {
-        let stats = Domain::lookup_by_uuid(self, uuid)?.job_stats()?;
+    fn find(&self, uuid: &str) -> Result<Domain, Error> {
+        Domain::lookup_by_uuid(self, uuid)
+    }
+
+    fn is_occupied(domain: &Domain) -> bool {
+        domain.is_occupied()
+    }
+
+    fn job(domain: &Domain) -> Result<Job, Error> {
+        let stats = domain.job_stats()?;
         Ok(if stats.is_outgoing_migration() {
             Job::MigrationOut
         } else {

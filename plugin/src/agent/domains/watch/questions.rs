@@ -5,7 +5,6 @@
 //! library before libvirt 10.0 may lose the answer of the second. The next question has others.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,8 +17,12 @@ use threads::thread;
 /// an end or a device, or the host is busy.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// So many questions about domains at most are left without an answer at a time; others are not asked then.
+/// So many questions about domains at most are left without an answer at a time; others are not asked then. Each keeps one
+/// of the daemon's workers, which are twenty unless its configuration says otherwise (`max_workers`).
 const OUTSTANDING: usize = 16;
+
+/// So many of them about domains that were late before: they must not keep the others from being asked.
+const OUTSTANDING_LATE: usize = 8;
 
 /// What is asked.
 pub(super) trait Session: Sized + Send + 'static {
@@ -40,6 +43,8 @@ pub(super) struct Questions<S: Session> {
     bell: Arc<dyn Fn() + Send + Sync>,
     worker: Option<Sender<Order<S>>>,
     outstanding: HashMap<String, Receiver<Answered<S>>>,
+    /// Answers that have come late; none where the question's thread has died.
+    late: HashMap<String, Option<Answered<S>>>,
 }
 
 impl<S: Session> Questions<S> {
@@ -54,17 +59,48 @@ impl<S: Session> Questions<S> {
             bell: Arc::new(bell),
             worker: None,
             outstanding: HashMap::new(),
+            late: HashMap::new(),
         }
     }
 
+    /// Takes the answers that have come late, for the questions of the round that now begins. One that the round before had
+    /// no question for is forgotten: its domain is gone, or of no interest any more.
+    pub(super) fn collect(&mut self) {
+        self.late.clear();
+        let late = &mut self.late;
+        self.outstanding.retain(|about, answer| {
+            let answered = answer.try_recv();
+            let is_open = matches!(answered, Err(TryRecvError::Empty));
+            if !is_open {
+                late.insert(about.clone(), answered.ok());
+            }
+            is_open
+        });
+    }
+
+    /// Whether a question was not answered in time, or its answer has come and nobody has asked since.
+    pub(super) fn is_late(&self, about: &str) -> bool {
+        self.outstanding.contains_key(about) || self.late.contains_key(about)
+    }
+
     /// What `run` answers `about` a domain; none if it has not answered yet. Then the question stays, and is not asked
-    /// again until it is answered.
+    /// again until its answer is [collected](Self::collect).
     pub(super) fn ask(
         &mut self,
         about: &str,
         run: impl FnOnce(&S) -> Answered<S> + Send + 'static,
     ) -> Option<Answered<S>> {
         let most = self.outstanding.len() >= OUTSTANDING;
+        self.ask_unless(most, about, run)
+    }
+
+    /// The same about a domain that was late before.
+    pub(super) fn ask_late(
+        &mut self,
+        about: &str,
+        run: impl FnOnce(&S) -> Answered<S> + Send + 'static,
+    ) -> Option<Answered<S>> {
+        let most = self.outstanding.len() >= OUTSTANDING_LATE;
         self.ask_unless(most, about, run)
     }
 
@@ -83,23 +119,20 @@ impl<S: Session> Questions<S> {
         about: &str,
         run: impl FnOnce(&S) -> Answered<S> + Send + 'static,
     ) -> Option<Answered<S>> {
-        match self.outstanding.entry(about.to_owned()) {
-            Entry::Occupied(asked) => match asked.get().try_recv() {
-                Err(TryRecvError::Empty) => None,
-                answered => {
-                    asked.remove();
-                    answered.ok()
-                }
-            },
-            Entry::Vacant(_) if most => None,
-            Entry::Vacant(_) => self.begin(about, run),
+        if let Some(answered) = self.late.remove(about) {
+            return answered;
         }
+        if most || self.outstanding.contains_key(about) {
+            return None;
+        }
+        self.begin(about, run)
     }
 
     /// Forgets all that was asked: libvirt is another.
     pub(super) fn forget(&mut self) {
         self.worker = None;
         self.outstanding.clear();
+        self.late.clear();
     }
 
     fn begin(
