@@ -145,6 +145,12 @@ impl Watch {
         self.interest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Of how many domains a thread has the migration.
+    #[cfg(test)]
+    pub(crate) fn taken(&self) -> usize {
+        self.interest().taken.len()
+    }
+
     /// One that watches nothing.
     #[cfg(test)]
     pub(crate) fn blind() -> Self {

@@ -1,6 +1,6 @@
 //! What is counted and what is recorded are the same: metrics add up with the history of the traces.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::convert::Infallible;
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -113,6 +113,9 @@ impl Job for Guest400 {
     fn wait(&mut self, _: Duration) {}
 }
 
+/// So many guests of different size there are; each has migrations of its own.
+const GUESTS: u64 = 50;
+
 /// How one of them ends.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
@@ -129,7 +132,7 @@ fn migrate(publisher: &Publisher, place: &Traces, number: u64, observe: bool, fa
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(number / 2);
     let (_, file) = traces::create(place, &id.name, &id.uuid, now).expect("a trace");
     let trace = Trace::into_file(file).expect("a thread");
-    let mut job = Guest400::new((5 + number) * MB);
+    let mut job = Guest400::new((5 + number % GUESTS) * MB);
     let before = job.last.settings.expect("settings");
     let mut record = LeaseRecord {
         controller: ControllerName::LibvirtHpcd,
@@ -266,4 +269,39 @@ fn metrics_add_up_with_the_history() {
         let counted = families.sum("libvirt_hpc_decisions_total", ("mode", mode));
         assert_eq!(counted.to_string(), count.to_string(), "{mode}");
     }
+}
+
+/// A day of a host that is drained and filled again and again: of the migrations that are over, metrics keep counts alone,
+/// and of their traces the last ones stay.
+#[test]
+fn a_days_migrations_leave_as_many_series_and_traces_as_half_a_days() {
+    const AN_HOUR: u64 = 5;
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Traces {
+        directory: folder.path().join("traces"),
+        keep_files: 20,
+        ..Traces::default()
+    };
+    let publisher = Publisher::start().expect("a thread");
+    let metrics = folder.path().join("metrics");
+    let mut series = Vec::new();
+    for hour in 0..24 {
+        for number in hour * AN_HOUR..(hour + 1) * AN_HOUR {
+            let fate = [Fate::Moves, Fate::Fails, Fate::IsLeft]
+                [usize::from(number % 3 == 1) + usize::from(number % 7 == 1)];
+            migrate(&publisher, &place, number, number % 2 == 1, fate);
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(number / 2);
+            traces::prune(&place, &HashSet::new(), now).expect("pruned");
+        }
+        written(&publisher, &metrics, Snapshot::default());
+        let text = fs::read_to_string(metrics.join("libvirt-hpc.prom")).expect("written");
+        series.push(text.lines().count());
+    }
+    assert_eq!(
+        series[12..],
+        [series[11]; 12],
+        "each guest has migrated by then"
+    );
+    let kept = fs::read_dir(&place.directory).expect("a directory").count();
+    assert_eq!(kept, 20);
 }
