@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .PHONY: all deps build pages install check lint test rig-test modular clients thorough demo bench virsh-cases fuzz miri interleavings \
-    sanitize campaign mutants
+    sanitize campaign endurance mutants
 
 # Where the programs are built, and where `make install` puts them.
 BUILD ?= $(or $(CARGO_TARGET_DIR),target)/release
@@ -120,8 +120,19 @@ campaign:
 	$(MAKE) pages
 	'$(BUILD)/campaign' --runs '$(RUNS)' --seed '$(SEED)' $(CAMPAIGN)
 
-# What a change must pass. What takes longer: `thorough`, `modular`, `clients`, `virsh-cases`, `bench`, `campaign`, `fuzz`,
-# `miri`, `interleavings`, `sanitize`, `mutants`.
+# Guests to and fro for at least MOVES migrations and MINUTES, and what the agents hold meanwhile (docs/endurance.md). SIGINT ends
+# it early. ENDURANCE=--help lists more.
+MOVES ?= 200
+MINUTES ?= 60
+ENDURANCE ?=
+endurance:
+	tests/rig/rig deps
+	cargo build --release --workspace --bins
+	$(MAKE) pages
+	'$(BUILD)/endurance' --moves '$(MOVES)' --minutes '$(MINUTES)' $(ENDURANCE)
+
+# What a change must pass. What takes longer: `thorough`, `modular`, `clients`, `virsh-cases`, `bench`, `campaign`, `endurance`,
+# `fuzz`, `miri`, `interleavings`, `sanitize`, `mutants`.
 check: deps lint test package-test rig-test
 
 lint:

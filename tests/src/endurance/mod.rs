@@ -14,4 +14,4 @@ mod table;
 mod tests;
 mod work;
 
-pub use work::Endurance;
+pub use work::{Endurance, judge_again};

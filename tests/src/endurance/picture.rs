@@ -7,6 +7,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::lap::steps;
 use super::reading::{OnHost, Reading};
 use crate::bench::stats::median;
 use crate::rig::HOSTS;
@@ -17,7 +18,7 @@ const WIDTH: u32 = 860;
 const LEGENDS: u32 = 240;
 const LEGEND_ROW: i32 = 15;
 
-/// A curve has so many points at most, each the median of the readings about it.
+/// A curve has so many points at most, each the median of the readings of whole laps.
 const POINTS: usize = 100;
 
 /// A curve of each host.
@@ -123,7 +124,10 @@ fn title(readings: &[Reading]) -> String {
 
 /// The curve of a figure: migrations made, and the median of the readings about there.
 fn curve(readings: &[Reading], value: impl Fn(&Reading) -> f64) -> Vec<(f64, f64)> {
-    let each = readings.len().div_ceil(POINTS).max(1);
+    let each = readings
+        .len()
+        .div_ceil(POINTS)
+        .next_multiple_of(steps().len());
     let point = |about: &[Reading]| {
         let migrations = median(about.iter().map(|reading| count(reading.migrations)))?;
         Some((migrations, median(about.iter().map(&value))?))
@@ -152,6 +156,7 @@ impl Panel {
         chart
             .configure_mesh()
             .light_line_style(WHITE)
+            .max_light_lines(1)
             .y_labels(5)
             .x_label_formatter(&|migrations| format!("{migrations:.0}"))
             .y_label_formatter(&|value| format!("{value:.0}"))

@@ -50,6 +50,12 @@ fn what_the_first_quarter_takes_is_no_growth() {
 }
 
 #[test]
+fn a_short_run_does_not_tell_growth_from_a_beginning() {
+    let readings = run(|number, on| on.agent.rss_kib += 30 * number);
+    assert_eq!(violations(&readings[..30]), Vec::<String>::new());
+}
+
+#[test]
 fn memory_that_grows_is_found_and_named() {
     let said = violation(|number, on| on.agent.rss_kib += 30 * number);
     assert!(

@@ -6,17 +6,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use libvirt_hpc_plugin::clock;
 
 use super::hosts::{GUESTS, Hosts};
 use super::lap::steps;
 use super::reading::Reading;
 use super::{judge, picture, table};
-use crate::json_lines::{append, replace};
+use crate::json_lines::{append, read, replace};
 
 /// What hosts need to come to rest: an agent polls every 10 s, and closes the connection of a migration before that.
 const REST: Duration = Duration::from_secs(15);
+
+/// The file of readings.
+const READINGS: &str = "endurance.jsonl";
 
 /// An endurance run.
 #[derive(Clone, Debug)]
@@ -48,7 +51,7 @@ impl Endurance {
         let hosts = Hosts::up()?;
         let mut log = Log {
             began: clock::now(),
-            path: self.results.join("endurance.jsonl"),
+            path: self.results.join(READINGS),
             readings: Vec::new(),
         };
         replace(&log.path, &log.readings)?;
@@ -100,11 +103,18 @@ impl Endurance {
     }
 }
 
-/// Draws and prints what was read, and returns what did not hold.
+/// Judges, prints and draws once more what an earlier run has left in the folder `results`.
 ///
 /// # Errors
-/// When the picture cannot be written.
-pub(super) fn report(readings: &[Reading], results: &Path) -> Result<Vec<String>> {
+/// When nothing is there, or it cannot be read or drawn.
+pub fn judge_again(results: &Path) -> Result<Vec<String>> {
+    let readings: Vec<Reading> = read(&results.join(READINGS))?;
+    ensure!(!readings.is_empty(), "no readings in {}", results.display());
+    report(&readings, results)
+}
+
+/// Draws and prints what was read, and returns what did not hold.
+fn report(readings: &[Reading], results: &Path) -> Result<Vec<String>> {
     let drawing = results.join("endurance.svg");
     picture::draw(readings, &drawing).with_context(|| format!("drawing {}", drawing.display()))?;
     print!("{}", table::of(readings));

@@ -10,6 +10,7 @@ mod clients;
 mod control;
 mod cost;
 mod documents;
+mod endurance;
 mod estimate;
 mod faults;
 mod hook;

@@ -5,7 +5,7 @@ pub(super) const SUBSTITUTIONS: [(&str, &str); 1] =
     [("qemu+ssh://other/system", "qemu+tcp://beta/system")];
 
 /// Commands that begin so are not run by the walk through the documents, and why.
-pub(super) const NOT_RUN: [(&str, &str); 8] = [
+pub(super) const NOT_RUN: [(&str, &str); 9] = [
     (
         "make demo",
         "brings up the two hosts that the walk itself is on",
@@ -15,6 +15,7 @@ pub(super) const NOT_RUN: [(&str, &str); 8] = [
         "make campaign",
         "brings up hosts of its own; a test makes a short one",
     ),
+    ("make endurance", "brings up hosts of its own, for an hour"),
     (
         "cargo test -p libvirt-hpc-tests --test lease_model",
         "`make test` runs it, and the hosts have no cargo",
