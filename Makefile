@@ -91,7 +91,7 @@ miri:
 	rustup component add --toolchain nightly miri rust-src
 	MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test --target-dir target/miri -p libvirt-hpc-control --lib -- $(MIRI_TESTS)
 
-# Every order of the steps of threads that share a lock or a channel of ours. It takes seconds, but all is built once more.
+# Every order of the steps of threads that share a lock or a channel of ours. It takes a minute, and all is built once more.
 interleavings:
 	RUSTFLAGS='--cfg shuttle' cargo test --target-dir target/shuttle --lib -p libvirt-hpc-libvirt -p libvirt-hpc-plugin interleavings
 
