@@ -1,5 +1,5 @@
-//! A day of pre-copy, in virtual time, of a guest whose policy never allows the pause that it needs. Controller, recorder and
-//! trace need no more memory at its end than after its first hour, and the trace keeps to its size.
+//! A day of pre-copy, in virtual time, of a guest whose policy never allows the pause that it needs. Controller, recorder
+//! and trace need no more memory at its end than after its first hour, and the trace keeps to its size.
 
 use std::cell::RefCell;
 use std::error::Error;
