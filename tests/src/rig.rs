@@ -209,6 +209,29 @@ impl Rig {
         output.with_context(|| format!("running {command:?} on {host}"))
     }
 
+    /// Runs a shell script in a host, for 100 s at most, and returns what it prints.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn script(&self, host: &str, script: &str) -> Result<String> {
+        let output = self.try_script(host, script)?;
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let problem = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "{host}: {script}: {printed}{problem}"
+        );
+        Ok(printed)
+    }
+
+    /// The same; its status is in the answer.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn try_script(&self, host: &str, script: &str) -> Result<Output> {
+        self.run(host, &["timeout", "100", "sh", "-c", script])
+    }
+
     /// Starts a command in a host.
     ///
     /// # Errors

@@ -76,3 +76,9 @@ rig_exec() {
     [ $# -ge 2 ] || die "exec: expected HOST COMMAND…"
     in_host "$@"
 }
+
+# Where this machine sees a host's files.
+rig_files() {
+    [ $# -eq 1 ] || die "files: expected HOST"
+    printf '/proc/%s/root\n' "$(need_host "$1")"
+}

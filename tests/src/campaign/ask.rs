@@ -45,7 +45,7 @@ pub(super) fn before(field: &Field<'_>, host: &str) -> Result<Before> {
 /// When one is not in time.
 pub(super) fn agents_are_connected(field: &Field<'_>, plan: &Plan) -> Result<()> {
     let is_connected = |host| {
-        let status = field.try_on(host, "virsh-hpc hpc-status")?;
+        let status = field.rig.try_script(host, "virsh-hpc hpc-status")?;
         let printed = String::from_utf8_lossy(&status.stdout);
         Ok::<_, anyhow::Error>(printed.contains(" connected, checked"))
     };
@@ -66,7 +66,7 @@ const RUN: &str = "ls -A /run/libvirt-hpc 2>/dev/null; true";
 
 /// The lines that a script prints on a host.
 fn lines(field: &Field<'_>, host: &str, script: &str) -> Result<Vec<String>> {
-    let text = field.on(host, script)?;
+    let text = field.rig.script(host, script)?;
     Ok(text.lines().map(str::to_owned).collect())
 }
 
@@ -79,7 +79,7 @@ pub(super) fn states(field: &Field<'_>, name: &str) -> Result<([String; 2], bool
         let script = format!(
             "virsh -q domstate {name} 2>/dev/null | head -n 1; virsh -q domjobinfo {name} 2>/dev/null | grep -i migration; true"
         );
-        let text = field.on(host, &script)?;
+        let text = field.rig.script(host, &script)?;
         let state = text.lines().next().unwrap_or_default().trim().to_owned();
         Ok::<_, anyhow::Error>((state, text.contains("igration")))
     };
@@ -112,7 +112,7 @@ pub(super) fn whereabouts(field: &Field<'_>, name: &str) -> Result<Whereabouts> 
         .is_ok_and(|report| report.host == host && report.steps_per_s_during > Some(0.0));
     let limits =
         format!("virsh -q migrate-getmaxdowntime {name}; virsh -q migrate-getspeed {name}");
-    let text = field.on(host, &limits)?;
+    let text = field.rig.script(host, &limits)?;
     let mut lines = text.lines().map(|line| line.trim().to_owned());
     found.limits = lines.next().zip(lines.next()).map(|(a, b)| [a, b]);
     Ok(found)
@@ -122,7 +122,7 @@ pub(super) fn whereabouts(field: &Field<'_>, name: &str) -> Result<Whereabouts> 
 fn held(field: &Field<'_>, host: &str) -> Result<Option<Held>> {
     let script =
         "for p in $(pidof libvirt-hpcd); do ls /proc/$p/task | wc -l; ls /proc/$p/fd | wc -l; done";
-    let text = field.on(host, script)?;
+    let text = field.rig.script(host, script)?;
     let mut numbers = text.lines().map_while(|line| line.trim().parse().ok());
     Ok(numbers
         .next()
@@ -173,15 +173,19 @@ fn left_now(field: &Field<'_>, host: &str, before: &Before) -> Result<Left> {
 /// When the host does not answer.
 pub(super) fn traces(field: &Field<'_>) -> Result<Vec<TraceRead>> {
     let host = field.source();
-    let paths = field.on(host, &format!("ls {TRACES}/*.trace 2>/dev/null; true"))?;
+    let paths = field
+        .rig
+        .script(host, &format!("ls {TRACES}/*.trace 2>/dev/null; true"))?;
     let read = |path: &str| {
-        let report = field.try_on(
+        let report = field.rig.try_script(
             host,
             &format!("virsh-hpc hpc-report {path} -o /tmp/report.md"),
         )?;
-        let replay = field.try_on(host, &format!("virsh-hpc hpc-replay {path} >/dev/null"))?;
+        let replay = field
+            .rig
+            .try_script(host, &format!("virsh-hpc hpc-replay {path} >/dev/null"))?;
         let said = [report.stderr, replay.stderr].concat();
-        let text = field.try_on(host, &format!("cat {path}"))?.stdout;
+        let text = field.rig.try_script(host, &format!("cat {path}"))?.stdout;
         let (total_ms, sampled_ms) = times_ms(&text);
         Ok(TraceRead {
             path: path.to_owned(),
@@ -248,7 +252,9 @@ pub(super) fn settle(field: &Field<'_>, plan: &Plan) -> Result<bool> {
             was_aborted = true;
             for name in busy {
                 for host in [field.source(), field.destination()] {
-                    field.try_on(host, &format!("virsh -q domjobabort {name}"))?;
+                    field
+                        .rig
+                        .try_script(host, &format!("virsh -q domjobabort {name}"))?;
                 }
             }
         }

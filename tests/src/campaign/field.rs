@@ -1,6 +1,6 @@
 //! The hosts of a run, and how they are made ready for it.
 
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command};
 
 use anyhow::{Context, Result, ensure};
 
@@ -63,29 +63,6 @@ impl<'a> Field<'a> {
         Self::new(self.rig, 1 - self.source)
     }
 
-    /// Runs a script in a host.
-    ///
-    /// # Errors
-    /// When it cannot be started; its status is in the answer.
-    pub(super) fn try_on(&self, host: &str, script: &str) -> Result<Output> {
-        self.rig.run(host, &["timeout", "100", "sh", "-c", script])
-    }
-
-    /// Runs a script in a host, and returns what it prints.
-    ///
-    /// # Errors
-    /// When it fails.
-    pub(super) fn on(&self, host: &str, script: &str) -> Result<String> {
-        let output = self.try_on(host, script)?;
-        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        let problem = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "{host}: {script}: {printed}{problem}"
-        );
-        Ok(printed)
-    }
-
     /// Makes the hosts ready for a run: link, traces, agents, guests, limits.
     ///
     /// # Errors
@@ -93,13 +70,15 @@ impl<'a> Field<'a> {
     pub(super) fn prepare(&self, plan: &Plan) -> Result<()> {
         self.rig.link(&plan.rate)?;
         let source = self.source();
-        self.on(source, &format!("rm -rf {MARKS}; mkdir {MARKS}"))?;
+        self.rig
+            .script(source, &format!("rm -rf {MARKS}; mkdir {MARKS}"))?;
         for host in HOSTS {
-            self.on(host, &format!("mkdir -p {TRACES}; rm -f {TRACES}/*"))?;
+            self.rig
+                .script(host, &format!("mkdir -p {TRACES}; rm -f {TRACES}/*"))?;
         }
         if plan.strikes.iter().any(|s| s.fault.is_of_traces()) {
             let copy = format!("cp {IMAGES}/traces /tmp/traces");
-            self.on(
+            self.rig.script(
                 source,
                 &format!("{copy} && mount -o loop /tmp/traces {TRACES}"),
             )?;
@@ -113,7 +92,7 @@ impl<'a> Field<'a> {
             let [downtime_ms, mib_per_s] = STORED;
             let downtime = format!("virsh -q migrate-setmaxdowntime {GUEST} {downtime_ms}");
             let speed = format!("virsh -q migrate-setspeed {GUEST} {mib_per_s}");
-            self.on(source, &format!("{downtime} && {speed}"))?;
+            self.rig.script(source, &format!("{downtime} && {speed}"))?;
         }
         Ok(())
     }
@@ -137,7 +116,11 @@ impl<'a> Field<'a> {
     /// Starts or ends the agents, so that they are as many as `wanted`.
     fn agents(&self, wanted: bool) -> Result<()> {
         for host in HOSTS {
-            let runs = self.try_on(host, "pgrep -x libvirt-hpcd")?.status.success();
+            let runs = self
+                .rig
+                .try_script(host, "pgrep -x libvirt-hpcd")?
+                .status
+                .success();
             match (runs, wanted) {
                 (false, true) => self.rig.agent(host, AgentVerb::Start, &[])?,
                 (true, false) => self.rig.agent(host, AgentVerb::Stop, &[])?,
@@ -155,14 +138,14 @@ impl<'a> Field<'a> {
         self.rig.destroy(GUEST);
         self.rig.destroy(OTHER);
         for host in HOSTS {
-            self.on(host, "rm -f /run/libvirt-hpc/leases/*")?;
+            self.rig.script(host, "rm -f /run/libvirt-hpc/leases/*")?;
         }
         if plan.has(Fault::StepClock) {
             self.rig.clock(self.source(), 0)?;
         }
         if plan.strikes.iter().any(|s| s.fault.is_of_traces()) {
             let unmount = format!("umount -l {TRACES}");
-            self.on(self.source(), &unmount)?;
+            self.rig.script(self.source(), &unmount)?;
         }
         Ok(())
     }

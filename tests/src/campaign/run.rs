@@ -56,7 +56,7 @@ fn migrate(field: &Field<'_>, plan: &Plan) -> Result<Found> {
             .collect();
         let command = command(field, plan);
         // What waits for a moment that has not come waits no longer.
-        field.on(source, &format!("touch {MARKS}/done"))?;
+        field.rig.script(source, &format!("touch {MARKS}/done"))?;
         let joined = |_| anyhow!("a thread of the run has died");
         let hits = strikes
             .into_iter()
@@ -126,11 +126,11 @@ fn wait(field: &Field<'_>, name: &str, mut child: Child) -> Result<(Ended, bool)
         if began.elapsed() > HORIZON && !was_aborted {
             was_aborted = true;
             let abort = format!("virsh -q domjobabort {name}");
-            field.try_on(field.source(), &abort)?;
+            field.rig.try_script(field.source(), &abort)?;
         }
         if began.elapsed() > 2 * HORIZON {
             let end = format!("pkill -KILL -f 'migrate --live.* [{name}] '");
-            field.try_on(field.source(), &end)?;
+            field.rig.try_script(field.source(), &end)?;
         }
         sleep(POLL);
     }

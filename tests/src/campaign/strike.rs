@@ -28,7 +28,7 @@ pub(super) const LAST_DOWNTIME_MS: &str = "20000";
 pub(super) fn strike(field: &Field<'_>, plan: &Plan, strike: &Strike) -> Result<Hit> {
     let action = action(field, strike);
     let script = format!("{}\n{}", moment(strike), action.script);
-    let output = field.try_on(action.host, &script)?;
+    let output = field.rig.try_script(action.host, &script)?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     let mut lines = printed.lines();
     let Some(phase) = lines.next().and_then(phase_named) else {
@@ -157,7 +157,7 @@ fn repair(field: &Field<'_>, plan: &Plan, strike: &Strike) -> Result<()> {
     } else {
         hold
     });
-    let script = |host, script: &str| field.try_on(host, script).map(drop);
+    let script = |host, script: &str| field.rig.try_script(host, script).map(drop);
     match strike.fault {
         Fault::StopCommand => script(source, &format!("kill -CONT $(cat {MARKS}/pid)")),
         Fault::KillAgent => field.rig.agent(source, AgentVerb::Start, &[]),

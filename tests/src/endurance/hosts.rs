@@ -2,7 +2,7 @@
 
 use std::process::Child;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 use super::reading::{OnHost, script};
 use crate::rig::{AgentVerb, HOSTS, Rig};
@@ -42,7 +42,7 @@ impl Hosts {
         );
         for host in HOSTS {
             let write = format!("printf '{settings}' >/etc/libvirt-hpc/agent.toml");
-            hosts.on(host, &write)?;
+            hosts.0.script(host, &write)?;
             hosts.0.agent(host, AgentVerb::Start, &[])?;
         }
         let options = [&GUEST[..], hosts.0.native()?].concat();
@@ -57,24 +57,13 @@ impl Hosts {
         &self.0
     }
 
-    fn on(&self, host: &str, script: &str) -> Result<String> {
-        let output = self.0.run(host, &["timeout", "100", "sh", "-c", script])?;
-        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        let problem = String::from_utf8_lossy(&output.stderr);
-        ensure!(
-            output.status.success(),
-            "{host}: {script}: {printed}{problem}"
-        );
-        Ok(printed)
-    }
-
     /// Reads both.
     ///
     /// # Errors
     /// When a host does not answer, or an agent has ended.
     pub(super) fn read(&self) -> Result<[OnHost; 2]> {
         let read = |host| {
-            let printed = self.on(host, &script(host, self.0.daemon_name()))?;
+            let printed = self.0.script(host, &script(host, self.0.daemon_name()))?;
             OnHost::of(&printed).with_context(|| host.to_owned())
         };
         Ok([read(HOSTS[0])?, read(HOSTS[1])?])
@@ -96,7 +85,7 @@ impl Hosts {
     /// When a host does not answer.
     pub(super) fn forget_beats(&self) -> Result<()> {
         for host in HOSTS {
-            self.on(host, &format!(": >/rig/{host}.beats"))?;
+            self.0.script(host, &format!(": >/rig/{host}.beats"))?;
         }
         Ok(())
     }
