@@ -73,18 +73,40 @@ fn quiet_percent(shares: &[(u64, Duration)]) -> Option<u64> {
     (writes && least < QUIET_PERCENT).then_some(least)
 }
 
-/// Phases that show in the writes alone, as long as the readings of their kind that follow one another.
+/// Phases that show in the writes alone.
 fn spinning_phases(shares: &[(u64, Duration)], quiet_percent: u64) -> Pattern {
-    let spans = shares
+    let readings: Vec<(bool, u64)> = shares
         .iter()
-        .map(|(percent, span)| (*percent >= QUIET_PERCENT, nanos(*span)));
-    let (busy_ns, quiet_ns) = lengths(spans);
+        .map(|(percent, span)| (*percent >= QUIET_PERCENT, nanos(*span)))
+        .collect();
+    let (busy_ns, quiet_ns) = lengths(spans_of_readings(&readings).into_iter());
     Pattern {
         busy_ns,
         quiet_ns,
         quiet_percent,
         idles: false,
     }
+}
+
+/// Busy and quiet spans that follow one another. A reading in which the guest turned is busy all the same, because a
+/// moment is enough to write much: half of it was quiet, or half of one in which it turned twice.
+fn spans_of_readings(readings: &[(bool, u64)]) -> Vec<(bool, u64)> {
+    let is_quiet = |index: usize| readings.get(index).is_some_and(|(busy, _)| !busy);
+    let mut spans = Vec::new();
+    for (index, &(busy, span_ns)) in readings.iter().enumerate() {
+        let after_quiet = busy && index > 0 && is_quiet(index - 1);
+        let before_quiet = busy && is_quiet(index + 1);
+        let turns = u64::from(after_quiet) + u64::from(before_quiet);
+        let part_ns = span_ns.checked_div(2 * turns).unwrap_or(0);
+        if after_quiet {
+            spans.push((false, part_ns));
+        }
+        spans.push((busy, span_ns - turns * part_ns));
+        if before_quiet {
+            spans.push((false, part_ns));
+        }
+    }
+    spans
 }
 
 /// Phases that show in the vCPU time.
@@ -203,31 +225,33 @@ mod tests {
         assert_eq!(Pattern::of(&[], &[]), None);
     }
 
-    /// As long as the readings of their kind that follow one another; the first and the last may be parts.
+    /// As long as the readings of their kind that follow one another, and half of those in which it turned is quiet; the
+    /// first and the last may be parts.
     #[test]
     fn writes_show_the_phases_of_a_guest_that_spins() {
         let (busy, quiet) = (reading(1, 600), reading(1, 20));
         let seen = |readings: &[Reading]| {
             let pattern = Pattern::of(&vcpu(&[(true, 8000)], 1), readings).expect("phases");
             assert!(!pattern.idles && pattern.quiet_percent < 10, "{pattern:?}");
-            (pattern.busy_ns / MS / 1000, pattern.quiet_ns / MS / 1000)
+            (pattern.busy_ns / MS, pattern.quiet_ns / MS)
         };
         assert_eq!(
             seen(&[busy, reading(2, 600), reading(4, 600), quiet]),
-            (7, 1)
+            (5000, 3000)
         );
         assert_eq!(
             seen(&[busy, reading(2, 30), busy, busy, busy, quiet]),
-            (3, 2)
+            (2000, 3000)
         );
         assert_eq!(
             seen(&[quiet, reading(2, 1200), reading(4, 2400), busy]),
-            (7, 1)
+            (6000, 2000)
         );
         assert_eq!(
             seen(&[quiet, busy, busy, quiet, quiet, quiet, busy]),
-            (2, 3)
+            (1000, 4000)
         );
+        assert_eq!(seen(&[quiet, quiet, busy, quiet, quiet]), (500, 2250));
     }
 
     #[test]
