@@ -13,7 +13,8 @@ mod postcopy_speed;
 use core::time::Duration;
 
 use crate::estimate::{
-    Activity, Bandwidth, CheckedPrior, Compression, DeviceState, Prior, Round, Rounds, Writes,
+    Activity, Bandwidth, CheckedPrior, Compression, DeviceState, Phases, Prior, Round, Rounds,
+    Writes,
 };
 use crate::event::{Event, Publisher, Release};
 use crate::guard::{Guard, Measured, Order};
@@ -234,7 +235,7 @@ impl<L: Law> Controller<L> {
             bytes_per_s: self.bandwidth.smooth(),
             in_round: self.rounds.so_far(sample),
             sample: *sample,
-            phases: self.activity.phases().or_else(|| self.writes.phases()),
+            phases: self.phases(),
             writes: self.writes,
             prior: self.prior,
             idle_round: round.and_then(|_| self.activity.end_round()),
@@ -284,6 +285,12 @@ impl<L: Law> Controller<L> {
         if trust != known {
             publisher.publish(sample.at, Event::Counter(trust));
         }
+    }
+
+    /// The phases that the guest shows, in its processors or else in its writes.
+    fn phases(&self) -> Option<Phases> {
+        let seen = self.activity.phases().or_else(|| self.writes.phases())?;
+        Some(self.prior.complete(seen))
     }
 
     /// Compares the prior with what a sync has found, and publishes the result.

@@ -18,6 +18,8 @@ pub struct Phases {
     pub age: Duration,
     /// Length of the last busy phase; none if none has ended.
     pub busy_span: Option<Duration>,
+    /// Whether that one was seen from beginning to end.
+    pub busy_whole: bool,
     /// Length of the last idle phase; none if none has ended.
     pub idle_span: Option<Duration>,
     /// Whether that one was seen from beginning to end.
@@ -47,6 +49,7 @@ pub(super) struct PhaseTracker {
     now: Timestamp,
     phase: Option<Phase>,
     busy_span: Option<Duration>,
+    busy_whole: bool,
     idle_span: Option<Duration>,
     idle_whole: bool,
     busy_in_round: Duration,
@@ -92,33 +95,42 @@ impl PhaseTracker {
     pub(super) fn turn_between(&mut self, idle: bool, from: Timestamp, at: Timestamp) {
         let first = self.first.unwrap_or(at);
         let at = at.max(first);
-        let old = self.phase.unwrap_or(Phase {
+        // A guest that is idle or busy from the first sample on may have been so for long: that is no turn.
+        let is_turn = at > first;
+        let before = Phase {
             idle: !idle,
             since: first,
             whole: false,
             unsure: Duration::ZERO,
-        });
-        let span = at.since(old.since);
-        let known = if old.idle {
-            &mut self.idle_span
-        } else {
-            &mut self.busy_span
         };
+        if let Some(old) = self.phase.or_else(|| is_turn.then_some(before)) {
+            self.end(&old, at);
+        }
+        self.phase = Some(Phase {
+            idle,
+            since: at,
+            whole: is_turn,
+            unsure: at.since(from.max(first)),
+        });
+    }
+
+    /// Notes the length of a phase that has ended.
+    fn end(&mut self, old: &Phase, at: Timestamp) {
+        let (known, whole) = if old.idle {
+            (&mut self.idle_span, &mut self.idle_whole)
+        } else {
+            (&mut self.busy_span, &mut self.busy_whole)
+        };
+        let span = at.since(old.since);
         if old.whole && old.unsure.saturating_mul(UNSURE_PART) <= span {
             *known = Some(span);
-            self.idle_whole |= old.idle;
+            *whole = true;
         } else if old.whole {
             known.get_or_insert(span);
         } else {
             // If its beginning was not seen, half of a phase has been seen in the median.
             known.get_or_insert(span.saturating_mul(2));
         }
-        self.phase = Some(Phase {
-            idle,
-            since: at,
-            whole: true,
-            unsure: at.since(from.max(first)),
-        });
     }
 
     /// The phases; none while the guest shows none.
@@ -128,6 +140,7 @@ impl PhaseTracker {
             idle: phase.idle,
             age: self.now.since(phase.since),
             busy_span: self.busy_span,
+            busy_whole: self.busy_whole,
             idle_span: self.idle_span,
             idle_whole: self.idle_whole,
             busy_in_round: self.busy_in_round,
@@ -162,6 +175,12 @@ mod tests {
     fn spans(turns: &[(bool, u64)]) -> (Option<Duration>, Option<Duration>, bool) {
         let phases = turned(turns).phases().expect("a turn");
         (phases.busy_span, phases.idle_span, phases.idle_whole)
+    }
+
+    /// Whether the last busy and idle phases were seen whole.
+    fn whole(turns: &[(bool, u64)]) -> (bool, bool) {
+        let phases = turned(turns).phases().expect("a turn");
+        (phases.busy_whole, phases.idle_whole)
     }
 
     #[test]
@@ -201,6 +220,15 @@ mod tests {
     }
 
     #[test]
+    fn a_phase_is_whole_if_it_was_seen_to_begin_and_to_end() {
+        let turns = [(true, 3000), (false, 5000), (true, 5500)];
+        assert_eq!(whole(&turns[..1]), (false, false));
+        assert_eq!(whole(&turns[..2]), (false, true));
+        assert_eq!(whole(&turns), (true, true));
+        assert_eq!(whole(&[(false, 3000), (true, 4000)]), (true, false));
+    }
+
+    #[test]
     fn a_phase_of_unknown_beginning_has_a_least_length_only() {
         for (from_ms, whole) in [(2500, true), (2499, false)] {
             let mut phases = turned(&[]);
@@ -220,10 +248,14 @@ mod tests {
         let mut phases = turned(&[(true, 400)]);
         phases.go_on(at(1600));
         let phases = phases.phases().expect("a turn");
-        assert_eq!(
-            (phases.age, phases.busy_span),
-            (ms(600), Some(Duration::ZERO))
-        );
+        assert_eq!((phases.age, phases.busy_span), (ms(600), None));
+    }
+
+    #[test]
+    fn a_phase_from_the_first_sample_on_was_not_seen_to_begin() {
+        let turns = [(true, 1000), (false, 1400), (true, 3000)];
+        assert_eq!(spans(&turns[..2]), (None, Some(ms(800)), false));
+        assert_eq!(whole(&turns), (true, false));
     }
 
     #[test]

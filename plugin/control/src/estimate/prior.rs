@@ -99,13 +99,12 @@ impl Prior {
         (self.used > 0).then_some(before_bytes)
     }
 
-    /// The most that may be written within `span`: beyond the last point as much per time as until then.
+    /// The most that may be written within `span`: all of the next point, for W may rise at once; beyond the last point
+    /// as much per time as until then.
     fn most_within_bytes(&self, span: Duration) -> Option<u64> {
+        let next = self.written().find(|(after, _)| span <= *after);
         let (last, bytes) = self.last()?;
-        if span <= last {
-            return self.written_within_bytes(span);
-        }
-        Some(in_span(per_second(bytes, last), span))
+        Some(next.map_or_else(|| in_span(per_second(bytes, last), span), |(_, most)| most))
     }
 }
 
@@ -183,10 +182,26 @@ impl CheckedPrior {
             idle: false,
             age,
             busy_span: Some(spans.busy),
+            busy_whole: false,
             idle_span: Some(spans.quiet),
             idle_whole: false,
             busy_in_round: Duration::ZERO,
         })
+    }
+
+    /// The phases that the guest shows, with the prior's lengths of those that were not seen from beginning to end.
+    #[must_use]
+    pub fn complete(&self, seen: Phases) -> Phases {
+        let Some(before) = self.confirmed().and_then(|prior| prior.phases) else {
+            return seen;
+        };
+        let length =
+            |span: Option<Duration>, whole, before| span.filter(|_| whole).or(Some(before));
+        Phases {
+            busy_span: length(seen.busy_span, seen.busy_whole, before.busy),
+            idle_span: length(seen.idle_span, seen.idle_whole, before.quiet),
+            ..seen
+        }
     }
 
     fn confirmed(&self) -> Option<&Prior> {
@@ -294,6 +309,21 @@ mod tests {
         }
     }
 
+    /// All of a point may have been written within any part of its span.
+    #[test]
+    fn a_round_between_two_points_may_find_as_much_as_the_second() {
+        for (round_ms, found_mb, trust) in [
+            (250, 100, Trust::Confirmed),
+            (250, 25, Trust::Confirmed),
+            (250, 18, Trust::Refuted),
+            (250, 140, Trust::Refuted),
+            (1500, 130, Trust::Confirmed),
+        ] {
+            let checked = synced(prior(None), round_ms, found_mb);
+            assert_eq!(checked.trust(), trust, "{found_mb} in {round_ms} ms");
+        }
+    }
+
     /// A longer round may find anything between no more and as much per time.
     #[test]
     fn beyond_the_last_point_the_curve_may_have_risen() {
@@ -352,6 +382,43 @@ mod tests {
         assert!(at(&mut checked, 14_500).is_some());
         assert!(at(&mut checked, 14_501).is_none());
         assert!(at(&mut synced(prior(None), 2000, 130), 12_000).is_none());
+    }
+
+    #[test]
+    fn it_tells_the_lengths_of_phases_that_were_not_seen_whole() {
+        let seen = |busy_whole, idle_whole| Phases {
+            idle: true,
+            age: ms(100),
+            busy_span: Some(ms(6000)),
+            busy_whole,
+            idle_span: None,
+            idle_whole,
+            busy_in_round: ms(7),
+        };
+        let lengths = |checked: &CheckedPrior, seen: Phases| {
+            let phases = checked.complete(seen);
+            let kept = (phases.idle, phases.age, phases.busy_in_round);
+            assert_eq!(kept, (seen.idle, seen.age, seen.busy_in_round));
+            (phases.busy_span, phases.idle_span)
+        };
+        let known = synced(prior(Some(SPANS)), 2000, 130);
+        let (busy, quiet) = (Some(SPANS.busy), Some(SPANS.quiet));
+        assert_eq!(lengths(&known, seen(false, false)), (busy, quiet));
+        assert_eq!(lengths(&known, seen(true, false)), (Some(ms(6000)), quiet));
+        let idle_seen = Phases {
+            idle_span: Some(ms(900)),
+            ..seen(false, true)
+        };
+        assert_eq!(lengths(&known, idle_seen), (busy, Some(ms(900))));
+        for unknown in [
+            synced(prior(None), 2000, 130),
+            synced(prior(Some(SPANS)), 2000, 400),
+        ] {
+            assert_eq!(
+                lengths(&unknown, seen(false, false)),
+                (Some(ms(6000)), None)
+            );
+        }
     }
 
     #[test]

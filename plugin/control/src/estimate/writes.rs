@@ -73,6 +73,8 @@ struct Due {
     at: Timestamp,
     /// Whether it begins the first round, before which nothing is logged.
     first: bool,
+    /// Whether all writes of the round before it are counted.
+    all_counted: bool,
     /// None for the first round, and if it cannot be told apart from other syncs.
     found: Option<Found>,
 }
@@ -238,6 +240,7 @@ impl Writes {
             self.due = Some(Due {
                 at: sample.sync_at.unwrap_or(sample.at),
                 first: true,
+                all_counted: false,
                 found: None,
             });
         }
@@ -252,7 +255,10 @@ impl Writes {
         let expected_bytes = self.next_sync_bytes(round.at);
         self.doubted =
             expected_bytes.is_some_and(|expected| !is_near(round.remaining_bytes, expected));
-        self.all_counted = round.remaining_bytes <= PROTECTED_BYTES;
+        let all_counted = core::mem::replace(
+            &mut self.all_counted,
+            round.remaining_bytes <= PROTECTED_BYTES,
+        );
         self.rewrites.find(round.remaining_bytes);
         // A second sync since the last reading: their writes cannot be told apart.
         let apart = self.due.is_none() && round.syncs == 1;
@@ -262,6 +268,7 @@ impl Writes {
         self.due = Some(Due {
             at: round.at,
             first: false,
+            all_counted,
             found: Some(found).filter(|_| apart),
         });
     }
@@ -322,7 +329,7 @@ impl Writes {
             }
         }
         self.curve.begin_round();
-        self.phases.begin_round(due.at);
+        self.phases.begin_round(due.at, bytes(interpolated));
         self.rewrites.begin_round(due.at, bytes(pages));
         self.sync = Some(Mark {
             at: due.at,
@@ -344,7 +351,8 @@ impl Writes {
         let age = at.since(sync.at);
         self.curve.record(age, written_bytes);
         self.most_bytes = self.most_bytes.max(written_bytes);
-        if self.all_counted {
+        // A reading from before the sync is of the round before.
+        if self.due.map_or(self.all_counted, |due| due.all_counted) {
             let expected_bytes = self.curve.most_at(age);
             self.phases
                 .follow(at, written_bytes, expected_bytes, self.most_bytes, |span| {

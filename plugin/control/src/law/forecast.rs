@@ -177,6 +177,7 @@ mod tests {
             busy_span: Some(Duration::from_secs(10)),
             idle_span: Some(Duration::from_secs(20)),
             idle_whole: true,
+            busy_whole: true,
             busy_in_round: Duration::ZERO,
         }
     }

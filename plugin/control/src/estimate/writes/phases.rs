@@ -38,6 +38,8 @@ struct Mark {
 pub(super) struct WritePhases {
     phases: PhaseTracker,
     from: Mark,
+    /// Bytes that may have been written since the sync, and were counted before it.
+    uncertain_bytes: u64,
     /// The last sample, and the bytes written by then.
     last: (Timestamp, u64),
     /// Until when it was last seen busy.
@@ -49,13 +51,16 @@ pub(super) struct WritePhases {
 }
 
 impl WritePhases {
-    /// A sync: all of the working set is to be written anew.
-    pub(super) fn begin_round(&mut self, at: Timestamp) {
+    /// A sync: all of the working set is to be written anew. The counter was not read at that moment: so many of the bytes
+    /// counted before may have been written since.
+    pub(super) fn begin_round(&mut self, at: Timestamp, uncertain_bytes: u64) {
+        self.uncertain_bytes = uncertain_bytes;
         self.phases.begin(at);
         self.phases.end_round();
         self.from = Mark {
             at,
-            ..Mark::default()
+            bytes: 0,
+            expected_bytes: uncertain_bytes,
         };
         self.last = (at, 0);
         self.judged = false;
@@ -89,7 +94,7 @@ impl WritePhases {
         self.from = Mark {
             at,
             bytes,
-            expected_bytes: expected_bytes.max(bytes),
+            expected_bytes: expected_bytes.max(bytes.saturating_add(self.uncertain_bytes)),
         };
         self.judged = true;
         self.turn(quiet, since, at);
@@ -200,6 +205,7 @@ mod tests {
         curve: Curve,
         most_bytes: u64,
         sync_ms: u64,
+        uncertain_bytes: u64,
     }
 
     impl Polls {
@@ -211,7 +217,8 @@ mod tests {
             written: Written,
         ) -> Vec<Option<bool>> {
             self.curve.begin_round();
-            self.phases.begin_round(at(self.sync_ms));
+            self.phases
+                .begin_round(at(self.sync_ms), self.uncertain_bytes);
             let polls = (offset_ms..round_ms).step_by(100);
             let judged = polls.map(|age_ms| self.poll(age_ms, written(age_ms)));
             let judged = judged.collect();
@@ -272,6 +279,22 @@ mod tests {
                 (true, Duration::from_millis(100)),
                 "since the sync"
             );
+        }
+    }
+
+    /// 40 of its 128 MB were counted before the sync: it writes no more than 88, and is busy.
+    #[test]
+    fn a_guest_is_not_quiet_for_what_was_counted_before_the_sync() {
+        let late: Written = |age| (paced(age).saturating_sub(40 * MB)).min(88 * MB);
+        for (uncertain_bytes, is_quiet) in [(40 * MB, false), (0, true)] {
+            let mut polls = Polls::default();
+            polls.round(4000, paced);
+            polls.uncertain_bytes = uncertain_bytes;
+            let judged = polls.round(1000, late);
+            let is_seen = judged.contains(&Some(true));
+            assert_eq!(is_seen, is_quiet, "{uncertain_bytes}: {judged:?}");
+            let judged = polls.round(500, quiet);
+            assert_eq!(judged.last(), Some(&Some(true)), "{uncertain_bytes}");
         }
     }
 
@@ -386,13 +409,13 @@ mod tests {
     fn nothing_overflows() {
         let mut phases = WritePhases::default();
         let last = Timestamp::from_nanos(u64::MAX);
-        phases.begin_round(at(0));
+        phases.begin_round(at(0), 0);
         phases.follow(last, u64::MAX, u64::MAX, u64::MAX, |_| u64::MAX);
         assert_eq!(phases.quiet(), Some(false));
-        phases.begin_round(last);
+        phases.begin_round(last, 0);
         phases.follow(last, u64::MAX / 2, u64::MAX, u64::MAX, |_| u64::MAX);
         assert_eq!(phases.quiet(), Some(false), "half");
-        phases.begin_round(last);
+        phases.begin_round(last, 0);
         phases.follow(last, 0, u64::MAX, u64::MAX, |_| u64::MAX);
         assert_eq!(phases.quiet(), Some(true));
     }

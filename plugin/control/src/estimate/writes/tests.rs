@@ -248,6 +248,47 @@ fn a_counter_whose_first_prediction_fails_is_not_believed() {
     }
 }
 
+/// It writes for 0.32 s from the beginning, and again at 4 s. The first sync comes with a reading from before it, and in
+/// the first round nobody knows when the guest turned quiet.
+#[test]
+fn a_reading_from_before_a_sync_tells_nothing_of_the_round_after() {
+    let mut writes = Writes::default();
+    let mut poll = |now_ms: u64, iteration, read_ms: u64, round: Option<&Round>| {
+        let written = [330..read_ms.min(650), 4000..read_ms.min(4320)];
+        let written_ms: u64 = written.map(|span| span.count() as u64).iter().sum();
+        let sample = Sample {
+            at: at(now_ms),
+            state: JobState::Precopy,
+            iteration,
+            sync_at: Some(at([330, 3620][usize::from(iteration > 1)])),
+            total_bytes: TOTAL_BYTES,
+            faults: Some(Faults {
+                at: at(read_ms),
+                pages: written_ms * 400 * MB / 1000 / Faults::PAGE_BYTES,
+            }),
+            ..Sample::default()
+        };
+        writes.update(&sample, round);
+    };
+    (330..3600)
+        .step_by(POLL_MS as usize)
+        .for_each(|now_ms| poll(now_ms, 1, now_ms, None));
+    let sync = Round {
+        iteration: 2,
+        syncs: 1,
+        at: at(3620),
+        remaining_bytes: 128 * MB,
+        duration: Duration::from_millis(3290),
+        ..Round::default()
+    };
+    poll(3640, 2, 3580, Some(&sync));
+    (3740..4200)
+        .step_by(POLL_MS as usize)
+        .for_each(|now_ms| poll(now_ms, 2, now_ms, None));
+    let phases = writes.phases().expect("quiet, then busy");
+    assert_eq!((phases.idle, phases.idle_whole), (false, false));
+}
+
 #[test]
 fn faults_that_are_no_writes_are_borne_while_they_are_few() {
     // 20,000 and 4,000 a second: 82 and 16 MB/s.

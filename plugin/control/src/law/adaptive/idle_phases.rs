@@ -52,6 +52,7 @@ mod tests {
             idle,
             age: Duration::ZERO,
             busy_span: None,
+            busy_whole: false,
             idle_span: None,
             idle_whole: false,
             busy_in_round: Duration::ZERO,

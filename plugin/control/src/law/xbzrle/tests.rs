@@ -162,6 +162,7 @@ fn at_the_end_of_a_quiet_phase_there_is_no_trial() {
         busy_span: Some(Duration::from_secs(2)),
         idle_span: Some(Duration::from_secs(2)),
         idle_whole: true,
+        busy_whole: true,
         busy_in_round: Duration::ZERO,
     });
     run.sync(WHOLE_PPM, 200 * MB);

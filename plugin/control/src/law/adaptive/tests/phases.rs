@@ -31,6 +31,7 @@ pub(super) fn phases(idle: bool, age: Duration) -> Option<Phases> {
         busy_span: Some(Duration::from_secs(3)),
         idle_span: Some(Duration::from_secs(3)),
         idle_whole: true,
+        busy_whole: true,
         busy_in_round: Duration::from_secs(1),
     })
 }
