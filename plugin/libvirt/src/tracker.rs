@@ -44,6 +44,7 @@ impl Progress {
 pub struct Tracker {
     seen: Option<Progress>,
     began: Option<Timestamp>,
+    not_before: Timestamp,
     ended: bool,
     suspended: bool,
 }
@@ -64,14 +65,20 @@ impl Tracker {
         self.began = Some(at);
     }
 
+    /// There was no job at that time.
+    pub fn not_before(&mut self, at: Timestamp) {
+        self.not_before = at;
+    }
+
     /// The age of the job, by a clock that does not step: libvirt follows the wall clock, and counts only at the first
-    /// sample.
+    /// sample. If that clock was set forward since the job began, the time when there was no job bounds it.
     pub fn elapsed(&mut self, at: Timestamp, stats: &JobStats) -> Duration {
         let reported = Duration::from_millis(stats.time_elapsed_ms.unwrap_or(0));
         if !stats.is_outgoing_migration() {
             return reported;
         }
-        at.since(*self.began.get_or_insert(at.before(reported)))
+        let reported = at.before(reported).max(self.not_before);
+        at.since(*self.began.get_or_insert(reported))
     }
 
     /// The final statistics of the job, which came `at` that time, with its age by the same clock: a wall clock that has

@@ -120,6 +120,7 @@ impl Watcher {
     pub fn watch_anew(&mut self) {
         self.inbox.forget();
         self.tracker = Tracker::default();
+        self.tracker.not_before(ffi::now());
         self.last = Sample::default();
         self.stats = JobStats::default();
         self.done = None;
@@ -136,6 +137,11 @@ impl Watcher {
     /// which is by a clock that may have stepped.
     pub fn began(&mut self, at: Timestamp) {
         self.tracker.began(at);
+    }
+
+    /// The watched job has not begun before that time, when there was none: it is not older, whatever libvirt's clock says.
+    pub fn not_before(&mut self, at: Timestamp) {
+        self.tracker.not_before(at);
     }
 
     /// The statistics behind the last sample that was read.

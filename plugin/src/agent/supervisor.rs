@@ -263,6 +263,7 @@ impl Supervisor {
             config: Arc::clone(&self.config),
             adopted: self.roster.is_adopted(&id.uuid),
             early,
+            idle_at: self.roster.idle_at(&id.uuid),
             versions: self.versions.clone(),
             counters: self.metrics.counters().clone(),
             followers: self.followers.clone(),

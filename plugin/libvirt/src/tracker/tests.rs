@@ -120,6 +120,20 @@ fn steps_of_the_wall_clock_do_not_change_the_age_of_a_job() {
 }
 
 #[test]
+fn a_job_is_no_older_than_the_time_when_there_was_none() {
+    let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
+    let age = |elapsed_ms, not_before| {
+        let mut tracker = Tracker::default();
+        tracker.not_before(at(not_before));
+        let job = outgoing(1, elapsed_ms, 1);
+        tracker.elapsed(at(100), &job).as_secs()
+    };
+    assert_eq!(age(3_603_000, 90), 10, "the wall clock was set forward");
+    assert_eq!(age(3_000, 90), 3);
+    assert_eq!(age(50_000, 0), 50);
+}
+
+#[test]
 fn a_step_of_the_clock_is_not_in_the_final_statistics() {
     let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
     let completed = |elapsed_ms| {

@@ -1,5 +1,7 @@
 //! What is known of an active domain.
 
+use std::time::Instant;
+
 use libvirt_hpc_libvirt::event::DomainId;
 
 /// An active domain.
@@ -10,6 +12,8 @@ pub(crate) struct ActiveDomain {
     /// What its own XML says.
     pub(crate) mark: Mark,
     pub(crate) job: Job,
+    /// When it was last seen not to migrate.
+    pub(crate) idle_at: Option<Instant>,
 }
 
 /// What a domain is doing.

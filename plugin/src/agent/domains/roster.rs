@@ -1,6 +1,7 @@
 //! Which domains there are, and which of them are marked. It knows of no clock and no libvirt.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use libvirt_hpc_libvirt::event::DomainId;
 
@@ -60,6 +61,12 @@ impl Roster {
         by_name
             .or_else(|| self.domains.get(&name.to_ascii_lowercase()))
             .ok_or_else(|| Unknown(name.to_owned()))
+    }
+
+    /// When the domain was last seen not to migrate, if it ever was.
+    #[must_use]
+    pub(crate) fn idle_at(&self, uuid: &str) -> Option<Instant> {
+        self.domains.get(uuid)?.idle_at
     }
 
     /// Why a domain counts as marked; none if it does not, as far as is known.
@@ -127,6 +134,7 @@ mod tests {
             id: id(name),
             mark,
             job: Job::Idle,
+            idle_at: None,
         }
     }
 

@@ -72,6 +72,7 @@ fn present(poll: u64) -> Vec<ActiveDomain> {
         },
         mark: Mark::Own { problem: None },
         job: Job::Idle,
+        idle_at: None,
     };
     (poll / SHIFT..poll / SHIFT + DOMAINS).map(domain).collect()
 }

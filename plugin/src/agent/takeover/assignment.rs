@@ -1,6 +1,7 @@
 //! What the thread of a migration is told, and how it ends.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use libvirt_hpc_libvirt::Error;
 use libvirt_hpc_libvirt::event::DomainId;
@@ -20,6 +21,8 @@ pub(crate) struct Assignment {
     pub(crate) adopted: bool,
     /// The event of the first bitmap sync has just come.
     pub(crate) early: bool,
+    /// When there was last no migration of it, if that is known.
+    pub(crate) idle_at: Option<Instant>,
     /// Who takes part, as far as is known: libvirt may have to start a QEMU to tell.
     pub(crate) versions: Versions,
     /// What the migration is counted by.

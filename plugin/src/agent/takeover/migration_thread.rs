@@ -48,12 +48,17 @@ fn run(assignment: &Assignment, handle: &Arc<MigrationHandle>) -> Result<Verdict
         id,
         config,
         adopted,
+        idle_at,
         ..
     } = assignment;
     let connection = Connection::open(Some(&config.uri), watch::OPTIONS)?;
     let domain = Domain::lookup_by_uuid(&connection, &id.uuid)?;
     let leases = Path::new(lease::DIRECTORY);
     let mut watcher = Watcher::new(&domain)?;
+    if let Some(idle_at) = idle_at {
+        let idle_for = clock::now().saturating_duration_since(*idle_at);
+        watcher.not_before(watcher.now().before(idle_for));
+    }
     let Some(claim) = claim::of(&domain, config, *adopted)? else {
         leftover::clear(&mut watcher, assignment, leases);
         return Ok(Verdict::Unmarked);

@@ -106,6 +106,7 @@ pub(crate) fn assignment(config: Config, adopted: bool) -> Assignment {
         config: Arc::new(config),
         adopted,
         early: false,
+        idle_at: None,
         versions: Versions::default(),
         counters: counters(),
         followers: Followers::default(),

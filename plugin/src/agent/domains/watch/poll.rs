@@ -83,7 +83,8 @@ pub(super) trait Source: Session<Answer = Answer> {
 pub(super) enum Answer {
     Active(Vec<DomainId>),
     Mark(Mark),
-    Job(Job),
+    /// What the domain does, and when it was asked.
+    Job(Job, Instant),
     Pong,
     Features(Features),
 }
@@ -102,6 +103,8 @@ pub(super) struct Poll<S: Source> {
     questions: Questions<S>,
     domains: Vec<DomainId>,
     marks: HashMap<String, (Mark, Instant)>,
+    /// When each was last seen not to migrate, by UUID.
+    idle: HashMap<String, Instant>,
     /// Those whose last question about their job was not answered in time, by UUID, and in which turn they were asked it.
     late: HashMap<String, u64>,
     turn: u64,
@@ -113,6 +116,7 @@ impl<S: Source> Poll<S> {
             questions,
             domains: Vec::new(),
             marks: HashMap::new(),
+            idle: HashMap::new(),
             late: HashMap::new(),
             turn: 0,
         }
@@ -168,6 +172,7 @@ impl<S: Source> Poll<S> {
         let mut domains = self.domains.clone();
         let is_active = |uuid: &String| domains.iter().any(|id| id.uuid == *uuid);
         self.marks.retain(|uuid, _| is_active(uuid));
+        self.idle.retain(|uuid, _| is_active(uuid));
         self.late.retain(|uuid, _| is_active(uuid));
         // Of those that were late, whoever has waited longest for another question comes first.
         domains.sort_by_key(|id| self.late.get(&id.uuid).copied().unwrap_or(0));
@@ -190,7 +195,13 @@ impl<S: Source> Poll<S> {
         } else {
             Job::Unknown
         };
-        ActiveDomain { id, mark, job }
+        let idle_at = self.idle.get(&id.uuid).copied();
+        ActiveDomain {
+            id,
+            mark,
+            job,
+            idle_at,
+        }
     }
 
     fn mark(&mut self, uuid: &str) -> Mark {
@@ -220,11 +231,12 @@ impl<S: Source> Poll<S> {
         let asked = uuid.to_owned();
         let job = move |source: &S| {
             let domain = source.find(&asked)?;
+            let asked_at = clock::now();
             let job = match S::is_occupied(&domain) {
                 true => Job::Unknown,
                 false => S::job(&domain)?,
             };
-            Ok(Answer::Job(job))
+            Ok(Answer::Job(job, asked_at))
         };
         let was_open = self.questions.is_late(uuid);
         let answer = match self.late.contains_key(uuid) {
@@ -234,10 +246,13 @@ impl<S: Source> Poll<S> {
         if !was_open {
             self.note(uuid, answer.is_some());
         }
-        match answer {
-            Some(Ok(Answer::Job(job))) => job,
-            _ => Job::Unknown,
+        let Some(Ok(Answer::Job(job, asked_at))) = answer else {
+            return Job::Unknown;
+        };
+        if job == Job::Idle {
+            self.idle.insert(uuid.to_owned(), asked_at);
         }
+        job
     }
 
     /// A question has been answered in time, or waits, or there was no place for it.

@@ -216,6 +216,33 @@ fn job(polled: &Polled, name: &str) -> Option<Job> {
     Some(seen.job)
 }
 
+/// When the only domain was last seen not to migrate.
+fn idle_at(polled: &Polled) -> Option<Instant> {
+    let (Polled::All(seen) | Polled::Some(seen)) = polled else {
+        return None;
+    };
+    seen.iter().find_map(|seen| seen.idle_at)
+}
+
+#[test]
+fn it_is_known_when_a_domain_last_did_not_migrate() {
+    let mut stage = Stage::of(&[("abc", MARKED, Job::MigrationOut)]);
+    let polled = stage.until(|polled| job(polled, "abc") == Some(Job::MigrationOut));
+    assert_eq!(idle_at(&polled), None, "it did whenever it was asked");
+    stage.change("abc", |domain| domain.job = Job::Idle);
+    let before = clock::now();
+    let first = idle_at(&stage.until(|polled| job(polled, "abc") == Some(Job::Idle)));
+    assert!(first.is_some_and(|at| before <= at && at <= clock::now()));
+    let later = idle_at(&stage.until(|polled| job(polled, "abc") == Some(Job::Idle)));
+    assert!(later > first);
+    stage.change("abc", |domain| domain.job = Job::MigrationOut);
+    let polled = stage.until(|polled| job(polled, "abc") == Some(Job::MigrationOut));
+    assert!(idle_at(&polled) >= later);
+    stage.interest.taken = ["abc".to_owned()].into();
+    let taken = idle_at(&stage.poll());
+    assert_eq!(taken, idle_at(&polled), "kept while a thread has it");
+}
+
 #[test]
 fn only_marked_domains_are_asked_about_their_jobs() {
     let out = Job::MigrationOut;
