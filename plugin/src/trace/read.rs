@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read};
 
 use super::FORMAT;
 use super::record::Record;
+use crate::in_words::printable;
 
 /// The longest line: a hundred times what any record takes, and little enough for a trace from a
 /// stranger.
@@ -13,12 +14,12 @@ pub const LINE_MAX_BYTES: u64 = 64 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file cannot be read.
-    #[error("line {line}: cannot read: {source}")]
+    #[error("line {line}: cannot read: {error}")]
     Io {
         /// The line, from 1.
         line: u64,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// A line longer than any record.
     #[error("line {line} is longer than {LINE_MAX_BYTES} bytes: this is not a trace")]
@@ -27,12 +28,12 @@ pub enum ReadError {
         line: u64,
     },
     /// A line that is not a record.
-    #[error("line {line} is not a record of a trace: {source}")]
+    #[error("line {line} is not a record of a trace: {reason}")]
     NotARecord {
         /// The line, from 1.
         line: u64,
-        /// What is wrong with it.
-        source: serde_json::Error,
+        /// What is wrong with it. It may quote the line, and can be shown in one.
+        reason: String,
     },
     /// No header, or not as the first record.
     #[error("line {line}: a trace begins with one record of type begin")]
@@ -98,8 +99,10 @@ impl<R: BufRead> Records<R> {
             };
         };
         let line = self.line;
-        let record = serde_json::from_slice(&bytes)
-            .map_err(|source| ReadError::NotARecord { line, source })?;
+        let record = serde_json::from_slice(&bytes).map_err(|error| ReadError::NotARecord {
+            line,
+            reason: printable(&error.to_string()),
+        })?;
         match &record {
             Record::Begin(begin) if begin.format != FORMAT => Err(ReadError::Format {
                 found: begin.format,
@@ -120,7 +123,7 @@ impl<R: BufRead> Records<R> {
             .by_ref()
             .take(LINE_MAX_BYTES + 1)
             .read_until(b'\n', &mut bytes)
-            .map_err(|source| ReadError::Io { line, source })?;
+            .map_err(|error| ReadError::Io { line, error })?;
         let finished = bytes.pop_if(|byte| *byte == b'\n').is_some();
         if !finished && bytes.len() as u64 > LINE_MAX_BYTES {
             return Err(ReadError::TooLong { line });

@@ -299,6 +299,10 @@ fn errors_name_the_line() {
         let error = last(&with(text));
         assert!(matches!(error, ReadError::NotARecord { line: 2, .. }));
     }
+    let quoted = last(&with(b"{\"type\":\"a\\nerror: b\\tc\"}\n"));
+    let told = format!("{:#}", anyhow::Error::from(quoted));
+    assert!(told.contains("unknown variant `a?error: b?c`"), "{told}");
+    assert_eq!(told.matches("unknown variant").count(), 1, "told once");
     let endless = with(&vec![b' '; 1 << 20]);
     assert!(matches!(last(&endless), ReadError::TooLong { line: 2 }));
     let other = Begin {

@@ -11,6 +11,7 @@ use super::takeover::Takeover;
 use crate::estimate::assessment::Known;
 use crate::estimate::earlier::Earlier;
 use crate::flags::HpcOptions;
+use crate::in_words::printable;
 use crate::session::measure;
 use crate::trace::{self, PriorRecord};
 
@@ -60,13 +61,15 @@ pub(crate) fn read(file: &Path, domain: &str) -> Result<Prior> {
         Err(no_estimate) => match Earlier::read(trace::read(text.as_bytes())) {
             Ok(earlier) => (earlier.domain.clone(), earlier.prior()),
             Err(no_trace) => bail!(
-                "--hpc-prior: {name} is neither what `hpc-estimate --json` prints ({no_estimate}) nor a trace ({no_trace})"
+                "--hpc-prior: {name} is neither what `hpc-estimate --json` prints ({}) nor a trace ({no_trace})",
+                printable(&no_estimate.to_string())
             ),
         },
     };
     ensure!(
         of == domain,
-        "--hpc-prior: {name} is of the domain {of}, not of {domain}"
+        "--hpc-prior: {name} is of the domain {}, not of {domain}",
+        printable(&of)
     );
     Ok(prior)
 }
@@ -140,6 +143,14 @@ mod tests {
             neither.contains("neither") && neither.contains("domain"),
             "{neither}"
         );
+        let forged = ESTIMATE.replace(r#""vm""#, r#""v\nerror: m""#);
+        let forged = refusal(&forged, "vm");
+        assert!(forged.contains("of the domain v?error: m"), "{forged}");
+        let forged = refusal(
+            r#"{"domain": "vm", "known": {"data": {"origin": "a\nb"}}}"#,
+            "vm",
+        );
+        assert!(!forged.contains('\n'), "{forged}");
         let none = read(Path::new("/nonexistent"), "vm").expect_err("a refusal");
         assert!(format!("{none:#}").contains("cannot read /nonexistent"));
     }

@@ -21,9 +21,9 @@ impl Config {
             Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
                 Ok(Self::default())
             }
-            Err(source) => Err(ConfigError::Read {
+            Err(error) => Err(ConfigError::Read {
                 path: file.to_owned(),
-                source,
+                error,
             }),
         }
     }
