@@ -76,18 +76,7 @@ fn known(known: &Known) -> String {
                  unit: &str| { format!("{}{unit}, {}", mib(bytes), origin(from)) };
     let mut rows = vec![row("memory", mib(known.memory_bytes))];
     rows.extend(known.data.map(|data| row("data in it", bytes(data, ""))));
-    let written = |written: &Written| {
-        let Written {
-            span_ms,
-            written_bytes,
-            origin: from,
-        } = *written;
-        row(
-            &format!("written within {}", ms(span_ms)),
-            format!("{}, {}", mib(written_bytes), origin(from)),
-        )
-    };
-    rows.extend(known.written.iter().map(written));
+    rows.extend(written(&known.written));
     rows.extend(known.phases.map(|phases| {
         let spins = if phases.vcpus_idle {
             "its vCPUs idle"
@@ -105,6 +94,34 @@ fn known(known: &Known) -> String {
     }));
     rows.extend(known.link.map(|link| row("link", bytes(link, "/s"))));
     format!("Known:\n{}", list(&rows))
+}
+
+/// A row for each span, however often it was measured.
+fn written(all: &[Written]) -> Vec<Vec<String>> {
+    let mut spans: Vec<(u64, Origin)> = Vec::new();
+    for Written {
+        span_ms, origin, ..
+    } in all
+    {
+        if !spans.contains(&(*span_ms, *origin)) {
+            spans.push((*span_ms, *origin));
+        }
+    }
+    let of_span = |&(span_ms, from): &(u64, Origin)| {
+        let same = all
+            .iter()
+            .filter(|other| (other.span_ms, other.origin) == (span_ms, from));
+        let bytes: Vec<u64> = same.map(|written| written.written_bytes).collect();
+        let least = bytes.iter().copied().min().unwrap_or(0);
+        let most = bytes.iter().copied().max().unwrap_or(0);
+        let value = match bytes.len() {
+            1 => mib(most),
+            times => format!("{} to {}, {times} times", mib(least), mib(most)),
+        };
+        let name = format!("written within {}", span(Duration::from_millis(span_ms)));
+        row(&name, format!("{value}, {}", origin(from)))
+    };
+    spans.iter().map(of_span).collect()
 }
 
 fn row(name: &str, value: String) -> Vec<String> {
@@ -222,6 +239,30 @@ mod tests {
     #[test]
     fn what_is_not_known_is_told() {
         golden("bare", &render(&bare()));
+    }
+
+    #[test]
+    fn a_span_that_was_measured_several_times_is_one_row() {
+        let of = |span_ms, mib: u64, origin| Written {
+            span_ms,
+            written_bytes: mib << 20,
+            origin,
+        };
+        let all = [
+            of(1000, 90, Origin::Measured),
+            of(2000, 120, Origin::Measured),
+            of(1000, 0, Origin::Measured),
+            of(1000, 70, Origin::Trace),
+        ];
+        let rows = [
+            [
+                "  written within 1.00 s",
+                "0.0 MiB to 90 MiB, 2 times, measured now",
+            ],
+            ["  written within 2.00 s", "120 MiB, measured now"],
+            ["  written within 1.00 s", "70 MiB, from the last trace"],
+        ];
+        assert_eq!(written(&all), rows);
     }
 
     #[test]
