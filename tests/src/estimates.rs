@@ -50,14 +50,22 @@ pub struct Compared {
 }
 
 impl Compared {
-    /// Estimates the migration of `case`, and runs it.
+    /// Estimates the migration of `case`, and runs it; with what was measured as the law's prior, if it `is_told`.
     #[must_use]
-    pub fn of(case: &Case, counter: Counter) -> Option<Self> {
+    pub fn of(case: &Case, counter: Counter, is_told: bool) -> Option<Self> {
         let mut case = case.clone();
         case.config.counter = counter;
-        let forecast = Forecast::of(&input(&case))?;
+        let prior = if is_told {
+            surveyed_prior(&case)
+        } else {
+            Prior::default()
+        };
+        let forecast = Forecast::of(&Input {
+            prior,
+            ..input(&case)
+        })?;
         let horizon = HORIZON + case.first_round * HORIZON_ROUNDS;
-        let under = |law| run(&case, law, horizon);
+        let under = |law| run(&case, law, prior, horizon);
         Some(Self {
             kind: case.kind,
             first_round: case.first_round,
@@ -135,6 +143,7 @@ pub fn input(case: &Case) -> Input {
         limit_ms: 300,
         cache_bytes: 0,
         pause_fixed_ms: u64::try_from(case.config.qemu.fixed_pause.as_millis()).unwrap_or(0),
+        prior: Prior::default(),
     }
 }
 
@@ -151,9 +160,10 @@ pub fn surveyed_prior(case: &Case) -> Prior {
     )
 }
 
-fn run(case: &Case, law: LawName, horizon: Duration) -> Outcome {
+fn run(case: &Case, law: LawName, prior: Prior, horizon: Duration) -> Outcome {
     let mut plant = Plant::new(&case.config);
-    let mut control = Controller::new(law.build(SLOWDOWN_PPM), Policy::default());
+    let law = law.build(SLOWDOWN_PPM);
+    let mut control = Controller::new(law, Policy::default()).knowing(prior);
     let until = Until {
         horizon,
         reached: Cell::new(false),

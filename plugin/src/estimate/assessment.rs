@@ -132,6 +132,8 @@ pub struct Assessment {
     pub known: Known,
     /// The costs; none if too little is known.
     pub forecast: Option<Forecast>,
+    /// The costs if the law is told beforehand what was measured (`migrate --hpc-prior`); none if nothing was.
+    pub with_prior: Option<Forecast>,
     /// What is not known, a sentence each.
     pub unknown: Vec<String>,
 }
@@ -208,6 +210,7 @@ impl Assessment {
             findings: findings.collect(),
             known: &self.known,
             estimate: self.forecast.as_ref(),
+            estimate_with_prior: self.with_prior.as_ref(),
             unknown: &self.unknown,
         };
         serde_json::to_string_pretty(&document).map(|text| in_words::json(&text) + "\n")
@@ -231,6 +234,7 @@ struct Document<'a> {
     findings: Vec<FindingRecord>,
     known: &'a Known,
     estimate: Option<&'a Forecast>,
+    estimate_with_prior: Option<&'a Forecast>,
     unknown: &'a [String],
 }
 
@@ -254,6 +258,26 @@ pub(super) mod tests {
             likely,
             least,
             most,
+        }
+    }
+
+    /// What its migration costs.
+    fn forecast() -> Forecast {
+        Forecast {
+            ending: Ending::Switchover,
+            total_ms: interval(5600, 5000, 6700),
+            pause_ms: interval(1210, 900, 1400),
+            iterations: interval(3, 2, 4),
+            sent_bytes: interval(640 * MIB, 600 * MIB, 700 * MIB),
+            delay_ms: interval(1700, 1400, 2000),
+            stock: Stock {
+                limit_ms: 1234,
+                ends: false,
+                sure: true,
+                total_ms: None,
+            },
+            within_downtime: Some(false),
+            within_deadline: Some(true),
         }
     }
 
@@ -292,21 +316,11 @@ pub(super) mod tests {
                 deadline_ms: Some(600_000),
                 measured_ms: 8300,
             },
-            forecast: Some(Forecast {
-                ending: Ending::Switchover,
-                total_ms: interval(5600, 5000, 6700),
-                pause_ms: interval(1210, 900, 1400),
-                iterations: interval(3, 2, 4),
-                sent_bytes: interval(640 * MIB, 600 * MIB, 700 * MIB),
-                delay_ms: interval(1700, 1400, 2000),
-                stock: Stock {
-                    limit_ms: 1234,
-                    ends: false,
-                    sure: true,
-                    total_ms: None,
-                },
-                within_downtime: Some(false),
-                within_deadline: Some(true),
+            forecast: Some(forecast()),
+            with_prior: Some(Forecast {
+                total_ms: interval(5400, 5000, 6500),
+                pause_ms: interval(50, 45, 900),
+                ..forecast()
             }),
             unknown: vec![
                 "whether XBZRLE will help: the contents of pages are not read".to_owned(),
@@ -325,6 +339,7 @@ pub(super) mod tests {
                 ..Known::default()
             },
             forecast: None,
+            with_prior: None,
             ..full()
         }
     }

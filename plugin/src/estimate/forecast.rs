@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::error::Error;
 
 use libvirt_hpc_control::controller::Controller;
+use libvirt_hpc_control::estimate::Prior;
 use libvirt_hpc_control::event::{Event, Publisher};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::{JobState, Sample};
@@ -74,6 +75,8 @@ pub struct Input {
     pub cache_bytes: u64,
     /// What each pause takes with nothing to send, ms.
     pub pause_fixed_ms: u64,
+    /// What the law knows of the guest beforehand; nothing by default.
+    pub prior: Prior,
 }
 
 /// A quantity with its interval, in which eight of ten outcomes lie (`tests/tests/estimates.rs`).
@@ -350,7 +353,7 @@ fn run(input: &Input, guest: &Guest, law: LawName) -> Run {
         (input.policy, input.cache_bytes)
     };
     let mut job = Precopy::new(guest, input.link.bytes_per_s, input.limit_ms, cache_bytes);
-    let mut control = Controller::new(law.build(input.slowdown_ppm), policy);
+    let mut control = Controller::new(law.build(input.slowdown_ppm), policy).knowing(input.prior);
     let rounds_ns = input.first_ns().saturating_mul(HORIZON_ROUNDS);
     let horizon_ns = HORIZON_NS.saturating_add(rounds_ns).min(HORIZON_MOST_NS);
     let horizon = Horizon {

@@ -15,7 +15,8 @@ pub fn render(assessment: &Assessment) -> String {
         known(&assessment.known),
     ];
     if let Some(forecast) = &assessment.forecast {
-        parts.push(costs(&assessment.known, forecast));
+        let with_prior = assessment.with_prior.as_ref();
+        parts.push(costs(&assessment.known, forecast, with_prior));
     }
     if !assessment.unknown.is_empty() {
         let lines: Vec<String> = assessment
@@ -143,7 +144,7 @@ fn within(interval: Interval, of: impl Fn(u64) -> String) -> String {
     format!("{} ({} to {})", of(likely), of(least), of(most))
 }
 
-fn costs(known: &Known, forecast: &Forecast) -> String {
+fn costs(known: &Known, forecast: &Forecast, with_prior: Option<&Forecast>) -> String {
     let ms = |ms| span(Duration::from_millis(ms));
     let mut rows = vec![
         row("total time", within(forecast.total_ms, ms)),
@@ -164,6 +165,14 @@ fn costs(known: &Known, forecast: &Forecast) -> String {
         row("it ends by", ending(forecast.ending).to_owned()),
         row("virsh alone", stock(forecast)),
     ];
+    let costs = |forecast: &Forecast| (forecast.total_ms, forecast.pause_ms);
+    if let Some(told) = with_prior.filter(|told| costs(told) != costs(forecast)) {
+        let (total, pause) = (within(told.total_ms, ms), within(told.pause_ms, ms));
+        rows.push(row(
+            "with --hpc-prior",
+            format!("total time {total}, pause {pause}"),
+        ));
+    }
     let kept = |kept| {
         if kept {
             "likely to be kept"

@@ -15,10 +15,15 @@ fn main() {
     };
     let (guests, seed): (u64, u64) = (number(200), number(1));
     let verbose = args.next().is_some();
-    for counter in [Counter::None, Counter::Exact] {
+    for (counter, is_told) in [
+        (Counter::None, false),
+        (Counter::Exact, false),
+        (Counter::None, true),
+        (Counter::Exact, true),
+    ] {
         let cases = (0..guests).map(|number| Case::draw_for_estimates(seed, number));
         let all: Vec<Compared> = cases
-            .filter_map(|case| Compared::of(&case, counter))
+            .filter_map(|case| Compared::of(&case, counter, is_told))
             .collect();
         if verbose {
             for one in &all {
@@ -36,6 +41,10 @@ fn main() {
                 );
             }
         }
-        println!("counter of page faults: {counter:?}\n\n{}", table(&all));
+        let prior = if is_told { "the estimate" } else { "none" };
+        println!(
+            "counter of page faults: {counter:?}; prior: {prior}\n\n{}",
+            table(&all)
+        );
     }
 }

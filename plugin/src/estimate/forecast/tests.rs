@@ -3,6 +3,7 @@ use std::time::Duration;
 use libvirt_hpc_control::policy::{Deadline, Then};
 
 use super::*;
+use crate::estimate::prior::prior;
 
 const MB: u64 = 1_000_000;
 
@@ -33,6 +34,7 @@ fn input(mb: [u64; 3]) -> Input {
         limit_ms: 300,
         cache_bytes: 0,
         pause_fixed_ms: 70,
+        prior: Prior::default(),
     }
 }
 
@@ -109,6 +111,47 @@ fn idle_phases_make_the_least_pause_short() {
     };
     let (phased, flat) = (forecast(&phased), forecast(&input([130, 130, 130])));
     assert!(phased.pause_ms.least < 150 && flat.pause_ms.least > 1000);
+}
+
+/// Both are stopped where they otherwise would be found out: a flat guest an iteration earlier, one that spins in its quiet
+/// phase.
+#[test]
+fn a_law_that_is_told_beforehand_ends_sooner_or_pauses_less() {
+    let spinning = Pattern {
+        busy_ns: 3 * NANOS_PER_S,
+        quiet_ns: 3 * NANOS_PER_S,
+        quiet_percent: 0,
+        idles: false,
+    };
+    let told = |pattern: Option<Pattern>| {
+        let plain = Input {
+            pattern,
+            counted: pattern.is_some(),
+            ..input([130, 130, 130])
+        };
+        let watched = Duration::from_secs(10);
+        let prior = prior(
+            &plain.readings,
+            pattern.as_ref(),
+            plain.total_bytes,
+            watched,
+        );
+        let told = Input {
+            prior,
+            ..plain.clone()
+        };
+        (forecast(&plain), forecast(&told))
+    };
+    let (plain, known) = told(None);
+    assert!(
+        known.total_ms.likely + 1000 < plain.total_ms.likely,
+        "{known:?}"
+    );
+    let (plain, known) = told(Some(spinning));
+    assert!(
+        known.pause_ms.likely < 200 && plain.pause_ms.likely > 1000,
+        "{plain:?} {known:?}"
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use libvirt_hpc_control::estimate::CACHE_DEFAULT;
+use libvirt_hpc_control::estimate::{CACHE_DEFAULT, Prior};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::{Connection, Domain};
@@ -170,6 +170,7 @@ fn assess(
         limit_ms: settings.downtime_ms,
         cache_bytes,
         pause_fixed_ms: asked.guest.pause_fixed_ms.unwrap_or(0).into(),
+        prior: Prior::default(),
     });
     if input.as_ref().is_some_and(Input::takes_too_long) {
         unknown.push(
@@ -182,6 +183,11 @@ fn assess(
         destination: args.dest_uri.clone(),
         findings: preflight::findings(&asked.facts),
         forecast: input.as_ref().and_then(Forecast::of),
+        with_prior: input.and_then(|input| {
+            let prior = measured.prior(total_bytes);
+            prior.written().next()?;
+            Forecast::of(&Input { prior, ..input })
+        }),
         known: Known {
             memory_bytes: total_bytes,
             data,
