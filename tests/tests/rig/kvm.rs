@@ -25,7 +25,7 @@ const SPINNING: [&str; 2] = ["--workload", "phases:3s=flat:128,3s=spin"];
 const MET: usize = 6;
 const QUIET: Duration = Duration::from_millis(570);
 
-/// Of so many moves of the same guest after an estimate, two of three at least must be.
+/// Of so many moves of the same guest after an estimate, five of six at least must be: 24 of 24 were.
 const MET_KNOWN: usize = 12;
 
 /// A move takes about as long as a period of that guest: without a rest between them all would begin in the same phase.
@@ -144,7 +144,7 @@ fn a_guest_that_spins_is_moved_in_its_quiet_phase_after_an_estimate() -> Result<
         sleep(APART);
     }
     println!("{met} of {MET_KNOWN} in its quiet phase");
-    ensure!(met * 3 >= MET_KNOWN * 2, "{met} of {MET_KNOWN}");
+    ensure!(met * 6 >= MET_KNOWN * 5, "{met} of {MET_KNOWN}");
     Ok(())
 }
 
