@@ -45,6 +45,7 @@ pub struct Tracker {
     seen: Option<Progress>,
     began: Option<Timestamp>,
     not_before: Timestamp,
+    set_forward: Duration,
     ended: bool,
     suspended: bool,
 }
@@ -65,20 +66,25 @@ impl Tracker {
         self.began = Some(at);
     }
 
-    /// There was no job at that time.
-    pub fn not_before(&mut self, at: Timestamp) {
-        self.not_before = at;
+    /// There was no job at that time, since when the wall clock was set forward by so much.
+    pub fn not_before(&mut self, at: Timestamp, set_forward: Duration) {
+        (self.not_before, self.set_forward) = (at, set_forward);
     }
 
     /// The age of the job, by a clock that does not step: libvirt follows the wall clock, and counts only at the first
-    /// sample. If that clock was set forward since the job began, the time when there was no job bounds it.
+    /// sample. A job that would have begun before it can have is one since whose beginning that clock was set forward.
     pub fn elapsed(&mut self, at: Timestamp, stats: &JobStats) -> Duration {
         let reported = Duration::from_millis(stats.time_elapsed_ms.unwrap_or(0));
         if !stats.is_outgoing_migration() {
             return reported;
         }
-        let reported = at.before(reported).max(self.not_before);
-        at.since(*self.began.get_or_insert(reported))
+        let age = if at.before(reported) < self.not_before {
+            let corrected = reported.saturating_sub(self.set_forward);
+            corrected.min(at.since(self.not_before))
+        } else {
+            reported
+        };
+        at.since(*self.began.get_or_insert(at.before(age)))
     }
 
     /// The final statistics of the job, which came `at` that time, with its age by the same clock: a wall clock that has

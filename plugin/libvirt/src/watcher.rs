@@ -120,7 +120,7 @@ impl Watcher {
     pub fn watch_anew(&mut self) {
         self.inbox.forget();
         self.tracker = Tracker::default();
-        self.tracker.not_before(ffi::now());
+        self.tracker.not_before(ffi::now(), Duration::ZERO);
         self.last = Sample::default();
         self.stats = JobStats::default();
         self.done = None;
@@ -139,9 +139,10 @@ impl Watcher {
         self.tracker.began(at);
     }
 
-    /// The watched job has not begun before that time, when there was none: it is not older, whatever libvirt's clock says.
-    pub fn not_before(&mut self, at: Timestamp) {
-        self.tracker.not_before(at);
+    /// The watched job has not begun before that time, when there was none, and since when the wall clock was set forward by
+    /// so much: the job is no older, whatever libvirt says, which goes by that clock.
+    pub fn not_before(&mut self, at: Timestamp, set_forward: Duration) {
+        self.tracker.not_before(at, set_forward);
     }
 
     /// The statistics behind the last sample that was read.

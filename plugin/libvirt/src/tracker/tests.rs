@@ -1,5 +1,7 @@
 //! Tables of libvirt's answers.
 
+use core::time::Duration;
+
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::time::Timestamp;
 
@@ -122,15 +124,17 @@ fn steps_of_the_wall_clock_do_not_change_the_age_of_a_job() {
 #[test]
 fn a_job_is_no_older_than_the_time_when_there_was_none() {
     let at = |seconds: u64| Timestamp::from_nanos(seconds * 1_000_000_000);
-    let age = |elapsed_ms, not_before| {
+    let age = |elapsed_ms, not_before, set_forward_s| {
         let mut tracker = Tracker::default();
-        tracker.not_before(at(not_before));
+        tracker.not_before(at(not_before), Duration::from_secs(set_forward_s));
         let job = outgoing(1, elapsed_ms, 1);
         tracker.elapsed(at(100), &job).as_secs()
     };
-    assert_eq!(age(3_603_000, 90), 10, "the wall clock was set forward");
-    assert_eq!(age(3_000, 90), 3);
-    assert_eq!(age(50_000, 0), 50);
+    assert_eq!(age(3_603_000, 90, 3600), 3, "the clock was set forward");
+    assert_eq!(age(3_000, 90, 3600), 3, "before it began");
+    assert_eq!(age(3_603_000, 90, 0), 10, "nobody saw that it was set");
+    assert_eq!(age(3_603_000, 90, 3700), 0);
+    assert_eq!(age(50_000, 0, 0), 50);
 }
 
 #[test]

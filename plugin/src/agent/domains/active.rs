@@ -1,8 +1,8 @@
 //! What is known of an active domain.
 
-use std::time::Instant;
-
 use libvirt_hpc_libvirt::event::DomainId;
+
+use crate::clock::Moment;
 
 /// An active domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) struct ActiveDomain {
     pub(crate) mark: Mark,
     pub(crate) job: Job,
     /// When it was last seen not to migrate.
-    pub(crate) idle_at: Option<Instant>,
+    pub(crate) idle_at: Option<Moment>,
 }
 
 /// What a domain is doing.

@@ -1,13 +1,13 @@
 //! Which domains there are, and which of them are marked. It knows of no clock and no libvirt.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 use libvirt_hpc_libvirt::event::DomainId;
 
 use super::active::{ActiveDomain, Mark};
 use crate::agent::api::MarkedBy;
 use crate::agent::process::config::Config;
+use crate::clock::Moment;
 
 /// The active domains, as the last poll found them.
 #[derive(Debug, Default)]
@@ -65,7 +65,7 @@ impl Roster {
 
     /// When the domain was last seen not to migrate, if it ever was.
     #[must_use]
-    pub(crate) fn idle_at(&self, uuid: &str) -> Option<Instant> {
+    pub(crate) fn idle_at(&self, uuid: &str) -> Option<Moment> {
         self.domains.get(uuid)?.idle_at
     }
 

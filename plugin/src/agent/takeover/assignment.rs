@@ -1,13 +1,13 @@
 //! What the thread of a migration is told, and how it ends.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use libvirt_hpc_libvirt::Error;
 use libvirt_hpc_libvirt::event::DomainId;
 
 use crate::agent::metrics::Counters;
 use crate::agent::process::config::Config;
+use crate::clock::Moment;
 use crate::notify::Followers;
 use crate::trace::Versions;
 
@@ -22,7 +22,7 @@ pub(crate) struct Assignment {
     /// The event of the first bitmap sync has just come.
     pub(crate) early: bool,
     /// When there was last no migration of it, if that is known.
-    pub(crate) idle_at: Option<Instant>,
+    pub(crate) idle_at: Option<Moment>,
     /// Who takes part, as far as is known: libvirt may have to start a QEMU to tell.
     pub(crate) versions: Versions,
     /// What the migration is counted by.

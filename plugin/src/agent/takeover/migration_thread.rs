@@ -14,7 +14,7 @@ use super::handle::MigrationHandle;
 use super::ownership::{self, Found};
 use super::{claim, leftover, memory_flow, steer};
 use crate::agent::domains::watch;
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::migration::guest::Guest;
 use crate::migration::lease;
 
@@ -56,8 +56,8 @@ fn run(assignment: &Assignment, handle: &Arc<MigrationHandle>) -> Result<Verdict
     let leases = Path::new(lease::DIRECTORY);
     let mut watcher = Watcher::new(&domain)?;
     if let Some(idle_at) = idle_at {
-        let idle_for = clock::now().saturating_duration_since(*idle_at);
-        watcher.not_before(watcher.now().before(idle_for));
+        let (ago, set_forward) = idle_at.until(&Moment::now());
+        watcher.not_before(watcher.now().before(ago), set_forward);
     }
     let Some(claim) = claim::of(&domain, config, *adopted)? else {
         leftover::clear(&mut watcher, assignment, leases);

@@ -17,7 +17,7 @@ use libvirt_hpc_libvirt::{Connection, Domain, Error};
 use super::questions::{Questions, Session};
 use crate::agent::domains::active::{ActiveDomain, Job, Mark};
 use crate::agent::process::config::Config;
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::migration::{lease, owner};
 
 /// How long what a domain's XML says is believed; a change is announced by an event, where libvirt has it.
@@ -84,7 +84,7 @@ pub(super) enum Answer {
     Active(Vec<DomainId>),
     Mark(Mark),
     /// What the domain does, and when it was asked.
-    Job(Job, Instant),
+    Job(Job, Moment),
     Pong,
     Features(Features),
 }
@@ -104,7 +104,7 @@ pub(super) struct Poll<S: Source> {
     domains: Vec<DomainId>,
     marks: HashMap<String, (Mark, Instant)>,
     /// When each was last seen not to migrate, by UUID.
-    idle: HashMap<String, Instant>,
+    idle: HashMap<String, Moment>,
     /// Those whose last question about their job was not answered in time, by UUID, and in which turn they were asked it.
     late: HashMap<String, u64>,
     turn: u64,
@@ -231,7 +231,7 @@ impl<S: Source> Poll<S> {
         let asked = uuid.to_owned();
         let job = move |source: &S| {
             let domain = source.find(&asked)?;
-            let asked_at = clock::now();
+            let asked_at = Moment::now();
             let job = match S::is_occupied(&domain) {
                 true => Job::Unknown,
                 false => S::job(&domain)?,

@@ -217,7 +217,7 @@ fn job(polled: &Polled, name: &str) -> Option<Job> {
 }
 
 /// When the only domain was last seen not to migrate.
-fn idle_at(polled: &Polled) -> Option<Instant> {
+fn idle_at(polled: &Polled) -> Option<Moment> {
     let (Polled::All(seen) | Polled::Some(seen)) = polled else {
         return None;
     };
@@ -230,9 +230,9 @@ fn it_is_known_when_a_domain_last_did_not_migrate() {
     let polled = stage.until(|polled| job(polled, "abc") == Some(Job::MigrationOut));
     assert_eq!(idle_at(&polled), None, "it did whenever it was asked");
     stage.change("abc", |domain| domain.job = Job::Idle);
-    let before = clock::now();
+    let before = Moment::now();
     let first = idle_at(&stage.until(|polled| job(polled, "abc") == Some(Job::Idle)));
-    assert!(first.is_some_and(|at| before <= at && at <= clock::now()));
+    assert!(first.is_some_and(|at| before.at <= at.at && at.at <= clock::now()));
     let later = idle_at(&stage.until(|polled| job(polled, "abc") == Some(Job::Idle)));
     assert!(later > first);
     stage.change("abc", |domain| domain.job = Job::MigrationOut);
