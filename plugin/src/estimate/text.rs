@@ -40,10 +40,12 @@ fn head(assessment: &Assessment) -> String {
 
 fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Moves => "It is likely to move within its policy.\n",
-        Verdict::Refused => "It will be refused.\n",
-        Verdict::OutsidePolicy => "It is not likely to move within its policy.\n",
-        Verdict::Unknown => "Nothing that was checked refuses it. What it costs is not known.\n",
+        Verdict::Moves => "The guest is likely to move within its policy.\n",
+        Verdict::Refused => "The migration will be refused.\n",
+        Verdict::OutsidePolicy => "The guest is not likely to move within its policy.\n",
+        Verdict::Unknown => {
+            "Nothing that was checked refuses the migration, but what it will cost is not known.\n"
+        }
     }
 }
 
@@ -217,9 +219,9 @@ fn stock(forecast: &Forecast) -> String {
     match stock.total_ms {
         Some(total) => {
             let total = span(Duration::from_millis(total));
-            format!("{sure}its limit of {limit} ms ends after {total}")
+            format!("{sure}with its limit of {limit} ms it ends after {total}")
         }
-        None => format!("{sure}its limit of {limit} ms does not end"),
+        None => format!("{sure}with its limit of {limit} ms it does not end"),
     }
 }
 

@@ -34,7 +34,7 @@ ENVIRONMENT (virsh-hpc)
 
 const CONTROL: &str = "
     Any of these but --hpc-off asks for control of this migration even if the
-    domain is not marked; they go before the domain's own policy. They are
+    domain is not marked; they outrank the domain's own policy. They are
     understood where migrate is the only command of the line.
 ";
 

@@ -107,7 +107,7 @@ fn a_bad_value_of_ours_starts_nothing() {
     for (option, said) in [
         (
             "--hpc-law=fast",
-            "error: option --hpc-law: 'fast' is not adaptive, or a law of others as virsh-hpc hpc-help lists them\n",
+            "error: option --hpc-law: 'fast' is not a law that virsh-hpc hpc-help lists, such as adaptive\n",
         ),
         (
             "--hpc-later",

@@ -46,7 +46,7 @@ struct Args {
     /// Make the runs of that law again
     #[arg(long, value_name = "LAW")]
     again: Vec<String>,
-    /// Only probe each guest on each link: how long round one takes, whether stock ends
+    /// Only probe each guest on each link: how long iteration 1 takes, whether stock ends
     #[arg(long)]
     probe: bool,
     /// Measure nothing

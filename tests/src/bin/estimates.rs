@@ -28,7 +28,7 @@ fn main() {
         if verbose {
             for one in &all {
                 println!(
-                    "{:9} first round {:8.1?} total {:.2} pause {:?} in {:?} ({}) virsh {} {} {:?}",
+                    "{:9} first iteration {:8.1?} total {:.2} pause {:?} in {:?} ({}) virsh {} {} {:?}",
                     one.kind.name(),
                     one.first_round,
                     one.total_ratio(),

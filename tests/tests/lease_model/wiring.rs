@@ -9,7 +9,7 @@ pub(crate) enum Bug {
     LockIgnored,
     /// A lease is thought to be held for as long as there is a process of its holder's number.
     HolderJudgedByPid,
-    /// A successor does not put the limits of before back.
+    /// A successor does not put the limits from before back.
     RestoreSkipped,
 }
 

@@ -82,7 +82,7 @@ fn external_change(
     Ok(())
 }
 
-/// `hpc-release` while the agent steers: the earlier limits, and no agent afterwards.
+/// `hpc-release` while the agent steers: the limits from before, and no agent afterwards.
 fn released(stage: &mut Stage) -> Result<()> {
     let host = stage.here();
     let skip = stage.logged(host)?;

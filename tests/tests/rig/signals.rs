@@ -112,7 +112,7 @@ fn fate(rig: &Rig, program: &str, options: &[&str], name: &str, from: usize) -> 
     Ok(fate)
 }
 
-/// With `--p2p` the migration goes on, under the limits of before; otherwise it is aborted. The command dies of the
+/// With `--p2p` the migration goes on, under the limits from before; otherwise it is aborted. The command dies of the
 /// signal.
 #[test]
 fn a_client_that_dies_of_a_signal_leaves_what_virsh_leaves() -> Result<()> {

@@ -36,7 +36,7 @@ use crate::trace::Trace;
 /// How long the statistics of the end may take to arrive after the end itself.
 const STATISTICS_PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long, and how often, the limits of before are tried when the agent releases a migration: longer than a call of
+/// How long, and how often, the limits from before are tried when the agent releases a migration: longer than a call of
 /// libvirt's may take, shorter than the main loop waits for it (`main_loop::LEAVING_PATIENCE`).
 const BACK_PATIENCE: Duration = Duration::from_secs(6);
 const BACK_EVERY: Duration = Duration::from_millis(200);
@@ -194,7 +194,7 @@ impl Steered<'_> {
         self.reporter.recorder().release(why);
     }
 
-    /// The limits of before, tried again for as long as the agent may take to leave. Whether they are set,
+    /// The limits from before, tried again for as long as the agent may take to leave. Whether they are set,
     /// or the migration is over.
     fn put_limits_back(&mut self) -> bool {
         let since = self.watcher.now();

@@ -278,10 +278,10 @@ impl Finding {
                 "the processor is the host's own (host-passthrough): libvirt cannot compare two hosts".to_owned()
             }
             Self::Pml => {
-                "the processor logs writes by itself (PML): idle phases of a guest that spins cannot be seen".to_owned()
+                "the processor logs writes by itself (PML): quiet phases of a guest that spins cannot be seen".to_owned()
             }
             Self::NoCounters(version) => format!(
-                "libvirt {version} does not report KVM's page faults: idle phases of a guest that spins cannot be seen"
+                "libvirt {version} does not report KVM's page faults: quiet phases of a guest that spins cannot be seen"
             ),
             Self::Paused => "the domain is paused, and will be on the destination".to_owned(),
             Self::Checkpoints(count) => {

@@ -12,7 +12,7 @@ use super::values::{self, Deadline, Ended, Job, ReplayLaw};
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum HpcCommand {
-    /// Show, set, mark or clear the migration policy of a domain
+    /// Show, set or clear a domain's migration policy, which marks the domain
     HpcPolicy(PolicyArgs),
     /// Tell before a migration what will refuse or hurt it, and what it will cost
     HpcEstimate(EstimateArgs),
@@ -24,9 +24,9 @@ pub enum HpcCommand {
     HpcHistory(HistoryArgs),
     /// Show what the agent of this host watches and controls, and why
     HpcStatus(StatusArgs),
-    /// Make the agent of this host release a domain: its migration, and an hpc-adopt
+    /// Make the agent of this host release a domain's migration, and end an hpc-adopt
     HpcRelease(DomainArgs),
-    /// Make the agent of this host control a domain's migrations though it is not marked
+    /// Make the agent of this host control a domain's migrations even if it is not marked
     HpcAdopt(DomainArgs),
     /// Show what virsh-hpc adds to virsh
     HpcHelp(HelpArgs),
@@ -67,10 +67,10 @@ pub struct PolicyArgs {
     #[arg(long, conflicts_with_all = ["mark", "set_slowdown", "set_max_downtime", "set_deadline",
           "set_bandwidth", "set_postcopy", "set_compression", "set_job"])]
     pub clear: bool,
-    /// Of the running domain only; without --live and --config, both as far as they exist
+    /// Only in the running domain; without --live and --config, in both definitions, as far as they exist
     #[arg(long)]
     pub live: bool,
-    /// Of the persistent definition only
+    /// Only in the persistent definition
     #[arg(long)]
     pub config: bool,
     /// Print the domain's whole XML before and after
@@ -123,7 +123,7 @@ pub struct EstimateArgs {
 /// The arguments of `hpc-replay`.
 #[derive(Clone, Debug, PartialEq, Eq, Args)]
 pub struct ReplayArgs {
-    /// The trace, as --hpc-trace wrote it
+    /// The trace, as --hpc-trace or the agent wrote it
     pub trace: PathBuf,
     /// The law to run, or all to compare where each would have stopped; without it, the law of the trace
     #[arg(long, value_name = "LAW")]
@@ -206,6 +206,7 @@ pub struct HelpArgs {
 #[derive(Parser)]
 #[command(
     name = "virsh-hpc",
+    bin_name = "virsh-hpc",
     no_binary_name = true,
     disable_help_subcommand = true
 )]

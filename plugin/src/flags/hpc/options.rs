@@ -70,7 +70,7 @@ impl HpcOption {
             Self::Prior => {
                 "what is known of the guest: a file of `hpc-estimate --json`, or an earlier trace"
             }
-            Self::Estimate => "before, measure for 10 s what the guest writes, and tell the law",
+            Self::Estimate => "first measure for 10 s what the guest writes, and tell the law",
             Self::SyncTime => "after the pause, let the guest agent set the guest's clock",
         }
     }

@@ -15,8 +15,7 @@ const MAX_DOWNTIME_MS: u32 = 2_000_000;
 const MAX_BANDWIDTH_MIB_S: u64 = 8_796_093_022_207;
 
 /// What a law's name must be, for a message.
-pub(crate) const LAW_EXPECTED: &str =
-    "adaptive, or a law of others as virsh-hpc hpc-help lists them";
+pub(crate) const LAW_EXPECTED: &str = "a law that virsh-hpc hpc-help lists, such as adaptive";
 
 /// Which law replays a trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +106,7 @@ pub struct Deadline {
 impl Deadline {
     /// What [`Deadline::from_str`] accepts.
     pub(crate) const EXPECTED: &str =
-        "seconds from 1, then perhaps ,switchover or ,abort or ,postcopy";
+        "a number of seconds from 1 on, which ,switchover or ,abort or ,postcopy may follow";
 }
 
 impl FromStr for Deadline {
@@ -161,7 +160,7 @@ pub(crate) fn slowdown_percent(text: &str) -> Result<u8, String> {
 }
 
 /// What [`downtime_ms`] accepts.
-pub(crate) const DOWNTIME_EXPECTED: &str = "milliseconds from 1 to 2000000";
+pub(crate) const DOWNTIME_EXPECTED: &str = "a number of milliseconds from 1 to 2000000";
 
 /// A downtime, in milliseconds.
 pub(crate) fn downtime_ms(text: &str) -> Result<u32, String> {
@@ -171,7 +170,7 @@ pub(crate) fn downtime_ms(text: &str) -> Result<u32, String> {
 /// A bandwidth, in MiB/s.
 pub(crate) fn bandwidth_mib_s(text: &str) -> Result<u64, String> {
     within(text, 1, MAX_BANDWIDTH_MIB_S)
-        .ok_or_else(|| format!("MiB/s from 1 to {MAX_BANDWIDTH_MIB_S}"))
+        .ok_or_else(|| format!("a number of MiB/s from 1 to {MAX_BANDWIDTH_MIB_S}"))
 }
 
 /// What [`yes_or_no`] accepts, for a message.

@@ -64,7 +64,7 @@ fn mistakes_in_ours_are_ours_to_say() {
         ("migrate vm d --hpc-law", "--hpc-law needs a value"),
         (
             "migrate vm d --hpc-law fast",
-            "'fast' is not adaptive, or a law of others",
+            "'fast' is not a law that virsh-hpc hpc-help lists",
         ),
         ("migrate vm d --hpc-off=1", "takes no value"),
         ("migrate vm d --hpc-off --hpc-off", "already seen"),

@@ -34,7 +34,7 @@ impl Claimant {
         }
     }
 
-    /// Is the first: the limits of `before` are those to put back. The job began at `began`; none if it has not yet.
+    /// Is the first: the limits in `before` are those to put back. The job began at `began`; none if it has not yet.
     #[must_use]
     pub fn first(
         &self,

@@ -52,8 +52,8 @@ pub(super) fn marks_lost(name: &str, documents: &[Parameter]) -> Vec<String> {
             return None;
         };
         let (option, becomes, flag) = match document.name {
-            PERSISTENT_XML => ("--persistent-xml", "what is defined there", "--config"),
-            _ => ("--xml", "the domain that runs there", "--live"),
+            PERSISTENT_XML => ("--persistent-xml", "the defined domain", "--config"),
+            _ => ("--xml", "the running domain", "--live"),
         };
         let why = match xml::read_domain(text.as_bytes()) {
             Ok(reading) if reading.policy.is_some() => return None,
@@ -61,9 +61,9 @@ pub(super) fn marks_lost(name: &str, documents: &[Parameter]) -> Vec<String> {
             Err(error) => format!("has a mark or a policy that cannot be read ({error})"),
         };
         Some(format!(
-            "the document of {option} {why}: on the destination {becomes} will not be moved as {name} is. Copy \
-             the <metadata> of virsh dumpxml {name} into it, or mark the domain there afterwards: virsh-hpc \
-             hpc-policy {name} --mark {flag}"
+            "the document of {option} {why}: on the destination, later migrations of {becomes} will not be controlled as \
+             those of {name} are. Copy the <metadata> of virsh dumpxml {name} into it, or mark the domain there afterwards: \
+             virsh-hpc hpc-policy {name} --mark {flag}"
         ))
     });
     lost.collect()

@@ -51,7 +51,7 @@ struct Args {
     #[arg(long)]
     case: Option<u64>,
     /// Only this law; may be repeated: `adaptive`, `adaptive-or-postcopy`, or
-    /// `NAME[=SETTING][@FACTOR|@round][+auto-converge]`, where `@round` scales its clock to the guest's first round
+    /// `NAME[=SETTING][@FACTOR|@round][+auto-converge]`, where `@round` scales its clock to the guest's first iteration
     #[arg(long = "law", value_name = "LAW")]
     laws: Vec<Entrant>,
     /// As if no guest span while it waits, so that processors show all phases: what seeing them is worth
@@ -65,8 +65,8 @@ struct Args {
     /// guest (another)
     #[arg(long, value_enum, default_value_t = PriorOf::Nobody)]
     prior: PriorOf,
-    /// After so many first rounds, and ten minutes, a law has not completed
-    #[arg(long, value_name = "ROUNDS", default_value_t = 50)]
+    /// After so many first iterations, and ten minutes, a law has not completed
+    #[arg(long, value_name = "ITERATIONS", default_value_t = 50)]
     horizon: u32,
     /// How many guests at a time; 0: one for each processor
     #[arg(long, default_value_t = 0)]

@@ -18,7 +18,7 @@ fn print_head(guests: &str, cases: usize) {
         "",
         "done",
         "J over the best",
-        "the same after the first round",
+        "the same after the first iteration",
         "over the best",
         "over adaptive"
     );

@@ -42,7 +42,7 @@ fn head(domain: &DomainStatus) -> Vec<(&'static str, String)> {
         Some(problem) => printable(problem),
     };
     let state = match &domain.migration {
-        None => "idle".to_owned(),
+        None => "not moving".to_owned(),
         Some(migration) => {
             let after = status_text::span(migration.elapsed_ms);
             format!(

@@ -81,7 +81,7 @@ fn row(domain: &DomainStatus) -> Vec<String> {
     });
     let mut cells = vec![printable(&domain.name), marked.to_owned()];
     match &domain.migration {
-        None => cells.push("idle".to_owned()),
+        None => cells.push("not moving".to_owned()),
         Some(migration) => cells.extend([
             status_text::state(migration.state).to_owned(),
             status_text::span(migration.elapsed_ms),

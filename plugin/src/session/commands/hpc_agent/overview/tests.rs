@@ -123,7 +123,7 @@ libvirt-hpcd 0.1.0 (process 4242), controlling
 libvirt: qemu:///system connected, checked 1.50 s ago
 
 DOMAIN  MARKED BY  STATE
-ft-0    domain     idle
+ft-0    domain     not moving
 
 1 other is not marked
 ";
@@ -178,7 +178,7 @@ Domain:         web
 UUID:           6695eb01-f6a4-8304-79aa-97f2502e193f
 Marked by:      nobody: the agent leaves it alone
 Policy:         no problem
-State:          idle
+State:          not moving
 Agent:          libvirt-hpcd 0.1.0 (process 4242), controlling
 libvirt:        qemu:///system connected, checked 1.50 s ago
 ";
