@@ -1,7 +1,6 @@
 //! Numbers and causes in words.
 
 mod events;
-mod harmless;
 
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use libvirt_hpc_control::policy::speed_limit;
 use libvirt_hpc_control::target::Action;
 
 pub use events::{event, event_cause, target};
-pub use harmless::{Harmless, is_unprintable, json, printable, printable_lines};
 
 use crate::trace::{PauseUnknown, Totals};
 

@@ -11,7 +11,7 @@
 //! | [`trace`], [`replay`], [`plot`] | what is recorded, and how is it decided and drawn again? |
 //! | [`report`] | how did a recorded migration fare, and why? |
 //! | [`estimate`] | what will a migration meet and cost? |
-//! | [`in_words`], [`backlog`], [`clock`], [`version`] | how is it said, written without waiting, timed? |
+//! | [`in_words`], [`harmless`], [`backlog`], [`clock`], [`version`] | how is it said, what others wrote shown, written without waiting, timed? |
 #![forbid(unsafe_code)]
 // They panic where a stream takes nothing: a full disk behind stderr must not cost a migration.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
@@ -30,6 +30,7 @@ pub mod drive;
 pub mod estimate;
 pub mod flags;
 pub mod forward;
+pub mod harmless;
 pub mod in_words;
 pub mod laws;
 pub mod migration;

@@ -14,6 +14,7 @@ use libvirt_hpc_control::sample::JobState;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use crate::harmless;
 use crate::in_words;
 use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
 use chart::{Area, Point, mib, since};
@@ -212,7 +213,7 @@ impl Picture {
     }
 
     fn title(&self) -> String {
-        in_words::printable(&title(self.begin.as_deref(), self.end.as_ref()))
+        harmless::printable(&title(self.begin.as_deref(), self.end.as_ref()))
     }
 
     fn sample(&mut self, sample: &SampleRecord, from_ns: u64) {

@@ -46,7 +46,7 @@ use libvirt_hpc_libvirt::features::library_version;
 
 use crate::flags::hpc_commands::{self, HpcCommand};
 use crate::flags::{self, Globals, Invocation, Virsh, help};
-use crate::in_words::Harmless;
+use crate::harmless::Harmless;
 use crate::{clock, forward, plot, replay};
 use commands::{hpc_agent, hpc_estimate, hpc_history, hpc_policy, hpc_report};
 use prepare::takeover::{self, RunBy};

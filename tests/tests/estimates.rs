@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use libvirt_hpc_control::estimate::Prior;
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_plugin::estimate::earlier::Earlier;
 use libvirt_hpc_plugin::estimate::forecast::{Forecast, Input, Link};
@@ -115,6 +116,7 @@ fn a_recorded_run_is_estimated_from_its_own_trace() {
             limit_ms: 300,
             cache_bytes: 0,
             pause_fixed_ms: FIXED_MS,
+            prior: Prior::default(),
         };
         let forecast = Forecast::of(&input).unwrap();
         let pause_ms = run.totals.pause_ms.unwrap();

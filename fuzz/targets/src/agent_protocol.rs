@@ -7,7 +7,7 @@
 use libvirt_hpc_plugin::agent::api::client;
 use libvirt_hpc_plugin::agent::api::{Reply, Request, server};
 use libvirt_hpc_plugin::flags::hpc_commands::StatusArgs;
-use libvirt_hpc_plugin::in_words::printable_lines;
+use libvirt_hpc_plugin::harmless::printable_lines;
 use libvirt_hpc_plugin::notify::Notification;
 use libvirt_hpc_plugin::session::commands::hpc_agent;
 

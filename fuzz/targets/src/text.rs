@@ -1,6 +1,6 @@
 //! What is shown to people.
 
-use libvirt_hpc_plugin::in_words::is_unprintable;
+use libvirt_hpc_plugin::harmless::is_unprintable;
 
 /// Panics if `text`, which is `what`, could drive a terminal. Ends of lines and tabulators are its own.
 pub(crate) fn assert_printable(what: &str, text: &str) {

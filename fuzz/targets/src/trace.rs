@@ -9,7 +9,7 @@ use std::path::Path;
 
 use libvirt_hpc_plugin::estimate::earlier::Earlier;
 use libvirt_hpc_plugin::flags::ReplayLaw;
-use libvirt_hpc_plugin::in_words::printable_lines;
+use libvirt_hpc_plugin::harmless::printable_lines;
 use libvirt_hpc_plugin::report::history::{self, History};
 use libvirt_hpc_plugin::report::{self, Format, Migration};
 use libvirt_hpc_plugin::trace::Record;

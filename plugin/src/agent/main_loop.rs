@@ -22,7 +22,7 @@ use super::process::service::{self, Service};
 use super::process::signals::{self, Signal};
 use super::supervisor::Supervisor;
 use crate::clock;
-use crate::in_words::Harmless;
+use crate::harmless::Harmless;
 use crate::notify::Followers;
 
 /// How often the loop turns at least, to show that it lives.

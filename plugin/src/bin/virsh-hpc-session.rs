@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use libvirt_hpc_plugin::in_words::Harmless;
+use libvirt_hpc_plugin::harmless::Harmless;
 use libvirt_hpc_plugin::{clock, session};
 
 fn main() -> ExitCode {

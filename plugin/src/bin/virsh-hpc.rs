@@ -15,7 +15,7 @@ use libvirt_hpc_plugin::flags::help::{self, Topic};
 use libvirt_hpc_plugin::flags::hpc_commands::{self, HpcCommand};
 use libvirt_hpc_plugin::flags::{self, Completion, Invocation};
 use libvirt_hpc_plugin::forward;
-use libvirt_hpc_plugin::in_words::Harmless;
+use libvirt_hpc_plugin::harmless::Harmless;
 
 fn main() -> ExitCode {
     let args: Vec<OsString> = env::args_os().skip(1).collect();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::curve::{self, Reading};
 use super::forecast::{Ending, Forecast};
 use super::preflight::{Finding, Severity};
-use crate::in_words;
+use crate::harmless;
 
 /// Where a figure is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,7 +213,7 @@ impl Assessment {
             estimate_with_prior: self.with_prior.as_ref(),
             unknown: &self.unknown,
         };
-        serde_json::to_string_pretty(&document).map(|text| in_words::json(&text) + "\n")
+        serde_json::to_string_pretty(&document).map(|text| harmless::json(&text) + "\n")
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::assessment::{Assessment, Bytes, Known, Origin, Verdict, Written};
 use super::forecast::{Ending, Forecast, Interval};
-use crate::in_words::{Align, columns, mib, printable, span};
+use crate::harmless::printable;
+use crate::in_words::{Align, columns, mib, span};
 
 /// The text, which ends with a line feed.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::in_words;
+use crate::harmless;
 use crate::trace::ControllerName;
 
 /// The version of the format: raised when a reader of the one before would misunderstand a line. New fields and events do
@@ -80,7 +80,7 @@ impl Happened {
     pub fn failed(error: Option<&str>) -> Self {
         // What JSON would write in six bytes for one, which a destination may choose, is gone before it is cut.
         let short = |error: &str| {
-            let error = in_words::printable(error);
+            let error = harmless::printable(error);
             let end = (0..=ERROR_MAX_BYTES.min(error.len())).rev();
             let mut whole = end.filter(|&end| error.is_char_boundary(end));
             error[..whole.next().unwrap_or(0)].to_owned()
@@ -97,7 +97,7 @@ impl Notification {
     /// # Errors
     /// None that is known: text and numbers can always be written.
     pub fn line(&self) -> serde_json::Result<String> {
-        serde_json::to_string(self).map(|line| in_words::json(&line) + "\n")
+        serde_json::to_string(self).map(|line| harmless::json(&line) + "\n")
     }
 
     /// Whether it is of the domain of that name or UUID.

@@ -11,6 +11,7 @@ use rustix::io::ioctl_fionbio;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::clock;
+use crate::harmless;
 use crate::in_words;
 
 /// How long a program may take.
@@ -129,7 +130,7 @@ fn keep(output: &mut PipeReader, said: &mut Vec<u8>) {
 }
 
 fn quoted(said: &[u8]) -> String {
-    match in_words::printable(&String::from_utf8_lossy(said)) {
+    match harmless::printable(&String::from_utf8_lossy(said)) {
         said if said.is_empty() => said,
         said => format!(": {said}"),
     }

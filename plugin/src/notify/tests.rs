@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
-use crate::in_words::is_unprintable;
+use crate::harmless::is_unprintable;
 use crate::trace::ControllerName;
 
 const LONG: Duration = Duration::from_secs(600);

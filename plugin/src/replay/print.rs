@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::run::{Replay, Verdict};
-use crate::in_words::{self, mib, printable, seconds};
+use crate::harmless;
+use crate::harmless::printable;
+use crate::in_words::{self, mib, seconds};
 use crate::laws::LawName;
 use crate::trace::{EventRecord, TargetRecord};
 use crate::version;
@@ -41,14 +43,14 @@ pub(super) fn json(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
         verdict: Verdict,
     }
     for step in &replay.steps {
-        writeln!(out, "{}", in_words::json(&serde_json::to_string(step)?))?;
+        writeln!(out, "{}", harmless::json(&serde_json::to_string(step)?))?;
     }
     let last = Last {
         law: replay.law,
         comparable: replay.comparable(),
         verdict: replay.verdict,
     };
-    writeln!(out, "{}", in_words::json(&serde_json::to_string(&last)?))
+    writeln!(out, "{}", harmless::json(&serde_json::to_string(&last)?))
 }
 
 fn verdict(replay: &Replay) -> String {

@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::stops::{LawStop, Stop, Stops, Way};
-use crate::in_words::{self, Align, columns, mib, millis, printable, seconds};
+use crate::harmless;
+use crate::harmless::printable;
+use crate::in_words::{Align, columns, mib, millis, seconds};
 
 const ALIGNS: [Align; 5] = [
     Align::Left,
@@ -84,9 +86,9 @@ fn lines(stops: &Stops, out: &mut dyn Write) -> io::Result<()> {
         recorded_law: stops.begin.law.to_string(),
         slowdown_ppm: stops.begin.slowdown_ppm,
     };
-    writeln!(out, "{}", in_words::json(&serde_json::to_string(&begin)?))?;
+    writeln!(out, "{}", harmless::json(&serde_json::to_string(&begin)?))?;
     for law in &stops.laws {
-        writeln!(out, "{}", in_words::json(&serde_json::to_string(law)?))?;
+        writeln!(out, "{}", harmless::json(&serde_json::to_string(law)?))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
 
 use super::*;
-use crate::in_words;
+use crate::harmless;
 use crate::laws::LawName;
 use crate::trace::{
     Begin, ControllerName, End, EventRecord, FORMAT, ReadError, Record, TargetRecord, Versions,
@@ -169,7 +169,7 @@ fn nothing_of_a_trace_drives_a_terminal() {
             let mut out = Vec::new();
             command(&path, law, json, &mut out).expect("a trace");
             let text = String::from_utf8(out).expect("text");
-            let harmful = |character| in_words::is_unprintable(character) && character != '\n';
+            let harmful = |character| harmless::is_unprintable(character) && character != '\n';
             assert_eq!(text.find(harmful), None, "{text:?}");
         }
     }

@@ -2,7 +2,7 @@
 
 use super::fields::{Field, Value, fields};
 use super::summary::Migration;
-use crate::in_words::printable;
+use crate::harmless::printable;
 
 /// What begins a formula; the last four where the spreadsheet takes wide characters for narrow ones, as in Japanese.
 const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];

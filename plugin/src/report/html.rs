@@ -6,7 +6,7 @@ use plotters::style::RGBColor;
 use super::facts::{self, COLUMNS, Fact, ROUND_COLUMNS};
 use super::summary::Migration;
 use super::timeline::Entry;
-use crate::in_words::printable;
+use crate::harmless::printable;
 use crate::plot::{LEGEND, Layout};
 use crate::version;
 

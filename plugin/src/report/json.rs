@@ -7,7 +7,7 @@ use super::fields::{Field, fields};
 use super::rounds::OneRound;
 use super::summary::Migration;
 use super::timeline::Entry;
-use crate::in_words;
+use crate::harmless;
 use crate::version;
 
 /// The version of this format: raised when a reader of the one before would misunderstand a report.
@@ -78,5 +78,5 @@ pub(super) fn history(migrations: Vec<Vec<Field>>) -> Result<String> {
 
 fn written(document: &impl Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(document).context("cannot write JSON")?;
-    Ok(in_words::json(&text) + "\n")
+    Ok(harmless::json(&text) + "\n")
 }

@@ -4,7 +4,7 @@ use super::facts::{self, COLUMNS, Fact, ROUND_COLUMNS};
 use super::kept::Kept;
 use super::summary::Migration;
 use super::timeline::Entry;
-use crate::in_words::printable;
+use crate::harmless::printable;
 
 pub(super) fn render(migrations: &[Migration]) -> String {
     let mut text = String::new();

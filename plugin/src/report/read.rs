@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow};
 use time::OffsetDateTime;
 
 use super::summary::{Migration, Recorded, RecordedBy, summarise};
-use crate::in_words::printable;
+use crate::harmless::printable;
 use crate::trace::file_name::FileName;
 use crate::trace::{self, Begin, Record};
 

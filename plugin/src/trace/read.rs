@@ -4,7 +4,7 @@ use std::io::{self, BufRead, Read};
 
 use super::FORMAT;
 use super::record::Record;
-use crate::in_words::printable;
+use crate::harmless::printable;
 
 /// The longest line: a hundred times what any record takes, and little enough for a trace from a
 /// stranger.

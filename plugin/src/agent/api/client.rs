@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Reply, Request};
-use crate::in_words::printable;
+use crate::harmless::printable;
 use crate::migration::deadline::within;
 
 /// How long the agent may take for its answer.

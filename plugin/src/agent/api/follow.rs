@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use super::client::{self, ClientError, PATIENCE};
 use super::timed::Timed;
 use super::{Reply, Request};
-use crate::in_words;
+use crate::harmless;
 use crate::migration::deadline::within;
 use crate::notify::Subscription;
 use crate::version;
@@ -81,7 +81,7 @@ pub fn follow(
     match client::read(&reply)? {
         Reply::Following { .. } => Ok(lines),
         Reply::Refused { message } => Err(ClientError::Refused {
-            message: in_words::printable(&message),
+            message: harmless::printable(&message),
         }),
         _ => Err(ClientError::Broken {
             reason: "it answered another question".to_owned(),

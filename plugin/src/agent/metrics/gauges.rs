@@ -6,7 +6,7 @@ use prometheus::{Gauge, GaugeVec, Registry, Result};
 use super::family::{opts, register};
 use super::snapshot::Snapshot;
 use crate::agent::api::MigrationStatus;
-use crate::in_words::printable;
+use crate::harmless::printable;
 use crate::migration::tally;
 
 /// Of how many migrations at once the gauges are told: more series than a host has use for would be a burden to

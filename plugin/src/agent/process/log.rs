@@ -13,7 +13,7 @@ mod stream;
 pub use sink::Place;
 use sink::Sink;
 
-use crate::in_words::is_unprintable;
+use crate::harmless::is_unprintable;
 
 /// The longest message, in bytes. With its prefix it stays below `PIPE_BUF`, so a pipe or a socket takes it whole.
 const MAX_BYTES: usize = 3072;

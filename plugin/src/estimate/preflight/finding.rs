@@ -3,7 +3,8 @@
 use libvirt_hpc_libvirt::features::Version;
 use serde::Serialize;
 
-use crate::in_words::{mib, printable};
+use crate::harmless::printable;
+use crate::in_words::mib;
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::in_words::{self, Align, mib, printable};
+use crate::harmless::printable;
+use crate::in_words::{self, Align, mib};
 use crate::report::fields::result;
 use crate::report::summary::Migration;
 use crate::trace::PauseUnknown;

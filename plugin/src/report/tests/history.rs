@@ -83,7 +83,7 @@ fn a_line_is_one_line_whatever_a_trace_holds() {
     assert!(csv.lines().count() == 2 && csv.contains(",\"'=1+"), "{csv}");
     let json = rendered(history::Format::Json, &hostile);
     for text in [table, csv, json] {
-        let harmful = |c: char| crate::in_words::is_unprintable(c) && !"\r\n".contains(c);
+        let harmful = |c: char| crate::harmless::is_unprintable(c) && !"\r\n".contains(c);
         assert_eq!(text.find(harmful), None);
     }
 }

@@ -44,7 +44,7 @@ fn nothing_of_a_trace_drives_a_terminal_or_a_page() {
     let hostile = [hostile(), hostile()];
     for format in ALL {
         let text = rendered(format, &hostile);
-        let harmful = |c: char| crate::in_words::is_unprintable(c) && !"\r\n".contains(c);
+        let harmful = |c: char| crate::harmless::is_unprintable(c) && !"\r\n".contains(c);
         assert_eq!(text.find(harmful), None, "{format:?}");
     }
     let page = rendered(Format::Html, &hostile);

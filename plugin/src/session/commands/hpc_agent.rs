@@ -14,7 +14,8 @@ use anyhow::{Context, Result, bail};
 use crate::agent::api::{Reply, Request, SOCKET, client, follow};
 use crate::flags::Globals;
 use crate::flags::hpc_commands::{DomainArgs, StatusArgs};
-use crate::in_words::{self, printable};
+use crate::harmless;
+use crate::harmless::printable;
 use crate::session::connect;
 
 /// What libvirt itself goes by where neither `-c` nor virsh's own variable is given (`man 1 virsh`).
@@ -77,7 +78,7 @@ pub fn show(reply: &Reply, args: &StatusArgs, out: &mut dyn Write) -> Result<Exi
         }
         _ if args.json => {
             let json = serde_json::to_string_pretty(&reply)?;
-            writeln!(out, "{}", in_words::json(&json))?;
+            writeln!(out, "{}", harmless::json(&json))?;
         }
         None => overview::overview(status, out)?,
         Some(_) => detail::detail(status, out)?,
@@ -89,7 +90,7 @@ pub fn show(reply: &Reply, args: &StatusArgs, out: &mut dyn Write) -> Result<Exi
 fn follow_on(socket: &Path, domain: Option<String>, out: &mut dyn Write) -> Result<ExitCode> {
     for line in follow::follow(socket, domain)? {
         let line = line.context("cannot hear libvirt-hpcd any more")?;
-        out.write_all(in_words::json(&line).as_bytes())?;
+        out.write_all(harmless::json(&line).as_bytes())?;
         out.flush()?;
     }
     bail!(

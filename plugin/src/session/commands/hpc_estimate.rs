@@ -30,7 +30,7 @@ use crate::estimate::preflight::{self, Destination, Facts, RunState};
 use crate::estimate::text;
 use crate::flags::Globals;
 use crate::flags::hpc_commands::EstimateArgs;
-use crate::in_words::printable;
+use crate::harmless::printable;
 use crate::migration::bounds::Bounds;
 use crate::migration::{owner, site};
 use crate::session::connect;

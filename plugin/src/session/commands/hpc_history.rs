@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use super::hpc_report::warn;
 use crate::agent::process::config::{Config, Traces};
 use crate::flags::hpc_commands::HistoryArgs;
-use crate::in_words::printable;
+use crate::harmless::printable;
 use crate::report::history::{self, Filter, Format, History, Listed};
 use crate::report::{self, Migration};
 

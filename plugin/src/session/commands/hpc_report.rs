@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use crate::flags::hpc_commands::ReportArgs;
-use crate::in_words::printable;
+use crate::harmless::printable;
 use crate::report::{self, Format};
 
 /// Reports on the traces of `args` to `out`, or to the file that is asked for. What is wrong with a trace is said to

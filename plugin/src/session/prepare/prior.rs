@@ -11,7 +11,7 @@ use super::takeover::Takeover;
 use crate::estimate::assessment::Known;
 use crate::estimate::earlier::Earlier;
 use crate::flags::HpcOptions;
-use crate::in_words::printable;
+use crate::harmless::printable;
 use crate::session::measure;
 use crate::trace::{self, PriorRecord};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::bar::{self, Picture};
 use crate::backlog::{self, Backlog};
-use crate::in_words;
+use crate::harmless;
 
 /// The columns of a terminal that does not tell.
 const COLUMNS: u16 = 80;
@@ -160,7 +160,7 @@ impl<W: Write> Console<W> {
     fn line(&mut self, text: &str) {
         let clear = self.cleared();
         // libvirt's errors repeat what a destination says, and names are their owners'.
-        let text = in_words::printable_lines(text);
+        let text = harmless::printable_lines(text);
         self.write(&format!("{clear}{text}\n"));
     }
 

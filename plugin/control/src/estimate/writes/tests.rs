@@ -271,7 +271,7 @@ fn a_reading_from_before_a_sync_tells_nothing_of_the_round_after() {
         writes.update(&sample, round);
     };
     (330..3600)
-        .step_by(POLL_MS as usize)
+        .step_by(100)
         .for_each(|now_ms| poll(now_ms, 1, now_ms, None));
     let sync = Round {
         iteration: 2,
@@ -283,7 +283,7 @@ fn a_reading_from_before_a_sync_tells_nothing_of_the_round_after() {
     };
     poll(3640, 2, 3580, Some(&sync));
     (3740..4200)
-        .step_by(POLL_MS as usize)
+        .step_by(100)
         .for_each(|now_ms| poll(now_ms, 2, now_ms, None));
     let phases = writes.phases().expect("quiet, then busy");
     assert_eq!((phases.idle, phases.idle_whole), (false, false));

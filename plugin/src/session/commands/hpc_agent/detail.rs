@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::status_text;
 use crate::agent::api::{DomainStatus, MarkedBy, MigrationStatus, Status};
-use crate::in_words::printable;
+use crate::harmless::printable;
 
 /// The width of the keys, as in virsh's `dominfo`.
 const KEY_CHARS: usize = 16;

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use super::status_text::{self, NONE};
 use crate::agent::api::{DomainStatus, MarkedBy, Status};
-use crate::in_words::{self, Align, printable};
+use crate::harmless::printable;
+use crate::in_words::{self, Align};
 
 const HEADS: [(&str, Align); 8] = [
     ("DOMAIN", Align::Left),

@@ -8,7 +8,8 @@ use std::time::Duration;
 use libvirt_hpc_control::sample::JobState;
 
 use crate::agent::api::{Control, MigrationStatus, Status};
-use crate::in_words::{self, printable};
+use crate::harmless::printable;
+use crate::in_words;
 use crate::migration::tally;
 
 /// What is not known, or does not apply.

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::agent::api::{Status, server};
-use crate::in_words::is_unprintable;
+use crate::harmless::is_unprintable;
 use crate::notify::Followers;
 
 /// An agent that watches nothing, does what it is told and refuses what it is told of `web`.
