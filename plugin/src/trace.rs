@@ -28,6 +28,10 @@ pub use record::{
 };
 pub use write::{Trace, Writer};
 
+/// What is said of a trace whose last record is not the result.
+pub(crate) const NO_END: &str =
+    "the trace ends here without a result: it was cut off, or the migration still runs";
+
 /// The version of the format: raised when a reader of the one before would misunderstand a trace.
 pub const FORMAT: u32 = 1;
 

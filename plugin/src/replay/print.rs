@@ -5,11 +5,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::run::{Replay, Verdict};
-use crate::harmless;
-use crate::harmless::printable;
+use crate::harmless::{self, printable};
 use crate::in_words::{self, mib, seconds};
 use crate::laws::LawName;
-use crate::trace::{EventRecord, TargetRecord};
+use crate::trace::{EventRecord, NO_END, TargetRecord};
 use crate::version;
 
 /// One line a step, then the verdict.
@@ -31,6 +30,9 @@ pub(super) fn text(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
         let (at, remaining) = (seconds(step.after_ns), mib(step.remaining_bytes));
         writeln!(out, "{at:>9}  R {remaining:>10}  {}", describe(&step.event))?;
     }
+    if !replay.is_whole {
+        writeln!(out, "{NO_END}")?;
+    }
     writeln!(out, "{}", verdict(replay))
 }
 
@@ -40,6 +42,7 @@ pub(super) fn json(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
     struct Last {
         law: LawName,
         comparable: bool,
+        is_whole: bool,
         verdict: Verdict,
     }
     for step in &replay.steps {
@@ -48,6 +51,7 @@ pub(super) fn json(replay: &Replay, out: &mut dyn Write) -> io::Result<()> {
     let last = Last {
         law: replay.law,
         comparable: replay.comparable(),
+        is_whole: replay.is_whole,
         verdict: replay.verdict,
     };
     writeln!(out, "{}", harmless::json(&serde_json::to_string(&last)?))

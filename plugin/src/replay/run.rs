@@ -56,6 +56,8 @@ pub struct Replay {
     pub steps: Vec<Step>,
     /// How that compares with the record.
     pub verdict: Verdict,
+    /// Whether the trace tells how the migration ended.
+    pub is_whole: bool,
 }
 
 impl Replay {
@@ -85,6 +87,7 @@ pub fn replay(
         run.take(&record?.1);
     }
     Ok(Replay {
+        is_whole: run.ended,
         verdict: compare(&run.log.steps, &run.recorded),
         steps: run.log.steps,
         begin,
@@ -98,6 +101,7 @@ struct Run {
     recorded: Vec<(u64, TargetRecord)>,
     same_law: bool,
     aborted: bool,
+    ended: bool,
 }
 
 impl Run {
@@ -110,6 +114,7 @@ impl Run {
             recorded: Vec::new(),
             same_law: law == begin.law,
             aborted: false,
+            ended: false,
         }
     }
 
@@ -132,6 +137,7 @@ impl Run {
                 event: EventRecord::Targeted { target, .. },
             } => self.recorded.push((self.log.after(*at_ns), *target)),
             Record::Abort { .. } => self.aborted = true,
+            Record::End(_) => self.ended = true,
             _ => {}
         }
     }

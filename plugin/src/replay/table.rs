@@ -5,8 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::stops::{LawStop, Stop, Stops, Way};
-use crate::harmless;
-use crate::harmless::printable;
+use crate::harmless::{self, printable};
 use crate::in_words::{Align, columns, mib, millis, seconds};
 
 const ALIGNS: [Align; 5] = [

@@ -206,6 +206,35 @@ fn a_trace_without_a_header_is_none() {
 }
 
 #[test]
+fn a_trace_that_was_cut_off_is_said_to_be() {
+    let printed = |records: Vec<Record>, json| {
+        let mut out = Vec::new();
+        let records = records
+            .into_iter()
+            .zip(1..)
+            .map(|(record, line)| Ok((line, record)));
+        let replay = replay(records, None).expect("a replay");
+        let printed = if json { print::json } else { print::text };
+        printed(&replay, &mut out).expect("printed");
+        String::from_utf8(out).expect("text")
+    };
+    let cut = recorded(LawName::Adaptive, false);
+    let end = Record::End(End::default());
+    let whole = [&cut[..], &[end]].concat();
+    for (records, is_whole) in [(whole, true), (cut, false)] {
+        let text = printed(records.clone(), false);
+        assert_eq!(
+            !text.contains("ends here without a result"),
+            is_whole,
+            "{text}"
+        );
+        let last = printed(records, true).lines().last().map(str::to_owned);
+        let last: serde_json::Value = serde_json::from_str(&last.expect("a line")).expect("JSON");
+        assert_eq!(last["is_whole"], is_whole);
+    }
+}
+
+#[test]
 fn the_command_prints_and_answers_with_its_status() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("trace");

@@ -9,7 +9,7 @@ use super::stock::{Evidence, Stock};
 use super::timeline::Timeline;
 use crate::plot::Picture;
 use crate::replay::Recording;
-use crate::trace::{Begin, End, EventRecord, ReadError, Record};
+use crate::trace::{Begin, End, EventRecord, NO_END, ReadError, Record};
 
 /// Where XBZRLE begins to be anything to speak of, bytes.
 pub(super) const MIB: u64 = 1 << 20;
@@ -39,9 +39,7 @@ pub enum Problem {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// It has no last record.
-    #[error(
-        "line {line}: the trace ends here without a result: it was cut off, or the migration still runs"
-    )]
+    #[error("line {line}: {NO_END}")]
     NoEnd {
         /// Its last line, from 1.
         line: u64,

@@ -14,8 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::agent::api::{Reply, Request, SOCKET, client, follow};
 use crate::flags::Globals;
 use crate::flags::hpc_commands::{DomainArgs, StatusArgs};
-use crate::harmless;
-use crate::harmless::printable;
+use crate::harmless::{self, printable};
 use crate::session::connect;
 
 /// What libvirt itself goes by where neither `-c` nor virsh's own variable is given (`man 1 virsh`).
