@@ -270,6 +270,42 @@ mod tests {
         );
     }
 
+    /// So much is protected anew between two samples.
+    #[test]
+    fn a_quiet_guest_wakes_if_it_writes_more_than_a_sixteenth_between_two_samples() {
+        for (bytes, wakes) in [(GIB, false), (GIB + 1, true)] {
+            let mut rewrites = Rewrites {
+                quiet: true,
+                ..Rewrites::default()
+            };
+            let judged = rewrites.judge(at(100), bytes, 16 * GIB);
+            assert_eq!(judged.is_some(), wakes, "{bytes}");
+        }
+    }
+
+    /// Between a third and a half it is neither.
+    #[test]
+    fn half_of_what_is_sent_is_busy_and_less_than_a_third_is_quiet_once_enough_is_sent() {
+        let (busy, quiet) = (Verdict::Busy(at(0)), Verdict::Quiet(at(0)));
+        for (sent, counted, expected) in [
+            (JUDGED_BYTES - 1, 0, None),
+            (JUDGED_BYTES, 0, Some(quiet)),
+            (3 * GIB, GIB - 1, Some(quiet)),
+            (3 * GIB, GIB, None),
+            (4 * GIB, 2 * GIB - 1, None),
+            (4 * GIB, 2 * GIB, Some(busy)),
+        ] {
+            let mut rewrites = Rewrites {
+                steady: STEADY,
+                from: Some(Mark::default()),
+                sent_bytes: sent,
+                ..Rewrites::default()
+            };
+            let judged = rewrites.judge(at(400), counted, 16 * GIB);
+            assert_eq!(judged, expected, "{counted} of {sent}");
+        }
+    }
+
     /// Rounds of less than a chunk are not judged here, and their counts do not belong to the next sample.
     #[test]
     fn a_guest_woke_no_earlier_than_the_last_sync() {
