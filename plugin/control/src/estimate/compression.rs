@@ -131,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_of_a_page_is_none() {
-        for (cache_bytes, is_on) in [(0, false), (CACHE_NONE, false), (CACHE_NONE + 1, true)] {
+    fn a_cache_of_a_large_page_is_none() {
+        for (cache_bytes, is_on) in [(0, false), (65_536, false), (65_537, true)] {
             let sample = Sample {
                 compression_cache_bytes: cache_bytes,
                 ..Sample::default()

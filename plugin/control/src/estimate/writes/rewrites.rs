@@ -261,6 +261,20 @@ mod tests {
     }
 
     #[test]
+    fn after_a_sync_nothing_shows_until_8_mib_are_sent() {
+        for (sent, shows) in [((8 << 20) - 1, false), (8 << 20, true)] {
+            let mut rewrites = Rewrites {
+                steady: STEADY,
+                ..Rewrites::default()
+            };
+            rewrites.begin_round(at(0), 0);
+            rewrites.sent_bytes = sent;
+            let judged = rewrites.judge(at(200), 0, 16 * GIB);
+            assert_eq!(judged.is_some(), shows, "{sent}");
+        }
+    }
+
+    #[test]
     fn a_guest_that_wakes_is_seen_at_once() {
         let wakes_at_33: Written = |poll| if poll < 33 { 0 } else { flat(poll) };
         let judged = judged(&[(160, flat), (40, wakes_at_33)]);
