@@ -100,13 +100,13 @@ sanitize: deps
 	tests/sanitize/run
 
 # Each small change of what protects guests, which a unit test must find (docs/mutants.md): all of it, or of the lines that
-# have changed since a commit. MUTANTS=--help lists more.
+# have changed since a commit, or since this branch left another. MUTANTS=--help lists more.
 SINCE ?=
 MUTANTS ?=
 mutants:
 	command -v cargo-mutants >/dev/null || cargo install --locked --debug cargo-mutants
 	mkdir -p target
-	$(if $(SINCE),git diff '$(SINCE)' >target/since.diff)
+	$(if $(SINCE),git diff --merge-base '$(SINCE)' >target/since.diff)
 	cargo mutants --output target --jobs 2 $(if $(SINCE),--in-diff target/since.diff) $(MUTANTS)
 
 # Migrations with faults, and what must hold after each (docs/campaign.md). Begun again, it makes what is missing; ten seconds

@@ -233,6 +233,15 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_is_not_known_replaces_none() {
+        let mut bandwidth = Bandwidth::default();
+        for (at_ms, window) in [(0, 7), (100, 0)] {
+            bandwidth.update(&sample(at_ms, 0, window));
+            assert_eq!((bandwidth.smooth(), bandwidth.lowest_window()), (7, 7));
+        }
+    }
+
+    #[test]
     fn zero_pages_do_not_change_the_bandwidth() {
         let mut bandwidth = Bandwidth::default();
         let poll = |n: u64, sent: u64, remaining_bytes: u64, window| Sample {

@@ -131,6 +131,35 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_of_a_large_page_is_none() {
+        for (cache_bytes, is_on) in [(0, false), (65_536, false), (65_537, true)] {
+            let sample = Sample {
+                compression_cache_bytes: cache_bytes,
+                ..Sample::default()
+            };
+            assert_eq!(Compression::is_on(&sample), is_on, "{cache_bytes}");
+        }
+    }
+
+    /// Of 10 MiB that no longer remain, 3 bytes were sent.
+    #[test]
+    fn more_memory_is_sent_than_bytes_only_with_xbzrle_within_a_round_after_the_first() {
+        for (cache_mib, rounds, expected) in [
+            (64, (2, 2), 10 << 20),
+            (0, (2, 2), 3),
+            (64, (2, 3), 3),
+            (64, (1, 1), 3),
+        ] {
+            let now = Sample {
+                processed_bytes: 3,
+                ..sample(rounds.1, 90, cache_mib)
+            };
+            let sent = memory_sent(&sample(rounds.0, 100, cache_mib), &now);
+            assert_eq!(sent, expected, "cache {cache_mib}, rounds {rounds:?}");
+        }
+    }
+
+    #[test]
     fn a_small_guest_has_a_cache_of_half_its_memory() {
         assert_eq!(cache(100 << 20, 300 << 20, u64::MAX), 128 << 20);
         assert_eq!(cache(u64::MAX, u64::MAX, 1 << 30), 1 << 30);

@@ -214,6 +214,17 @@ mod tests {
     }
 
     #[test]
+    fn a_sync_within_a_twentieth_of_the_threshold_is_no_refusal() {
+        for (found, bytes) in [(949_999, 100_002), (950_000, 0)] {
+            let mut state = DeviceState::default();
+            state.update(&sample(0, 1, 5), None, None);
+            state.update(&sample(100, 2, 0), Some(&round(found)), None);
+            state.update(&sample(200, 2, 100), None, None);
+            assert_eq!(state.bytes(), bytes, "{found}");
+        }
+    }
+
+    #[test]
     fn nothing_overflows() {
         let mut state = DeviceState::default();
         let most = |at_ms, iteration| Sample {

@@ -274,6 +274,13 @@ mod tests {
     }
 
     #[test]
+    fn at_its_points_the_curve_is_exact_and_without_any_there_is_none() {
+        let third = Prior::new([(ms(300), 100)], None, ms(0));
+        assert_eq!(third.written_within_bytes(ms(300)), Some(100));
+        assert_eq!(Prior::default().written_within_bytes(ms(300)), None);
+    }
+
+    #[test]
     fn points_that_do_not_rise_are_left_out() {
         let written = [(2, 5), (2, 9), (1, 9), (3, 4), (4, 5), (0, 9)];
         let prior = Prior::new(written.map(|(s, b)| (ms(s), b)), None, ms(0));

@@ -288,11 +288,8 @@ impl Writes {
 
     /// The counter was reset: nothing known holds.
     fn forget(&mut self, faults: Faults) {
-        let (now, total_bytes, unsent) = (self.now, self.total_bytes, self.unsent);
         *self = Self {
-            now,
-            total_bytes,
-            unsent,
+            unsent: self.unsent,
             begun: true,
             ..Self::default()
         };
@@ -394,10 +391,11 @@ impl Writes {
         else {
             return 0;
         };
+        let before = (before.at, before.pages);
         let sync = self
             .sync
-            .filter(|sync| sync.at > before.at && newest.at.since(sync.at) >= RATE_SPAN);
-        let (at, pages) = sync.map_or((before.at, before.pages), |sync| (sync.at, sync.pages));
+            .filter(|sync| newest.at.since(sync.at) >= RATE_SPAN);
+        let (at, pages) = sync.map_or(before, |sync| before.max((sync.at, sync.pages)));
         per_second(
             bytes(newest.pages.saturating_sub(pages)),
             newest.at.since(at),

@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use crate::event::Cause;
 use crate::law::Slowdown;
-use crate::rate::{in_span, per_second, scale, span_of};
+use crate::rate::{per_second, scale, span_of};
 use crate::sample::{JobState, Sample};
 use crate::time::Timestamp;
 
@@ -233,7 +233,7 @@ impl Storage {
     pub(super) fn follow(&mut self, sample: &Sample) {
         self.left_bytes = sample.disk_remaining_bytes;
         self.now = sample.at;
-        if self.left_bytes > 0 && self.first.is_none_or(|(_, bytes)| bytes < self.left_bytes) {
+        if self.first.is_none_or(|(_, bytes)| bytes < self.left_bytes) {
             self.first = Some((sample.at, self.left_bytes));
         }
     }
@@ -243,7 +243,187 @@ impl Storage {
         let (since, bytes) = self.first?;
         let copied = bytes.saturating_sub(self.left_bytes);
         let bytes_per_s = per_second(copied, self.now.since(since));
-        let least = in_span(bytes_per_s, Duration::from_secs(1));
-        (least > 0).then(|| (span_of(self.left_bytes, bytes_per_s), bytes_per_s))
+        (bytes_per_s > 0).then(|| (span_of(self.left_bytes, bytes_per_s), bytes_per_s))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: u64 = 1_000_000;
+
+    fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    /// 5 s of a round remain, 10 at the slowest, after one that found 2 s, where 3 were found before.
+    fn known() -> Knowledge {
+        Knowledge {
+            state: JobState::Precopy,
+            storage: Storage::default(),
+            memory_bytes: 1000 * MB,
+            round_bytes: 500 * MB,
+            bytes_per_s: 100 * MB,
+            fastest_bytes_per_s: 100 * MB,
+            slowest_bytes_per_s: 50 * MB,
+            first_round: None,
+            found_bytes: Some(200 * MB),
+            found_before_bytes: None,
+            busiest_bytes: 300 * MB,
+            next_bytes: None,
+            cause: Some(Cause::Falling),
+            slowdown: Some(Slowdown::DEFAULT),
+            until_deadline: None,
+        }
+    }
+
+    fn because(cause: Cause) -> Knowledge {
+        Knowledge {
+            cause: Some(cause),
+            ..known()
+        }
+    }
+
+    fn in_state(state: JobState) -> Knowledge {
+        Knowledge { state, ..known() }
+    }
+
+    /// Of 10 s.
+    fn in_first_round(next_bytes: Option<u64>) -> Knowledge {
+        Knowledge {
+            found_bytes: None,
+            first_round: Some(ms(10_000)),
+            next_bytes,
+            ..known()
+        }
+    }
+
+    fn under_another_law() -> Knowledge {
+        Knowledge {
+            slowdown: None,
+            ..known()
+        }
+    }
+
+    fn on_an_unknown_link(state: JobState) -> Knowledge {
+        Knowledge {
+            state,
+            bytes_per_s: 0,
+            ..known()
+        }
+    }
+
+    #[test]
+    fn the_interval_is_that_of_what_the_law_does_next() {
+        let halved = Knowledge {
+            found_before_bytes: Some(400 * MB),
+            ..known()
+        };
+        let until_deadline = Knowledge {
+            until_deadline: Some(ms(7000)),
+            ..under_another_law()
+        };
+        for (does, knowledge, interval_ms) in [
+            ("falls", known(), Some((5000, 5000 + 5500 + 1000))),
+            ("falls by half", halved, Some((5000, 5000 + 6000 + 1000))),
+            (
+                "waits",
+                because(Cause::Waiting),
+                Some((0, 5000 + 10_500 + 1000)),
+            ),
+            (
+                "stops",
+                because(Cause::Reservation),
+                Some((1400, 2800 + 1000)),
+            ),
+            (
+                "has stopped",
+                in_state(JobState::Switchover),
+                Some((0, 2800 + 1000)),
+            ),
+            (
+                "fetches",
+                in_state(JobState::Postcopy),
+                Some((0, 10_000 + 1000)),
+            ),
+            ("is over", in_state(JobState::Ended), Some((0, 0))),
+            (
+                "begins",
+                in_first_round(None),
+                Some((1250, 10_000 + 12_500 + 1000)),
+            ),
+            (
+                "begins, with writes counted",
+                in_first_round(Some(100 * MB)),
+                Some((1250, 10_000 + 2750 + 1000 + 1000)),
+            ),
+            ("anything", under_another_law(), None),
+            (
+                "until the deadline",
+                until_deadline,
+                Some((0, 7000 + 2800 + 1000)),
+            ),
+            (
+                "on an unknown link",
+                on_an_unknown_link(JobState::Precopy),
+                None,
+            ),
+            (
+                "fetches on one",
+                on_an_unknown_link(JobState::Postcopy),
+                None,
+            ),
+        ] {
+            let expected = interval_ms.map(|(least, most)| Remaining {
+                least: ms(least),
+                most: ms(most),
+            });
+            assert_eq!(knowledge.remaining(), expected, "{does}");
+        }
+    }
+
+    #[test]
+    fn a_third_of_the_interval_is_expected_and_without_one_the_round_and_the_longest_pause() {
+        for (does, knowledge, expected_ms) in [
+            ("waits", because(Cause::Waiting), Some(5500)),
+            ("stops", because(Cause::Reservation), Some(1400 + 800)),
+            ("anything", under_another_law(), Some(5000 + 3000)),
+            (
+                "on an unknown link",
+                on_an_unknown_link(JobState::Precopy),
+                None,
+            ),
+            ("copies no storage", in_state(JobState::Setup), None),
+        ] {
+            assert_eq!(knowledge.expected(), expected_ms.map(ms), "{does}");
+        }
+    }
+
+    /// Left at each second, MB.
+    fn left(left_mb: &[u64]) -> Option<(Duration, u64)> {
+        let mut storage = Storage::default();
+        for (second, left_mb) in (0..).zip(left_mb) {
+            storage.follow(&Sample {
+                at: Timestamp::from_nanos(second * 1_000_000_000),
+                disk_remaining_bytes: left_mb * MB,
+                ..Sample::default()
+            });
+        }
+        storage.left()
+    }
+
+    #[test]
+    fn storage_takes_as_long_as_it_took_since_most_was_left() {
+        assert_eq!(left(&[0, 0]), None, "there is none");
+        assert_eq!(left(&[1000, 1000]), None, "it has not begun");
+        assert_eq!(left(&[0, 1000, 900]), Some((ms(9000), 100 * MB)));
+        assert_eq!(
+            left(&[1000, 1000, 900]),
+            Some((ms(18_000), 50 * MB)),
+            "a stall"
+        );
+        let another_disk = [1000, 900, 5000, 4800];
+        assert_eq!(left(&another_disk), Some((ms(24_000), 200 * MB)));
     }
 }

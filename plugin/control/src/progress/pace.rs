@@ -31,3 +31,27 @@ impl Pace {
         self.from = Some((sample.at, sample.remaining_bytes));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_measured_anew_each_half_second() {
+        let mut pace = Pace::default();
+        for (at_ms, remaining_bytes, bytes_per_s) in [
+            (1000, 9000, 0),
+            (1499, 8000, 0),
+            (1500, 8000, 2000),
+            (1999, 4000, 2000),
+            (2500, 3000, 5000),
+        ] {
+            pace.follow(&Sample {
+                at: Timestamp::from_nanos(at_ms * 1_000_000),
+                remaining_bytes,
+                ..Sample::default()
+            });
+            assert_eq!(pace.bytes_per_s, bytes_per_s, "{at_ms}");
+        }
+    }
+}

@@ -69,6 +69,70 @@ fn the_first_round_bounds_what_is_left_of_it_and_what_may_follow() {
     assert_eq!((shown.bytes_per_s, shown.pause_now), (100 * MB, None));
 }
 
+/// By memory done, or by bytes sent; at first only these are known.
+#[test]
+fn the_first_round_takes_as_long_as_its_slower_measure_tells() {
+    let mut migration = Migration::new(None);
+    // 9.7 s of the round, 1.25 times 9.9 s, and the last steps.
+    assert_eq!(seconds(migration.send(3, Cause::FirstRound)), Some((2, 23)));
+    let mut migration = Migration::new(None);
+    let mut shown = Shown::default();
+    for _ in 0..2 {
+        let sample = &mut migration.sample;
+        sample.at = sample.at.after(Duration::from_secs(1));
+        sample.processed_bytes += 100 * MB;
+        sample.remaining_bytes -= 50 * MB;
+        shown = migration.progress.poll(sample, Some(Cause::FirstRound));
+    }
+    // 18 s at 50 MB/s, 1.25 times 10 s, which it takes at 100 MB/s, and the last steps.
+    assert_eq!(seconds(shown), Some((2, 32)));
+}
+
+#[test]
+fn the_first_round_begins_when_memory_flows() {
+    let mut migration = Migration::new(None);
+    for state in [JobState::Setup, JobState::Precopy] {
+        migration.sample.state = state;
+        migration.sample.iteration = u64::from(state == JobState::Setup);
+        for _ in 0..50 {
+            migration.step();
+            migration
+                .progress
+                .poll(&migration.sample, Some(Cause::FirstRound));
+        }
+    }
+    migration.sample.iteration = 1;
+    migration.send(1, Cause::FirstRound);
+    let shown = migration.send(20, Cause::FirstRound);
+    assert_eq!(seconds(shown), Some((2, 22)), "as if it had begun at once");
+}
+
+#[test]
+fn there_is_no_pause_to_tell_without_a_link_or_once_it_has_begun() {
+    let mut migration = Migration::new(None);
+    let pause = |migration: &mut Migration| {
+        migration.step();
+        let shown = migration
+            .progress
+            .poll(&migration.sample, Some(Cause::Falling));
+        shown.pause_now
+    };
+    pause(&mut migration);
+    migration.sample.iteration = 2;
+    assert_eq!(pause(&mut migration), None, "nothing was sent");
+    assert!(migration.send(20, Cause::Falling).pause_now.is_some());
+    migration.sample.state = JobState::Switchover;
+    assert_eq!(pause(&mut migration), None);
+}
+
+#[test]
+fn a_round_that_took_no_time_tells_no_dirty_rate() {
+    let mut migration = Migration::new(None);
+    migration.send(1, Cause::FirstRound);
+    migration.sample.sync_at = Some(migration.sample.at);
+    assert_eq!(migration.sync(200, Cause::Falling).dirty_bytes_per_s, None);
+}
+
 #[test]
 fn a_sync_narrows_the_interval_and_tells_the_pause_and_the_dirty_rate() {
     let mut migration = Migration::new(None);
@@ -126,7 +190,8 @@ fn counted_writes_tell_the_pause_of_this_moment() {
         migration.sample.faults = Some(Faults { at, pages });
         shown = migration.send(1, Cause::FirstRound);
     }
-    // 4.1 GB/s are written, of no more than 1,000 MB.
+    // 4.1 GB/s are written, of no more than 1,000 MB: 6 s of the round, 2.75 times 10 s, the last steps twice.
+    assert_eq!(seconds(shown), Some((2, 36)));
     assert_eq!(shown.pause_now, Some(Duration::from_secs(10)));
     assert!(shown.dirty_bytes_per_s.is_some_and(|rate| rate > 4000 * MB));
 }

@@ -214,3 +214,19 @@ fn garbage_is_nobodys_and_no_path_leads_out() {
         assert!(take(&leases, name).is_err(), "{name}");
     }
 }
+
+#[test]
+fn a_lease_is_read_if_it_is_no_longer_than_64_kib() {
+    for (reason_bytes, is_read) in [(60_000, true), (66_000, false)] {
+        let (_folder, leases) = folder();
+        let (mut lease, _) = taken(take(&leases, UUID).expect("taken"));
+        let long = LeaseRecord {
+            released: Some("x".repeat(reason_bytes)),
+            ..record()
+        };
+        lease.write(&long).expect("written");
+        let held = take(&leases, UUID).expect("asked");
+        let expected = Some(Box::new(long)).filter(|_| is_read);
+        assert!(matches!(held, Taken::Held(by) if by == expected));
+    }
+}

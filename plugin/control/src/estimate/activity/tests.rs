@@ -29,6 +29,52 @@ fn busy_and_idle_by_turns_is_phases() {
     assert!(Activity::default().phases().is_none());
 }
 
+/// 10 ms are a tick of the kernel's: over less than 90 ms they would be more than a tenth.
+#[test]
+fn samples_too_close_for_an_instant_are_taken_together() {
+    for (second_ms, idle_round) in [(89, true), (90, false)] {
+        let mut activity = seen((0..20).map(|n| if n < 10 { 100 } else { 0 }));
+        activity.end_round();
+        let (begin_ns, used) = (1_900_000_000, 1_000_000_000);
+        for (ms, more_ns) in [(second_ms, 30_000_000), (second_ms + 91, 30_000_000)] {
+            activity.update(&Sample {
+                at: Timestamp::from_nanos(begin_ns + ms * 1_000_000),
+                vcpu_time_ns: Some(used + more_ns),
+                ..Sample::default()
+            });
+        }
+        assert_eq!(activity.end_round(), Some(idle_round), "{second_ms}");
+    }
+}
+
+/// From a tenth to nine tenths of a processor: up to three tenths.
+#[test]
+fn a_sample_within_a_quarter_of_the_range_is_idle() {
+    for (percent, idle_round) in [(30, true), (31, false)] {
+        let mut activity = seen((0..20).map(|n| if n < 10 { 90 } else { 10 }));
+        activity.end_round();
+        poll(&mut activity, 20, (10 * 90 + 9 * 10 + percent) * 1_000_000);
+        assert_eq!(activity.end_round(), Some(idle_round), "{percent}");
+    }
+}
+
+#[test]
+fn half_of_the_range_is_busy() {
+    for (percent, idle) in [(49, true), (50, false)] {
+        let percents = (0..80).map(|n| {
+            if n < 30 {
+                100
+            } else if n < 60 {
+                0
+            } else {
+                percent
+            }
+        });
+        let phases = seen(percents).phases().expect("phases");
+        assert_eq!(phases.idle, idle, "{percent}");
+    }
+}
+
 #[test]
 fn a_dip_of_a_tenth_of_a_second_is_no_phase() {
     let dipped = seen((0..60).map(|n| if n == 33 { 0 } else { 100 }));

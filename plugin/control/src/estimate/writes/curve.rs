@@ -61,10 +61,7 @@ impl Curve {
         }
         for index in 0..AGES {
             let age = age(index);
-            if age > at {
-                break;
-            }
-            if age > from {
+            if (from..=at).contains(&age) {
                 self.bytes[index] = between((from, from_bytes), (at, bytes), age);
                 self.known = self.known.max(index + 1);
             }
@@ -137,6 +134,18 @@ mod tests {
         assert_eq!(curve.at(ms(768)), Some(7680));
         assert_eq!(curve.at(ms(800)), None, "beyond the last age");
         assert_eq!(curve.before(ms(16)), None, "the first round");
+    }
+
+    #[test]
+    fn at_an_age_the_curve_is_what_was_recorded() {
+        let mut curve = Curve::default();
+        curve.record(ms(64), 700);
+        assert_eq!((curve.at(ms(64)), curve.at(ms(65))), (Some(700), None));
+        curve.record(ms(96), 1000);
+        assert_eq!(
+            (curve.at(ms(64)), curve.at(ms(96))),
+            (Some(700), Some(1000))
+        );
     }
 
     #[test]

@@ -399,10 +399,32 @@ mod tests {
         let next_to_nothing: Written = |_| TELLING_BYTES - 1;
         assert_eq!(polls.round(300, next_to_nothing), [None; 2]);
         assert_eq!(polls.round(300, quiet), [None; 2]);
+        assert_eq!(polls.round(200, |_| TELLING_BYTES), [Some(false)], "enough");
         polls.round(1000, flat);
         let part: Written = |_| 128 * MB / TELLING_PART - 1;
         polls.curve = Curve::default();
         assert_eq!(polls.round(200, part), [None], "too little of the set");
+    }
+
+    /// As in rounds of many chunks.
+    #[test]
+    fn another_judgement_turns_the_phases_as_well() {
+        let mut phases = WritePhases::default();
+        phases.begin_round(at(1000), 0);
+        let mut taken = |verdict, at_ms| {
+            phases.take(verdict, at(at_ms));
+            phases.quiet()
+        };
+        assert_eq!(taken(None, 1000), None);
+        assert_eq!(taken(Some(Verdict::Busy(at(1000))), 3000), Some(false));
+        assert_eq!(taken(Some(Verdict::Quiet(at(3000))), 4000), Some(true));
+        assert_eq!(taken(None, 4500), Some(true), "until the next");
+        assert_eq!(taken(Some(Verdict::Busy(at(5000))), 5100), Some(false));
+        let phases = phases.phases().expect("it was quiet");
+        let ms = Duration::from_millis;
+        assert_eq!((phases.age, phases.idle_span), (ms(100), Some(ms(2000))));
+        assert!(phases.idle_whole, "it was busy until then");
+        assert_eq!(phases.busy_in_round, ms(2100));
     }
 
     #[test]

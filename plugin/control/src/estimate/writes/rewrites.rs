@@ -261,6 +261,20 @@ mod tests {
     }
 
     #[test]
+    fn after_a_sync_nothing_shows_until_8_mib_are_sent() {
+        for (sent, shows) in [((8 << 20) - 1, false), (8 << 20, true)] {
+            let mut rewrites = Rewrites {
+                steady: STEADY,
+                ..Rewrites::default()
+            };
+            rewrites.begin_round(at(0), 0);
+            rewrites.sent_bytes = sent;
+            let judged = rewrites.judge(at(200), 0, 16 * GIB);
+            assert_eq!(judged.is_some(), shows, "{sent}");
+        }
+    }
+
+    #[test]
     fn a_guest_that_wakes_is_seen_at_once() {
         let wakes_at_33: Written = |poll| if poll < 33 { 0 } else { flat(poll) };
         let judged = judged(&[(160, flat), (40, wakes_at_33)]);
@@ -268,6 +282,42 @@ mod tests {
             judged.contains(&(33, Verdict::Busy(at(17_000 + 3200)))),
             "{judged:?}"
         );
+    }
+
+    /// So much is protected anew between two samples.
+    #[test]
+    fn a_quiet_guest_wakes_if_it_writes_more_than_a_sixteenth_between_two_samples() {
+        for (bytes, wakes) in [(GIB, false), (GIB + 1, true)] {
+            let mut rewrites = Rewrites {
+                quiet: true,
+                ..Rewrites::default()
+            };
+            let judged = rewrites.judge(at(100), bytes, 16 * GIB);
+            assert_eq!(judged.is_some(), wakes, "{bytes}");
+        }
+    }
+
+    /// Between a third and a half it is neither.
+    #[test]
+    fn half_of_what_is_sent_is_busy_and_less_than_a_third_is_quiet_once_enough_is_sent() {
+        let (busy, quiet) = (Verdict::Busy(at(0)), Verdict::Quiet(at(0)));
+        for (sent, counted, expected) in [
+            (JUDGED_BYTES - 1, 0, None),
+            (JUDGED_BYTES, 0, Some(quiet)),
+            (3 * GIB, GIB - 1, Some(quiet)),
+            (3 * GIB, GIB, None),
+            (4 * GIB, 2 * GIB - 1, None),
+            (4 * GIB, 2 * GIB, Some(busy)),
+        ] {
+            let mut rewrites = Rewrites {
+                steady: STEADY,
+                from: Some(Mark::default()),
+                sent_bytes: sent,
+                ..Rewrites::default()
+            };
+            let judged = rewrites.judge(at(400), counted, 16 * GIB);
+            assert_eq!(judged, expected, "{counted} of {sent}");
+        }
     }
 
     /// Rounds of less than a chunk are not judged here, and their counts do not belong to the next sample.

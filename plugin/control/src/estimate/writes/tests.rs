@@ -11,6 +11,8 @@ use crate::estimate::Round;
 use crate::sample::{Faults, JobState, Sample};
 use crate::time::Timestamp;
 
+mod steps;
+
 const MB: u64 = 1_000_000;
 const TOTAL_BYTES: u64 = 1 << 30;
 
@@ -177,6 +179,15 @@ fn each_sync_is_predicted_one_sample_ahead() {
 }
 
 #[test]
+fn a_guest_that_turns_quiet_has_phases() {
+    for (name, guest) in GUESTS {
+        let run = Run::of(guest).rounds(&ROUNDS);
+        assert!(run.writes.counts_all(), "{name}");
+        assert_eq!(run.writes.phases().is_some(), name == "phased", "{name}");
+    }
+}
+
+#[test]
 fn a_flat_guest_is_known_well_within_the_first_round() {
     let mut run = Run::of(flat);
     run.poll(200, 0, None);
@@ -319,6 +330,7 @@ fn a_counter_that_vanishes_is_no_idle_guest() {
     let run = Run::of(swept).counted_by(vanishes).rounds(&ROUNDS);
     assert_eq!(run.writes.working_set_bytes(), None);
     assert_eq!(run.writes.next_sync_bytes(at(12_000)), None);
+    assert!(!run.writes.counts_all());
 }
 
 #[test]

@@ -147,6 +147,7 @@ mod tests {
             judged(&[(3, 0, 0), (0, 0, 3), (0, 0, 0)]),
             Trust::Unconfirmed
         );
+        assert_eq!(judged(&[(4, 0, 4)]), Trust::Confirmed, "enough");
         assert_eq!(judged(&[(0, 0, 100)]), Trust::Refuted);
         assert_eq!(judged(&[(100, 0, 100), (1, 0, 0)]), Trust::Confirmed);
     }
@@ -167,6 +168,7 @@ mod tests {
         assert_eq!(common(140, 40), Some(0));
         assert_eq!(common(120, 40), Some(500));
         assert_eq!(common(100, 1), None);
+        assert_eq!(common(96, 3), Some(1000), "a thirty-second is enough");
         let first = Found {
             first_round: true,
             ..found(140, 40)

@@ -105,6 +105,17 @@ fn the_trial_is_short_where_whole_pages_change() {
     assert!(run.sync(950_000, 210 * MB).cause.stops());
 }
 
+/// Of a tenth each: a trial that sends four fifths gains what they cost.
+#[test]
+fn a_trial_goes_on_if_it_saves_more_than_two_rounds_cost() {
+    for (sent_bytes, cause) in [(16 * MB - 1, Cause::Falling), (16 * MB, Cause::Reservation)] {
+        let mut run = Run::new(ON);
+        run.sync(WHOLE_PPM, 200 * MB);
+        run.sync(WHOLE_PPM, 200 * MB);
+        assert_eq!(run.poll(sent_bytes, 20 * MB).cause, cause);
+    }
+}
+
 #[test]
 fn rounds_go_on_while_the_wire_remainder_falls() {
     let mut run = Run::new(ON);

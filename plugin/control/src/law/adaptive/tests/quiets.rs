@@ -42,6 +42,30 @@ fn waiting_ends_however_often_a_guest_turns_quiet() {
     assert!(went.is_some_and(|n| n <= 16), "{went:?}");
 }
 
+/// Each round takes as long as one of the plateau, and costs a tenth of the pause: twice the pause is waited for.
+#[test]
+fn a_quiet_phase_that_never_ends_in_anything_is_followed_for_as_long_again_as_any_wait() {
+    let mut run = Run::new(400 * MB);
+    run.causes(&[134; 2]);
+    let mut causes = (0..30).map(|_| run.sync_after(134 * MB, 30 * MB).cause);
+    let followed = causes.position(|cause| cause != Cause::Quiet);
+    assert!(
+        followed.is_some_and(|n| (18..=20).contains(&n)),
+        "{followed:?}"
+    );
+    assert_eq!(run.sync_after(134 * MB, 30 * MB).cause, Cause::Patience);
+}
+
+/// A guest that dirtied a third of that was busy for a third of the round, not quiet for all of it.
+#[test]
+fn a_round_counts_as_quiet_for_the_part_that_was_not_dirtied() {
+    for (remaining, cause) in [(48, Cause::Quiet), (72, Cause::Reservation)] {
+        let mut run = Run::new(400 * MB);
+        run.causes(&[216; 2]);
+        assert_eq!(run.sync(remaining * MB).cause, cause, "{remaining}");
+    }
+}
+
 #[test]
 fn after_a_broken_quiet_phase_waiting_goes_on() {
     let mut run = Run::new(400 * MB);
