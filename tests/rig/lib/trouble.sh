@@ -33,9 +33,12 @@ reload_daemon() {
 
 # Where libfaketime looks for what it has to add to the time.
 CLOCK=/run/rig-clock
+# What makes a program follow it, but for its monotonic clock.
+FAKED_CLOCK="LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 FAKETIME_TIMESTAMP_FILE=$CLOCK
+    FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1"
 
-# The daemon's wall clock, set: it starts anew the first time, and takes each later step as it runs. Its monotonic clock
-# stays, and so do other programs'.
+# The wall clock of the daemon, and of an agent that is started later, set: the daemon starts anew the first time, and
+# both take each later step as they run.
 rig_clock() {
     local host=${1:-} offset=${2:-} daemon
     [[ $offset =~ ^[+-][0-9]+$ ]] || die "clock: expected HOST and +SECONDS or -SECONDS from the machine's time"
@@ -46,7 +49,6 @@ rig_clock() {
     ! in_host "$host" sh -c "grep -qsz '^FAKETIME_TIMESTAMP_FILE=' /proc/\$(pidof $daemon)/environ" || return 0
     rig_daemon "$host" stop
     # libvirt passes LD_PRELOAD on to QEMU, but none of the rest, without which the library does nothing.
-    rig_daemon "$host" start -- "export LD_PRELOAD=/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1 \
-        FAKETIME_TIMESTAMP_FILE=$CLOCK FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1"
+    rig_daemon "$host" start -- "export ${FAKED_CLOCK//$'\n'/ }"
     wait_for 20 "$daemon of $host" in_host "$host" virsh -q list
 }

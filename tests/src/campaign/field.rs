@@ -85,6 +85,8 @@ impl<'a> Field<'a> {
         }
         if plan.has(Fault::StepClock) {
             self.rig.clock(source, 0)?;
+            // The agent has the host's clock, too, if it is started after that.
+            self.agents(false)?;
         }
         self.agents(plan.begin.has_agent())?;
         self.guests(plan)?;

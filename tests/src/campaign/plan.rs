@@ -111,7 +111,7 @@ pub(super) enum Fault {
     ReadOnlyTraces,
     /// It hangs for a while.
     HungTraces,
-    /// The wall clock of the source's libvirtd is set an hour on or back.
+    /// The wall clock of the source's libvirtd and agent is set an hour on or back.
     StepClock,
     /// Another command migrates the same guest.
     SecondMigration,
