@@ -34,14 +34,14 @@ rig_agent() {
 }
 
 start_agent() {
-    local host=$1 log=$SHARE/$1.agent.log pid clock=()
+    local host=$1 log=$SHARE/$1.agent.log pid environment=()
     shift
     need_host "$host" >/dev/null
     ! agent_runs "$host" || die "agent: one runs on $host already"
     # shellcheck disable=SC2206 # settings without blanks in them
-    ! in_host "$host" test -e "$CLOCK" || clock=($FAKED_CLOCK)
+    ! in_host "$host" test -e "$CLOCK" || environment=($FAKED_CLOCK)
     # shellcheck disable=SC2016 # for the host's shell to expand
-    pid=$(in_host "$host" env "${clock[@]}" sh -c \
+    pid=$(in_host "$host" env "${environment[@]}" sh -c \
         'setsid libvirt-hpcd --stderr "$@" </dev/null >>"/rig/$0.agent.log" 2>&1 & echo $!' "$host" "$@")
     wait_for 10 "the agent of $host (see $log)" agent_started "$host" "$pid"
     in_host "$host" kill -0 "$pid" 2>/dev/null || die "agent: it ended at once: $(tail -n 5 "$log")"
