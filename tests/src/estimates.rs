@@ -55,17 +55,13 @@ impl Compared {
     pub fn of(case: &Case, counter: Counter, is_told: bool) -> Option<Self> {
         let mut case = case.clone();
         case.config.counter = counter;
-        let prior = if is_told {
-            surveyed_prior(&case)
-        } else {
-            Prior::default()
-        };
-        let forecast = Forecast::of(&Input {
-            prior,
-            ..input(&case)
-        })?;
+        let mut input = input(&case);
+        if is_told {
+            input.prior = prior_of(&input);
+        }
+        let forecast = Forecast::of(&input)?;
         let horizon = HORIZON + case.first_round * HORIZON_ROUNDS;
-        let under = |law| run(&case, law, prior, horizon);
+        let under = |law| run(&case, law, input.prior, horizon);
         Some(Self {
             kind: case.kind,
             first_round: case.first_round,
@@ -150,7 +146,10 @@ pub fn input(case: &Case) -> Input {
 /// What the law would know of the guest then.
 #[must_use]
 pub fn surveyed_prior(case: &Case) -> Prior {
-    let input = input(case);
+    prior_of(&input(case))
+}
+
+fn prior_of(input: &Input) -> Prior {
     let watched = input.readings.iter().map(|reading| reading.span).sum();
     prior(
         &input.readings,

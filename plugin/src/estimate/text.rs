@@ -102,30 +102,31 @@ fn known(known: &Known) -> String {
 
 /// A row for each span, however often it was measured.
 fn written(all: &[Written]) -> Vec<Vec<String>> {
-    let mut spans: Vec<(u64, Origin)> = Vec::new();
-    for Written {
-        span_ms, origin, ..
-    } in all
-    {
-        if !spans.contains(&(*span_ms, *origin)) {
-            spans.push((*span_ms, *origin));
+    let mut spans: Vec<(&Written, Vec<u64>)> = Vec::new();
+    for one in all {
+        let is_same = |(first, _): &&mut (&Written, _)| {
+            (first.span_ms, first.origin) == (one.span_ms, one.origin)
+        };
+        match spans.iter_mut().find(is_same) {
+            Some((_, bytes)) => bytes.push(one.written_bytes),
+            None => spans.push((one, vec![one.written_bytes])),
         }
     }
-    let of_span = |&(span_ms, from): &(u64, Origin)| {
-        let same = all
-            .iter()
-            .filter(|other| (other.span_ms, other.origin) == (span_ms, from));
-        let bytes: Vec<u64> = same.map(|written| written.written_bytes).collect();
-        let least = bytes.iter().copied().min().unwrap_or(0);
-        let most = bytes.iter().copied().max().unwrap_or(0);
-        let value = match bytes.len() {
-            1 => mib(most),
-            times => format!("{} to {}, {times} times", mib(least), mib(most)),
+    let of_span = |(first, mut bytes): (&Written, Vec<u64>)| {
+        bytes.sort_unstable();
+        let value = match bytes[..] {
+            [least, .., most] => {
+                format!("{} to {}, {} times", mib(least), mib(most), bytes.len())
+            }
+            _ => mib(first.written_bytes),
         };
-        let name = format!("written within {}", span(Duration::from_millis(span_ms)));
-        row(&name, format!("{value}, {}", origin(from)))
+        let within = span(Duration::from_millis(first.span_ms));
+        row(
+            &format!("written within {within}"),
+            format!("{value}, {}", origin(first.origin)),
+        )
     };
-    spans.iter().map(of_span).collect()
+    spans.into_iter().map(of_span).collect()
 }
 
 fn row(name: &str, value: String) -> Vec<String> {
