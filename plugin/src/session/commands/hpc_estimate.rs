@@ -178,29 +178,30 @@ fn assess(
                 .to_owned(),
         );
     }
+    let known = Known {
+        memory_bytes: total_bytes,
+        data,
+        written: readings.iter().map(written).collect(),
+        phases: pattern.map(phases),
+        link: link.map(|(link, _)| link),
+        slowdown_percent: bounds.slowdown_ppm / PPM_OF_A_PERCENT,
+        downtime_max_ms: limits.longest_pause_ms().map(u64::from),
+        deadline_ms: limits
+            .deadline
+            .map(|deadline| assessment::whole_ms(deadline.after)),
+        measured_ms: assessment::whole_ms(measured.took),
+    };
     Assessment {
         domain: asked.name,
         destination: args.dest_uri.clone(),
         findings: preflight::findings(&asked.facts),
         forecast: input.as_ref().and_then(Forecast::of),
         with_prior: input.and_then(|input| {
-            let prior = measured.prior(total_bytes);
+            let prior = known.prior();
             prior.written().next()?;
             Forecast::of(&Input { prior, ..input })
         }),
-        known: Known {
-            memory_bytes: total_bytes,
-            data,
-            written: readings.iter().map(written).collect(),
-            phases: pattern.map(phases),
-            link: link.map(|(link, _)| link),
-            slowdown_percent: bounds.slowdown_ppm / PPM_OF_A_PERCENT,
-            downtime_max_ms: limits.longest_pause_ms().map(u64::from),
-            deadline_ms: limits
-                .deadline
-                .map(|deadline| assessment::whole_ms(deadline.after)),
-            measured_ms: assessment::whole_ms(measured.took),
-        },
+        known,
         unknown,
     }
 }
