@@ -324,11 +324,20 @@ impl Rig {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// Requires that a guest is whole: one copy runs, without a corrupt page.
+    /// Requires that a guest is whole: one copy runs, without a corrupt page. Prints all that can be known of one that is
+    /// not.
     ///
     /// # Errors
     /// When it is not.
     pub fn whole(&self, name: &str) -> Result<()> {
+        let answer = self.running_once_and_intact(name);
+        if answer.is_err() {
+            self.inspect(name);
+        }
+        answer
+    }
+
+    fn running_once_and_intact(&self, name: &str) -> Result<()> {
         let corrupt = self.corrupt_pages(name)?;
         ensure!(corrupt == "0", "{name}: corrupt pages: {corrupt}");
         let running = HOSTS
@@ -337,6 +346,13 @@ impl Rig {
             .count();
         ensure!(running == 1, "{name}: {running} running copies");
         Ok(())
+    }
+
+    fn inspect(&self, name: &str) {
+        match self.must(["inspect", name]) {
+            Ok(output) => println!("{}", String::from_utf8_lossy(&output.stdout)),
+            Err(error) => println!("{error:#}"),
+        }
     }
 
     /// libvirt's state of a domain on a host; empty if it is not there.
