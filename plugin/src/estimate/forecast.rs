@@ -10,7 +10,7 @@ use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::target::Target;
 use libvirt_hpc_control::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::curve::{Curve, Curves, Reading};
 use super::number::{NANOS_PER_S, scale, span_ns};
@@ -80,7 +80,7 @@ pub struct Input {
 }
 
 /// A quantity with its interval, in which eight of ten outcomes lie (`tests/tests/estimates.rs`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Interval {
     /// The middle one of what is likely.
     pub likely: u64,
@@ -91,7 +91,7 @@ pub struct Interval {
 }
 
 /// What virsh's own limit would do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stock {
     /// That limit, ms.
     pub limit_ms: u64,

@@ -129,6 +129,9 @@ impl<'a> Block<'a> {
         let horizon = set.horizon(Duration::from_millis(probe.round_one_ms));
         let options = [&["--hpc-law", task.key.hpc_law.as_str()], task.law.options].concat();
         let load = machine::load()?;
+        let estimated = task.law.is_estimated();
+        let estimate = estimated.then(|| self.place().estimate(self.cell.link));
+        let estimate = estimate.transpose()?;
         let (from, booted) = (HOSTS[self.at].to_owned(), self.fresh);
         let told = self.migrate(&options, horizon)?;
         ensure!(!told.trace.is_empty(), "no trace: {:?}", told.error);
@@ -153,6 +156,7 @@ impl<'a> Block<'a> {
             error: told.error,
             horizon_ms: u64::try_from(horizon.as_millis())?,
             measured: told.measured,
+            estimate,
             took_ms: u64::try_from(began.elapsed().as_millis())?,
             trace: Some(trace),
         })

@@ -117,6 +117,12 @@ pub(super) const LAWS: [Law; 11] = [
 ];
 
 impl Law {
+    /// Whether its runs are estimated beforehand: one that does what `hpc-estimate` assumes.
+    #[must_use]
+    pub(super) fn is_estimated(&self) -> bool {
+        self.name == UNCOMPRESSED
+    }
+
     /// Whether another stack's law enables XBZRLE.
     #[must_use]
     pub(super) fn compresses(&self) -> bool {

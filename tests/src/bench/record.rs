@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::estimate::Estimate;
 use super::machine::Machine;
 
 /// The version of the results file, raised when older programs would misread it.
@@ -110,6 +111,9 @@ pub(super) struct Run {
     /// The measurements.
     #[serde(flatten)]
     pub(super) measured: Measured,
+    /// What `hpc-estimate` said before it, if it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) estimate: Option<Estimate>,
     /// The time it took the benchmark, milliseconds.
     pub(super) took_ms: u64,
     /// The trace's name, if it was kept.

@@ -8,8 +8,10 @@ use anyhow::{Context, Result, bail};
 use libvirt_hpc_plugin::clock;
 
 use super::digest::Digest;
+use super::estimate::Estimate;
 use super::progress::{self, Beat, LEAD_NS};
 use super::record::{Measured, Outcome};
+use crate::calibrate::Rate;
 use crate::rig::{HOSTS, Report, Rig};
 
 /// How much longer than necessary the guest is watched: heartbeats are late on a busy machine.
@@ -102,6 +104,19 @@ impl Place<'_> {
             began_ns,
             beats,
         })
+    }
+
+    /// What `hpc-estimate` says of its migration over a link of that rate.
+    ///
+    /// # Errors
+    /// When the test bed fails, or it says nothing.
+    pub(super) fn estimate(&self, link: &str) -> Result<Estimate> {
+        let rate = Rate::parse(link).with_context(|| format!("the link '{link}' has no rate"))?;
+        let bandwidth = (rate.payload_bytes_per_s() >> 20).to_string();
+        let command = ["virsh-hpc", "hpc-estimate", "--json", self.guest];
+        let command = [&command[..], &["--bandwidth", &bandwidth]].concat();
+        let output = self.rig.run(HOSTS[self.at], &command)?;
+        Estimate::read(&output.stdout).with_context(|| last_words(&output))
     }
 
     /// Waits for a migration's end, and aborts it at the horizon: whether it was.

@@ -2,6 +2,7 @@
 
 mod by_guest;
 mod curves;
+pub(super) mod estimates;
 mod page;
 mod palette;
 mod regret;

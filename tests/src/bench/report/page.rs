@@ -15,6 +15,7 @@ use super::super::slowdown::SlowdownFit;
 use super::super::summary::Cell;
 use super::super::verdict::{Verdict, verdicts};
 use super::by_guest;
+use super::estimates;
 use super::table::{Table, gap, millis, ratio, seconds};
 
 /// The content of the page.
@@ -51,6 +52,10 @@ pub(super) fn text(content: &Content<'_>) -> String {
     };
     if content.cells.iter().any(is_postcopy) {
         page += &format!("## Post-copy\n\n{}\n", postcopy(content.cells));
+    }
+    let estimates = estimates::text(content.cells);
+    if !estimates.is_empty() {
+        page += &format!("## Estimates\n\n{estimates}\n");
     }
     if let Some(who) = content.timeline {
         page += &format!(

@@ -55,6 +55,7 @@ pub(super) fn run(law: &str, hpc_law: &str, repeat: u32, total_ms: f64, pause_ms
             running_copies: 1,
             ..Measured::default()
         },
+        estimate: None,
         took_ms: 10_000,
         trace: None,
     }

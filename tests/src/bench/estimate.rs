@@ -1,0 +1,70 @@
+//! What `hpc-estimate` says of a guest before a run, and whether it came true.
+
+use anyhow::{Context, Result};
+use libvirt_hpc_plugin::estimate::forecast::{Interval, Stock};
+use serde::{Deserialize, Serialize};
+
+use super::record::{Outcome, Run};
+
+/// A total is near if it is within so much of the estimate's.
+const NEAR: std::ops::RangeInclusive<f64> = 0.8..=1.2;
+
+/// How exactly a pause is heard: by the guest's heartbeats, milliseconds.
+const HEARD_MS: f64 = 30.0;
+
+/// An estimate, as `hpc-estimate --json` prints it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Estimate {
+    /// From the job's beginning to its end, milliseconds.
+    pub(super) total_ms: Interval,
+    /// The pause, milliseconds.
+    pub(super) pause_ms: Interval,
+    /// What virsh's own limit would do.
+    pub(super) stock: Stock,
+}
+
+impl Estimate {
+    /// Reads what `hpc-estimate --json` printed.
+    ///
+    /// # Errors
+    /// When it is no JSON, or holds no estimate.
+    pub(super) fn read(printed: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Printed {
+            estimate: Option<Estimate>,
+        }
+        let printed: Printed = serde_json::from_slice(printed).context("reading hpc-estimate")?;
+        printed.estimate.context("hpc-estimate printed no estimate")
+    }
+
+    /// The estimated total over the true one.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of one migration")]
+    pub(super) fn total_ratio(&self, run: &Run) -> f64 {
+        self.total_ms.likely as f64 / run.measured.total_ms
+    }
+
+    pub(super) fn total_is_near(&self, run: &Run) -> bool {
+        NEAR.contains(&self.total_ratio(run))
+    }
+
+    pub(super) fn total_is_inside(&self, run: &Run) -> bool {
+        is_inside(self.total_ms, run.measured.total_ms, 0.0)
+    }
+
+    pub(super) fn pause_is_inside(&self, run: &Run) -> bool {
+        let pause = run.measured.pause_ms;
+        pause.is_some_and(|pause| is_inside(self.pause_ms, pause, HEARD_MS))
+    }
+
+    /// Whether stock does what was estimated, before it is cut off.
+    pub(super) fn stock_is_right(&self, stock: &Run) -> bool {
+        let in_time = |total_ms: u64| total_ms <= stock.horizon_ms;
+        let ends = self.stock.ends && self.stock.total_ms.is_none_or(in_time);
+        ends == (stock.outcome == Outcome::Moved)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds of one migration")]
+fn is_inside(interval: Interval, figure: f64, slack: f64) -> bool {
+    (interval.least as f64 - slack..=interval.most as f64 + slack).contains(&figure)
+}
