@@ -22,4 +22,4 @@ pub use profile::{Rate, rig_link, rig_qemu};
 pub use record::record;
 pub use run::{Recording, RunRecord, load};
 pub use set::{Plan, SET};
-pub use table::{Shares, print};
+pub use table::{Accelerated, Shares, print};

@@ -31,7 +31,7 @@ enum Args {
         /// Where from
         folder: PathBuf,
     },
-    /// Predict every run recorded in the folder; status 1 unless nine in ten are near
+    /// Predict every run recorded in the folder; status 1 unless nine in ten of known guests are near
     Judge {
         /// Where from
         folder: PathBuf,
@@ -80,9 +80,9 @@ fn record_set(folder: &Path, only: &str) -> Result<ExitCode> {
 
 fn judge_folder(folder: &Path) -> Result<ExitCode> {
     let recordings = load(folder)?;
-    let (text, known, recorded) = print(&judge(&recordings)?);
+    let (text, tcg, kvm) = print(&judge(&recordings)?);
     print!("{text}");
-    Ok(if known.good() && recorded.good() {
+    Ok(if tcg.known.good() && kvm.known.good() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -35,14 +35,15 @@ pub fn constants(recordings: &[Recording]) -> String {
             "finish ms",
         ],
     );
-    let mut links: BTreeMap<&str, Vec<Measured>> = BTreeMap::new();
+    let mut links: BTreeMap<(bool, &str), Vec<Measured>> = BTreeMap::new();
     for recording in recordings {
         if let Some(measured) = measure(recording) {
             text += &row(&recording.name, measured);
-            links.entry(&recording.run.link).or_default().push(measured);
+            let bed = (recording.run.guest.kvm, recording.run.link.as_str());
+            links.entry(bed).or_default().push(measured);
         }
     }
-    for (link, measured) in links {
+    for ((kvm, link), measured) in links {
         let median = |of: fn(&Measured) -> f64| median(measured.iter().map(of).collect());
         let medians = Measured {
             setup_ms: median(|m| m.setup_ms),
@@ -51,7 +52,8 @@ pub fn constants(recordings: &[Recording]) -> String {
             fixed_ms: median(|m| m.fixed_ms),
             finish_ms: median(|m| m.finish_ms),
         };
-        text += &row(&format!("median, {link}"), medians);
+        let accelerator = if kvm { "KVM" } else { "TCG" };
+        text += &row(&format!("median, {accelerator}, {link}"), medians);
     }
     text
 }

@@ -99,7 +99,10 @@ fn recorded_guest(other: &Recording, into: Duration) -> Result<Guest> {
 pub fn predict(recording: &Recording, guest: Guest) -> Result<Prediction> {
     let rate = Rate::parse(&recording.run.link)
         .with_context(|| format!("{}: no rate: '{}'", recording.name, recording.run.link))?;
-    let config = PlantConfig::new(guest, rig_link(rate)).with_qemu(rig_qemu(rate));
+    let spec = &recording.run.guest;
+    let config = PlantConfig::new(guest, rig_link(rate))
+        .with_qemu(rig_qemu(rate, spec.kvm))
+        .with_counter(spec.counter());
     let mut plant = Plant::new(&config);
     let begin = &recording.begin;
     let law = begin.law.build(begin.slowdown_ppm);

@@ -26,10 +26,9 @@ const TRACE: &str = "/rig/calibrate.trace";
 pub fn record(rig: &Rig, plan: &Plan, folder: &Path) -> Result<RunRecord> {
     let memory = plan.memory_mib.to_string();
     rig.link(plan.link)?;
-    rig.guest(
-        plan.name,
-        &["--workload", plan.workload, "--memory", &memory, "--marked"],
-    )?;
+    let native: &[&str] = if plan.kvm { &["--accel", "kvm"] } else { &[] };
+    let guest = ["--workload", plan.workload, "--memory", &memory, "--marked"];
+    rig.guest(plan.name, &[&guest, native].concat())?;
     let run = move_it(rig, plan, folder);
     rig.destroy(plan.name);
     let run = run?;
@@ -70,10 +69,7 @@ fn describe(
         _ => None,
     });
     Ok(RunRecord {
-        guest: GuestSpec {
-            memory_mib: plan.memory_mib,
-            workload: plan.workload.to_owned(),
-        },
+        guest: GuestSpec::of(plan),
         link: plan.link.to_owned(),
         options: plan.options.iter().map(|&word| word.to_owned()).collect(),
         into_ms,
@@ -84,11 +80,7 @@ fn describe(
 
 /// How far into its cycle the guest was when the job began, from its heartbeats: they name the phase.
 fn into_ms(rig: &Rig, plan: &Plan, records: &[Record]) -> Result<Option<u64>> {
-    let guest = GuestSpec {
-        memory_mib: plan.memory_mib,
-        workload: plan.workload.to_owned(),
-    };
-    let phases = guest.phase_spans()?;
+    let phases = GuestSpec::of(plan).phase_spans()?;
     if phases.len() < 2 {
         return Ok(None);
     }

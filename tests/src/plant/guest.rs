@@ -194,6 +194,8 @@ pub struct Guest {
     pub(super) non_zero_bytes: u64,
     pub(super) chunk_bytes: u64,
     pub(super) writers: Vec<Writer>,
+    /// The rate of a writer that writes flat out; none: all at once.
+    pub(super) flat_bytes_per_s: Option<u64>,
 }
 
 impl Guest {
@@ -205,6 +207,7 @@ impl Guest {
             non_zero_bytes: total_bytes,
             chunk_bytes: 0,
             writers: Vec::new(),
+            flat_bytes_per_s: None,
         };
         guest.chunks(DEFAULT_CHUNKS)
     }
@@ -214,6 +217,15 @@ impl Guest {
     pub fn non_zero(self, bytes: u64) -> Self {
         Self {
             non_zero_bytes: bytes,
+            ..self
+        }
+    }
+
+    /// A writer that writes flat out does so at this rate.
+    #[must_use]
+    pub fn flat_out_at(self, bytes_per_s: u64) -> Self {
+        Self {
+            flat_bytes_per_s: Some(bytes_per_s),
             ..self
         }
     }

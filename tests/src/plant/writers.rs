@@ -40,7 +40,7 @@ impl Writers {
             cycles: cycles.collect(),
             random: SplitMix64::new(seed),
             at_ns: 0,
-            flat_bytes_per_s: None,
+            flat_bytes_per_s: guest.flat_bytes_per_s,
             first_writes: 0,
         }
     }
