@@ -5,6 +5,7 @@ use std::fmt;
 use libvirt_hpc_xml_schemas::Policy;
 
 use super::{Config, Mark, Traces};
+use crate::harmless::printable;
 use crate::in_words;
 
 impl Config {
@@ -35,6 +36,7 @@ impl Config {
             format!("metrics: {}", metrics.as_deref().unwrap_or("none")),
             format!("log: {level} and what is more serious"),
         ]
+        .map(|line| printable(&line))
     }
 }
 

@@ -3,6 +3,7 @@ use std::path::{Path, PathBuf};
 
 use super::read::MAX_FILE_BYTES;
 use super::*;
+use crate::harmless::is_unprintable;
 
 const PACKAGED: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
@@ -265,6 +266,27 @@ fn marks_are_shell_patterns_of_the_whole_name() {
     }
     assert!(!Config::default().marks("hpc-1"));
     assert!(parse("[mark]\nall = true").marks("any"));
+}
+
+#[test]
+fn what_the_file_says_drives_no_terminal_when_it_is_told() {
+    let file = r#"
+        [mark]
+        names = ["\u001b(0", "two\nlines"]
+        [traces]
+        directory = "/run/\u202ex"
+        [metrics]
+        directory = "/run/\u202em"
+    "#;
+    let config = parse(file);
+    let told = config.to_string();
+    assert_eq!(told.lines().count(), 7, "{told}");
+    assert!(
+        !told.contains(|c| is_unprintable(c) && c != '\n'),
+        "{told:?}"
+    );
+    assert!(!config.describe().contains(is_unprintable));
+    assert!(told.contains("those named ?(0, two?lines\n"), "{told}");
 }
 
 #[test]
