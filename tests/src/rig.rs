@@ -332,7 +332,10 @@ impl Rig {
     pub fn whole(&self, name: &str) -> Result<()> {
         let answer = self.running_once_and_intact(name);
         if answer.is_err() {
-            self.inspect(name);
+            match self.inspect(name) {
+                Ok(all) => println!("{all}"),
+                Err(error) => println!("{error:#}"),
+            }
         }
         answer
     }
@@ -348,11 +351,13 @@ impl Rig {
         Ok(())
     }
 
-    fn inspect(&self, name: &str) {
-        match self.must(["inspect", name]) {
-            Ok(output) => println!("{}", String::from_utf8_lossy(&output.stdout)),
-            Err(error) => println!("{error:#}"),
-        }
+    /// All that can be known of a guest: its state, processors, beats and QEMU's log on both hosts.
+    ///
+    /// # Errors
+    /// When the rig refuses.
+    pub fn inspect(&self, name: &str) -> Result<String> {
+        let output = self.must(["inspect", name])?;
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 
     /// libvirt's state of a domain on a host; empty if it is not there.

@@ -78,6 +78,11 @@ fn a_guest_under_kvm_moves_to_and_fro_twenty_times_whole() -> Result<()> {
     for _ in 0..MOVES {
         arrives(&mut shuttle, &[])?;
     }
+    // What a failure would print.
+    let known = rig.inspect("shuttle")?;
+    for part in ["running", "RIP=", "the last beats", "QEMU's log"] {
+        ensure!(known.contains(part), "{part}: {known}");
+    }
     Ok(())
 }
 
