@@ -100,12 +100,27 @@ impl Prior {
     }
 
     /// The most that may be written within `span`: all of the next point, for W may rise at once; beyond the last point
-    /// as much per time as until then.
+    /// it rises no faster than before it, for it is concave.
     fn most_within_bytes(&self, span: Duration) -> Option<u64> {
         let next = self.written().find(|(after, _)| span <= *after);
         let (last, bytes) = self.last()?;
-        Some(next.map_or_else(|| in_span(per_second(bytes, last), span), |(_, most)| most))
+        let more = || in_span(self.last_rise_bytes_per_s(), span - last);
+        Some(next.map_or_else(|| bytes.saturating_add(more()), |(_, most)| most))
     }
+
+    /// The rise of W before its last point. In a span of a guest in phases it may have been quiet in part: for it, that
+    /// of all spans.
+    fn last_rise_bytes_per_s(&self) -> u64 {
+        let (last, bytes) = self.last().unwrap_or_default();
+        let before = self.used.checked_sub(2).filter(|_| self.phases.is_none());
+        let (before, before_bytes) = before.map_or_else(Default::default, |at| self.points[at]);
+        per_second(bytes - before_bytes, last - before)
+    }
+}
+
+/// Whether a busy phase of that `age` has lasted too long to be one of `busy`.
+fn is_overdue(age: Duration, busy: Duration) -> bool {
+    age > busy.saturating_mul(OVERDUE_PERCENT) / 100
 }
 
 /// A prior, and how the migration bears it out.
@@ -177,8 +192,7 @@ impl CheckedPrior {
     pub fn phases(&self) -> Option<Phases> {
         let spans = self.confirmed()?.phases?;
         let age = self.now.since(self.since);
-        let most = spans.busy.saturating_mul(OVERDUE_PERCENT) / 100;
-        (age <= most).then_some(Phases {
+        (!is_overdue(age, spans.busy)).then_some(Phases {
             idle: false,
             age,
             busy_span: Some(spans.busy),
@@ -189,10 +203,13 @@ impl CheckedPrior {
         })
     }
 
-    /// The phases that the guest shows, with the prior's lengths of those that were not seen from beginning to end.
+    /// The phases that the guest shows, with the prior's lengths of those that were not seen from beginning to end, until
+    /// a busy one is overdue.
     #[must_use]
     pub fn complete(&self, seen: Phases) -> Phases {
-        let Some(before) = self.confirmed().and_then(|prior| prior.phases) else {
+        let spans = self.confirmed().and_then(|prior| prior.phases);
+        let holds = |spans: &PhaseSpans| seen.idle || !is_overdue(seen.age, spans.busy);
+        let Some(before) = spans.filter(holds) else {
             return seen;
         };
         let length =
@@ -331,16 +348,28 @@ mod tests {
         }
     }
 
-    /// A longer round may find anything between no more and as much per time.
+    /// A longer round may find anything between no more, and a rise as before the last point.
     #[test]
-    fn beyond_the_last_point_the_curve_may_have_risen() {
-        for (found_mb, trust) in [
-            (100, Trust::Confirmed),
-            (260, Trust::Confirmed),
-            (360, Trust::Refuted),
+    fn beyond_the_last_point_the_curve_may_have_risen_as_before() {
+        let rising = [(1000, 100), (2000, 130)].map(|(span_ms, mb)| (ms(span_ms), mb * MB));
+        let rising = |phases| Prior::new(rising, phases, ms(8000));
+        for (found_mb, steady, phased) in [
+            (97, Trust::Refuted, Trust::Unconfirmed),
+            (98, Trust::Confirmed, Trust::Confirmed),
+            (413, Trust::Confirmed, Trust::Confirmed),
+            (414, Trust::Refuted, Trust::Confirmed),
+            (694, Trust::Refuted, Trust::Refuted),
         ] {
-            assert_eq!(synced(prior(None), 8000, found_mb).trust(), trust);
+            assert_eq!(
+                synced(rising(None), 8000, found_mb).trust(),
+                steady,
+                "{found_mb}"
+            );
+            let phased_trust = synced(rising(Some(SPANS)), 8000, found_mb).trust();
+            assert_eq!(phased_trust, phased, "{found_mb}");
         }
+        let flat = |found_mb| synced(prior(None), 8000, found_mb).trust();
+        assert_eq!((flat(173), flat(174)), (Trust::Confirmed, Trust::Refuted));
     }
 
     #[test]
@@ -417,6 +446,13 @@ mod tests {
             ..seen(false, true)
         };
         assert_eq!(lengths(&known, idle_seen), (busy, Some(ms(900))));
+        let busy_for = |age_ms| Phases {
+            idle: false,
+            age: ms(age_ms),
+            ..seen(false, false)
+        };
+        assert_eq!(lengths(&known, busy_for(4500)), (busy, quiet));
+        assert_eq!(lengths(&known, busy_for(4501)), (Some(ms(6000)), None));
         for unknown in [
             synced(prior(None), 2000, 130),
             synced(prior(Some(SPANS)), 2000, 400),
