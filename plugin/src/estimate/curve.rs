@@ -269,12 +269,16 @@ fn in_order(readings: &[Reading], total_bytes: u64) -> Vec<(f64, f64, f64)> {
         }
         same
     });
-    let mut before: Option<(f64, f64)> = None;
-    for (span, written, _) in &mut points {
-        if let Some((earlier, less)) = before {
-            *written = written.clamp(less, less * *span / earlier);
-        }
-        before = Some((*span, *written));
+    // Whoever wrote more per time in a longer span was quiet in a part of the shorter.
+    let mut most_per_ns = 0.0_f64;
+    for (span, written, _) in points.iter_mut().rev() {
+        *written = written.max(most_per_ns * *span);
+        most_per_ns = most_per_ns.max(*written / *span);
+    }
+    let mut least = 0.0_f64;
+    for (_, written, _) in &mut points {
+        *written = written.max(least);
+        least = *written;
     }
     points
 }

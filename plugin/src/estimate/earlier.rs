@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use libvirt_hpc_control::estimate::{
-    Activity, Bandwidth, PhaseSpans, Prior, Round, Rounds, Writes,
+    Activity, Bandwidth, PhaseSpans, Phases, Prior, Round, Rounds, Writes,
 };
 use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::time::Timestamp;
@@ -15,6 +15,12 @@ use crate::trace::{Begin, ReadError, Record};
 const SPANS_MS: [u64; 11] = [
     100, 200, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000,
 ];
+
+/// A guest that does the same for so long is taken for steady: as long as `hpc-estimate` watches it by default.
+const STEADY: Duration = Duration::from_secs(8);
+
+/// A steady guest writes no less in a longer round than in a shorter, but for so much, per cent.
+const LESS_PERCENT: u64 = 75;
 
 /// Readings of then and now that differ by more than this factor are not of the same program.
 const SAME: u64 = 2;
@@ -38,7 +44,8 @@ pub struct Earlier {
     pub readings: Vec<Reading>,
     /// The lengths of its phases, if one of each kind was seen to end.
     pub phases: Option<PhaseSpans>,
-    /// For how long memory flowed.
+    /// For how long it was seen to write as a steady guest does, from the first sync on; none if it did not, or not for
+    /// as long as `hpc-estimate` would have watched it.
     pub watched: Duration,
 }
 
@@ -79,7 +86,6 @@ struct Reader {
     bandwidth: Bandwidth,
     activity: Activity,
     writes: Writes,
-    begun: Option<Timestamp>,
     last: Timestamp,
     ended: Vec<Round>,
 }
@@ -89,7 +95,6 @@ impl Reader {
         if sample.state != JobState::Precopy || sample.iteration == 0 {
             return;
         }
-        self.begun.get_or_insert(sample.at);
         self.last = sample.at;
         self.memory_bytes = sample.total_bytes;
         self.bandwidth.update(sample);
@@ -100,30 +105,13 @@ impl Reader {
     }
 
     fn result(self, begin: &Begin) -> Earlier {
-        let phases = self.phases();
-        let watched = self
-            .begun
-            .map_or(Duration::ZERO, |begun| self.last.since(begun));
+        let (phases, watched) = (self.phases(), self.steady());
         let limited = begin.policy.speed_max_mib_per_s.is_some();
         let bandwidth = self.bandwidth.smooth();
         let first = self.ended.first().filter(|round| round.iteration == 2);
-        let counted: Vec<Reading> = SPANS_MS
-            .iter()
-            .filter_map(|ms| {
-                let span = Duration::from_millis(*ms);
-                let written_bytes = self.writes.written_within_bytes(span)?;
-                Some(Reading {
-                    span,
-                    written_bytes,
-                    sampled: false,
-                })
-            })
-            .collect();
-        let readings = if counted.is_empty() {
-            self.ended.iter().filter_map(found).collect()
-        } else {
-            counted
-        };
+        // The newest rounds may have been quiet: what syncs found in busier ones counts as well.
+        let counted = SPANS_MS.iter().filter_map(|ms| self.counted(*ms));
+        let all: Vec<Reading> = counted.chain(self.ended.iter().filter_map(found)).collect();
         Earlier {
             domain: begin.domain.clone(),
             uuid: begin.uuid.clone(),
@@ -131,20 +119,80 @@ impl Reader {
             memory_bytes: self.memory_bytes,
             bandwidth_bytes_per_s: (bandwidth > 0 && !limited).then_some(bandwidth),
             data_bytes: first.map(|round| round.sent_bytes),
-            readings,
+            readings: of_busy_guest(&all),
             phases,
             watched,
         }
     }
 
+    /// The law's own curve.
+    fn counted(&self, span_ms: u64) -> Option<Reading> {
+        let span = Duration::from_millis(span_ms);
+        let written_bytes = self.writes.written_within_bytes(span)?;
+        Some(Reading {
+            span,
+            written_bytes,
+            sampled: false,
+        })
+    }
+
     /// By vCPU time, or else by writes, as for the law.
+    fn seen_phases(&self) -> Option<Phases> {
+        self.activity.phases().or_else(|| self.writes.phases())
+    }
+
+    /// For how long it was steady. What it writes shows from the first sync on; a guest that turned once has phases,
+    /// although they were not seen whole.
+    fn steady(&self) -> Duration {
+        let first = self.ended.first().map_or(self.last, |round| round.at);
+        let watched = self.last.since(first);
+        let found: Vec<Reading> = self.ended.iter().filter_map(found).collect();
+        let turned = self.seen_phases().is_some() || is_uneven(&found);
+        if turned || watched < STEADY {
+            return Duration::ZERO;
+        }
+        watched
+    }
+
     fn phases(&self) -> Option<PhaseSpans> {
-        let phases = self.activity.phases().or_else(|| self.writes.phases())?;
+        let phases = self.seen_phases()?;
         Some(PhaseSpans {
             busy: phases.busy_span?,
             quiet: phases.idle_span?,
         })
     }
+}
+
+/// The readings in which the guest was not quiet, by their spans: none wrote much more per time in a longer one.
+fn of_busy_guest(readings: &[Reading]) -> Vec<Reading> {
+    let was_quiet = |reading: &Reading| {
+        let longer = readings.iter().filter(|longer| longer.span > reading.span);
+        longer
+            .map(rate)
+            .any(|most| most > rate(reading).saturating_mul(SAME.into()))
+    };
+    let mut busy: Vec<Reading> = readings
+        .iter()
+        .filter(|one| !was_quiet(one))
+        .copied()
+        .collect();
+    busy.sort_by_key(|reading| reading.span);
+    busy
+}
+
+/// Bytes a second.
+fn rate(reading: &Reading) -> u128 {
+    u128::from(reading.written_bytes) * 1_000_000_000 / reading.span.as_nanos().max(1)
+}
+
+/// Whether a longer round found less than a shorter.
+fn is_uneven(found: &[Reading]) -> bool {
+    let less = |longer: &Reading, shorter: &Reading| {
+        let most = shorter.written_bytes.saturating_mul(LESS_PERCENT) / 100;
+        longer.span >= shorter.span && longer.written_bytes < most
+    };
+    let has_more = |longer| found.iter().any(|shorter| less(longer, shorter));
+    found.iter().any(has_more)
 }
 
 /// What a sync found was written since the one before, but for what had not been sent.
@@ -165,9 +213,6 @@ pub fn joined(now: &[Reading], then: &[Reading]) -> Vec<Reading> {
         now.iter().max_by_key(|reading| reading.span),
     ) else {
         return then.to_vec();
-    };
-    let rate = |reading: &Reading| {
-        u128::from(reading.written_bytes) * 1_000_000_000 / reading.span.as_nanos().max(1)
     };
     // Within a longer span no less is written, and no more per time.
     let fits = |earlier: &Reading, present: &Reading| {
@@ -190,6 +235,8 @@ pub fn joined(now: &[Reading], then: &[Reading]) -> Vec<Reading> {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use libvirt_hpc_control::estimate::{CheckedPrior, Trust};
 
     use super::*;
     use crate::trace;
@@ -226,6 +273,101 @@ mod tests {
                 .iter()
                 .any(|reading| reading.written_bytes > 0)
         );
+    }
+
+    fn names() -> Vec<String> {
+        let traces = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces");
+        let files = std::fs::read_dir(traces).expect("traces");
+        let names = files.map(|file| file.expect("a file").file_name());
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .filter(|name| name.ends_with(".trace"))
+            .collect()
+    }
+
+    /// The rounds of a migration, as the law sees them.
+    fn rounds(name: &str) -> Vec<Round> {
+        let traces = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/traces");
+        let text = std::fs::read(traces.join(name)).expect(name);
+        let mut reader = Reader::default();
+        for record in trace::read(text.as_slice()).map_while(Result::ok) {
+            if let (_, Record::Sample(sample)) = &record {
+                reader.take(&sample.into());
+            }
+        }
+        reader.ended
+    }
+
+    #[test]
+    fn no_migration_is_refuted_by_its_own_trace() {
+        let names = names();
+        assert!(names.len() > 40, "{names:?}");
+        for name in names {
+            let mut checked = CheckedPrior::new(committed(&name).prior());
+            for round in rounds(&name) {
+                checked.update(round.at, Some(&round));
+            }
+            assert_ne!(checked.trust(), Trust::Refuted, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_a_guest_that_was_watched_long_enough_and_did_not_turn_is_steady() {
+        let watched = |name: &str| committed(&format!("{name}.trace")).prior().watched();
+        // Too short, seen to turn, and with unequal rounds.
+        for name in [
+            "kvm-spinning-law-10",
+            "kvm-flat-law-10",
+            "kvm-waiting-law-30",
+            "kvm-waiting-stock",
+            "phases-500-law-10",
+            "phases-stock",
+        ] {
+            assert_eq!(watched(name), Duration::ZERO, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_guest_that_did_the_same_for_as_long_as_a_survey_is_steady() {
+        let steady_s = |until_s: u64, found_mib: [u64; 3]| {
+            let second = |s: u64| Timestamp::from_nanos(s * 1_000_000_000);
+            let round = |(number, mib): (u64, u64)| Round {
+                syncs: 1,
+                at: second(10 + number),
+                duration: Duration::from_millis(1000 + number),
+                remaining_bytes: mib * MIB,
+                ..Round::default()
+            };
+            let reader = Reader {
+                ended: (0..).zip(found_mib).map(round).collect(),
+                last: second(until_s),
+                ..Reader::default()
+            };
+            reader.steady().as_secs()
+        };
+        assert_eq!(steady_s(18, [100, 100, 76]), 8);
+        assert_eq!(steady_s(17, [100, 100, 100]), 0, "too short");
+        assert_eq!(steady_s(18, [100, 100, 74]), 0, "it turned");
+        assert_eq!(steady_s(18, [10, 100, 100]), 8, "W may rise");
+    }
+
+    #[test]
+    fn a_round_in_a_quiet_phase_does_not_make_the_guest_one_that_writes_little() {
+        for name in ["kvm-waiting-law-10", "kvm-spinning-stop-8", "phases-law-10"] {
+            let prior = committed(&format!("{name}.trace")).prior();
+            let within = |ms| {
+                let span = Duration::from_millis(ms);
+                let points = prior.written();
+                points
+                    .filter(|(at, _)| *at <= span)
+                    .map(|(_, bytes)| bytes)
+                    .last()
+            };
+            assert!(
+                within(2000).is_some_and(|bytes| bytes > 90 * MIB),
+                "{name}: {prior:?}"
+            );
+        }
     }
 
     #[test]
