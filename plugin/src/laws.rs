@@ -46,6 +46,12 @@ impl LawName {
         }
     }
 
+    /// Whether it is libvirt-hpc's own, which takes what is known of the guest into account.
+    #[must_use]
+    pub const fn is_adaptive(self) -> bool {
+        !matches!(self, Self::Baseline(_))
+    }
+
     /// The law of that name, for an application that pre-copy slows down by `slowdown_ppm` parts per
     /// million.
     #[must_use]

@@ -26,7 +26,7 @@ pub mod host;
 mod inbox;
 pub mod init;
 pub mod migrate;
-mod pace;
+pub mod pace;
 pub mod parameter;
 mod session;
 pub mod settings;

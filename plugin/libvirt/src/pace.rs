@@ -16,20 +16,21 @@ const APART_FRUITLESS: Duration = Duration::from_secs(10);
 
 /// When the next reading may be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Pace {
+pub struct Pace {
     not_before: Timestamp,
     fruitless: Option<Duration>,
 }
 
 impl Pace {
     /// Whether a reading may begin.
-    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
         now >= self.not_before
     }
 
     /// A reading began and ended then, and has `found` something or nothing. Those that find nothing become less
     /// frequent.
-    pub(crate) fn finished(&mut self, began: Timestamp, ended: Timestamp, found: bool) {
+    pub fn finished(&mut self, began: Timestamp, ended: Timestamp, found: bool) {
         let share = ended.since(began).saturating_mul(SHARE);
         self.fruitless = (!found).then(|| {
             let last = self.fruitless.unwrap_or(APART / 2);

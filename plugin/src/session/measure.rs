@@ -10,14 +10,16 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libvirt_hpc_control::estimate::Prior;
+use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_libvirt::Domain;
 use libvirt_hpc_libvirt::dirty_rate::DirtyRate;
+use libvirt_hpc_libvirt::pace::Pace;
 
 use crate::clock;
 use crate::estimate::curve::Reading;
 use crate::estimate::{Pattern, VcpuTime, prior};
 
-/// How often the vCPU time is read, and QEMU is asked whether it has measured.
+/// How often the vCPU time is read at most, and QEMU is asked whether it has measured.
 const EVERY: Duration = Duration::from_millis(100);
 
 /// How much later than its period a measurement may come: QEMU compares pages at its beginning and end.
@@ -59,6 +61,35 @@ pub(crate) fn periods_s(seconds: u32) -> Vec<u32> {
     periods
 }
 
+/// Reads a domain's vCPU time, no more often than 2 % of a core allow: with 128 vCPUs that is once in some seconds.
+struct VcpuReader<'a> {
+    domain: &'a Domain,
+    begun: Instant,
+    pace: Pace,
+}
+
+impl VcpuReader<'_> {
+    fn now(&self) -> Timestamp {
+        let nanos = (clock::now() - self.begun).as_nanos();
+        Timestamp::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// The vCPU time, if it is time and libvirt tells.
+    fn read(&mut self) -> Option<VcpuTime> {
+        let began = self.now();
+        if !self.pace.is_due(began) {
+            return None;
+        }
+        let used_ns = self.domain.vcpu_busy_ns();
+        let ended = self.now();
+        self.pace.finished(began, ended, used_ns.is_some());
+        Some(VcpuTime {
+            at_ns: ended.as_nanos(),
+            used_ns: used_ns?,
+        })
+    }
+}
+
 /// Measures for `seconds` at most, and [`LATE`].
 pub(crate) fn measure(domain: &Domain, seconds: u32) -> Measured {
     let begun = clock::now();
@@ -68,12 +99,17 @@ pub(crate) fn measure(domain: &Domain, seconds: u32) -> Measured {
         measured.problem = Some("no time was given to measure it".to_owned());
     }
     let end = begun + Duration::from_secs(seconds.into());
+    let mut vcpu = VcpuReader {
+        domain,
+        begun,
+        pace: Pace::default(),
+    };
     for period in periods {
         // QEMU may have taken longer than a tenth.
         if clock::now() + Duration::from_secs(period.into()) > end {
             break;
         }
-        match one(domain, period, begun, &mut measured.vcpu) {
+        match one(period, &mut vcpu, &mut measured.vcpu) {
             Ok(reading) => measured.readings.push(reading),
             Err(problem) => {
                 measured.problem = Some(problem);
@@ -95,11 +131,11 @@ impl Measured {
 
 /// One period.
 fn one(
-    domain: &Domain,
     seconds: u32,
-    begun: Instant,
+    reader: &mut VcpuReader<'_>,
     vcpu: &mut Vec<VcpuTime>,
 ) -> Result<Reading, String> {
+    let domain = reader.domain;
     domain
         .start_dirty_rate(seconds)
         .map_err(|error| format!("its dirty rate cannot be measured: {error}"))?;
@@ -107,10 +143,7 @@ fn one(
     let period = Duration::from_secs(seconds.into());
     loop {
         thread::sleep(EVERY);
-        if let Some(used_ns) = domain.vcpu_busy_ns() {
-            let at_ns = u64::try_from((clock::now() - begun).as_nanos()).unwrap_or(u64::MAX);
-            vcpu.push(VcpuTime { at_ns, used_ns });
-        }
+        vcpu.extend(reader.read());
         let waited = clock::now() - start;
         // Before that, the answer is that of an earlier measurement.
         if waited < period {

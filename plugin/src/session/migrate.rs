@@ -13,6 +13,7 @@ use libvirt_hpc_libvirt::Watcher;
 use libvirt_hpc_libvirt::event::EventKind;
 use libvirt_hpc_libvirt::features::Version;
 use libvirt_hpc_libvirt::stats::JobStats;
+use libvirt_hpc_xml_schemas as xml;
 
 use super::attempt::call::{Call, Outcome, Plan};
 use super::attempt::session_orders::{Aborted, SessionOrders};
@@ -54,19 +55,13 @@ const YIELDED: &str = "libvirt-hpcd on the source's host controls this migration
 /// When threads or signal handlers cannot be had: nothing has been started then. How the migration
 /// itself fares is the exit status.
 pub(super) fn run(mut takeover: Takeover, migrate: &Migrate, started: Instant) -> Result<ExitCode> {
-    takeover.prior = prior::of(&mut takeover, &migrate.hpc)?;
-    let library = takeover.features.library;
-    let inputs = Inputs {
-        request: &migrate.request,
-        options: &migrate.hpc,
-        policy: &takeover.policy.clone(),
-        stored_speed_mib_per_s: Some(takeover.before.speed_mib_per_s),
-        stored_downtime_ms: takeover.before.downtime_ms,
-        cache_most_bytes: takeover.cache_most_bytes,
-        guest: takeover.guest,
-        virsh: Virsh::new(library.major, library.minor),
-        started: on_clock(&takeover.watcher, started),
-    };
+    let policy = takeover.policy.clone();
+    let mut resolved = resolve(&inputs(&takeover, migrate, &policy, started));
+    refuse_out_of_reach(takeover.domain.name(), &mut resolved)?;
+    let since = clock::now();
+    prior::know(&mut takeover, migrate, &resolved)?;
+    // The limits may have changed meanwhile, and an old virsh's timer begins with the command, not with its measuring.
+    let inputs = inputs(&takeover, migrate, &policy, started + since.elapsed());
     let mut resolved = resolve(&inputs);
     resolved.warnings.splice(0..0, takeover.warnings.drain(..));
     refuse_out_of_reach(takeover.domain.name(), &mut resolved)?;
@@ -103,6 +98,27 @@ pub(super) fn run(mut takeover: Takeover, migrate: &Migrate, started: Instant) -
     match requests.end() {
         Some(signal) if status != ExitCode::SUCCESS => Ok(signals::end_by(signal)),
         _ => Ok(status),
+    }
+}
+
+/// All that the migration's bounds follow from. Its timer begins at `started`.
+fn inputs<'a>(
+    takeover: &Takeover,
+    migrate: &'a Migrate,
+    policy: &'a xml::Policy,
+    started: Instant,
+) -> Inputs<'a> {
+    let library = takeover.features.library;
+    Inputs {
+        request: &migrate.request,
+        options: &migrate.hpc,
+        policy,
+        stored_speed_mib_per_s: Some(takeover.before.speed_mib_per_s),
+        stored_downtime_ms: takeover.before.downtime_ms,
+        cache_most_bytes: takeover.cache_most_bytes,
+        guest: takeover.guest,
+        virsh: Virsh::new(library.major, library.minor),
+        started: on_clock(&takeover.watcher, started),
     }
 }
 

@@ -6,13 +6,18 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use libvirt_hpc_control::estimate::Prior;
+use libvirt_hpc_libvirt::domain::DomainState;
 
+use super::resolve::Resolved;
 use super::takeover::Takeover;
+use crate::drive::Mode;
 use crate::estimate::assessment::Known;
 use crate::estimate::earlier::Earlier;
-use crate::flags::HpcOptions;
+use crate::flags::Migrate;
 use crate::harmless::printable;
+use crate::laws::LawName;
 use crate::session::measure;
+use crate::session::terminal::console::Console;
 use crate::trace::{self, PriorRecord};
 
 /// No larger file is read: a trace of an hour has 10 MB.
@@ -21,18 +26,21 @@ const LARGEST_BYTES: u64 = 64 << 20;
 /// For how long `--hpc-estimate` measures, seconds: as `hpc-estimate` does by default.
 const MEASURED_S: u32 = 10;
 
-/// The prior that `options` ask for; empty if they ask for none. A guest that cannot be measured is migrated without.
+/// What the law may know of the guest before its migration, if the user asks for it. A guest that cannot be measured is
+/// migrated without.
 ///
 /// # Errors
-/// When the file named is no prior of this domain, or both are asked for.
-pub(crate) fn of(takeover: &mut Takeover, options: &HpcOptions) -> Result<Prior> {
+/// When the file named is no prior of this domain, both are asked for, or another job has begun meanwhile.
+pub(crate) fn know(takeover: &mut Takeover, migrate: &Migrate, resolved: &Resolved) -> Result<()> {
+    let options = &migrate.hpc;
     let prior = match &options.prior {
         Some(_) if options.estimate => bail!("--hpc-prior and --hpc-estimate exclude each other"),
-        Some(file) => read(file, takeover.domain.name())?,
-        None if options.estimate => measured(takeover),
-        None => Prior::default(),
+        Some(file) => read(file, takeover.domain.name(), takeover.domain.uuid())?,
+        None if options.estimate => measured(takeover, migrate, resolved)?,
+        None => return Ok(()),
     };
-    Ok(as_recorded(&prior))
+    takeover.prior = as_recorded(&prior);
+    Ok(())
 }
 
 /// To the millisecond, as the trace holds it: a replay then decides the same.
@@ -41,24 +49,49 @@ fn as_recorded(prior: &Prior) -> Prior {
     record.as_ref().map(Prior::from).unwrap_or_default()
 }
 
-fn measured(takeover: &mut Takeover) -> Prior {
+fn measured(takeover: &mut Takeover, migrate: &Migrate, resolved: &Resolved) -> Result<Prior> {
+    let is_paused = takeover.domain.state().is_ok_and(DomainState::is_paused);
+    if let Some(why) = no_use_of_measuring(resolved.law, resolved.mode, is_paused) {
+        takeover
+            .warnings
+            .push(format!("--hpc-estimate: not measured: {why}"));
+        return Ok(Prior::default());
+    }
+    let name = takeover.domain.name();
+    Console::new(migrate.globals.quiet).note(&format!(
+        "{name}: its writes are measured for {MEASURED_S} s, then the migration begins (--hpc-estimate)"
+    ));
     let measured = measure::measure(&takeover.domain, MEASURED_S);
     if let Some(problem) = &measured.problem {
         takeover.warnings.push(format!("--hpc-estimate: {problem}"));
     }
-    measured.prior(takeover.memory_bytes)
+    takeover.refresh()?;
+    Ok(measured.prior(takeover.memory_bytes))
 }
 
-/// The prior in `file`, an estimate or a trace, which must be one of `domain`.
+/// Why nobody would use what is measured.
+fn no_use_of_measuring(law: LawName, mode: Mode, is_paused: bool) -> Option<String> {
+    if mode == Mode::Observe {
+        return Some("this command only observes".to_owned());
+    }
+    if !law.is_adaptive() {
+        return Some(format!("the law {law} does not use it"));
+    }
+    is_paused.then(|| "the guest is paused, and writes nothing".to_owned())
+}
+
+/// The prior in `file`, an estimate or a trace, which must be one of `domain`, by its name or its UUID: a domain may have
+/// been renamed, or been created anew.
 ///
 /// # Errors
-/// When it cannot be read, is neither, or of another domain.
-pub(crate) fn read(file: &Path, domain: &str) -> Result<Prior> {
+/// When it cannot be read, is neither, is of another domain, or says nothing of what the guest writes.
+pub(crate) fn read(file: &Path, domain: &str, uuid: &str) -> Result<Prior> {
     let name = file.display();
     let text = text(file).with_context(|| format!("--hpc-prior: cannot read {name}"))?;
     let (of, prior) = match Known::from_json(&text) {
         Ok((of, known)) => (of, known.prior()),
         Err(no_estimate) => match Earlier::read(trace::read(text.as_bytes())) {
+            Ok(earlier) if earlier.uuid == uuid => (domain.to_owned(), earlier.prior()),
             Ok(earlier) => (earlier.domain.clone(), earlier.prior()),
             Err(no_trace) => bail!(
                 "--hpc-prior: {name} is neither what `hpc-estimate --json` prints ({}) nor a trace ({no_trace})",
@@ -70,6 +103,11 @@ pub(crate) fn read(file: &Path, domain: &str) -> Result<Prior> {
         of == domain,
         "--hpc-prior: {name} is of the domain {}, not of {domain}",
         printable(&of)
+    );
+    ensure!(
+        prior.written().count() > 0,
+        "--hpc-prior: {name} does not say what {domain} writes: it could not be measured then, or its migration was over \
+         before that showed"
     );
     Ok(prior)
 }
@@ -101,7 +139,7 @@ mod tests {
     fn of(text: &str, domain: &str) -> Result<Prior> {
         let file = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(file.path(), text).expect("written");
-        read(file.path(), domain)
+        read(file.path(), domain, "0-0")
     }
 
     fn refusal(text: &str, domain: &str) -> String {
@@ -129,10 +167,47 @@ mod tests {
             .expect("a trace")
             .domain;
         let prior = of(trace, &domain).expect("a prior");
-        assert!(prior.written().count() > 0 && prior.watched() > Duration::from_secs(1));
+        let (_, most) = prior.written().last().expect("a point");
+        assert!((100 << 20..160 << 20).contains(&most), "{most}");
+        assert_eq!(
+            prior.watched(),
+            Duration::ZERO,
+            "7 s tell of no steady guest"
+        );
         let known = as_recorded(&prior);
         assert_eq!(PriorRecord::of(&known), PriorRecord::of(&prior));
         assert_eq!(as_recorded(&known), known);
+    }
+
+    #[test]
+    fn a_domain_that_was_renamed_is_known_by_its_uuid() {
+        let trace = include_str!("../../../../tests/traces/flat-law-10.trace");
+        let uuid = Earlier::read(trace::read(trace.as_bytes()))
+            .expect("a trace")
+            .uuid;
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), trace).expect("written");
+        assert!(read(file.path(), "renamed", &uuid).is_ok());
+        assert!(read(file.path(), "renamed", "0-0").is_err());
+    }
+
+    #[test]
+    fn what_says_nothing_of_the_guest_is_refused() {
+        let begin = ESTIMATE.find("[{").expect("readings");
+        let end = ESTIMATE.find("}],").expect("their end") + 2;
+        let nothing = format!("{}[]{}", &ESTIMATE[..begin], &ESTIMATE[end..]);
+        let refused = refusal(&nothing, "vm");
+        assert!(refused.contains("does not say what vm writes"), "{refused}");
+    }
+
+    #[test]
+    fn nobody_is_measured_for_nothing() {
+        let why =
+            |law, mode, is_paused| no_use_of_measuring(law, mode, is_paused).unwrap_or_default();
+        assert_eq!(why(LawName::Adaptive, Mode::Steer, false), "");
+        assert!(why(LawName::Adaptive, Mode::Steer, true).contains("paused"));
+        assert!(why(LawName::STOCK, Mode::Steer, false).contains("the law stock"));
+        assert!(why(LawName::Adaptive, Mode::Observe, false).contains("only observes"));
     }
 
     #[test]
@@ -151,7 +226,7 @@ mod tests {
             "vm",
         );
         assert!(!forged.contains('\n'), "{forged}");
-        let none = read(Path::new("/nonexistent"), "vm").expect_err("a refusal");
+        let none = read(Path::new("/nonexistent"), "vm", "0-0").expect_err("a refusal");
         assert!(format!("{none:#}").contains("cannot read /nonexistent"));
     }
 }

@@ -157,8 +157,7 @@ fn prepare(
     let document = domain.xml(0)?;
     Ok(Takeover {
         features: Features::of(&connection)?,
-        before: settings::read(&domain)
-            .context("the limits from before cannot be read, so they could not be put back")?,
+        before: settings_before(&domain)?,
         watcher: Watcher::new(&domain)?,
         memory_bytes: domain.memory_bytes().unwrap_or(0),
         cache_most_bytes: cache_memory::most_bytes(domain.name(), &document, is_local),
@@ -170,6 +169,23 @@ fn prepare(
         policy,
         warnings,
     })
+}
+
+impl Takeover {
+    /// The facts that may have changed since it was found.
+    ///
+    /// # Errors
+    /// When another job has begun, or libvirt does not tell.
+    pub(super) fn refresh(&mut self) -> Result<()> {
+        refuse_busy(self.domain.name(), &self.domain.job_stats()?)?;
+        self.before = settings_before(&self.domain)?;
+        Ok(())
+    }
+}
+
+fn settings_before(domain: &Domain) -> Result<Settings> {
+    settings::read(domain)
+        .context("the limits from before cannot be read, so they could not be put back")
 }
 
 /// A job that goes on is somebody else's, and would be taken for this one.
