@@ -126,7 +126,7 @@ pub fn input(case: &Case) -> Input {
     Input {
         total_bytes: case.config.guest.total_bytes(),
         data_bytes,
-        pattern: Pattern::of(&vcpu, &readings),
+        pattern: Pattern::of(&vcpu, &readings, case.config.guest.total_bytes()),
         readings,
         counted: case.config.counter != Counter::None,
         link: Link {

@@ -284,7 +284,7 @@ fn in_order(readings: &[Reading], total_bytes: u64) -> Vec<(f64, f64, f64)> {
 }
 
 /// The standard error of `written` of `total` bytes, by so many pages as QEMU samples.
-fn sampling_error(written: f64, total: f64) -> f64 {
+pub(super) fn sampling_error(written: f64, total: f64) -> f64 {
     let gib = total / (1_u64 << 30) as f64;
     let pages = (SAMPLED_PER_GIB * gib).max(1.0);
     let share = (written / total.max(1.0)).clamp(0.0, 1.0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::curve::Reading;
+use super::curve::{Reading, sampling_error};
 use super::number::{NANOS_PER_S, nanos, scale};
 
 /// The vCPU time is compared over this span, as the law does (`control/src/estimate/activity.rs`).
@@ -10,6 +10,10 @@ const SPAN_NS: u64 = NANOS_PER_S / 2;
 
 /// A guest works in phases if its least busy span uses less than this share of its busiest, as for the law.
 const QUIET_PERCENT: u64 = 33;
+
+/// A reading is of a quiet guest if it is less than the busiest by more than so many standard errors: of ten readings of
+/// a steady guest the least and the most are three apart.
+const CHANCE: f64 = 4.0;
 
 /// The vCPU time of all processors so far, read at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +38,10 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    /// The phases that readings show, if they show any.
+    /// The phases that readings show of a guest that has `total_bytes`, if they show any.
     #[must_use]
-    pub fn of(vcpu: &[VcpuTime], readings: &[Reading]) -> Option<Self> {
-        let shares = shares(readings);
+    pub fn of(vcpu: &[VcpuTime], readings: &[Reading], total_bytes: u64) -> Option<Self> {
+        let shares = shares(readings, total_bytes);
         let written = quiet_percent(&shares);
         idle_phases(vcpu)
             .map(|idle| Self {
@@ -48,8 +52,9 @@ impl Pattern {
     }
 }
 
-/// What each sampled reading wrote of what the busiest would have written in its span, per cent.
-fn shares(readings: &[Reading]) -> Vec<(u64, Duration)> {
+/// What each sampled reading wrote of what the busiest would have written in its span, per cent; all of it, if it is no
+/// less than chance may have made it.
+fn shares(readings: &[Reading], total_bytes: u64) -> Vec<(u64, Duration)> {
     let sampled = || readings.iter().filter(|reading| reading.sampled);
     let share = |reading: &Reading| {
         // A longer span writes no less: whoever wrote more in a shorter one, or more per time in a longer, was busier.
@@ -59,6 +64,10 @@ fn shares(readings: &[Reading]) -> Vec<(u64, Duration)> {
             u64::try_from(bytes).unwrap_or(u64::MAX)
         });
         let busiest = others.max().unwrap_or(0);
+        let less = busiest.saturating_sub(reading.written_bytes);
+        if less as f64 <= CHANCE * sampling_error(busiest as f64, total_bytes as f64) {
+            return 100;
+        }
         scale(reading.written_bytes, 100, busiest)
     };
     sampled()
@@ -189,17 +198,34 @@ mod tests {
         readings
     }
 
-    fn reading(seconds: u64, written_bytes: u64) -> Reading {
+    const MIB: u64 = 1 << 20;
+    const TOTAL: u64 = 16 << 30;
+
+    fn reading(seconds: u64, mib: u64) -> Reading {
         Reading {
             span: Duration::from_secs(seconds),
-            written_bytes,
+            written_bytes: mib.saturating_mul(MIB),
             sampled: true,
         }
     }
 
+    /// QEMU samples 256 pages of 512 MiB: 2 MiB each.
+    #[test]
+    fn chance_makes_no_phases() {
+        let busy = vcpu(&[(true, 8000)], 1);
+        let seen = |mib: [u64; 8]| {
+            let readings = mib.map(|mib| reading(1, mib));
+            Pattern::of(&busy, &readings, 512 * MIB).is_some()
+        };
+        // Of 8 MiB, and of 32, in 4 and 16 samples.
+        assert!(!seen([8, 14, 2, 8, 6, 10, 8, 4]));
+        assert!(!seen([32, 44, 22, 34, 26, 36, 30, 14]));
+        assert!(seen([32, 44, 22, 0, 0, 36, 30, 28]));
+    }
+
     #[test]
     fn vcpus_that_idle_show_how_long() {
-        let found = Pattern::of(&vcpu(&[(true, 3000), (false, 1500)], 2), &[]);
+        let found = Pattern::of(&vcpu(&[(true, 3000), (false, 1500)], 2), &[], TOTAL);
         let pattern = found.expect("phases");
         assert!(pattern.idles && pattern.quiet_percent == 0);
         let near = |ns: u64, ms: u64| (ns / MS).abs_diff(ms) <= 200;
@@ -217,12 +243,12 @@ mod tests {
             reading(4, 200),
             reading(1, 90),
         ];
-        assert_eq!(Pattern::of(&vcpu(&[(true, 8000)], 1), &steady), None);
+        assert_eq!(Pattern::of(&vcpu(&[(true, 8000)], 1), &steady, TOTAL), None);
         assert_eq!(
-            Pattern::of(&vcpu(&[(false, 8000)], 1), &[reading(1, 0)]),
+            Pattern::of(&vcpu(&[(false, 8000)], 1), &[reading(1, 0)], TOTAL),
             None
         );
-        assert_eq!(Pattern::of(&[], &[]), None);
+        assert_eq!(Pattern::of(&[], &[], TOTAL), None);
     }
 
     /// As long as the readings of their kind that follow one another, and half of those in which it turned is quiet; the
@@ -231,7 +257,7 @@ mod tests {
     fn writes_show_the_phases_of_a_guest_that_spins() {
         let (busy, quiet) = (reading(1, 600), reading(1, 20));
         let seen = |readings: &[Reading]| {
-            let pattern = Pattern::of(&vcpu(&[(true, 8000)], 1), readings).expect("phases");
+            let pattern = Pattern::of(&vcpu(&[(true, 8000)], 1), readings, TOTAL).expect("phases");
             assert!(!pattern.idles && pattern.quiet_percent < 10, "{pattern:?}");
             (pattern.busy_ns / MS, pattern.quiet_ns / MS)
         };
@@ -270,6 +296,6 @@ mod tests {
                 used_ns: 7,
             },
         ];
-        assert_eq!(Pattern::of(&wild, &[reading(0, u64::MAX)]), None);
+        assert_eq!(Pattern::of(&wild, &[reading(0, u64::MAX)], TOTAL), None);
     }
 }

@@ -124,7 +124,7 @@ pub(crate) fn measure(domain: &Domain, seconds: u32) -> Measured {
 impl Measured {
     /// What the law may know of the guest, which has `total_bytes`.
     pub(crate) fn prior(&self, total_bytes: u64) -> Prior {
-        let pattern = Pattern::of(&self.vcpu, &self.readings);
+        let pattern = Pattern::of(&self.vcpu, &self.readings, total_bytes);
         prior(&self.readings, pattern.as_ref(), total_bytes, self.took)
     }
 }

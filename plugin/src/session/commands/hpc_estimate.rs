@@ -140,7 +140,7 @@ fn assess(
         unknown.push(format!("what the guest writes now: {problem}"));
     }
     unknown.extend(unseen(&measured));
-    let pattern = Pattern::of(&measured.vcpu, &measured.readings);
+    let pattern = Pattern::of(&measured.vcpu, &measured.readings, total_bytes);
     let link = link(args, traces, &mut unknown);
     let cache_bytes = match link {
         Some((bytes, _)) if bytes.bytes <= XBZRLE_LINK_BYTES_PER_S => {
