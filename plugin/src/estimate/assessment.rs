@@ -39,8 +39,17 @@ pub struct Written {
 /// A figure and its origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bytes {
-    /// Bytes, or bytes per second.
+    /// Bytes.
     pub bytes: u64,
+    /// Where that is from.
+    pub origin: Origin,
+}
+
+/// A bandwidth and its origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bandwidth {
+    /// Bytes per second.
+    pub bytes_per_s: u64,
     /// Where that is from.
     pub origin: Origin,
 }
@@ -69,8 +78,8 @@ pub struct Known {
     pub written: Vec<Written>,
     /// Its phases.
     pub phases: Option<Phases>,
-    /// The link, bytes per second.
-    pub link: Option<Bytes>,
+    /// The link.
+    pub link: Option<Bandwidth>,
     /// The slowdown of the application that is assumed, per cent.
     pub slowdown_percent: u64,
     /// The policy's longest pause, ms.
@@ -310,7 +319,10 @@ pub(super) mod tests {
                     quiet_percent: 4,
                     vcpus_idle: true,
                 }),
-                link: bytes(112 * MIB, Origin::Told),
+                link: Some(Bandwidth {
+                    bytes_per_s: 112 * MIB,
+                    origin: Origin::Told,
+                }),
                 slowdown_percent: 10,
                 downtime_max_ms: Some(500),
                 deadline_ms: Some(600_000),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::assessment::{Assessment, Bytes, Known, Origin, Verdict, Written};
+use super::assessment::{Assessment, Known, Origin, Verdict, Written};
 use super::forecast::{Ending, Forecast, Interval};
 use crate::harmless::printable;
 use crate::in_words::{Align, columns, mib, span};
@@ -73,13 +73,11 @@ const fn origin(origin: Origin) -> &'static str {
 
 fn known(known: &Known) -> String {
     let ms = |ms| span(Duration::from_millis(ms));
-    let bytes = |Bytes {
-                     bytes,
-                     origin: from,
-                 }: Bytes,
-                 unit: &str| { format!("{}{unit}, {}", mib(bytes), origin(from)) };
     let mut rows = vec![row("memory", mib(known.memory_bytes))];
-    rows.extend(known.data.map(|data| row("data in it", bytes(data, ""))));
+    rows.extend(known.data.map(|data| {
+        let told = format!("{}, {}", mib(data.bytes), origin(data.origin));
+        row("data in it", told)
+    }));
     rows.extend(written(&known.written));
     rows.extend(known.phases.map(|phases| {
         let spins = if phases.vcpus_idle {
@@ -96,7 +94,10 @@ fn known(known: &Known) -> String {
             ),
         )
     }));
-    rows.extend(known.link.map(|link| row("link", bytes(link, "/s"))));
+    rows.extend(known.link.map(|link| {
+        let told = format!("{}/s, {}", mib(link.bytes_per_s), origin(link.origin));
+        row("link", told)
+    }));
     format!("Known:\n{}", list(&rows))
 }
 

@@ -22,7 +22,9 @@ use libvirt_hpc_libvirt::{Connection, Domain};
 use libvirt_hpc_xml_schemas as xml;
 
 use crate::estimate::Pattern;
-use crate::estimate::assessment::{self, Assessment, Bytes, Known, Origin, Phases, Written};
+use crate::estimate::assessment::{
+    self, Assessment, Bandwidth, Bytes, Known, Origin, Phases, Written,
+};
 use crate::estimate::curve::Reading;
 use crate::estimate::earlier::joined;
 use crate::estimate::forecast::{Forecast, Input, Link};
@@ -143,7 +145,7 @@ fn assess(
     let pattern = Pattern::of(&measured.vcpu, &measured.readings, total_bytes);
     let link = link(args, traces, &mut unknown);
     let cache_bytes = match link {
-        Some((bytes, _)) if bytes.bytes <= XBZRLE_LINK_BYTES_PER_S => {
+        Some((link, _)) if link.bytes_per_s <= XBZRLE_LINK_BYTES_PER_S => {
             bounds.policy.cache_most_bytes.map_or(0, |_| CACHE_DEFAULT)
         }
         _ => 0,
@@ -161,7 +163,7 @@ fn assess(
         pattern,
         counted: asked.counted,
         link: Link {
-            bytes_per_s: link.bytes,
+            bytes_per_s: link.bytes_per_s,
             tolerance_percent,
         },
         law: bounds.law,
@@ -257,23 +259,27 @@ fn data(
 }
 
 /// The link, and by how much it may be off, per cent.
-fn link(args: &EstimateArgs, traces: &Traces, unknown: &mut Vec<String>) -> Option<(Bytes, u64)> {
+fn link(
+    args: &EstimateArgs,
+    traces: &Traces,
+    unknown: &mut Vec<String>,
+) -> Option<(Bandwidth, u64)> {
     if let Some(mib_per_s) = args.bandwidth {
-        let told = Bytes {
-            bytes: mib_per_s.saturating_mul(1 << 20),
+        let told = Bandwidth {
+            bytes_per_s: mib_per_s.saturating_mul(1 << 20),
             origin: Origin::Told,
         };
         return Some((told, TOLD_PERCENT));
     }
-    let Some(bytes) = traces.bandwidth_bytes_per_s else {
+    let Some(bytes_per_s) = traces.bandwidth_bytes_per_s else {
         let folder = args.traces.display();
         unknown.push(format!(
             "the link, and so what the migration costs: no trace in {folder} tells it. Give it with --bandwidth MIB/S"
         ));
         return None;
     };
-    let from_trace = Bytes {
-        bytes,
+    let from_trace = Bandwidth {
+        bytes_per_s,
         origin: Origin::Trace,
     };
     Some((from_trace, TRACE_PERCENT))

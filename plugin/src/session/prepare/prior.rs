@@ -20,7 +20,7 @@ use crate::session::measure;
 use crate::session::terminal::console::Console;
 use crate::trace::{self, PriorRecord};
 
-/// No larger file is read: a trace of an hour has 10 MB.
+/// No larger file is read: a trace of an hour has 10 to 20 MB.
 const LARGEST_BYTES: u64 = 64 << 20;
 
 /// For how long `--hpc-estimate` measures, seconds: as `hpc-estimate` does by default.

@@ -9,7 +9,7 @@ use crate::estimate::curve::Reading;
 use crate::estimate::earlier::Earlier;
 use crate::trace;
 
-/// So many of the newest traces are read, and none that is larger: an hour's has 10 MB.
+/// So many of the newest traces are read, and none that is larger: an hour's has 10 to 20 MB.
 const NEWEST: usize = 16;
 const LARGEST_BYTES: u64 = 64 << 20;
 
@@ -51,13 +51,19 @@ fn chosen(earlier: &[Earlier], uuid: &str, destination: Option<&str>) -> Traces 
     let bandwidth = |one: &Earlier| one.bandwidth_bytes_per_s;
     let there = earlier.iter().filter(is_there).find_map(bandwidth);
     let same = || earlier.iter().filter(is_same).find_map(bandwidth);
-    let last = earlier.iter().find(is_same);
+    // One that ended before its first sync tells nothing, and hides none.
+    let told = |one: &&Earlier| is_same(one) && !one.readings.is_empty();
+    let of_this = || earlier.iter().filter(is_same);
     Traces {
         bandwidth_bytes_per_s: there
             .or_else(same)
             .or_else(|| earlier.iter().find_map(bandwidth)),
-        data_bytes: last.and_then(|one| one.data_bytes),
-        readings: last.map(|one| one.readings.clone()).unwrap_or_default(),
+        data_bytes: of_this().find_map(|one| one.data_bytes),
+        readings: earlier
+            .iter()
+            .find(told)
+            .map(|one| one.readings.clone())
+            .unwrap_or_default(),
         problem: None,
     }
 }
@@ -111,6 +117,22 @@ mod tests {
         assert_eq!(bandwidth("vm", None), Some(2));
         assert_eq!(bandwidth("third", None), Some(3));
         assert_eq!(chosen(&[], "vm", None), Traces::default());
+    }
+
+    #[test]
+    fn a_migration_that_ended_early_does_not_hide_the_one_before() {
+        let reading = Reading {
+            span: std::time::Duration::from_secs(1),
+            written_bytes: 7,
+            sampled: false,
+        };
+        let whole = Earlier {
+            data_bytes: Some(9),
+            readings: vec![reading],
+            ..earlier("vm", None, None)
+        };
+        let found = chosen(&[earlier("vm", None, None), whole], "vm", None);
+        assert_eq!((found.data_bytes, found.readings), (Some(9), vec![reading]));
     }
 
     #[test]
