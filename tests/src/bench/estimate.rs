@@ -4,8 +4,6 @@ use anyhow::{Context, Result};
 use libvirt_hpc_plugin::estimate::forecast::{Interval, Stock};
 use serde::{Deserialize, Serialize};
 
-use super::record::{Outcome, Run};
-
 /// A total is near if it is within so much of the estimate's.
 const NEAR: std::ops::RangeInclusive<f64> = 0.8..=1.2;
 
@@ -39,28 +37,29 @@ impl Estimate {
 
     /// The estimated total over the true one.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of one migration")]
-    pub(super) fn total_ratio(&self, run: &Run) -> f64 {
-        self.total_ms.likely as f64 / run.measured.total_ms
+    pub(super) fn total_ratio(&self, total_ms: f64) -> f64 {
+        self.total_ms.likely as f64 / total_ms
     }
 
-    pub(super) fn total_is_near(&self, run: &Run) -> bool {
-        NEAR.contains(&self.total_ratio(run))
+    pub(super) fn total_is_near(&self, total_ms: f64) -> bool {
+        NEAR.contains(&self.total_ratio(total_ms))
     }
 
-    pub(super) fn total_is_inside(&self, run: &Run) -> bool {
-        is_inside(self.total_ms, run.measured.total_ms, 0.0)
+    pub(super) fn total_is_inside(&self, total_ms: f64) -> bool {
+        is_inside(self.total_ms, total_ms, 0.0)
     }
 
-    pub(super) fn pause_is_inside(&self, run: &Run) -> bool {
-        let pause = run.measured.pause_ms;
-        pause.is_some_and(|pause| is_inside(self.pause_ms, pause, HEARD_MS))
+    pub(super) fn pause_is_inside(&self, pause_ms: f64) -> bool {
+        is_inside(self.pause_ms, pause_ms, HEARD_MS)
     }
 
-    /// Whether stock does what was estimated, before it is cut off.
-    pub(super) fn stock_is_right(&self, stock: &Run) -> bool {
-        let in_time = |total_ms: u64| total_ms <= stock.horizon_ms;
-        let ends = self.stock.ends && self.stock.total_ms.is_none_or(in_time);
-        ends == (stock.outcome == Outcome::Moved)
+    /// Whether virsh's own limit ends within `horizon_ms`.
+    pub(super) fn stock_ends_within(&self, horizon_ms: u64) -> bool {
+        self.stock.ends
+            && self
+                .stock
+                .total_ms
+                .is_none_or(|total_ms| total_ms <= horizon_ms)
     }
 }
 

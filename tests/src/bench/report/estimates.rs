@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::super::estimate::Estimate;
-use super::super::record::Run;
+use super::super::record::{Outcome, Run};
 use super::super::stats::median;
 use super::super::summary::Cell;
 use super::table::{Table, ratio};
@@ -44,15 +44,30 @@ impl Share {
     }
 }
 
-/// A run that moved its guest, and the estimate of before.
-type Pair<'a> = (Estimate, &'a Run);
+/// An estimate, and the run that moved the guest after it.
+#[derive(Clone, Copy, Debug)]
+struct Pair {
+    estimate: Estimate,
+    total_ms: f64,
+    pause_ms: f64,
+}
+
+impl Pair {
+    fn of(run: &Run) -> Option<Self> {
+        Some(Self {
+            estimate: run.estimate?,
+            total_ms: run.measured.total_ms,
+            pause_ms: run.measured.pause_ms?,
+        })
+    }
+}
 
 /// The section; empty if nothing was estimated.
 pub(in crate::bench) fn text(cells: &[Cell<'_>]) -> String {
     let mut table = Table::new(&HEADS);
     let mut sums = [Share::default(); 4];
     for cell in cells {
-        let pairs: Vec<Pair<'_>> = pairs(cell);
+        let pairs: Vec<Pair> = cell.runs().filter_map(Pair::of).collect();
         if pairs.is_empty() {
             continue;
         }
@@ -60,11 +75,10 @@ pub(in crate::bench) fn text(cells: &[Cell<'_>]) -> String {
         for (sum, share) in sums.iter_mut().zip(shares) {
             *sum = sum.and(share);
         }
-        let off = median(
-            pairs
-                .iter()
-                .map(|(estimate, run)| estimate.total_ratio(run)),
-        );
+        let ratios = pairs
+            .iter()
+            .map(|pair| pair.estimate.total_ratio(pair.total_ms));
+        let off = median(ratios);
         table.row(&row(cell.name(), ratio(off), shares));
     }
     if sums[0].of == 0 {
@@ -77,21 +91,19 @@ pub(in crate::bench) fn text(cells: &[Cell<'_>]) -> String {
     text
 }
 
-fn pairs<'a>(cell: &Cell<'a>) -> Vec<Pair<'a>> {
-    let pair = |run: &'a Run| Some((run.estimate?, run));
-    let moved = |(_, run): &Pair<'_>| run.measured.pause_ms.is_some();
-    cell.runs().filter_map(pair).filter(moved).collect()
-}
-
-fn shares(cell: &Cell<'_>, pairs: &[Pair<'_>]) -> [Share; HEADS.len() - 2] {
+fn shares(cell: &Cell<'_>, pairs: &[Pair]) -> [Share; HEADS.len() - 2] {
     let stock: Vec<&Run> = (cell.runs().filter(|run| run.key.law == "stock")).collect();
+    let is_right = |estimate: Estimate, run: &Run| {
+        estimate.stock_ends_within(run.horizon_ms) == (run.outcome == Outcome::Moved)
+    };
     let of_stock = pairs
         .iter()
-        .map(|(estimate, _)| Share::of(&stock, |stock| estimate.stock_is_right(stock)));
+        .map(|pair| Share::of(&stock, |run| is_right(pair.estimate, run)));
+    let share = |holds: fn(&Pair) -> bool| Share::of(pairs, holds);
     [
-        Share::of(pairs, |(estimate, run)| estimate.total_is_near(run)),
-        Share::of(pairs, |(estimate, run)| estimate.total_is_inside(run)),
-        Share::of(pairs, |(estimate, run)| estimate.pause_is_inside(run)),
+        share(|pair| pair.estimate.total_is_near(pair.total_ms)),
+        share(|pair| pair.estimate.total_is_inside(pair.total_ms)),
+        share(|pair| pair.estimate.pause_is_inside(pair.pause_ms)),
         of_stock.fold(Share::default(), Share::and),
     ]
 }
