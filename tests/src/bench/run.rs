@@ -106,7 +106,8 @@ impl Place<'_> {
         })
     }
 
-    /// What `hpc-estimate` says of its migration over a link of that rate.
+    /// What `hpc-estimate` says of its migration over a link of that rate. Takes a multiple of [`Self::watch`]: a guest
+    /// with phases is then in the same one as before, in which the other laws' runs meet it.
     ///
     /// # Errors
     /// When the test bed fails, or it says nothing.
@@ -115,7 +116,9 @@ impl Place<'_> {
         let bandwidth = (rate.payload_bytes_per_s() >> 20).to_string();
         let command = ["virsh-hpc", "hpc-estimate", "--json", self.guest];
         let command = [&command[..], &["--bandwidth", &bandwidth]].concat();
+        let begun = clock::now();
         let output = self.rig.run(HOSTS[self.at], &command)?;
+        sleep(to_multiple(begun.elapsed(), self.watch));
         Estimate::read(&output.stdout).with_context(|| last_words(&output))
     }
 
@@ -158,6 +161,17 @@ impl Place<'_> {
     }
 }
 
+/// What is left of `span` until it is a multiple of `unit`.
+fn to_multiple(span: Duration, unit: Duration) -> Duration {
+    let over = span.as_nanos() % unit.as_nanos().max(1);
+    let over = Duration::from_nanos(u64::try_from(over).unwrap_or(0));
+    if over.is_zero() {
+        over
+    } else {
+        unit.saturating_sub(over)
+    }
+}
+
 fn measured(outcome: Outcome, report: &Report, digest: &Digest, total: Duration) -> Measured {
     let moved = outcome == Outcome::Moved;
     let total_ms = digest
@@ -192,4 +206,17 @@ fn last_words(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let line = text.lines().rfind(|line| !line.trim().is_empty());
     line.unwrap_or("it said nothing").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_lengthened_to_the_next_multiple() {
+        let s = Duration::from_secs;
+        assert_eq!(to_multiple(s(10), s(7)), s(4));
+        assert_eq!(to_multiple(s(14), s(7)), s(0));
+        assert_eq!(to_multiple(s(1), s(0)), s(0));
+    }
 }
