@@ -1,4 +1,4 @@
-//! What `hpc-estimate` says of a guest before a run, and whether it came true.
+//! What `hpc-estimate` says of a guest before it moves, and whether it came true.
 
 use anyhow::{Context, Result};
 use libvirt_hpc_plugin::estimate::forecast::{Interval, Stock};
@@ -12,13 +12,13 @@ const HEARD_MS: f64 = 30.0;
 
 /// An estimate, as `hpc-estimate --json` prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Estimate {
+pub struct Estimate {
     /// From the job's beginning to its end, milliseconds.
-    pub(super) total_ms: Interval,
+    pub total_ms: Interval,
     /// The pause, milliseconds.
-    pub(super) pause_ms: Interval,
+    pub pause_ms: Interval,
     /// What virsh's own limit would do.
-    pub(super) stock: Stock,
+    pub stock: Stock,
 }
 
 impl Estimate {
@@ -26,7 +26,7 @@ impl Estimate {
     ///
     /// # Errors
     /// When it is no JSON, or holds no estimate.
-    pub(super) fn read(printed: &[u8]) -> Result<Self> {
+    pub fn read(printed: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Printed {
             estimate: Option<Estimate>,
@@ -37,24 +37,32 @@ impl Estimate {
 
     /// The estimated total over the true one.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of one migration")]
-    pub(super) fn total_ratio(&self, total_ms: f64) -> f64 {
+    #[must_use]
+    pub fn total_ratio(&self, total_ms: f64) -> f64 {
         self.total_ms.likely as f64 / total_ms
     }
 
-    pub(super) fn total_is_near(&self, total_ms: f64) -> bool {
+    /// Whether the estimated total is within 20 % of the true one.
+    #[must_use]
+    pub fn total_is_near(&self, total_ms: f64) -> bool {
         NEAR.contains(&self.total_ratio(total_ms))
     }
 
-    pub(super) fn total_is_inside(&self, total_ms: f64) -> bool {
-        is_inside(self.total_ms, total_ms, 0.0)
+    /// Whether the true total is in its interval, known to `slack_ms`.
+    #[must_use]
+    pub fn total_is_inside(&self, total_ms: f64, slack_ms: f64) -> bool {
+        is_inside(self.total_ms, total_ms, slack_ms)
     }
 
-    pub(super) fn pause_is_inside(&self, pause_ms: f64) -> bool {
+    /// Whether the true pause is in its interval, as exactly as it is heard.
+    #[must_use]
+    pub fn pause_is_inside(&self, pause_ms: f64) -> bool {
         is_inside(self.pause_ms, pause_ms, HEARD_MS)
     }
 
     /// Whether virsh's own limit ends within `horizon_ms`.
-    pub(super) fn stock_ends_within(&self, horizon_ms: u64) -> bool {
+    #[must_use]
+    pub fn stock_ends_within(&self, horizon_ms: u64) -> bool {
         self.stock.ends
             && self
                 .stock

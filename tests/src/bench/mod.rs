@@ -13,7 +13,7 @@ mod budget;
 mod compare;
 mod csv_export;
 mod digest;
-mod estimate;
+pub mod estimate;
 mod forced;
 mod guests;
 mod laws;

@@ -2,6 +2,7 @@
 //! the hosts is named.
 
 use anyhow::{Context, Result, ensure};
+use libvirt_hpc_tests::bench::estimate::Estimate;
 use libvirt_hpc_tests::rig::{HOSTS, Kvm, Move, Rig};
 use serde_json::Value;
 
@@ -22,42 +23,40 @@ const MOVES: usize = 2;
 /// What is estimated is without compression.
 const PLAIN: [&str; 2] = ["--hpc-compression", "no"];
 
+/// A command takes some tenths of a second besides its migration.
+const COMMAND_MS: f64 = 300.0;
+
 struct Row {
-    estimate: Value,
+    estimate: Estimate,
     total_ms: f64,
     pause_ms: f64,
 }
 
 impl Row {
-    fn number(&self, pointer: &str) -> f64 {
-        self.estimate
-            .pointer(pointer)
-            .and_then(Value::as_f64)
-            .unwrap_or(f64::NAN)
+    fn of(estimate: &Value, moved: &Move) -> Result<Self> {
+        Ok(Self {
+            estimate: Estimate::read(estimate.to_string().as_bytes())?,
+            total_ms: moved.total.as_secs_f64() * 1000.0,
+            pause_ms: moved.pause()?.as_secs_f64() * 1000.0,
+        })
     }
 
-    fn ratio(&self) -> f64 {
-        self.number("/estimate/total_ms/likely") / self.total_ms
-    }
-
-    fn total_is_near(&self) -> bool {
-        (0.8..=1.2).contains(&self.ratio())
-    }
-
-    /// Whether a figure is in the interval of `name`, to `slack`.
-    fn is_inside(&self, name: &str, figure: f64, slack: f64) -> bool {
-        let bound = |which: &str| self.number(&format!("/estimate/{name}/{which}"));
-        (bound("least") - slack..=bound("most") + slack).contains(&figure)
-    }
-
-    /// A command takes some tenths of a second besides its migration.
-    fn total_is_inside(&self) -> bool {
-        self.is_inside("total_ms", self.total_ms, 300.0)
-    }
-
-    /// To 30 ms, which is how often the guest is heard.
-    fn pause_is_inside(&self) -> bool {
-        self.is_inside("pause_ms", self.pause_ms, 30.0)
+    fn text(&self, name: &str) -> String {
+        let Estimate {
+            total_ms: total,
+            pause_ms: pause,
+            ..
+        } = self.estimate;
+        format!(
+            "| {name} | {:.0} ms ({:.2}) in {} to {} | {:.0} ms in {} to {} |\n",
+            self.total_ms,
+            self.estimate.total_ratio(self.total_ms),
+            total.least,
+            total.most,
+            self.pause_ms,
+            pause.least,
+            pause.most,
+        )
     }
 }
 
@@ -100,17 +99,8 @@ fn estimates_of_guests_under_kvm_hold() -> Result<()> {
             let (estimate, status) = estimate(&rig, shuttle.host(), &args)?;
             ensure!(status == 0, "{name}: status {status}: {estimate}");
             let moved = shuttle.virsh_hpc(&PLAIN)?;
-            let row = row(estimate, &moved)?;
-            text += &format!(
-                "| {name} | {:.0} ms ({:.2}) in {:.0} to {:.0} | {:.0} ms in {:.0} to {:.0} |\n",
-                row.total_ms,
-                row.ratio(),
-                row.number("/estimate/total_ms/least"),
-                row.number("/estimate/total_ms/most"),
-                row.pause_ms,
-                row.number("/estimate/pause_ms/least"),
-                row.number("/estimate/pause_ms/most"),
-            );
+            let row = Row::of(&estimate, &moved)?;
+            text += &row.text(name);
             rows.push(row);
         }
     }
@@ -118,11 +108,9 @@ fn estimates_of_guests_under_kvm_hold() -> Result<()> {
         "| guest | total (estimated/true) in its interval | pause in its interval |\n|---|---|---|\n{text}"
     );
     let count = |holds: fn(&Row) -> bool| rows.iter().filter(|row| holds(row)).count();
-    let (near, total, pause) = (
-        count(Row::total_is_near),
-        count(Row::total_is_inside),
-        count(Row::pause_is_inside),
-    );
+    let near = count(|row| row.estimate.total_is_near(row.total_ms));
+    let total = count(|row| row.estimate.total_is_inside(row.total_ms, COMMAND_MS));
+    let pause = count(|row| row.estimate.pause_is_inside(row.pause_ms));
     let of = rows.len();
     println!(
         "of {of} totals {near} within 20 %, {total} in their interval; {pause} pauses in theirs"
@@ -130,14 +118,6 @@ fn estimates_of_guests_under_kvm_hold() -> Result<()> {
     ensure!(total * 10 >= of * 8, "totals: {total} of {of}");
     ensure!(pause * 10 >= of * 8, "pauses: {pause} of {of}");
     Ok(())
-}
-
-fn row(estimate: Value, moved: &Move) -> Result<Row> {
-    Ok(Row {
-        estimate,
-        total_ms: moved.total.as_secs_f64() * 1000.0,
-        pause_ms: moved.pause()?.as_secs_f64() * 1000.0,
-    })
 }
 
 /// The codes of what was found.

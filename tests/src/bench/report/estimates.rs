@@ -102,7 +102,7 @@ fn shares(cell: &Cell<'_>, pairs: &[Pair]) -> [Share; HEADS.len() - 2] {
     let share = |holds: fn(&Pair) -> bool| Share::of(pairs, holds);
     [
         share(|pair| pair.estimate.total_is_near(pair.total_ms)),
-        share(|pair| pair.estimate.total_is_inside(pair.total_ms)),
+        share(|pair| pair.estimate.total_is_inside(pair.total_ms, 0.0)),
         share(|pair| pair.estimate.pause_is_inside(pair.pause_ms)),
         of_stock.fold(Share::default(), Share::and),
     ]
