@@ -30,7 +30,7 @@ fn flat() -> Migration {
 }
 
 fn counted() -> Migration {
-    committed("docs/benchmark-kvm/timeline.trace")
+    committed("plugin/tests/golden/report/counted.trace")
 }
 
 /// A trace of these records, written and read.
@@ -303,7 +303,7 @@ fn what_the_guest_writes_is_told_by_counters_that_were_trusted_to_the_end() {
         at_ns: 0,
         event: EventRecord::Counter { trust },
     };
-    let text = fs::read(root().join("docs/benchmark-kvm/timeline.trace")).expect("a trace");
+    let text = fs::read(root().join("plugin/tests/golden/report/counted.trace")).expect("a trace");
     let records = trace::read(&text[..]).map(|record| record.expect("a record").1);
     let mut records: Vec<_> = records.collect();
     let rate = |records: &[Record]| made(records).numbers.write_rate_bytes_per_s;

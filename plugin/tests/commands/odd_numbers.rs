@@ -26,7 +26,7 @@ const ODD: [u64; 8] = [
 /// Of the traces that are recorded: with counters, with XBZRLE and post-copy, and plain.
 const RECORDED: [&str; 2] = [
     "tests/traces/flat-law-10.trace",
-    "docs/benchmark-kvm/timeline.trace",
+    "plugin/tests/golden/report/counted.trace",
 ];
 
 /// Numbers of 32 bits: with others their record would be none.
