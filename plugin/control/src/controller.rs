@@ -230,15 +230,18 @@ impl<L: Law> Controller<L> {
         self.follow_writes(sample, round.as_ref(), publisher);
         self.check_prior(sample.at, round.as_ref(), publisher);
         self.follow_device_state(sample, round.as_ref(), publisher);
+        // Busy times of the round that a sync has ended, before the next begins.
+        let phases = self.phases();
+        let idle_round = round.and_then(|round| self.idle_round(&round));
         let decision = self.law.decide(&View {
             round,
             bytes_per_s: self.bandwidth.smooth(),
             in_round: self.rounds.so_far(sample),
             sample: *sample,
-            phases: self.phases(),
+            phases,
             writes: self.writes,
             prior: self.prior,
-            idle_round: round.and_then(|_| self.activity.end_round()),
+            idle_round,
             postcopy_ruled_out: self.guard.rules_out_postcopy(),
             fetch: self.guard.fetch(),
             ..View::default()
@@ -291,6 +294,15 @@ impl<L: Law> Controller<L> {
     fn phases(&self) -> Option<Phases> {
         let seen = self.activity.phases().or_else(|| self.writes.phases())?;
         Some(self.prior.complete(seen))
+    }
+
+    /// Whether the guest was idle throughout a round that has just ended, by its processors or else by its writes.
+    fn idle_round(&mut self, round: &Round) -> Option<bool> {
+        let by_writes = || {
+            let phases = self.writes.phases()?;
+            Some(phases.idle && phases.age >= round.duration)
+        };
+        self.activity.end_round().or_else(by_writes)
     }
 
     /// Compares the prior with what a sync has found, and publishes the result.

@@ -77,11 +77,11 @@ impl Activity {
     }
 
     /// Ends a round; tells whether the guest idled throughout it, each sample within a quarter of its range. An average
-    /// would not do: a tenth of a second is enough to rewrite everything. None if unknown.
+    /// would not do: a tenth of a second is enough to rewrite everything. None if its processors show no phases.
     pub fn end_round(&mut self) -> Option<bool> {
         self.phases.end_round();
-        let (low, high) = self.range?;
         let peak = core::mem::take(&mut self.peak);
+        let (low, high) = self.range.filter(|_| self.has_phases())?;
         Some(peak <= low.saturating_add((high - low) / 4))
     }
 

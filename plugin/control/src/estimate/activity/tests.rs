@@ -164,6 +164,8 @@ fn a_round_is_idle_if_it_was_throughout() {
         "busy for half of one sample"
     );
     assert_eq!(Activity::default().end_round(), None);
+    let mut spinning = seen(core::iter::repeat_n(100, 20));
+    assert_eq!(spinning.end_round(), None, "no phases");
 }
 
 #[test]
