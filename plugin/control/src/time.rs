@@ -42,4 +42,10 @@ impl Timestamp {
                 .saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)),
         )
     }
+
+    /// The moment halfway between the two.
+    #[must_use]
+    pub const fn midpoint(self, other: Self) -> Self {
+        Self(self.0.midpoint(other.0))
+    }
 }

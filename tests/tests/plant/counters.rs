@@ -210,9 +210,10 @@ fn a_saturated_guest_is_stopped_within_half_a_second_of_the_first_round() {
     assert!(got.j(DELTA) < 0.95 * without.j(DELTA), "{without:?}");
 }
 
-/// The others are busy after the first round, and are stopped: no phases have been seen.
+/// The others are busy as it begins, quiet within the first round, and busy at its end: nothing has shown that, and they
+/// are stopped.
 #[test]
-fn half_of_the_migrations_of_a_spinning_guest_end_in_its_quiet_phase() {
+fn four_of_five_migrations_of_a_spinning_guest_end_in_its_quiet_phase() {
     let fifth = Duration::from_millis(120 * 1049 / 117 / 5);
     let outcomes = |counter| -> Vec<Outcome> {
         all_spinning()
@@ -222,9 +223,9 @@ fn half_of_the_migrations_of_a_spinning_guest_end_in_its_quiet_phase() {
     let in_quiet = |outcomes: &[Outcome]| outcomes.iter().filter(|got| got.pause < fifth).count();
     let j = |outcomes: &[Outcome]| outcomes.iter().map(|got| got.j(DELTA)).sum::<f64>();
     let (with, without) = (outcomes(Counter::Exact), outcomes(Counter::None));
-    assert!(in_quiet(&with) >= 30, "{with:?}");
+    assert!(in_quiet(&with) >= 48, "{with:?}");
     assert!(in_quiet(&without) <= 20, "{without:?}");
-    assert!(j(&with) < 0.9 * j(&without), "{with:?} against {without:?}");
+    assert!(j(&with) < 0.7 * j(&without), "{with:?} against {without:?}");
 }
 
 /// It is refuted by the first sync, before anything was decided by it.

@@ -38,8 +38,10 @@ struct Phase {
     since: Timestamp,
     /// Whether its beginning was seen.
     whole: bool,
-    /// How much earlier that may have been.
+    /// How much earlier that may have been, ...
     unsure: Duration,
+    /// ... and most likely was.
+    earlier: Duration,
 }
 
 /// Follows the phases. There are none until the guest has been seen both busy and idle.
@@ -88,11 +90,18 @@ impl PhaseTracker {
 
     /// The guest turned idle or busy `at`. At the first turn, the time before it counts as the other kind.
     pub(super) fn turn(&mut self, idle: bool, at: Timestamp) {
-        self.turn_between(idle, at, at);
+        self.turn_between(idle, at, at, at);
     }
 
-    /// The same, but the turn was between `from` and `at`.
-    pub(super) fn turn_between(&mut self, idle: bool, from: Timestamp, at: Timestamp) {
+    /// The same, but the turn was between `from` and `at`, and most likely at `likely`. The phase counts as begun when it
+    /// was first seen; its length, once it has ended, from the likely time on.
+    pub(super) fn turn_between(
+        &mut self,
+        idle: bool,
+        from: Timestamp,
+        likely: Timestamp,
+        at: Timestamp,
+    ) {
         let first = self.first.unwrap_or(at);
         let at = at.max(first);
         // A guest that is idle or busy from the first sample on may have been so for long: that is no turn.
@@ -102,27 +111,33 @@ impl PhaseTracker {
             since: first,
             whole: false,
             unsure: Duration::ZERO,
+            earlier: Duration::ZERO,
         };
-        if let Some(old) = self.phase.or_else(|| is_turn.then_some(before)) {
-            self.end(&old, at);
-        }
-        self.phase = Some(Phase {
+        let new = Phase {
             idle,
             since: at,
             whole: is_turn,
             unsure: at.since(from.max(first)),
-        });
+            earlier: at.since(likely.max(first)),
+        };
+        if let Some(old) = self.phase.or_else(|| is_turn.then_some(before)) {
+            self.end(&old, &new);
+        }
+        self.phase = Some(new);
     }
 
     /// Notes the length of a phase that has ended.
-    fn end(&mut self, old: &Phase, at: Timestamp) {
+    fn end(&mut self, old: &Phase, new: &Phase) {
         let (known, whole) = if old.idle {
             (&mut self.idle_span, &mut self.idle_whole)
         } else {
             (&mut self.busy_span, &mut self.busy_whole)
         };
-        let span = at.since(old.since);
-        if old.whole && old.unsure.saturating_mul(UNSURE_PART) <= span {
+        let seen = new.since.since(old.since).saturating_add(old.earlier);
+        let span = seen.saturating_sub(new.earlier);
+        let unsure = old.unsure.saturating_add(new.unsure);
+        let is_sure = unsure.saturating_mul(UNSURE_PART) <= span;
+        if old.whole && is_sure {
             *known = Some(span);
             *whole = true;
         } else if old.whole {
@@ -232,7 +247,7 @@ mod tests {
     fn a_phase_of_unknown_beginning_has_a_least_length_only() {
         for (from_ms, whole) in [(2500, true), (2499, false)] {
             let mut phases = turned(&[]);
-            phases.turn_between(true, at(from_ms), at(3000));
+            phases.turn_between(true, at(from_ms), at(3000), at(3000));
             phases.turn(false, at(5000));
             let phases = phases.phases().expect("turns");
             assert_eq!(
@@ -241,6 +256,20 @@ mod tests {
                 "{from_ms}"
             );
         }
+    }
+
+    /// Idle from 5 s on, most likely, which was seen at 6 s.
+    #[test]
+    fn a_length_counts_from_the_likely_beginning() {
+        let mut phases = turned(&[(true, 2000), (false, 3000)]);
+        phases.turn_between(true, at(4000), at(5000), at(6000));
+        phases.go_on(at(6000));
+        let seen = phases.phases().expect("turns");
+        let busy = (seen.busy_span, seen.busy_whole);
+        assert_eq!((seen.age, busy), (ms(0), (Some(ms(2000)), false)));
+        phases.turn(false, at(14_000));
+        let seen = phases.phases().expect("turns");
+        assert_eq!((seen.idle_span, seen.idle_whole), (Some(ms(9000)), true));
     }
 
     #[test]

@@ -237,6 +237,7 @@ impl Writes {
         }
         self.begun = true;
         if sample.iteration == 1 {
+            self.all_counted = sample.total_bytes <= PROTECTED_BYTES;
             self.due = Some(Due {
                 at: sample.sync_at.unwrap_or(sample.at),
                 first: true,
@@ -353,7 +354,7 @@ impl Writes {
             let expected_bytes = self.curve.most_at(age);
             self.phases
                 .follow(at, written_bytes, expected_bytes, self.most_bytes, |span| {
-                    self.curve.most_at(span)
+                    self.curve.most_within(span)
                 });
         } else if self.unsent.iteration > 1 {
             let verdict = self.rewrites.judge(at, bytes(pages), self.most_bytes);

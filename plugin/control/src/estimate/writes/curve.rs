@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::rate::scale;
+
 /// Number of ages: two per octave from 32 ms on, up to seven hours.
 const AGES: usize = 40;
 
@@ -84,6 +86,18 @@ impl Curve {
         let points = &self.most[..self.before_known];
         let all = points.iter().copied().max().unwrap_or(0);
         read(points, span).unwrap_or(all)
+    }
+
+    /// The most that any round, the present one included, had written at `span`; beyond the longest, the most that a
+    /// concave curve allows. None if nothing is known.
+    pub(super) fn most_within(&self, span: Duration) -> Option<u64> {
+        let last = self.known.checked_sub(1)?;
+        let beyond = || {
+            let (bytes, age_ms) = (self.bytes[last], age_ms(last));
+            let span_ms = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+            scale(bytes, span_ms.saturating_add(1), age_ms)
+        };
+        Some(self.most_at(span).max(self.at(span).unwrap_or_else(beyond)))
     }
 }
 

@@ -7,6 +7,9 @@
 //!           sync
 //! ```
 //! Once all of its working set has been written no more is expected, and nothing shows until the next sync.
+//!
+//! W(x) is concave, so a steady guest never writes more between two polls than right after a sync. One that does was
+//! quiet until then, and has woken: that shows in the first round, too.
 
 use core::time::Duration;
 
@@ -37,6 +40,7 @@ struct Mark {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct WritePhases {
     phases: PhaseTracker,
+    sync: Timestamp,
     from: Mark,
     /// Bytes that may have been written since the sync, and were counted before it.
     uncertain_bytes: u64,
@@ -54,6 +58,7 @@ impl WritePhases {
     /// A sync: all of the working set is to be written anew. The counter was not read at that moment: so many of the bytes
     /// counted before may have been written since.
     pub(super) fn begin_round(&mut self, at: Timestamp, uncertain_bytes: u64) {
+        self.sync = at;
         self.uncertain_bytes = uncertain_bytes;
         self.phases.begin(at);
         self.phases.end_round();
@@ -74,7 +79,7 @@ impl WritePhases {
         bytes: u64,
         expected_bytes: u64,
         set_bytes: u64,
-        most_within: impl Fn(Duration) -> u64,
+        most_within: impl Fn(Duration) -> Option<u64>,
     ) {
         self.phases.go_on(at);
         let (last, last_bytes) = core::mem::replace(&mut self.last, (at, bytes));
@@ -85,11 +90,14 @@ impl WritePhases {
             return;
         }
         let is_little = |seen: u64, of: u64| seen.saturating_mul(QUIET_PART) < of;
+        let more = bytes.saturating_sub(last_bytes);
+        let most = most_within(at.since(last)).unwrap_or(u64::MAX);
+        // W is concave: a guest that writes more between two samples than right after a sync was quiet until now.
+        self.quiet |= last > self.sync && more >= telling && is_little(most, more);
         // A waking guest writes as after a sync, but only its unwritten pages; a quiet one may write a little for long.
-        let waking = most_within(at.since(last)).min(set_bytes.saturating_sub(last_bytes));
+        let waking = most.min(set_bytes.saturating_sub(last_bytes));
         let was_quiet = self.phases.idle() == Some(true);
-        let quiet = is_little(seen, expected)
-            || (was_quiet && is_little(bytes.saturating_sub(last_bytes), waking));
+        let quiet = is_little(seen, expected) || (was_quiet && is_little(more, waking));
         let since = if quiet { self.from.at } else { last };
         self.from = Mark {
             at,
@@ -97,7 +105,7 @@ impl WritePhases {
             expected_bytes: expected_bytes.max(bytes.saturating_add(self.uncertain_bytes)),
         };
         self.judged = true;
-        self.turn(quiet, since, at);
+        self.turn(quiet, since, at, Timestamp::midpoint);
     }
 
     /// Sets the present time, and takes in another judgement of the guest.
@@ -106,13 +114,19 @@ impl WritePhases {
         self.judged |= verdict.is_some();
         match verdict {
             None => {}
-            Some(Verdict::Busy(since)) => self.turn(false, since, at),
-            Some(Verdict::Quiet(since)) => self.turn(true, since, at),
+            Some(Verdict::Busy(since)) => self.turn(false, since, at, latest),
+            Some(Verdict::Quiet(since)) => self.turn(true, since, at, latest),
         }
     }
 
-    /// The guest was quiet or busy from `since` on.
-    fn turn(&mut self, quiet: bool, since: Timestamp, now: Timestamp) {
+    /// The guest was quiet or busy from `since` on. If it may have been before, `likely` tells since when.
+    fn turn(
+        &mut self,
+        quiet: bool,
+        since: Timestamp,
+        now: Timestamp,
+        likely: fn(Timestamp, Timestamp) -> Timestamp,
+    ) {
         if !quiet {
             self.phases.busy(since, now);
         }
@@ -124,7 +138,8 @@ impl WritePhases {
         // A guest that was never quiet has no phases.
         self.quiet |= quiet;
         if self.quiet && self.phases.idle() != Some(quiet) {
-            self.phases.turn_between(quiet, turned_from, since);
+            let likely = likely(turned_from, since);
+            self.phases.turn_between(quiet, turned_from, likely, since);
         }
         if !quiet {
             self.busy_until = now;
@@ -140,6 +155,11 @@ impl WritePhases {
     pub(super) fn phases(&self) -> Option<Phases> {
         self.phases.phases()
     }
+}
+
+/// Where a judgement is uncertain, only what was seen counts.
+const fn latest(_: Timestamp, at: Timestamp) -> Timestamp {
+    at
 }
 
 #[cfg(test)]
@@ -237,7 +257,7 @@ mod tests {
             let (expected_bytes, now) = (self.curve.most_at(age), at(self.sync_ms + age_ms));
             self.phases
                 .follow(now, bytes, expected_bytes, self.most_bytes, |span| {
-                    self.curve.most_at(span)
+                    self.curve.most_within(span)
                 });
             self.phases.quiet()
         }
@@ -343,10 +363,37 @@ mod tests {
         assert_eq!((phases.idle, phases.age), (false, ms(100)));
         assert_eq!(
             (phases.idle_span, phases.idle_whole),
-            (Some(ms(1200)), false),
-            "it may have turned quiet in the round before, once all had been written"
+            (Some(ms(2850)), false),
+            "it turned quiet after 700 ms of the round before, or by its end"
         );
         assert_eq!(phases.busy_in_round, ms(100), "since the last sample");
+    }
+
+    /// In its first round as in any other: a steady guest never writes more than right after the sync.
+    #[test]
+    fn a_guest_that_wakes_within_its_first_round_was_quiet_until_then() {
+        for written in [wakes as Written, wakes_late] {
+            let mut polls = Polls::default();
+            let judged = polls.round(4000, written);
+            assert!(!judged.contains(&Some(true)), "{judged:?}");
+            let phases = polls.phases();
+            assert_eq!((phases.idle, phases.busy_span), (false, None));
+            let woke = Duration::from_millis(4000 - 100) - phases.age;
+            assert_eq!(
+                phases.idle_span,
+                Some(woke * 2),
+                "half of it was seen, in the median"
+            );
+        }
+    }
+
+    /// Twice as much as before may be chance.
+    #[test]
+    fn a_guest_that_writes_a_little_more_has_not_woken() {
+        let faster: Written = |age_ms| (age_ms + age_ms.saturating_sub(2000)) * 30 * MB / 1000;
+        let mut polls = Polls::default();
+        polls.round(4000, faster);
+        assert_eq!(polls.phases.phases(), None);
     }
 
     /// Small writes add up to enough to be judged while no more is expected.
@@ -432,13 +479,13 @@ mod tests {
         let mut phases = WritePhases::default();
         let last = Timestamp::from_nanos(u64::MAX);
         phases.begin_round(at(0), 0);
-        phases.follow(last, u64::MAX, u64::MAX, u64::MAX, |_| u64::MAX);
+        phases.follow(last, u64::MAX, u64::MAX, u64::MAX, |_| Some(u64::MAX));
         assert_eq!(phases.quiet(), Some(false));
         phases.begin_round(last, 0);
-        phases.follow(last, u64::MAX / 2, u64::MAX, u64::MAX, |_| u64::MAX);
+        phases.follow(last, u64::MAX / 2, u64::MAX, u64::MAX, |_| Some(u64::MAX));
         assert_eq!(phases.quiet(), Some(false), "half");
         phases.begin_round(last, 0);
-        phases.follow(last, 0, u64::MAX, u64::MAX, |_| u64::MAX);
+        phases.follow(last, 0, u64::MAX, u64::MAX, |_| Some(u64::MAX));
         assert_eq!(phases.quiet(), Some(true));
     }
 }

@@ -62,6 +62,7 @@ struct Run {
     /// The counter's value for so many pages in all, at that time, ms.
     counter: Box<dyn FnMut(u64, u64) -> Option<u64>>,
     writes: Writes,
+    total_bytes: u64,
     sync_ms: u64,
     iteration: u64,
     /// Pages counted by the last sync.
@@ -76,6 +77,7 @@ impl Run {
             guest,
             counter: Box::new(|pages, _| Some(pages)),
             writes: Writes::default(),
+            total_bytes: TOTAL_BYTES,
             sync_ms: BEGIN_MS,
             iteration: 0,
             pages: 7_000_000,
@@ -103,7 +105,7 @@ impl Run {
             },
             iteration: self.iteration,
             sync_at: (self.iteration > 0).then(|| at(self.sync_ms)),
-            total_bytes: TOTAL_BYTES,
+            total_bytes: self.total_bytes,
             remaining_bytes: remaining_ms * 100 * MB / 1000,
             faults: (self.counter)(pages, now_ms).map(|pages| Faults {
                 at: at(now_ms),
@@ -184,6 +186,23 @@ fn a_guest_that_turns_quiet_has_phases() {
         let run = Run::of(guest).rounds(&ROUNDS);
         assert!(run.writes.counts_all(), "{name}");
         assert_eq!(run.writes.phases().is_some(), name == "phased", "{name}");
+    }
+}
+
+/// Quiet until 2 s, and busy since.
+fn woken(sync_ms: u64, now_ms: u64) -> u64 {
+    let busy_ms = now_ms.saturating_sub(sync_ms.max(2000));
+    (busy_ms * 1000 * MB / 1000).min(128 * MB)
+}
+
+/// Memory of more than a chunk is protected as it is sent, so that a steady guest writes more at once as well.
+#[test]
+fn a_guest_that_wakes_in_the_first_round_has_phases_if_all_is_counted() {
+    for (total_bytes, has_phases) in [(TOTAL_BYTES, true), (TOTAL_BYTES + 1, false)] {
+        let mut run = Run::of(woken);
+        run.total_bytes = total_bytes;
+        let run = run.rounds(&ROUNDS[..1]);
+        assert_eq!(run.writes.phases().is_some(), has_phases, "{total_bytes}");
     }
 }
 
