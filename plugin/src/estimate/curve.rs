@@ -18,6 +18,10 @@ use super::number::{scale, whole};
 /// QEMU samples so many pages of each GiB (`DIRTYRATE_DEFAULT_SAMPLE_PAGES`, `migration/dirtyrate.h`).
 const SAMPLED_PER_GIB: f64 = 512.0;
 
+/// Readings that are so many standard errors apart are not of the same guest: of ten readings of a steady one the least
+/// and the most are three apart.
+pub(super) const CHANCE: f64 = 4.0;
+
 /// Standard errors that a reading may be off, for least and most: nineteen of twenty are not.
 const ERRORS: f64 = 2.0;
 
@@ -246,29 +250,16 @@ impl Seen {
 
 /// The readings in order, of the busy guest, and concave: span in ns, bytes, and what those may be off.
 fn in_order(readings: &[Reading], total_bytes: u64) -> Vec<(f64, f64, f64)> {
-    let total = total_bytes as f64;
-    let mut points: Vec<(f64, f64, f64)> = readings
+    let mut readings: Vec<&Reading> = readings
         .iter()
         .filter(|reading| !reading.span.is_zero())
-        .map(|reading| {
-            let written = (reading.written_bytes as f64).min(total);
-            let error = if reading.sampled {
-                sampling_error(written, total)
-            } else {
-                0.0
-            };
-            (reading.span.as_nanos() as f64, written, error)
-        })
         .collect();
-    points.sort_by(|one, other| one.0.total_cmp(&other.0));
-    // A second reading of the same span: the busier one counts, the other shows in the phases.
-    points.dedup_by(|later, kept| {
-        let same = later.0 - kept.0 <= kept.0 / 10.0;
-        if same && later.1 > kept.1 {
-            (kept.1, kept.2) = (later.1, later.2);
-        }
-        same
-    });
+    readings.sort_by_key(|reading| reading.span);
+    let same = |one: &&Reading, other: &&Reading| other.span - one.span <= one.span / 10;
+    let mut points: Vec<_> = readings
+        .chunk_by(same)
+        .map(|group| point(group, total_bytes as f64))
+        .collect();
     // Whoever wrote more per time in a longer span was quiet in a part of the shorter.
     let mut most_per_ns = 0.0_f64;
     for (span, written, _) in points.iter_mut().rev() {
@@ -281,6 +272,27 @@ fn in_order(readings: &[Reading], total_bytes: u64) -> Vec<(f64, f64, f64)> {
         least = *written;
     }
     points
+}
+
+/// One point of readings of the same span. If they differ by no more than chance makes them, their mean counts; else the
+/// busiest, and the others show in the phases.
+fn point(group: &[&Reading], total: f64) -> (f64, f64, f64) {
+    let written = |reading: &&Reading| (reading.written_bytes as f64).min(total);
+    let most = group.iter().map(written).fold(0.0, f64::max);
+    let least = group.iter().map(written).fold(total, f64::min);
+    let sampled = group.iter().any(|reading| reading.sampled);
+    let error = |written| match sampled {
+        true => sampling_error(written, total),
+        false => 0.0,
+    };
+    let span = group[0].span.as_nanos() as f64;
+    let count = group.len() as f64;
+    let mean = group.iter().map(written).sum::<f64>() / count;
+    if most - least <= CHANCE * error(mean) {
+        (span, mean, error(mean) / count.sqrt())
+    } else {
+        (span, most, error(most))
+    }
 }
 
 /// The standard error of `written` of `total` bytes, by so many pages as QEMU samples.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::curve::{Reading, sampling_error};
+use super::curve::{CHANCE, Reading, sampling_error};
 use super::number::{NANOS_PER_S, nanos, scale};
 
 /// The vCPU time is compared over this span, as the law does (`control/src/estimate/activity.rs`).
@@ -10,10 +10,6 @@ const SPAN_NS: u64 = NANOS_PER_S / 2;
 
 /// A guest works in phases if its least busy span uses less than this share of its busiest, as for the law.
 const QUIET_PERCENT: u64 = 33;
-
-/// A reading is of a quiet guest if it is less than the busiest by more than so many standard errors: of ten readings of
-/// a steady guest the least and the most are three apart.
-const CHANCE: f64 = 4.0;
 
 /// The vCPU time of all processors so far, read at some moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

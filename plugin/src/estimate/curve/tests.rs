@@ -89,6 +89,18 @@ fn the_busier_of_two_readings_counts() {
     assert_eq!(mib(&twice.likely, S), 600);
 }
 
+/// A standard error of 600 MiB of 8 GiB is 33 MiB.
+#[test]
+fn readings_apart_by_chance_count_by_their_mean() {
+    let often = curves(&[(1, 580), (2, 600), (1, 620), (1, 600)]);
+    assert_eq!(mib(&often.likely, S), 600);
+    let once = curves(&[(1, 600), (2, 600)]);
+    let error = |curves: &Curves| mib(&curves.likely, S) - mib(&curves.least, S);
+    assert!(error(&often) < error(&once) * 2 / 3, "{often:?}");
+    let apart = curves(&[(1, 500), (2, 640), (1, 640)]);
+    assert_eq!(mib(&apart.likely, S), 640, "more than four errors");
+}
+
 #[test]
 fn nothing_is_known_without_a_reading() {
     assert_eq!(Curves::of(&[], TOTAL, TOTAL), None);
