@@ -83,8 +83,10 @@ impl<'a> Block<'a> {
         }
     }
 
-    fn migrate(&mut self, options: &[&str], horizon: Duration) -> Result<Told> {
-        let told = self.place().migrate(options, horizon)?;
+    fn migrate(&mut self, options: &[&str], repeat: u32, horizon: Duration) -> Result<Told> {
+        let place = self.place();
+        place.await_phase(beginning(repeat, place.watch))?;
+        let told = place.migrate(options, horizon)?;
         let host = HOSTS.iter().position(|host| *host == told.host);
         self.at = host.with_context(|| format!("no host '{}'", told.host))?;
         self.fresh = false;
@@ -93,8 +95,8 @@ impl<'a> Block<'a> {
 
     /// The guest under stock and under the adaptive law: when rounds end, and where the best stop may be.
     pub(super) fn probe(&mut self, set: Set) -> Result<Probe> {
-        let stock = self.migrate(&["--hpc-law", "stock"], PROBE)?;
-        let adaptive = self.migrate(&["--hpc-law", ADAPTIVE], set.horizon(PROBE))?;
+        let stock = self.migrate(&["--hpc-law", "stock"], 1, PROBE)?;
+        let adaptive = self.migrate(&["--hpc-law", ADAPTIVE], 1, set.horizon(PROBE))?;
         let round_one_ms = adaptive.digest.round_one_ms.or(stock.digest.round_one_ms);
         let stop = |told: &Told| {
             let moved = told.outcome == Outcome::Moved;
@@ -133,7 +135,7 @@ impl<'a> Block<'a> {
         let estimate = estimated.then(|| self.place().estimate(self.cell.link));
         let estimate = estimate.transpose()?;
         let (from, booted) = (HOSTS[self.at].to_owned(), self.fresh);
-        let told = self.migrate(&options, horizon)?;
+        let told = self.migrate(&options, task.key.repeat, horizon)?;
         ensure!(!told.trace.is_empty(), "no trace: {:?}", told.error);
         let trace = format!("{}.trace", task.key.file_name());
         fs::create_dir_all(traces)?;
@@ -160,5 +162,32 @@ impl<'a> Block<'a> {
             took_ms: u64::try_from(began.elapsed().as_millis())?,
             trace: Some(trace),
         })
+    }
+}
+
+/// When in a cycle of the guest's phases a repeat's runs begin: the same for all laws, and the repeats, however many,
+/// spread over the cycle. By the golden ratio, of which the multiples are.
+fn beginning(repeat: u32, cycle: Duration) -> Duration {
+    const GOLDEN_THOUSANDTHS: u32 = 618;
+    cycle * (repeat.wrapping_mul(GOLDEN_THOUSANDTHS) % 1000) / 1000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeats_begin_all_over_a_cycle() {
+        let cycle = Duration::from_secs(7);
+        for repeats in [3, 5, 10] {
+            let mut begin: Vec<_> = (1..=repeats).map(|n| beginning(n, cycle)).collect();
+            begin.sort_unstable();
+            begin.push(begin[0] + cycle);
+            let widest = begin.windows(2).map(|pair| pair[1] - pair[0]).max();
+            assert!(
+                widest.is_some_and(|gap| gap < 2 * cycle / repeats),
+                "{begin:?}"
+            );
+        }
     }
 }

@@ -63,6 +63,14 @@ pub(super) fn delay_ms(beats: &[Beat], began_ns: u64, watch: Duration) -> Option
     delay.of(beats, began_ns)
 }
 
+/// When the last cycle of a guest's phases began, nanoseconds of the hosts' clock; none if no beginning was heard.
+#[must_use]
+pub(super) fn cycle_began_ns(beats: &[Beat]) -> Option<u64> {
+    let begins = |pair: &&[Beat]| pair[0].heard.beat.phase != 0 && pair[1].heard.beat.phase == 0;
+    let last = beats.windows(2).rev().find(begins)?;
+    Some(last[1].heard.at_ns)
+}
+
 /// How long the application was watched since `began_ns`, milliseconds, and the steps it did.
 ///
 /// # Errors

@@ -106,8 +106,23 @@ impl Place<'_> {
         })
     }
 
-    /// What `hpc-estimate` says of its migration over a link of that rate. Takes a multiple of [`Self::watch`]: a guest
-    /// with phases is then in the same one as before, in which the other laws' runs meet it.
+    /// Waits until a guest with phases is `into` its cycle, of which [`Self::watch`] is whole ones: so all laws meet it
+    /// alike, however long their runs before took. One without phases is not waited for.
+    ///
+    /// # Errors
+    /// When the test bed fails.
+    pub(super) fn await_phase(&self, into: Duration) -> Result<()> {
+        let now_ns = u64::try_from(self.rig.now()?.as_nanos())?;
+        let watch_ns = u64::try_from(self.watch.as_nanos())?;
+        let beats = self.beats(now_ns.saturating_sub(2 * watch_ns))?;
+        if let Some(began_ns) = progress::cycle_began_ns(&beats) {
+            let at_ns = u64::try_from(self.rig.now()?.as_nanos())?.saturating_sub(began_ns);
+            sleep(until(Duration::from_nanos(at_ns), into, self.watch));
+        }
+        Ok(())
+    }
+
+    /// What `hpc-estimate` says of its migration over a link of that rate.
     ///
     /// # Errors
     /// When the test bed fails, or it says nothing.
@@ -116,9 +131,7 @@ impl Place<'_> {
         let bandwidth = (rate.payload_bytes_per_s() >> 20).to_string();
         let command = ["virsh-hpc", "hpc-estimate", "--json", self.guest];
         let command = [&command[..], &["--bandwidth", &bandwidth]].concat();
-        let begun = clock::now();
         let output = self.rig.run(HOSTS[self.at], &command)?;
-        sleep(to_multiple(begun.elapsed(), self.watch));
         Estimate::read(&output.stdout).with_context(|| last_words(&output))
     }
 
@@ -161,15 +174,11 @@ impl Place<'_> {
     }
 }
 
-/// What is left of `span` until it is a multiple of `unit`.
-fn to_multiple(span: Duration, unit: Duration) -> Duration {
-    let over = span.as_nanos() % unit.as_nanos().max(1);
-    let over = Duration::from_nanos(u64::try_from(over).unwrap_or(0));
-    if over.is_zero() {
-        over
-    } else {
-        unit.saturating_sub(over)
-    }
+/// The time from `at` in a cycle until it is `into` one.
+fn until(at: Duration, into: Duration, cycle: Duration) -> Duration {
+    let cycle_ns = cycle.as_nanos().max(1);
+    let rest_ns = cycle_ns + into.as_nanos() % cycle_ns - at.as_nanos() % cycle_ns;
+    Duration::from_nanos(u64::try_from(rest_ns % cycle_ns).unwrap_or(0))
 }
 
 fn measured(outcome: Outcome, report: &Report, digest: &Digest, total: Duration) -> Measured {
@@ -213,10 +222,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_span_is_lengthened_to_the_next_multiple() {
+    fn a_moment_of_a_cycle_is_awaited_without_whole_cycles() {
         let s = Duration::from_secs;
-        assert_eq!(to_multiple(s(10), s(7)), s(4));
-        assert_eq!(to_multiple(s(14), s(7)), s(0));
-        assert_eq!(to_multiple(s(1), s(0)), s(0));
+        assert_eq!(until(s(3), s(5), s(7)), s(2));
+        assert_eq!(until(s(5), s(3), s(7)), s(5), "in the next");
+        assert_eq!(until(s(23), s(2), s(7)), s(0), "three cycles later");
+        assert_eq!(until(s(1), s(9), s(7)), s(1));
+        assert_eq!(until(s(1), s(1), s(0)), s(0));
     }
 }

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::super::compare::{Overall, overall};
-use super::super::progress::{beats, curve, delay_ms, watched};
+use super::super::progress::{beats, curve, cycle_began_ns, delay_ms, watched};
 use super::super::record::{Line, Run};
 use super::super::report;
 use super::super::slowdown::SlowdownFit;
@@ -251,6 +251,20 @@ fn progress_is_read_from_heartbeats() {
     assert_eq!(curve.phases, [(0, 0), (2000, 1)]);
     let steps = [10, 20, 39].map(|bin: usize| curve.steps[bin]);
     assert_eq!(steps, [100, 200, 200]);
+}
+
+#[test]
+fn the_last_beginning_of_a_cycle_is_read_from_heartbeats() {
+    let began = |phases: &[usize]| {
+        let line = |(n, phase): (usize, &usize)| format!("{n} g {n} 0 0 0 {phase} 0 1\n");
+        let lines = phases.iter().enumerate().map(line).collect();
+        cycle_began_ns(&beats(&[("alpha", lines)], "g"))
+    };
+    assert_eq!(began(&[0, 0, 1, 2, 0, 0, 1]), Some(4));
+    assert_eq!(began(&[2, 0, 2, 0]), Some(3));
+    assert_eq!(began(&[0, 0, 1]), None, "it began before");
+    assert_eq!(began(&[0, 0]), None, "no phases");
+    assert_eq!(began(&[]), None);
 }
 
 #[test]
