@@ -11,6 +11,7 @@
 //! | where | the question it answers |
 //! |---|---|
 //! | [`preflight`] | will it be refused, and what will hurt it? |
+//! | [`periods`] | for how long is the dirty rate measured, and how often? |
 //! | [`curve`], `pattern` | how much does the guest write within a span, and in which phases? |
 //! | [`precopy`] | how does pre-copy go under a law, if the guest writes so? |
 //! | [`forecast`] | what will it cost, and how sure is that? |
@@ -25,6 +26,7 @@ pub mod earlier;
 pub mod forecast;
 mod number;
 mod pattern;
+pub mod periods;
 pub mod precopy;
 pub mod preflight;
 mod prior;

@@ -15,17 +15,16 @@ use libvirt_hpc_control::time::Timestamp;
 use libvirt_hpc_plugin::drive::{Mode, Observer, Orders, drive};
 use libvirt_hpc_plugin::estimate::curve::Reading;
 use libvirt_hpc_plugin::estimate::forecast::{Forecast, Input, Link};
+use libvirt_hpc_plugin::estimate::periods::Periods;
 use libvirt_hpc_plugin::estimate::{Pattern, VcpuTime, prior};
 use libvirt_hpc_plugin::laws::LawName;
 
-use crate::plant::{Counter, End, Outcome, Period, Plant};
+use crate::plant::{Counter, End, Outcome, Period, Plant, PlantConfig};
 use crate::random_cases::{Case, Kind};
 
-/// The periods of hpc-estimate, seconds: when each begins before the migration, and its length.
-const PERIODS_S: [(u64, u64); 7] = [(10, 1), (9, 2), (7, 1), (6, 1), (5, 1), (4, 1), (3, 1)];
-
-/// How long the survey takes, and how often it reads the vCPU time.
-const SURVEY: Duration = Duration::from_secs(10);
+/// How long the survey of hpc-estimate takes, seconds, which ends as the migration begins; and how often it reads the
+/// vCPU time.
+const SURVEY_S: u32 = 10;
 const VCPU_EVERY: Duration = Duration::from_millis(100);
 
 /// A migration that has not ended by then is taken not to end, as by the estimate: first rounds, and a minute.
@@ -101,27 +100,7 @@ impl Compared {
 /// What hpc-estimate would know of the guest.
 #[must_use]
 pub fn input(case: &Case) -> Input {
-    let reading = |&(before_s, span_s): &(u64, u64)| {
-        let span = Duration::from_secs(span_s);
-        let before = Duration::from_secs(before_s);
-        Reading {
-            span,
-            written_bytes: case.config.surveyed_bytes(Period { before, span }),
-            sampled: true,
-        }
-    };
-    let readings: Vec<Reading> = PERIODS_S.iter().map(reading).collect();
-    let steps = SURVEY.as_millis() / VCPU_EVERY.as_millis();
-    let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
-    let vcpu: Vec<VcpuTime> = (0..=u32::try_from(steps).unwrap_or(0))
-        .map(|step| {
-            let at = VCPU_EVERY * step;
-            VcpuTime {
-                at_ns: nanos(at),
-                used_ns: nanos(case.config.surveyed_vcpu(SURVEY, at)),
-            }
-        })
-        .collect();
+    let (readings, vcpu) = survey(&case.config);
     let data_bytes = case.config.guest.data_bytes();
     Input {
         total_bytes: case.config.guest.total_bytes(),
@@ -141,6 +120,44 @@ pub fn input(case: &Case) -> Input {
         pause_fixed_ms: u64::try_from(case.config.qemu.fixed_pause.as_millis()).unwrap_or(0),
         prior: Prior::default(),
     }
+}
+
+/// What hpc-estimate would read of the guest: its writes, and its vCPU time meanwhile.
+fn survey(config: &PlantConfig) -> (Vec<Reading>, Vec<VcpuTime>) {
+    let (mut readings, mut vcpu) = (Vec::new(), Vec::new());
+    let (mut periods, mut before_s) = (Periods::within(SURVEY_S), SURVEY_S);
+    while let Some(period_s) = periods.next(|| {
+        let phases = Pattern::of(&vcpu, &readings, config.guest.total_bytes());
+        phases.is_none()
+    }) {
+        let (before, span) = (
+            Duration::from_secs(before_s.into()),
+            Duration::from_secs(period_s.into()),
+        );
+        readings.push(Reading {
+            span,
+            written_bytes: config.surveyed_bytes(Period { before, span }),
+            sampled: true,
+        });
+        before_s -= period_s;
+        vcpu = vcpu_time(config, before_s);
+    }
+    (readings, vcpu)
+}
+
+/// The vCPU time from the survey's beginning until `before_s` the migration.
+fn vcpu_time(config: &PlantConfig, before_s: u32) -> Vec<VcpuTime> {
+    let survey = Duration::from_secs(SURVEY_S.into());
+    let until = survey.saturating_sub(Duration::from_secs(before_s.into()));
+    let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+    (0..)
+        .map(|step: u32| VCPU_EVERY * step)
+        .take_while(|at| *at <= until)
+        .map(|at| VcpuTime {
+            at_ns: nanos(at),
+            used_ns: nanos(config.surveyed_vcpu(survey, at)),
+        })
+        .collect()
 }
 
 /// What the law would know of the guest then.

@@ -266,12 +266,30 @@ fn in_order(readings: &[Reading], total_bytes: u64) -> Vec<(f64, f64, f64)> {
         *written = written.max(most_per_ns * *span);
         most_per_ns = most_per_ns.max(*written / *span);
     }
-    let mut least = 0.0_f64;
-    for (_, written, _) in &mut points {
-        *written = written.max(least);
-        least = *written;
-    }
+    rising(&mut points);
     points
+}
+
+/// W(x) never falls. Where readings do, by no more than chance makes them, their mean counts for all of them; else the
+/// guest was busier in the shorter span.
+fn rising(points: &mut [(f64, f64, f64)]) {
+    for end in 1..points.len() {
+        let (mut begin, mut sum) = (end, points[end].1);
+        while begin > 0 && points[begin - 1].1 > sum / (end + 1 - begin) as f64 {
+            let (_, before, error) = points[begin - 1];
+            let mean = sum / (end + 1 - begin) as f64;
+            if before - mean > CHANCE * error {
+                sum = before * (end + 1 - begin) as f64;
+                break;
+            }
+            begin -= 1;
+            sum += before;
+        }
+        let mean = sum / (end + 1 - begin) as f64;
+        points[begin..=end]
+            .iter_mut()
+            .for_each(|point| point.1 = mean);
+    }
 }
 
 /// One point of readings of the same span. If they differ by no more than chance makes them, their mean counts; else the
@@ -289,7 +307,7 @@ fn point(group: &[&Reading], total: f64) -> (f64, f64, f64) {
     let count = group.len() as f64;
     let mean = group.iter().map(written).sum::<f64>() / count;
     if most - least <= CHANCE * error(mean) {
-        (span, mean, error(mean) / count.sqrt())
+        (span, mean, error(mean))
     } else {
         (span, most, error(most))
     }

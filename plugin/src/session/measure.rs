@@ -1,11 +1,5 @@
 //! The guest's dirty rate over several periods, and its vCPU time meanwhile.
-//!
-//! ```text
-//!   1 s   2 s     1 s  1 s  1 s  1 s  1 s  1 s     W(1), W(2), and second by second whether that still holds
-//!   |--|  |----|  |--| |--| |--| |--| |--| |--|
-//! ```
 
-use std::iter;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,6 +11,7 @@ use libvirt_hpc_libvirt::pace::Pace;
 
 use crate::clock;
 use crate::estimate::curve::Reading;
+use crate::estimate::periods::Periods;
 use crate::estimate::{Pattern, VcpuTime, prior};
 
 /// How often the vCPU time is read at most, and QEMU is asked whether it has measured.
@@ -24,13 +19,6 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// How much later than its period a measurement may come: QEMU compares pages at its beginning and end.
 const LATE: Duration = Duration::from_secs(2);
-
-/// The longest period that QEMU takes, seconds.
-const LONGEST_S: u32 = 60;
-
-/// The shortest period that QEMU takes, seconds, and how often it is measured at most.
-const SHORT_S: u32 = 1;
-const SHORT_MOST: usize = 600;
 
 /// What was measured.
 #[derive(Clone, Debug, Default)]
@@ -43,22 +31,6 @@ pub(crate) struct Measured {
     pub(crate) took: Duration,
     /// Why it is less than was asked for.
     pub(crate) problem: Option<String>,
-}
-
-/// The periods, in seconds, that fit into so many: each twice as long as the last, for a third of the time, and then the
-/// shortest again and again, which shows phases. A tenth of the time is QEMU's.
-pub(crate) fn periods_s(seconds: u32) -> Vec<u32> {
-    let mut left = seconds.saturating_sub(seconds.div_ceil(10));
-    let mut periods = Vec::new();
-    let mut next = SHORT_S;
-    while next <= left && next <= LONGEST_S && (periods.len() < 2 || next <= left / 3) {
-        periods.push(next);
-        left -= next;
-        next *= 2;
-    }
-    let rest = usize::try_from(left).unwrap_or(0).min(SHORT_MOST);
-    periods.extend(iter::repeat_n(SHORT_S, rest));
-    periods
 }
 
 /// Reads a domain's vCPU time, no more often than 2 % of a core allow: with 128 vCPUs that is once in some seconds.
@@ -90,21 +62,18 @@ impl VcpuReader<'_> {
     }
 }
 
-/// Measures for `seconds` at most, and [`LATE`].
-pub(crate) fn measure(domain: &Domain, seconds: u32) -> Measured {
+/// Measures a domain of `total_bytes` for `seconds` at most, and [`LATE`].
+pub(crate) fn measure(domain: &Domain, total_bytes: u64, seconds: u32) -> Measured {
     let begun = clock::now();
     let mut measured = Measured::default();
-    let periods = periods_s(seconds);
-    if periods.is_empty() {
-        measured.problem = Some("no time was given to measure it".to_owned());
-    }
+    let mut periods = Periods::within(seconds);
     let end = begun + Duration::from_secs(seconds.into());
     let mut vcpu = VcpuReader {
         domain,
         begun,
         pace: Pace::default(),
     };
-    for period in periods {
+    while let Some(period) = periods.next(|| measured.pattern(total_bytes).is_none()) {
         // QEMU may have taken longer than a tenth.
         if clock::now() + Duration::from_secs(period.into()) > end {
             break;
@@ -117,14 +86,22 @@ pub(crate) fn measure(domain: &Domain, seconds: u32) -> Measured {
             }
         }
     }
+    if measured.readings.is_empty() && measured.problem.is_none() {
+        measured.problem = Some("no time was given to measure it".to_owned());
+    }
     measured.took = clock::now() - begun;
     measured
 }
 
 impl Measured {
+    /// The guest's phases, if it shows any.
+    fn pattern(&self, total_bytes: u64) -> Option<Pattern> {
+        Pattern::of(&self.vcpu, &self.readings, total_bytes)
+    }
+
     /// What the law may know of the guest, which has `total_bytes`.
     pub(crate) fn prior(&self, total_bytes: u64) -> Prior {
-        let pattern = Pattern::of(&self.vcpu, &self.readings, total_bytes);
+        let pattern = self.pattern(total_bytes);
         prior(&self.readings, pattern.as_ref(), total_bytes, self.took)
     }
 }
@@ -163,31 +140,6 @@ fn one(
             Ok(DirtyRate::Measuring | DirtyRate::Unknown) if waited < period + LATE => {}
             Ok(_) => return Err("QEMU has not measured its dirty rate in time".to_owned()),
             Err(error) => return Err(format!("its dirty rate cannot be read: {error}")),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_periods_double_for_a_third_of_the_time_and_the_first_comes_again() {
-        for (seconds, expected) in [
-            (10, &[1, 2, 1, 1, 1, 1, 1, 1][..]),
-            (9, &[1, 2, 1, 1, 1, 1, 1]),
-            (4, &[1, 2]),
-            (2, &[1]),
-            (1, &[]),
-            (0, &[]),
-            (20, &[1, 2, 4, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
-        ] {
-            assert_eq!(periods_s(seconds), expected, "{seconds}");
-        }
-        let long = periods_s(u32::MAX);
-        assert!(long.iter().all(|period| *period <= LONGEST_S));
-        for seconds in 0..200 {
-            assert!(periods_s(seconds).iter().sum::<u32>() <= seconds);
         }
     }
 }

@@ -107,7 +107,7 @@ fn policy(domain: &Domain, warnings: &mut Vec<String>) -> Result<xml::Policy> {
 fn measure(domain: &Domain, asked: &Domains, args: &EstimateArgs) -> Measured {
     let source = &asked.facts.source;
     if source.state == RunState::Running && !source.busy {
-        measure::measure(domain, args.seconds)
+        measure::measure(domain, source.memory_bytes, args.seconds)
     } else {
         Measured {
             problem: Some("the guest does not run, or another job has it".to_owned()),

@@ -61,7 +61,7 @@ fn measured(takeover: &mut Takeover, migrate: &Migrate, resolved: &Resolved) -> 
     Console::new(migrate.globals.quiet).note(&format!(
         "{name}: its writes are measured for {MEASURED_S} s, then the migration begins (--hpc-estimate)"
     ));
-    let measured = measure::measure(&takeover.domain, MEASURED_S);
+    let measured = measure::measure(&takeover.domain, takeover.memory_bytes, MEASURED_S);
     if let Some(problem) = &measured.problem {
         takeover.warnings.push(format!("--hpc-estimate: {problem}"));
     }
