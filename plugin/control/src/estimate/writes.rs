@@ -45,7 +45,7 @@ use rewrites::Rewrites;
 pub use trust::Trust;
 pub(super) use trust::is_near;
 use trust::{Confirmation, Found};
-use unsent::{PROTECTED_BYTES, RATE_SPAN, Unsent};
+use unsent::{ONE_CHUNK_BYTES, PROTECTED_BYTES, RATE_SPAN, Unsent};
 
 /// The last reading of the counter is used for so long, ...
 const FRESH: Duration = Duration::from_secs(2);
@@ -237,7 +237,7 @@ impl Writes {
         }
         self.begun = true;
         if sample.iteration == 1 {
-            self.all_counted = sample.total_bytes <= PROTECTED_BYTES;
+            self.all_counted = sample.total_bytes <= ONE_CHUNK_BYTES;
             self.due = Some(Due {
                 at: sample.sync_at.unwrap_or(sample.at),
                 first: true,
@@ -327,7 +327,11 @@ impl Writes {
             }
         }
         self.curve.begin_round();
-        self.phases.begin_round(due.at, bytes(interpolated));
+        if due.first {
+            self.phases.begin(due.at, self.total_bytes);
+        } else {
+            self.phases.begin_round(due.at, bytes(interpolated));
+        }
         self.rewrites.begin_round(due.at, bytes(pages));
         self.sync = Some(Mark {
             at: due.at,

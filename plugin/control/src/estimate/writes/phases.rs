@@ -23,8 +23,10 @@ const QUIET_PART: u64 = 3;
 
 /// Expected or seen writes between two samples are judged if they are so great a part of the working set, ...
 const TELLING_PART: u64 = 16;
-/// ... and no less than this.
+/// ... no less than this, ...
 const TELLING_BYTES: u64 = 1 << 20;
+/// ... and, in the first round, in which the working set is not known, so great a part of all memory.
+const TELLING_PART_OF_ALL: u64 = 128;
 
 /// A sample, and the bytes written since the sync.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,9 +54,17 @@ pub(super) struct WritePhases {
     judged: bool,
     /// Whether it was ever seen quiet.
     quiet: bool,
+    /// The least that is judged in the present round, bytes.
+    least_bytes: u64,
 }
 
 impl WritePhases {
+    /// The first round begins, of a guest that has `total_bytes`.
+    pub(super) fn begin(&mut self, at: Timestamp, total_bytes: u64) {
+        self.begin_round(at, 0);
+        self.least_bytes = total_bytes / TELLING_PART_OF_ALL;
+    }
+
     /// A sync: all of the working set is to be written anew. The counter was not read at that moment: so many of the bytes
     /// counted before may have been written since.
     pub(super) fn begin_round(&mut self, at: Timestamp, uncertain_bytes: u64) {
@@ -69,6 +79,7 @@ impl WritePhases {
         };
         self.last = (at, 0);
         self.judged = false;
+        self.least_bytes = TELLING_BYTES;
     }
 
     /// Takes in the bytes written by `at`. At that age the busiest rounds had written `expected_bytes`, of
@@ -85,7 +96,7 @@ impl WritePhases {
         let (last, last_bytes) = core::mem::replace(&mut self.last, (at, bytes));
         let seen = bytes.saturating_sub(self.from.bytes);
         let expected = expected_bytes.saturating_sub(self.from.expected_bytes);
-        let telling = (set_bytes / TELLING_PART).max(TELLING_BYTES);
+        let telling = (set_bytes / TELLING_PART).max(self.least_bytes);
         if seen.max(expected) < telling {
             return;
         }
@@ -93,19 +104,32 @@ impl WritePhases {
         let more = bytes.saturating_sub(last_bytes);
         let most = most_within(at.since(last)).unwrap_or(u64::MAX);
         // W is concave: a guest that writes more between two samples than right after a sync was quiet until now.
-        self.quiet |= last > self.sync && more >= telling && is_little(most, more);
+        let wakes = last > self.sync && more >= telling && is_little(most, more);
+        if wakes && self.phases.idle() == Some(false) && self.busy_until < last {
+            self.turn(true, last, Timestamp::midpoint);
+        }
+        self.quiet |= wakes;
         // A waking guest writes as after a sync, but only its unwritten pages; a quiet one may write a little for long.
         let waking = most.min(set_bytes.saturating_sub(last_bytes));
         let was_quiet = self.phases.idle() == Some(true);
         let quiet = is_little(seen, expected) || (was_quiet && is_little(more, waking));
         let since = if quiet { self.from.at } else { last };
+        // One that writes little, of which no more is expected, may be either.
+        let as_busy = most_within(at.since(self.from.at)).unwrap_or(0);
+        let is_busy = !quiet && !is_little(seen, as_busy);
         self.from = Mark {
             at,
             bytes,
             expected_bytes: expected_bytes.max(bytes.saturating_add(self.uncertain_bytes)),
         };
         self.judged = true;
-        self.turn(quiet, since, at, Timestamp::midpoint);
+        self.turn(quiet, since, Timestamp::midpoint);
+        if !quiet {
+            self.phases.busy(since, at);
+        }
+        if is_busy {
+            self.busy_until = at;
+        }
     }
 
     /// Sets the present time, and takes in another judgement of the guest.
@@ -114,8 +138,12 @@ impl WritePhases {
         self.judged |= verdict.is_some();
         match verdict {
             None => {}
-            Some(Verdict::Busy(since)) => self.turn(false, since, at, latest),
-            Some(Verdict::Quiet(since)) => self.turn(true, since, at, latest),
+            Some(Verdict::Busy(since)) => {
+                self.turn(false, since, latest);
+                self.phases.busy(since, at);
+                self.busy_until = at;
+            }
+            Some(Verdict::Quiet(since)) => self.turn(true, since, latest),
         }
     }
 
@@ -124,25 +152,18 @@ impl WritePhases {
         &mut self,
         quiet: bool,
         since: Timestamp,
-        now: Timestamp,
         likely: fn(Timestamp, Timestamp) -> Timestamp,
     ) {
-        if !quiet {
-            self.phases.busy(since, now);
-        }
-        let turned_from = if quiet {
-            self.busy_until.min(since)
-        } else {
-            since
-        };
         // A guest that was never quiet has no phases.
         self.quiet |= quiet;
         if self.quiet && self.phases.idle() != Some(quiet) {
-            let likely = likely(turned_from, since);
-            self.phases.turn_between(quiet, turned_from, likely, since);
-        }
-        if !quiet {
-            self.busy_until = now;
+            let from = if quiet {
+                self.busy_until.min(since)
+            } else {
+                since
+            };
+            self.phases
+                .turn_between(quiet, from, likely(from, since), since);
         }
     }
 
@@ -385,6 +406,33 @@ mod tests {
                 "half of it was seen, in the median"
             );
         }
+    }
+
+    /// A checkpoint first, and the work a second later: it was quiet in between.
+    #[test]
+    fn a_guest_that_wakes_twice_is_busy_since_the_second_time() {
+        let twice: Written = |age_ms| {
+            let checkpoint = if age_ms >= 1250 { 26 * MB } else { 0 };
+            checkpoint + paced(age_ms.saturating_sub(2450)) + age_ms * 12 * MB / 1000
+        };
+        let mut polls = Polls::default();
+        polls.round(4000, twice);
+        let phases = polls.phases();
+        let ms = Duration::from_millis;
+        assert_eq!((phases.idle, phases.age), (false, ms(3900 - 2400)));
+    }
+
+    /// 12 MB/s, of which nobody knows whether the guest writes them busy or quiet.
+    #[test]
+    fn a_trickle_does_not_hide_that_a_guest_may_long_have_been_quiet() {
+        let first: Written = |age_ms| paced(age_ms) + age_ms * 12 * MB / 1000;
+        let second: Written = |age_ms| wakes(age_ms) + age_ms * 12 * MB / 1000;
+        let mut polls = Polls::default();
+        polls.round(4000, first);
+        assert_eq!(polls.round(2000, second)[11..13], [Some(true), Some(false)]);
+        let seen = polls.phases().idle_span.expect("it has woken");
+        let ms = Duration::from_millis;
+        assert!(ms(2500) < seen && seen < ms(3100), "{seen:?}");
     }
 
     /// Twice as much as before may be chance.

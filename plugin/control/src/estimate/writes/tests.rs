@@ -6,6 +6,7 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
+use super::unsent::ONE_CHUNK_BYTES;
 use super::{Trust, Writes};
 use crate::estimate::Round;
 use crate::sample::{Faults, JobState, Sample};
@@ -198,7 +199,7 @@ fn woken(sync_ms: u64, now_ms: u64) -> u64 {
 /// Memory of more than a chunk is protected as it is sent, so that a steady guest writes more at once as well.
 #[test]
 fn a_guest_that_wakes_in_the_first_round_has_phases_if_all_is_counted() {
-    for (total_bytes, has_phases) in [(TOTAL_BYTES, true), (TOTAL_BYTES + 1, false)] {
+    for (total_bytes, has_phases) in [(ONE_CHUNK_BYTES, true), (ONE_CHUNK_BYTES + 1, false)] {
         let mut run = Run::of(woken);
         run.total_bytes = total_bytes;
         let run = run.rounds(&ROUNDS[..1]);

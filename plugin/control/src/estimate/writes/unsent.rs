@@ -10,6 +10,9 @@ use crate::time::Timestamp;
 /// written and counted.
 pub(super) const PROTECTED_BYTES: u64 = 1 << 30;
 
+/// A guest of no more memory has one such chunk: of 1 GiB, and some MiB of video memory and firmware.
+pub(super) const ONE_CHUNK_BYTES: u64 = PROTECTED_BYTES + (64 << 20);
+
 /// The shortest span over which a rate is computed.
 pub(super) const RATE_SPAN: Duration = Duration::from_millis(40);
 
