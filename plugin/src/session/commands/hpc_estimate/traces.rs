@@ -1,7 +1,7 @@
-//! The newest traces of a folder: of this domain, and to this destination.
+//! The newest traces of a folder: of this domain, and of others.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -9,9 +9,14 @@ use crate::estimate::curve::Reading;
 use crate::estimate::earlier::Earlier;
 use crate::trace;
 
-/// So many of the newest traces are read, and none that is larger: an hour's has 10 to 20 MB.
-const NEWEST: usize = 16;
+/// So many of the newest traces of this domain are read, and of others, and none that is larger: an hour's has 10 to 20
+/// MB.
+const NEWEST: usize = 8;
 const LARGEST_BYTES: u64 = 64 << 20;
+
+/// So many of the newest are asked whose they are: their first line tells, and is no longer.
+const ASKED: usize = 1024;
+const FIRST_LINE_BYTES: u64 = 64 << 10;
 
 /// What they tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,7 +33,7 @@ pub(super) struct Traces {
 
 /// Reads those of `folder`; that there is none is no problem.
 pub(super) fn read(folder: &Path, uuid: &str, destination: Option<&str>) -> Traces {
-    let files = match newest(folder) {
+    let files = match newest(folder, uuid) {
         Ok(files) => files,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Traces::default(),
         Err(error) => {
@@ -68,7 +73,7 @@ fn chosen(earlier: &[Earlier], uuid: &str, destination: Option<&str>) -> Traces 
     }
 }
 
-fn newest(folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn newest(folder: &Path, uuid: &str) -> io::Result<Vec<PathBuf>> {
     let mut files: Vec<(SystemTime, PathBuf)> = fs::read_dir(folder)?
         .filter_map(Result::ok)
         .map(|entry| entry.path())
@@ -80,8 +85,29 @@ fn newest(folder: &Path) -> io::Result<Vec<PathBuf>> {
         })
         .collect();
     files.sort_by(|one, other| other.cmp(one));
-    files.truncate(NEWEST);
-    Ok(files.into_iter().map(|(_, path)| path).collect())
+    files.truncate(ASKED);
+    let (mut own, mut others) = (0, 0);
+    let is_wanted = |path: &PathBuf| {
+        let kept = if is_of(path, uuid) {
+            &mut own
+        } else {
+            &mut others
+        };
+        *kept += 1;
+        *kept <= NEWEST
+    };
+    let paths = files.into_iter().map(|(_, path)| path);
+    Ok(paths.filter(is_wanted).collect())
+}
+
+/// Whether a trace is of that domain.
+fn is_of(file: &Path, uuid: &str) -> bool {
+    let Ok(file) = File::open(file) else {
+        return false;
+    };
+    let mut line = Vec::new();
+    let read = BufReader::new(file.take(FIRST_LINE_BYTES)).read_until(b'\n', &mut line);
+    read.is_ok() && String::from_utf8_lossy(&line).contains(uuid)
 }
 
 /// None if it is no trace: others may write here.
@@ -150,9 +176,29 @@ mod tests {
         copy("a.txt");
         fs::write(folder.path().join("b.trace"), "no trace\n").expect("written");
         fs::create_dir(folder.path().join("c.trace")).expect("a folder");
-        assert_eq!(newest(folder.path()).expect("a list").len(), 2);
+        assert_eq!(newest(folder.path(), "none").expect("a list").len(), 2);
         let traces = read(folder.path(), "none", None);
         assert!(traces.bandwidth_bytes_per_s.is_some() && traces.readings.is_empty());
+    }
+
+    /// A busy host's traces of other domains do not hide it.
+    #[test]
+    fn an_old_trace_of_this_domain_is_found_behind_newer_ones_of_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, uuid: &str| {
+            let file = folder.path().join(name);
+            fs::write(&file, format!("{{\"uuid\":\"{uuid}\"}}\n")).expect("written");
+            file
+        };
+        let mut own: Vec<PathBuf> = (0..NEWEST + 2)
+            .map(|n| write(&format!("{n:02}.trace"), "vm"))
+            .collect();
+        (0..NEWEST * 3).for_each(|n| drop(write(&format!("{}.trace", 50 + n), "other")));
+        let found = newest(folder.path(), "vm").expect("a list");
+        assert_eq!(found.len(), 2 * NEWEST);
+        own.reverse();
+        own.truncate(NEWEST);
+        assert!(found.ends_with(&own), "{found:?}");
     }
 
     #[test]
