@@ -27,6 +27,9 @@ use crate::random_cases::{Case, Kind};
 const SURVEY_S: u32 = 10;
 const VCPU_EVERY: Duration = Duration::from_millis(100);
 
+/// How long a job takes until memory flows, as on the test bed (docs/plant.md).
+const SETUP: Duration = Duration::from_millis(520);
+
 /// A migration that has not ended by then is taken not to end, as by the estimate: first rounds, and a minute.
 const HORIZON_ROUNDS: u32 = 10;
 const HORIZON: Duration = Duration::from_secs(60);
@@ -54,6 +57,7 @@ impl Compared {
     pub fn of(case: &Case, counter: Counter, is_told: bool) -> Option<Self> {
         let mut case = case.clone();
         case.config.counter = counter;
+        case.config.qemu.setup = SETUP;
         let mut input = input(&case);
         if is_told {
             input.prior = prior_of(&input);

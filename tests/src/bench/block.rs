@@ -21,6 +21,10 @@ use crate::rig::{HOSTS, Rig};
 /// How long a probe waits for stock: it only needs the ends of the first rounds.
 const PROBE: Duration = Duration::from_secs(25);
 
+/// Where `hpc-estimate` finds no trace, and where it finds that of the last run, as paths in the hosts.
+const NOWHERE: &str = "/nonexistent";
+const TRACES: &str = "/rig";
+
 /// A running guest.
 #[derive(Debug)]
 pub(super) struct Block<'a> {
@@ -131,9 +135,12 @@ impl<'a> Block<'a> {
         let horizon = set.horizon(Duration::from_millis(probe.round_one_ms));
         let options = [&["--hpc-law", task.key.hpc_law.as_str()], task.law.options].concat();
         let load = machine::load()?;
-        let estimated = task.law.is_estimated();
-        let estimate = estimated.then(|| self.place().estimate(self.cell.link));
-        let estimate = estimate.transpose()?;
+        let estimated = |traces: &str| {
+            let wanted = task.law.is_estimated();
+            let asked = wanted.then(|| self.place().estimate(self.cell.link, traces));
+            asked.transpose()
+        };
+        let (estimate, estimate_again) = (estimated(NOWHERE)?, estimated(TRACES)?);
         let (from, booted) = (HOSTS[self.at].to_owned(), self.fresh);
         let told = self.migrate(&options, task.key.repeat, horizon)?;
         ensure!(!told.trace.is_empty(), "no trace: {:?}", told.error);
@@ -159,6 +166,7 @@ impl<'a> Block<'a> {
             horizon_ms: u64::try_from(horizon.as_millis())?,
             measured: told.measured,
             estimate,
+            estimate_again,
             took_ms: u64::try_from(began.elapsed().as_millis())?,
             trace: Some(trace),
         })

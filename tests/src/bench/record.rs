@@ -114,6 +114,9 @@ pub(super) struct Run {
     /// What `hpc-estimate` said before it, if it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) estimate: Option<Estimate>,
+    /// The same with the trace of the run before, as the agent keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) estimate_again: Option<Estimate>,
     /// The time it took the benchmark, milliseconds.
     pub(super) took_ms: u64,
     /// The trace's name, if it was kept.

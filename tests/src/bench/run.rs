@@ -122,15 +122,16 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// What `hpc-estimate` says of its migration over a link of that rate.
+    /// What `hpc-estimate` says of its migration over a link of that rate, with the traces of a folder in the host.
     ///
     /// # Errors
     /// When the test bed fails, or it says nothing.
-    pub(super) fn estimate(&self, link: &str) -> Result<Estimate> {
+    pub(super) fn estimate(&self, link: &str, traces: &str) -> Result<Estimate> {
         let rate = Rate::parse(link).with_context(|| format!("the link '{link}' has no rate"))?;
         let bandwidth = (rate.payload_bytes_per_s() >> 20).to_string();
         let command = ["virsh-hpc", "hpc-estimate", "--json", self.guest];
-        let command = [&command[..], &["--bandwidth", &bandwidth]].concat();
+        let options = ["--bandwidth", &bandwidth, "--traces", traces];
+        let command = [&command[..], &options].concat();
         let output = self.rig.run(HOSTS[self.at], &command)?;
         Estimate::read(&output.stdout).with_context(|| last_words(&output))
     }

@@ -1,7 +1,5 @@
 //! What `hpc-estimate` said before the runs, beside what came of them.
 
-use std::fmt::Write;
-
 use super::super::estimate::Estimate;
 use super::super::record::{Outcome, Run};
 use super::super::stats::median;
@@ -53,9 +51,9 @@ struct Pair {
 }
 
 impl Pair {
-    fn of(run: &Run) -> Option<Self> {
+    fn of(estimate: Option<Estimate>, run: &Run) -> Option<Self> {
         Some(Self {
-            estimate: run.estimate?,
+            estimate: estimate?,
             total_ms: run.measured.total_ms,
             pause_ms: run.measured.pause_ms?,
         })
@@ -64,10 +62,24 @@ impl Pair {
 
 /// The section; empty if nothing was estimated.
 pub(in crate::bench) fn text(cells: &[Cell<'_>]) -> String {
+    let kinds: [(&str, fn(&Run) -> Option<Estimate>); 2] = [
+        (WORDS, |run| run.estimate),
+        (WORDS_AGAIN, |run| run.estimate_again),
+    ];
+    let tables = kinds.map(|(words, estimate)| {
+        let table = table(cells, estimate);
+        table.map_or_else(String::new, |table| format!("{words}\n{table}\n"))
+    });
+    tables.concat()
+}
+
+/// The table of one kind of estimates; none if none was made.
+fn table(cells: &[Cell<'_>], estimate: fn(&Run) -> Option<Estimate>) -> Option<String> {
     let mut table = Table::new(&HEADS);
     let mut sums = [Share::default(); 4];
     for cell in cells {
-        let pairs: Vec<Pair> = cell.runs().filter_map(Pair::of).collect();
+        let pair = |run| Pair::of(estimate(run), run);
+        let pairs: Vec<Pair> = cell.runs().filter_map(pair).collect();
         if pairs.is_empty() {
             continue;
         }
@@ -81,14 +93,8 @@ pub(in crate::bench) fn text(cells: &[Cell<'_>]) -> String {
         let off = median(ratios);
         table.row(&row(cell.name(), ratio(off), shares));
     }
-    if sums[0].of == 0 {
-        return String::new();
-    }
     table.row(&row("all".to_owned(), "-".to_owned(), sums));
-    let mut text = String::new();
-    // Writing to a String cannot fail.
-    let _ = write!(text, "{WORDS}\n{}", table.text());
-    text
+    (sums[0].of > 0).then(|| table.text())
 }
 
 fn shares(cell: &Cell<'_>, pairs: &[Pair]) -> [Share; HEADS.len() - 2] {
@@ -119,4 +125,9 @@ const WORDS: &str = "\
 `hpc-estimate --bandwidth` (10 s) before each run of *adaptive, without XBZRLE*, whose outcome it is compared with: the
 median ratio of totals, and in how many runs what was estimated held. Whether virsh's own limit would end is compared with
 every run of stock, which is cut off.
+";
+
+const WORDS_AGAIN: &str = "\
+The same with the trace of the guest's last migration, under whichever law, as the agent keeps it: it tells how much data
+the guest has, and what it wrote within longer spans.
 ";

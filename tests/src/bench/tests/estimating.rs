@@ -53,6 +53,26 @@ fn estimates_are_counted_against_their_outcomes() {
 }
 
 #[test]
+fn estimates_with_a_trace_have_a_table_of_their_own() {
+    let again = Run {
+        estimate_again: Some(estimate()),
+        ..run("adaptive-uncompressed", "adaptive", 1, 9000.0, 120.0)
+    };
+    let text = section(&[estimated(2, 5000.0, 120.0), again]);
+    let sums: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("| all"))
+        .collect();
+    assert_eq!(
+        sums,
+        [
+            "| all | - | 1 of 1 | 1 of 1 | 1 of 1 | 0 of 0 |",
+            "| all | - | 0 of 1 | 0 of 1 | 1 of 1 | 0 of 0 |"
+        ]
+    );
+}
+
+#[test]
 fn a_stock_that_ends_in_time_refutes_an_estimate_that_it_does_not() {
     let runs = [
         estimated(1, 5000.0, 100.0),

@@ -56,6 +56,7 @@ pub(super) fn run(law: &str, hpc_law: &str, repeat: u32, total_ms: f64, pause_ms
             ..Measured::default()
         },
         estimate: None,
+        estimate_again: None,
         took_ms: 10_000,
         trace: None,
     }
