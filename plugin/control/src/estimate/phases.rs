@@ -31,6 +31,9 @@ pub struct Phases {
 /// The length of a phase is known if its beginning is, to this part of the length.
 const UNSURE_PART: u32 = 4;
 
+/// A phase of unknown beginning that was seen for less than this may be none: nothing is added to it.
+const SEEN: Duration = Duration::from_millis(100);
+
 /// A time of being busy or idle without a break.
 #[derive(Clone, Copy, Debug)]
 struct Phase {
@@ -133,8 +136,9 @@ impl PhaseTracker {
         } else {
             (&mut self.busy_span, &mut self.busy_whole)
         };
-        let seen = new.since.since(old.since).saturating_add(old.earlier);
-        let span = seen.saturating_sub(new.earlier);
+        let seen = new.since.since(old.since);
+        let earlier = old.earlier.saturating_mul(u32::from(seen >= SEEN));
+        let span = seen.saturating_add(earlier).saturating_sub(new.earlier);
         let unsure = old.unsure.saturating_add(new.unsure);
         let is_sure = unsure.saturating_mul(UNSURE_PART) <= span;
         if old.whole && is_sure {
@@ -270,6 +274,17 @@ mod tests {
         phases.turn(false, at(14_000));
         let seen = phases.phases().expect("turns");
         assert_eq!((seen.idle_span, seen.idle_whole), (Some(ms(9000)), true));
+    }
+
+    #[test]
+    fn a_moment_is_no_phase_that_began_long_before() {
+        for (end_ms, span_ms) in [(6099, 99), (6100, 1100)] {
+            let mut phases = turned(&[]);
+            phases.turn_between(true, at(4000), at(5000), at(6000));
+            phases.turn(false, at(end_ms));
+            let seen = phases.phases().expect("turns").idle_span;
+            assert_eq!(seen, Some(ms(span_ms)), "{end_ms}");
+        }
     }
 
     #[test]

@@ -28,6 +28,10 @@ const TELLING_BYTES: u64 = 1 << 20;
 /// ... and, in the first round, in which the working set is not known, so great a part of all memory.
 const TELLING_PART_OF_ALL: u64 = 128;
 
+/// Nothing is judged so soon after a sync: neither its time nor a reading's is exact to a few milliseconds, in which a fast
+/// guest writes much.
+const SOON: Duration = Duration::from_millis(50);
+
 /// A sample, and the bytes written since the sync.
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
@@ -97,7 +101,7 @@ impl WritePhases {
         let seen = bytes.saturating_sub(self.from.bytes);
         let expected = expected_bytes.saturating_sub(self.from.expected_bytes);
         let telling = (set_bytes / TELLING_PART).max(self.least_bytes);
-        if seen.max(expected) < telling {
+        if seen.max(expected) < telling || at.since(self.sync) < SOON {
             return;
         }
         let is_little = |seen: u64, of: u64| seen.saturating_mul(QUIET_PART) < of;
@@ -529,10 +533,10 @@ mod tests {
         phases.begin_round(at(0), 0);
         phases.follow(last, u64::MAX, u64::MAX, u64::MAX, |_| Some(u64::MAX));
         assert_eq!(phases.quiet(), Some(false));
-        phases.begin_round(last, 0);
+        phases.begin_round(at(1), 0);
         phases.follow(last, u64::MAX / 2, u64::MAX, u64::MAX, |_| Some(u64::MAX));
         assert_eq!(phases.quiet(), Some(false), "half");
-        phases.begin_round(last, 0);
+        phases.begin_round(at(1), 0);
         phases.follow(last, 0, u64::MAX, u64::MAX, |_| Some(u64::MAX));
         assert_eq!(phases.quiet(), Some(true));
     }
