@@ -215,6 +215,12 @@ impl Run {
             .any(|kind| self.workload.starts_with(kind))
     }
 
+    /// Whether its guest goes through the same phases again and again.
+    #[must_use]
+    pub(super) fn cycles(&self) -> bool {
+        self.workload.starts_with("phase")
+    }
+
     /// Whether exactly one copy ran afterwards, without a corrupt page.
     #[must_use]
     pub(super) fn whole(&self) -> bool {

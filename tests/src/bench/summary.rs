@@ -116,9 +116,13 @@ impl<'a> Cell<'a> {
         median(entry.runs.iter().filter_map(part))
     }
 
-    /// The least median J of the forced stops, milliseconds.
+    /// The least median J of the forced stops, milliseconds; none for a guest with a cycle, of which each repeat begins at
+    /// another moment: no time is the best for all of them.
     #[must_use]
     pub(super) fn oracle_j_ms(&self, delta: f64) -> Option<f64> {
+        if self.runs().any(Run::cycles) {
+            return None;
+        }
         self.forced().filter_map(|e| e.j_ms(delta)).reduce(f64::min)
     }
 

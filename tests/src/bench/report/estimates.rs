@@ -62,15 +62,13 @@ impl Pair {
 
 /// The section; empty if nothing was estimated.
 pub(in crate::bench) fn text(cells: &[Cell<'_>]) -> String {
-    let kinds: [(&str, fn(&Run) -> Option<Estimate>); 2] = [
-        (WORDS, |run| run.estimate),
-        (WORDS_AGAIN, |run| run.estimate_again),
-    ];
-    let tables = kinds.map(|(words, estimate)| {
-        let table = table(cells, estimate);
-        table.map_or_else(String::new, |table| format!("{words}\n{table}\n"))
-    });
-    tables.concat()
+    let first = table(cells, |run| run.estimate);
+    let again = table(cells, |run| run.estimate_again);
+    let tables = [(WORDS, first), (WORDS_AGAIN, again)];
+    let made = tables
+        .into_iter()
+        .filter_map(|(words, table)| Some(format!("{words}\n{}", table?)));
+    made.collect::<Vec<_>>().join("\n")
 }
 
 /// The table of one kind of estimates; none if none was made.

@@ -159,7 +159,8 @@ in turn, the order drawn anew for each repeat.
 * **Pause**: the silence between the guest's last heartbeat on one host and its first on the other.
 * **J** = pause + delta x time under pre-copy: what the migration costs an application that pre-copy slows down by delta.
 * **Oracle**: the least J of stops forced at times around the ends of the first iterations. Each time is run as often as
-  a law is; the median of its runs counts. A law may beat it: the times are few.
+  a law is; the median of its runs counts. A law may beat it: the times are few. A guest with a cycle has none: each
+  repeat begins at another moment of the cycle, the same for all laws, and no time is the best for all.
 * A migration that has not ended after the time stated with its guest is aborted and counts as not completed.
 * A law whose clock was made for larger guests is run as published, and with its times scaled to the guest's iteration 1
   over that of 64 GiB at 10 Gbit/s ({:.1} s). On each guest and link **the better of the two** counts.

@@ -158,6 +158,17 @@ fn a_phased_guest_has_only_the_delay_that_it_tells() {
     assert_eq!(told(&run), Some(7.0));
 }
 
+/// Its repeats begin at different moments of its cycle.
+#[test]
+fn no_forced_stop_is_the_best_of_a_guest_with_a_cycle() {
+    let mut runs = benchmark();
+    assert!(cells(runs.iter(), &[])[0].oracle_j_ms(0.1).is_some());
+    for run in &mut runs {
+        run.workload = "phased:64@2s,1s,1s".to_owned();
+    }
+    assert_eq!(cells(runs.iter(), &[])[0].oracle_j_ms(0.1), None);
+}
+
 #[test]
 fn throttled_work_is_part_of_the_cost_if_known() {
     let mut run = run("proxmox", "proxmox", 1, 5000.0, 1000.0);
