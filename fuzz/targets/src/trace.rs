@@ -4,9 +4,11 @@
 //! * Replay, comparison of laws, picture, report, history and estimate take whatever was read, and print nothing that drives a
 //!   terminal; their JSON is JSON.
 //! * A replay by the same law twice decides the same.
+//! * W(x) of a prior, from it or from a saved estimate, never falls.
 
 use std::path::Path;
 
+use libvirt_hpc_plugin::estimate::assessment::Known;
 use libvirt_hpc_plugin::estimate::earlier::Earlier;
 use libvirt_hpc_plugin::flags::ReplayLaw;
 use libvirt_hpc_plugin::harmless::printable_lines;
@@ -23,9 +25,23 @@ pub fn run(data: &[u8]) {
     let read = records(data);
     let file = scratch::file("some.trace", data);
     assert!(read.is_none() || Earlier::read(trace::read(data)).is_ok());
+    known_before(data);
     replayed(&file, read.is_some());
     drawn(data, read.as_deref());
     reported(&file, read.is_some());
+}
+
+/// What `--hpc-prior` makes of it, as a trace or as the output of `hpc-estimate --json`.
+fn known_before(data: &[u8]) {
+    let traced = Earlier::read(trace::read(data)).map(|earlier| earlier.prior());
+    let saved = std::str::from_utf8(data).ok().and_then(|text| {
+        let (_, known) = Known::from_json(text).ok()?;
+        Some(known.prior())
+    });
+    for prior in traced.into_iter().chain(saved) {
+        let points: Vec<_> = prior.written().collect();
+        assert!(points.is_sorted_by(|one, other| one.0 < other.0 && one.1 <= other.1));
+    }
 }
 
 /// The records, if all of the file can be read.

@@ -394,6 +394,15 @@ mod tests {
         assert_eq!(phases.busy_in_round, ms(100), "since the last sample");
     }
 
+    #[test]
+    fn nothing_is_judged_right_after_a_sync() {
+        for (age_ms, judged) in [(49, None), (50, Some(true))] {
+            let mut polls = Polls::default();
+            polls.round(4000, flat);
+            assert_eq!(polls.round_from(age_ms, age_ms + 1, quiet), [judged]);
+        }
+    }
+
     /// In its first round as in any other: a steady guest never writes more than right after the sync.
     #[test]
     fn a_guest_that_wakes_within_its_first_round_was_quiet_until_then() {

@@ -196,6 +196,17 @@ fn woken(sync_ms: u64, now_ms: u64) -> u64 {
     (busy_ms * 1000 * MB / 1000).min(128 * MB)
 }
 
+/// A 128th of memory is 8.4 MB.
+#[test]
+fn a_few_megabytes_in_the_first_round_are_no_waking() {
+    let few: Guest = |sync_ms, now_ms| woken(sync_ms, now_ms) / 16;
+    let more: Guest = |sync_ms, now_ms| woken(sync_ms, now_ms) / 8;
+    for (guest, has_phases) in [(few, false), (more, true)] {
+        let run = Run::of(guest).rounds(&ROUNDS[..1]);
+        assert_eq!(run.writes.phases().is_some(), has_phases);
+    }
+}
+
 /// Memory of more than a chunk is protected as it is sent, so that a steady guest writes more at once as well.
 #[test]
 fn a_guest_that_wakes_in_the_first_round_has_phases_if_all_is_counted() {
