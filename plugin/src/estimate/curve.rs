@@ -274,18 +274,17 @@ fn in_order(readings: &[Reading], total_bytes: u64) -> Vec<(f64, f64, f64)> {
 /// guest was busier in the shorter span.
 fn rising(points: &mut [(f64, f64, f64)]) {
     for end in 1..points.len() {
-        let (mut begin, mut sum) = (end, points[end].1);
-        while begin > 0 && points[begin - 1].1 > sum / (end + 1 - begin) as f64 {
+        let (mut begin, mut mean) = (end, points[end].1);
+        while begin > 0 && points[begin - 1].1 > mean {
             let (_, before, error) = points[begin - 1];
-            let mean = sum / (end + 1 - begin) as f64;
             if before - mean > CHANCE * error {
-                sum = before * (end + 1 - begin) as f64;
+                mean = before;
                 break;
             }
+            let count = (end + 1 - begin) as f64;
+            mean = (mean * count + before) / (count + 1.0);
             begin -= 1;
-            sum += before;
         }
-        let mean = sum / (end + 1 - begin) as f64;
         points[begin..=end]
             .iter_mut()
             .for_each(|point| point.1 = mean);
@@ -299,9 +298,12 @@ fn point(group: &[&Reading], total: f64) -> (f64, f64, f64) {
     let most = group.iter().map(written).fold(0.0, f64::max);
     let least = group.iter().map(written).fold(total, f64::min);
     let sampled = group.iter().any(|reading| reading.sampled);
-    let error = |written| match sampled {
-        true => sampling_error(written, total),
-        false => 0.0,
+    let error = |written| {
+        if sampled {
+            sampling_error(written, total)
+        } else {
+            0.0
+        }
     };
     let span = group[0].span.as_nanos() as f64;
     let count = group.len() as f64;
