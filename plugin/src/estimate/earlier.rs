@@ -9,6 +9,7 @@ use libvirt_hpc_control::sample::{JobState, Sample};
 use libvirt_hpc_control::time::Timestamp;
 
 use super::curve::{self, Reading};
+use super::number::scale;
 use crate::trace::{Begin, ReadError, Record};
 
 /// The spans for which the law's own curve is asked, where KVM's page faults were counted, ms.
@@ -195,12 +196,19 @@ fn is_uneven(found: &[Reading]) -> bool {
     found.iter().any(has_more)
 }
 
-/// What a sync found was written since the one before, but for what had not been sent.
+/// What was written since the sync before. A page that had not been sent and was written is pending once: the memory
+/// not sent is taken to be written as the rest is (as in [`super::precopy`]), which tells nothing if most was not sent.
 fn found(round: &Round) -> Option<Reading> {
-    (round.syncs == 1 && !round.duration.is_zero()).then(|| Reading {
-        span: round.duration,
-        written_bytes: round.remaining_bytes.saturating_sub(round.unsent_bytes),
-        sampled: false,
+    let pending_before = round.done_bytes.saturating_add(round.unsent_bytes);
+    let is_most_done = round.unsent_bytes <= round.done_bytes;
+    (round.syncs == 1 && !round.duration.is_zero() && is_most_done).then(|| {
+        let newly_pending = round.remaining_bytes.saturating_sub(round.unsent_bytes);
+        let written = scale(newly_pending, pending_before.max(1), round.done_bytes);
+        Reading {
+            span: round.duration,
+            written_bytes: written.min(round.remaining_bytes),
+            sampled: false,
+        }
     })
 }
 

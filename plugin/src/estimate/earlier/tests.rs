@@ -165,3 +165,24 @@ fn earlier_readings_lengthen_those_of_now_if_the_guest_writes_as_then() {
     assert_eq!(joined(&[], &then), then);
     assert_eq!(joined(&now, &[]), now);
 }
+
+/// 100 MiB rewritten in each round. In the second round 36 of 100 were not sent, in the third most.
+#[test]
+fn what_was_not_sent_is_taken_to_be_written_as_the_rest_is() {
+    let found_mib = |remaining: u64, unsent: u64, done: u64| {
+        found(&Round {
+            syncs: 1,
+            duration: Duration::from_millis(600),
+            remaining_bytes: remaining * MIB,
+            unsent_bytes: unsent * MIB,
+            done_bytes: done * MIB,
+            ..Round::default()
+        })
+        .map(|reading| reading.written_bytes / MIB)
+    };
+    assert_eq!(found_mib(100, 0, 100), Some(100));
+    assert_eq!(found_mib(100, 36, 64), Some(100));
+    assert_eq!(found_mib(60, 20, 80), Some(50));
+    assert_eq!(found_mib(120, 40, 40), Some(120), "no more than remains");
+    assert_eq!(found_mib(100, 71, 29), None);
+}
