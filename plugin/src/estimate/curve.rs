@@ -28,6 +28,9 @@ const ERRORS: f64 = 2.0;
 /// Below this ratio of two rises the curve is a straight line as far as one can see.
 const STRAIGHT: f64 = 1.1;
 
+/// How the readings of a guest may be off, in turn, as parts of their standard error: all alike, or every other one.
+const CHANCES: [[f64; 2]; 4] = [[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]];
+
 /// Where a curve is drawn before its first reading, as parts of it.
 const BEFORE: [f64; 6] = [0.03125, 0.0625, 0.125, 0.25, 0.5, 0.75];
 
@@ -122,6 +125,8 @@ pub struct Curves {
     pub likely: Curve,
     /// All that may be.
     pub most: Curve,
+    /// Others as likely: each reading is off by its standard error.
+    pub by_chance: Vec<Curve>,
 }
 
 impl Curves {
@@ -133,6 +138,7 @@ impl Curves {
             least: seen.least(),
             likely: seen.likely(),
             most: seen.most(),
+            by_chance: seen.by_chance().map(|seen| seen.likely()).collect(),
         })
     }
 }
@@ -150,6 +156,28 @@ impl Seen {
         (!points.is_empty()).then_some(Self {
             points,
             data: data_bytes.min(total_bytes) as f64,
+        })
+    }
+
+    /// The same guest, if its readings had been off; none if they are exact.
+    fn by_chance(&self) -> impl Iterator<Item = Self> {
+        let is_exact = self.points.iter().all(|(_, _, error)| *error == 0.0);
+        let chances = CHANCES.iter().filter(move |_| !is_exact);
+        chances.map(|chance| {
+            let off = |((span, written, error), errors): (&(f64, f64, f64), &f64)| {
+                (*span, (written + errors * error).max(0.0), *error)
+            };
+            let mut points: Vec<_> = self
+                .points
+                .iter()
+                .zip(chance.iter().cycle())
+                .map(off)
+                .collect();
+            shape(&mut points);
+            Self {
+                points,
+                data: self.data,
+            }
         })
     }
 
@@ -260,14 +288,19 @@ fn in_order(readings: &[Reading], total_bytes: u64) -> Vec<(f64, f64, f64)> {
         .chunk_by(same)
         .map(|group| point(group, total_bytes as f64))
         .collect();
+    shape(&mut points);
+    points
+}
+
+/// Makes them concave and rising.
+fn shape(points: &mut [(f64, f64, f64)]) {
     // Whoever wrote more per time in a longer span was quiet in a part of the shorter.
     let mut most_per_ns = 0.0_f64;
     for (span, written, _) in points.iter_mut().rev() {
         *written = written.max(most_per_ns * *span);
         most_per_ns = most_per_ns.max(*written / *span);
     }
-    rising(&mut points);
-    points
+    rising(points);
 }
 
 /// W(x) never falls. Where readings do, by no more than chance makes them, their mean counts for all of them; else the
@@ -291,27 +324,32 @@ fn rising(points: &mut [(f64, f64, f64)]) {
     }
 }
 
-/// One point of readings of the same span. If they differ by no more than chance makes them, their mean counts; else the
-/// busiest, and the others show in the phases.
+/// One point of readings of the same span. If they differ by no more than chance makes them, the mean of the exact ones
+/// counts, or else of all; otherwise the busiest, and the others show in the phases.
 fn point(group: &[&Reading], total: f64) -> (f64, f64, f64) {
     let written = |reading: &&Reading| (reading.written_bytes as f64).min(total);
     let most = group.iter().map(written).fold(0.0, f64::max);
     let least = group.iter().map(written).fold(total, f64::min);
-    let sampled = group.iter().any(|reading| reading.sampled);
+    let exact: Vec<&Reading> = (group.iter().copied())
+        .filter(|reading| !reading.sampled)
+        .collect();
+    let is_sampled = exact.len() < group.len();
     let error = |written| {
-        if sampled {
+        if is_sampled {
             sampling_error(written, total)
         } else {
             0.0
         }
     };
     let span = group[0].span.as_nanos() as f64;
-    let count = group.len() as f64;
-    let mean = group.iter().map(written).sum::<f64>() / count;
-    if most - least <= CHANCE * error(mean) {
-        (span, mean, error(mean))
-    } else {
+    let mean = |of: &[&Reading]| of.iter().map(written).sum::<f64>() / of.len() as f64;
+    let all = mean(group);
+    if most - least > CHANCE * error(all) {
         (span, most, error(most))
+    } else if exact.is_empty() {
+        (span, all, error(all))
+    } else {
+        (span, mean(&exact), 0.0)
     }
 }
 

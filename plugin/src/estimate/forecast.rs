@@ -13,7 +13,7 @@ use libvirt_hpc_control::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::curve::{Curve, Curves, Reading};
-use super::number::{NANOS_PER_S, scale, span_ns};
+use super::number::{NANOS_PER_S, scale, span_ns, whole};
 use super::pattern::Pattern;
 use super::precopy::{End, Guest, Phase, Precopy};
 use crate::drive::{Mode, Observer, Orders, drive};
@@ -166,6 +166,11 @@ impl Forecast {
         };
         let likely = runs(&curves.likely, input.law);
         let bounds = [&curves.least, &curves.most].map(|curve| runs(curve, input.law));
+        let by_chance: Vec<Run> = curves
+            .by_chance
+            .iter()
+            .flat_map(|curve| runs(curve, input.law))
+            .collect();
         let all: Vec<&Run> = likely.iter().chain(bounds.iter().flatten()).collect();
         let tolerance = input.link.tolerance_percent;
         let interval = |of: &dyn Fn(&Run) -> u64| Interval::of(&likely, &all, of, tolerance);
@@ -173,7 +178,13 @@ impl Forecast {
         let delta = input.slowdown_ppm;
         let precopy = interval(&|run| run.stopped_ms);
         let delay = |stopped, pause| scale(stopped, delta, 1_000_000) + pause;
-        let total_ms = interval(&|run| run.total_ms(input.pause_fixed_ms));
+        let total = |run: &Run| run.total_ms(input.pause_fixed_ms);
+        let by_any: Vec<&Run> = all.iter().copied().chain(&by_chance).collect();
+        // Whether one more iteration pays may be a toss: what is likely lies between the outcomes then.
+        let total_ms = Interval {
+            likely: middle_of(likely.iter().chain(&by_chance).map(total)),
+            ..Interval::of(&likely, &by_any, &total, tolerance)
+        };
         let ending = middle(&likely).ending();
         Some(Self {
             ending,
@@ -256,6 +267,13 @@ fn stock(input: &Input, curves: &Curves, runs: &dyn Fn(&Curve, LawName) -> Vec<R
         sure: all.all(|agreed| agreed == Some(ends)),
         total_ms: ends.then(|| median(totals)),
     }
+}
+
+/// The value that is off by the least factor from all: their geometric mean.
+fn middle_of(values: impl Iterator<Item = u64>) -> u64 {
+    let logs: Vec<f64> = values.map(|value| (value.max(1) as f64).ln()).collect();
+    let mean = logs.iter().sum::<f64>() / logs.len().max(1) as f64;
+    whole(mean.exp().round())
 }
 
 /// The middle value; zero of none.

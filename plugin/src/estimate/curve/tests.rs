@@ -69,7 +69,11 @@ fn readings_that_no_curve_goes_through_are_bent_until_one_does() {
             least,
             likely,
             most,
+            by_chance,
         } = curves(wild);
+        assert!(by_chance.iter().all(|curve| (1..50).all(|step| {
+            curve.written_bytes((step - 1) * S / 5) <= curve.written_bytes(step * S / 5)
+        })));
         let mut before = 0;
         for span_ns in (0..50).map(|step| step * S / 5) {
             let at = |curve: &Curve| curve.written_bytes(span_ns);
@@ -130,4 +134,49 @@ fn any_number_is_read() {
     let curves = Curves::of(&[reading, reading], u64::MAX, u64::MAX).expect("curves");
     assert!(curves.most.written_bytes(u64::MAX) > 0);
     assert!(Curves::of(&[reading], 0, 0).is_some());
+}
+
+#[test]
+fn sampled_readings_may_have_been_others_and_exact_ones_not() {
+    let sampled = readings(&[(1, 300), (2, 500), (4, 600)]);
+    let exact = |reading: &Reading| Reading {
+        sampled: false,
+        ..*reading
+    };
+    let of = |readings: &[Reading]| Curves::of(readings, TOTAL, TOTAL).expect("curves");
+    let curves = of(&sampled);
+    let at_2_s: Vec<u64> = curves
+        .by_chance
+        .iter()
+        .map(|curve| mib(curve, 2 * S))
+        .collect();
+    let likely = mib(&curves.likely, 2 * S);
+    assert_eq!(at_2_s.len(), 4);
+    assert!(
+        at_2_s.iter().any(|other| *other < likely) && at_2_s.iter().any(|other| *other > likely),
+        "{at_2_s:?}"
+    );
+    let exact: Vec<Reading> = sampled.iter().map(exact).collect();
+    assert!(of(&exact).by_chance.is_empty());
+}
+
+#[test]
+fn an_exact_reading_counts_for_sampled_ones_that_chance_explains() {
+    let exact = |mib: u64| Reading {
+        span: Duration::from_secs(1),
+        written_bytes: mib * MIB,
+        sampled: false,
+    };
+    let after_1_s = |readings: &[Reading]| {
+        let curves = Curves::of(readings, TOTAL, TOTAL).expect("curves");
+        mib(&curves.likely, S)
+    };
+    let sampled = readings(&[(1, 560), (1, 640)]);
+    assert_eq!(after_1_s(&sampled), 600);
+    assert_eq!(after_1_s(&[&sampled[..], &[exact(630)]].concat()), 630);
+    assert_eq!(
+        after_1_s(&[&sampled[..], &[exact(2000)]].concat()),
+        2000,
+        "busier then"
+    );
 }

@@ -207,3 +207,34 @@ fn without_a_reading_nothing_is_told() {
     };
     assert_eq!(Forecast::of(&nothing), None);
 }
+
+/// What is likely of a total lies between what happens if sampled readings were off the one way or the other.
+#[test]
+fn a_total_that_is_a_toss_is_estimated_between_its_outcomes() {
+    let sampled = |mb: [u64; 3]| {
+        let mut input = input(mb);
+        for reading in &mut input.readings {
+            reading.sampled = true;
+        }
+        input
+    };
+    let exact = |mb| forecast(&input(mb)).total_ms.likely;
+    let tossed = forecast(&sampled([100, 130, 145])).total_ms;
+    let outcomes = [exact([90, 120, 125]), exact([110, 140, 165])];
+    let (least, most) = (outcomes[0].min(outcomes[1]), outcomes[0].max(outcomes[1]));
+    assert!(least < most, "{outcomes:?}");
+    assert!(
+        (tossed.least..=tossed.most).contains(&tossed.likely),
+        "{tossed:?}"
+    );
+    assert!(
+        (least..=most).contains(&tossed.likely),
+        "{tossed:?} {outcomes:?}"
+    );
+}
+
+#[test]
+fn the_middle_of_two_totals_is_off_by_the_same_factor_from_both() {
+    assert_eq!(middle_of([4000, 9000].into_iter()), 6000);
+    assert_eq!(middle_of([7000].into_iter()), 7000);
+}
