@@ -46,6 +46,10 @@ impl<'a> Block<'a> {
             at: 0,
             fresh: true,
         };
+        // libvirtd probes QEMU at its first use, for 0.6 s: no run is to pay for that.
+        for host in HOSTS {
+            rig.run(host, &["virsh", "-q", "domcapabilities"])?;
+        }
         block.start()?;
         let xml = rig.run(HOSTS[0], &["virsh", "dumpxml", cell.guest.name])?;
         let kvm = String::from_utf8_lossy(&xml.stdout).contains("<domain type='kvm'");
@@ -135,12 +139,15 @@ impl<'a> Block<'a> {
         let horizon = set.horizon(Duration::from_millis(probe.round_one_ms));
         let options = [&["--hpc-law", task.key.hpc_law.as_str()], task.law.options].concat();
         let load = machine::load()?;
-        let estimated = |traces: &str| {
-            let wanted = task.law.is_estimated();
-            let asked = wanted.then(|| self.place().estimate(self.cell.link, traces));
-            asked.transpose()
+        let (estimate, estimate_again) = if task.law.is_estimated() {
+            let place = self.place();
+            (
+                place.estimate(NOWHERE, Some(self.cell.link))?,
+                place.estimate(TRACES, None)?,
+            )
+        } else {
+            (None, None)
         };
-        let (estimate, estimate_again) = (estimated(NOWHERE)?, estimated(TRACES)?);
         let (from, booted) = (HOSTS[self.at].to_owned(), self.fresh);
         let told = self.migrate(&options, task.key.repeat, horizon)?;
         ensure!(!told.trace.is_empty(), "no trace: {:?}", told.error);

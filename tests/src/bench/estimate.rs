@@ -22,17 +22,17 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Reads what `hpc-estimate --json` printed.
+    /// Reads what `hpc-estimate --json` printed; none if too little was known for an estimate.
     ///
     /// # Errors
-    /// When it is no JSON, or holds no estimate.
-    pub fn read(printed: &[u8]) -> Result<Self> {
+    /// When it is no JSON.
+    pub fn read(printed: &[u8]) -> Result<Option<Self>> {
         #[derive(Deserialize)]
         struct Printed {
             estimate: Option<Estimate>,
         }
         let printed: Printed = serde_json::from_slice(printed).context("reading hpc-estimate")?;
-        printed.estimate.context("hpc-estimate printed no estimate")
+        Ok(printed.estimate)
     }
 
     /// The estimated total over the true one.

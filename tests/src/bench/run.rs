@@ -4,7 +4,7 @@ use std::process::{Child, Output};
 use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use libvirt_hpc_plugin::clock;
 
 use super::digest::Digest;
@@ -122,18 +122,29 @@ impl Place<'_> {
         Ok(())
     }
 
-    /// What `hpc-estimate` says of its migration over a link of that rate, with the traces of a folder in the host.
+    /// What `hpc-estimate` says of its migration with the traces of a folder in the host, over a link of that rate or else
+    /// the one they tell; none if they tell none.
     ///
     /// # Errors
-    /// When the test bed fails, or it says nothing.
-    pub(super) fn estimate(&self, link: &str, traces: &str) -> Result<Estimate> {
-        let rate = Rate::parse(link).with_context(|| format!("the link '{link}' has no rate"))?;
-        let bandwidth = (rate.payload_bytes_per_s() >> 20).to_string();
-        let command = ["virsh-hpc", "hpc-estimate", "--json", self.guest];
-        let options = ["--bandwidth", &bandwidth, "--traces", traces];
-        let command = [&command[..], &options].concat();
+    /// When the test bed fails, or the link is told and it says nothing.
+    pub(super) fn estimate(&self, traces: &str, link: Option<&str>) -> Result<Option<Estimate>> {
+        let mut command = vec!["virsh-hpc", "hpc-estimate", "--json", self.guest];
+        command.extend(["--traces", traces]);
+        let rate = link.map(|link| Rate::parse(link).with_context(|| format!("no rate: '{link}'")));
+        let mib_per_s = rate
+            .transpose()?
+            .map(|rate| (rate.payload_bytes_per_s() >> 20).to_string());
+        if let Some(mib_per_s) = &mib_per_s {
+            command.extend(["--bandwidth", mib_per_s]);
+        }
         let output = self.rig.run(HOSTS[self.at], &command)?;
-        Estimate::read(&output.stdout).with_context(|| last_words(&output))
+        let estimate = Estimate::read(&output.stdout).with_context(|| last_words(&output))?;
+        ensure!(
+            estimate.is_some() || link.is_none(),
+            "no estimate: {}",
+            last_words(&output)
+        );
+        Ok(estimate)
     }
 
     /// Waits for a migration's end, and aborts it at the horizon: whether it was.

@@ -35,7 +35,7 @@ struct Row {
 impl Row {
     fn of(estimate: &Value, moved: &Move) -> Result<Self> {
         Ok(Self {
-            estimate: Estimate::read(estimate.to_string().as_bytes())?,
+            estimate: Estimate::read(estimate.to_string().as_bytes())?.context("no estimate")?,
             total_ms: moved.total.as_secs_f64() * 1000.0,
             pause_ms: moved.pause()?.as_secs_f64() * 1000.0,
         })

@@ -126,6 +126,6 @@ every run of stock, which is cut off.
 ";
 
 const WORDS_AGAIN: &str = "\
-The same with the trace of the guest's last migration, under whichever law, as the agent keeps it: it tells how much data
-the guest has, and what it wrote within longer spans.
+The same with the trace of the guest's last migration, under whichever law, as the agent keeps it, instead of
+`--bandwidth`: it tells the link, how much data the guest has, and what it wrote within longer spans.
 ";
