@@ -2,6 +2,7 @@
 //! wrote, where that was counted.
 
 pub mod chart;
+mod decisions;
 mod rates;
 
 use std::fs::File;
@@ -12,12 +13,12 @@ use anyhow::{Context, Result};
 use libvirt_hpc_control::event::Cause;
 use libvirt_hpc_control::sample::JobState;
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::harmless;
 use crate::in_words;
 use crate::trace::{Begin, End, EventRecord, Record, SampleRecord};
-use chart::{Area, Point, mib, since};
+use chart::{Area, Chart, Legend, Mark, Name, Point, mib, since};
+use decisions::Decisions;
 use rates::Rates;
 
 const REMAINING: RGBColor = RGBColor(0x4c, 0x72, 0xb0);
@@ -25,11 +26,14 @@ const THRESHOLD: RGBColor = RGBColor(0xdd, 0x84, 0x52);
 const PAUSE: RGBColor = RGBColor(0xc4, 0x4e, 0x52);
 const SYNC: RGBColor = RGBColor(0x22, 0x22, 0x22);
 
+/// How much of its colour a pause has, for what is drawn over it to be seen.
+const PAUSE_SHARE: f64 = 0.25;
+
 /// What each colour is.
 pub const LEGEND: [(RGBColor, &str); 4] = [
     (REMAINING, "remaining, as QEMU counts it"),
     (THRESHOLD, "threshold of the law"),
-    (SYNC, "remaining at a bitmap sync, and the decision"),
+    (SYNC, "remaining at a bitmap sync"),
     (PAUSE, "the guest is paused"),
 ];
 
@@ -46,7 +50,7 @@ impl Layout {
     /// Width, and height of the upper part, pixels.
     const fn size(self) -> (u32, u32) {
         match self {
-            Self::Page => (860, 420),
+            Self::Page => (860, 460),
             Self::Phone => (350, 260),
         }
     }
@@ -64,12 +68,9 @@ impl Layout {
     }
 }
 
-/// How far apart two syncs must be for both to have words, as a part of the picture: the words must not
-/// lie on one another.
-const WORDS_APART: f64 = 0.15;
-
-/// From this part of the picture's width on, words stand left of what they belong to.
-const WORDS_LEFT_FROM: f64 = 0.85;
+/// The space around a chart, and the width of its labels on the left, pixels.
+const MARGIN: i32 = 14;
+const LABELS: i32 = 58;
 
 /// What a trace holds for the picture.
 #[derive(Debug, Default)]
@@ -80,8 +81,10 @@ pub struct Picture {
     pub remaining: Vec<Point>,
     /// The law's threshold.
     pub threshold: Vec<Point>,
-    /// What each sync found, and what was decided then.
-    pub syncs: Vec<(Point, Option<Cause>)>,
+    /// What each sync found.
+    pub syncs: Vec<Point>,
+    /// When what was decided.
+    decisions: Vec<(f64, Cause)>,
     begin: Option<Box<Begin>>,
     end: Option<End>,
     rates: Rates,
@@ -127,15 +130,48 @@ fn draw_all(data: &Picture, area: &Area<'_>, layout: Layout) -> Result<()> {
 }
 
 fn draw(data: &Picture, area: &Area<'_>, layout: Layout, last: f64, most: f64) -> Result<()> {
-    let mut builder = ChartBuilder::on(area);
-    if layout.has_words() {
-        builder.caption(data.title(), ("sans-serif", 15));
+    if !layout.has_words() {
+        return draw_chart(data, area, layout, last, most);
     }
-    let mut chart = builder
-        .margin(14)
+    let area = area.margin(MARGIN / 2, 0, 0, 0);
+    let area = area.titled(&data.title(), ("sans-serif", 15))?;
+    let area = Legend::new(&area, &names())?.below(&area)?;
+    let width = area.dim_in_pixel().0;
+    let x = |second| pixel(second / (last * 1.08), width);
+    let decisions = Decisions::new(&data.decisions, &area, x)?;
+    let (above, area) = area.split_vertically(decisions.height());
+    decisions.draw(&above)?;
+    draw_chart(data, &area, layout, last, most)
+}
+
+/// Where a part of the horizontal axis is, in a picture of a width.
+#[expect(clippy::cast_possible_truncation, reason = "pixels are whole")]
+fn pixel(part: f64, width: u32) -> i32 {
+    let axis = f64::from(width) - f64::from(2 * MARGIN + LABELS);
+    MARGIN + LABELS + (part * axis).round() as i32
+}
+
+/// What a picture shows, for its legend.
+#[must_use]
+pub fn names() -> [Name<'static>; 4] {
+    let [remaining, threshold, sync, pause] = LEGEND;
+    let name = |mark, color: RGBAColor, words| Name { mark, color, words };
+    [
+        name(Mark::Line, remaining.0.into(), remaining.1),
+        name(Mark::Line, threshold.0.into(), threshold.1),
+        name(Mark::Dot, sync.0.into(), sync.1),
+        name(Mark::Band, pause.0.mix(PAUSE_SHARE), pause.1),
+    ]
+}
+
+fn draw_chart(data: &Picture, area: &Area<'_>, layout: Layout, last: f64, most: f64) -> Result<()> {
+    let top = most * 1.08;
+    let mut chart = ChartBuilder::on(area)
+        .margin(MARGIN)
+        .margin_top(0)
         .x_label_area_size(38)
-        .y_label_area_size(58)
-        .build_cartesian_2d(0.0..last * 1.08, 0.0..most * 1.08)?;
+        .y_label_area_size(LABELS)
+        .build_cartesian_2d(0.0..last * 1.08, 0.0..top)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
@@ -144,30 +180,7 @@ fn draw(data: &Picture, area: &Area<'_>, layout: Layout, last: f64, most: f64) -
         .x_desc("seconds since memory flows")
         .y_desc("MiB")
         .draw()?;
-    if let Some(pause) = data.pause() {
-        let paused = [(last - pause, 0.0), (last, most * 1.08)];
-        chart::band(&mut chart, paused, PAUSE.mix(0.25), LEGEND[3].1)?;
-    }
-    chart::line(&mut chart, &data.remaining, REMAINING, LEGEND[0].1)?;
-    chart::line(&mut chart, &data.threshold, THRESHOLD, LEGEND[1].1)?;
-    chart
-        .draw_series(data.labelled(last, layout).into_iter().map(|(at, words)| {
-            // Beside the right edge the words stand on the left, or they would be cut off.
-            let (side, x) = match at.0 > last * WORDS_LEFT_FROM {
-                true => (HPos::Right, -6),
-                false => (HPos::Left, 6),
-            };
-            let style = TextStyle::from(("sans-serif", 11)).pos(Pos::new(side, VPos::Top));
-            EmptyElement::at(at)
-                + Circle::new((0, 0), 3, SYNC.filled())
-                + Text::new(words, (x, -16), style)
-        }))?
-        .label(LEGEND[2].1)
-        .legend(|(x, y)| Circle::new((x + 9, y), 3, SYNC.filled()));
-    if !layout.has_words() {
-        return Ok(());
-    }
-    chart::names(&mut chart)
+    data.draw_into(&mut chart, last, top)
 }
 
 impl Picture {
@@ -231,7 +244,7 @@ impl Picture {
             } => {
                 let at = (since(*sync_at_ns, from_ns), mib(*remaining_bytes));
                 self.remaining.push(at);
-                self.syncs.push((at, None));
+                self.syncs.push(at);
             }
             EventRecord::Decided {
                 accept_bytes,
@@ -242,27 +255,26 @@ impl Picture {
                     self.threshold.push((at, before));
                 }
                 self.threshold.push((at, mib(*accept_bytes)));
-                if let Some((_, undecided @ None)) = self.syncs.last_mut() {
-                    *undecided = Some(*cause);
-                }
+                self.decisions.push((at, *cause));
             }
             _ => {}
         }
     }
 
-    /// The syncs with their decision in words, where it is another than at the sync before and there is
-    /// room for it.
-    fn labelled(&self, last: f64, layout: Layout) -> Vec<(Point, &'static str)> {
-        let (mut before, mut free) = (None, 0.0);
-        let label = |&(at, cause): &(Point, Option<Cause>)| {
-            let news = cause.filter(|_| layout.has_words() && cause != before && at.0 >= free);
-            if news.is_some() {
-                before = cause;
-                free = at.0 + last * WORDS_APART;
-            }
-            (at, news.map(in_words::cause).unwrap_or_default())
-        };
-        self.syncs.iter().map(label).collect()
+    /// Draws all of it into a chart as high as `top`; `last` is when the pause ended.
+    ///
+    /// # Errors
+    /// When it cannot be drawn.
+    pub fn draw_into(&self, chart: &mut Chart<'_, '_>, last: f64, top: f64) -> Result<()> {
+        if let Some(pause) = self.pause() {
+            let paused = [(last - pause, 0.0), (last, top)];
+            chart::band(chart, paused, PAUSE.mix(PAUSE_SHARE))?;
+        }
+        chart::line(chart, &self.remaining, REMAINING)?;
+        chart::line(chart, &self.threshold, THRESHOLD)?;
+        let dot = |at: &Point| Circle::new(*at, 3, SYNC.filled());
+        chart.draw_series(self.syncs.iter().map(dot))?;
+        Ok(())
     }
 
     /// The last second, the pause included, and the most MiB. The first round is cut off at twice what the syncs find,
@@ -270,7 +282,7 @@ impl Picture {
     #[must_use]
     pub fn extent(&self) -> (f64, f64) {
         let last = self.remaining.iter().map(|p| p.0).fold(1.0, f64::max);
-        let synced = self.syncs.iter().map(|(p, _)| p.1).fold(1.0, f64::max);
+        let synced = self.syncs.iter().map(|p| p.1).fold(1.0, f64::max);
         let all = self.remaining.iter().map(|p| p.1).fold(1.0, f64::max);
         (last + self.pause().unwrap_or(0.0), all.min(synced * 2.0))
     }
@@ -347,7 +359,7 @@ mod tests {
     #[test]
     fn what_the_guest_writes_is_a_curve_of_its_own_where_it_was_counted() {
         let (with, without) = (drawn(true), drawn(false));
-        assert!(with.contains("written, MiB/s") && with.contains("height=\"590\""));
-        assert!(!without.contains("written, MiB/s") && without.contains("height=\"420\""));
+        assert!(with.contains("written, MiB/s") && with.contains("height=\"630\""));
+        assert!(!without.contains("written, MiB/s") && without.contains("height=\"460\""));
     }
 }

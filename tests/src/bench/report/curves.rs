@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use libvirt_hpc_plugin::plot::chart::{self, Area, Chart, Point};
+use libvirt_hpc_plugin::plot::chart::{self, Area, Legend, Mark, Name, Point};
 use plotters::prelude::*;
 
 use super::super::laws;
@@ -12,7 +12,7 @@ use super::super::progress::{BIN_MS, Curve, LEAD_NS};
 use super::super::summary::Cell;
 use super::palette;
 
-const SIZE: (u32, u32) = (860, 620);
+const SIZE: (u32, u32) = (860, 660);
 
 /// The speed is that over so many bins: heartbeats are few around a pause.
 const SMOOTH: usize = 5;
@@ -74,23 +74,29 @@ fn line(law: &laws::Law, curve: &Curve, rate: f64) -> Line {
 
 fn paint(name: &str, lines: &[Line], area: &Area<'_>) -> Result<()> {
     area.fill(&WHITE)?;
-    let (upper, lower) = area.split_vertically(290);
+    let name_of = |line: &Line| Name {
+        mark: Mark::Line,
+        color: line.color.into(),
+        words: line.title,
+    };
+    let names: Vec<Name<'_>> = lines.iter().map(name_of).collect();
+    let charts = Legend::new(area, &names)?.below(area)?;
+    let (upper, lower) = charts.split_vertically(290);
     let title = format!("{name}: the application's speed, over undisturbed");
     panel(&title, "speed", lines, |l| &l.speed, &upper)?;
     let title = "Seconds of work behind an undisturbed guest";
-    let mut chart = panel(title, "s behind", lines, |l| &l.behind, &lower)?;
-    chart::names(&mut chart)?;
+    panel(title, "s behind", lines, |l| &l.behind, &lower)?;
     area.present()?;
     Ok(())
 }
 
-fn panel<'a, 'b>(
+fn panel(
     title: &str,
     axis: &str,
     lines: &[Line],
     points: impl Fn(&Line) -> &Vec<Point>,
-    area: &'a Area<'b>,
-) -> Result<Chart<'a, 'b>> {
+    area: &Area<'_>,
+) -> Result<()> {
     let all = || lines.iter().flat_map(&points);
     let last = all().map(|p| p.0).fold(1.0, f64::max);
     let (low, high) = (
@@ -102,7 +108,7 @@ fn panel<'a, 'b>(
         .caption(title, ("sans-serif", 15))
         .x_label_area_size(36)
         .y_label_area_size(52)
-        .build_cartesian_2d(-2.0..last * 1.45, low * 1.05..high * 1.08)?;
+        .build_cartesian_2d(-2.0..last * 1.02, low * 1.05..high * 1.08)?;
     chart
         .configure_mesh()
         .light_line_style(WHITE)
@@ -110,7 +116,7 @@ fn panel<'a, 'b>(
         .y_desc(axis)
         .draw()?;
     for line in lines {
-        chart::line(&mut chart, points(line), line.color, line.title)?;
+        chart::line(&mut chart, points(line), line.color)?;
     }
-    Ok(chart)
+    Ok(())
 }

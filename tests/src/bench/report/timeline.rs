@@ -3,21 +3,21 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use libvirt_hpc_plugin::plot::chart::{self, Area, since};
-use libvirt_hpc_plugin::plot::{LEGEND, Picture};
+use libvirt_hpc_plugin::plot::chart::{self, Area, Legend, Mark, Name, since};
+use libvirt_hpc_plugin::plot::{self, Picture};
 use libvirt_hpc_plugin::trace;
 use plotters::prelude::*;
 
 use super::super::progress::{Curve, LEAD_NS};
 
-const SIZE: (u32, u32) = (860, 440);
+const SIZE: (u32, u32) = (860, 470);
 
 /// The phases, in turn.
-const PHASES: [RGBColor; 4] = [
-    RGBColor(0xd0, 0xd7, 0xe5),
-    RGBColor(0xd9, 0xef, 0xd9),
-    RGBColor(0xf3, 0xe9, 0xcf),
-    RGBColor(0xe8, 0xd9, 0xef),
+const PHASES: [(RGBColor, &str); 4] = [
+    (RGBColor(0xd0, 0xd7, 0xe5), "phase 0 of the guest"),
+    (RGBColor(0xd9, 0xef, 0xd9), "phase 1 of the guest"),
+    (RGBColor(0xf3, 0xe9, 0xcf), "phase 2 of the guest"),
+    (RGBColor(0xe8, 0xd9, 0xef), "phase 3 of the guest"),
 ];
 
 /// Draws a run from `trace` and `curve`, which share the hosts' clock.
@@ -46,47 +46,59 @@ fn paint(picture: &Picture, curve: &Curve, area: &Area<'_>) -> Result<()> {
         curve.key.guest, curve.key.link
     );
     area.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(area)
+    let shown = shown(&phases(picture, curve), last);
+    let charts = Legend::new(area, &names(&shown))?.below(area)?;
+    let mut chart = ChartBuilder::on(&charts)
         .margin(14)
         .caption(title, ("sans-serif", 15))
         .x_label_area_size(38)
         .y_label_area_size(58)
         .build_cartesian_2d(0.0..last, 0.0..top)?;
-    let phases = phases(picture, curve);
-    let mut named = Vec::new();
-    for (place, (from, phase)) in phases.iter().enumerate() {
-        let until = phases.get(place + 1).map_or(last, |next| next.0);
-        if until <= 0.0 || *from >= last {
-            continue;
-        }
-        let mut label = String::new();
-        if phases.len() > 1 && !named.contains(phase) {
-            named.push(*phase);
-            label = format!("phase {phase} of the guest");
-        }
-        let corners = [(from.max(0.0), 0.0), (until.min(last), top)];
-        let color = PHASES[phase % PHASES.len()].to_rgba();
-        chart::band(&mut chart, corners, color, &label)?;
+    for (from, until, phase) in &shown {
+        let color = PHASES[phase % PHASES.len()].0.to_rgba();
+        chart::band(&mut chart, [(*from, 0.0), (*until, top)], color)?;
     }
-    let [remaining, threshold, (sync_color, _), (pause_color, paused)] = LEGEND;
-    if let Some(pause) = picture.pause() {
-        let corners = [(end - pause, 0.0), (end, top)];
-        chart::band(&mut chart, corners, pause_color.mix(0.35), paused)?;
-    }
-    chart::line(&mut chart, &picture.remaining, remaining.0, remaining.1)?;
-    chart::line(&mut chart, &picture.threshold, threshold.0, threshold.1)?;
-    let sync = |(at, _): &(chart::Point, _)| Circle::new(*at, 3, sync_color.filled());
-    chart
-        .draw_series(picture.syncs.iter().map(sync))?
-        .label("remaining at a bitmap sync")
-        .legend(move |(x, y)| Circle::new((x + 9, y), 3, sync_color.filled()));
+    picture.draw_into(&mut chart, end, top)?;
     chart
         .configure_mesh()
         .disable_mesh()
         .x_desc("seconds since memory flows")
         .y_desc("MiB")
         .draw()?;
-    chart::names(&mut chart)?;
     area.present()?;
     Ok(())
+}
+
+/// The phases within the picture: from, until, and which.
+fn shown(phases: &[(f64, usize)], last: f64) -> Vec<(f64, f64, usize)> {
+    let ends = phases.iter().skip(1).map(|next| next.0).chain([last]);
+    let all = phases.iter().zip(ends);
+    all.map(|((from, phase), until)| (from.max(0.0), until.min(last), *phase))
+        .filter(|(from, until, _)| from < until)
+        .collect()
+}
+
+/// The legend's: what every picture of a migration shows, and the phases, if there are several.
+fn names(shown: &[(f64, f64, usize)]) -> Vec<Name<'static>> {
+    let is_shown = |phase: usize| {
+        shown
+            .iter()
+            .any(|(_, _, other)| other % PHASES.len() == phase)
+    };
+    let phases = PHASES
+        .iter()
+        .enumerate()
+        .filter(|(phase, _)| is_shown(*phase));
+    let phases: Vec<_> = phases
+        .map(|(_, (color, words))| Name {
+            mark: Mark::Band,
+            color: color.to_rgba(),
+            words,
+        })
+        .collect();
+    let several = phases.len() > 1;
+    plot::names()
+        .into_iter()
+        .chain(phases.into_iter().filter(|_| several))
+        .collect()
 }
