@@ -109,6 +109,7 @@ pub fn input(case: &Case) -> Input {
     Input {
         total_bytes: case.config.guest.total_bytes(),
         data_bytes,
+        data_tolerance_percent: 0,
         pattern: Pattern::of(&vcpu, &readings, case.config.guest.total_bytes()),
         readings,
         counted: case.config.counter != Counter::None,

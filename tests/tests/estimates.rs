@@ -103,6 +103,7 @@ fn a_recorded_run_is_estimated_from_its_own_trace() {
         let input = Input {
             total_bytes: run.earlier.memory_bytes,
             data_bytes: run.earlier.data_bytes.unwrap(),
+            data_tolerance_percent: 0,
             readings: run.earlier.readings.clone(),
             pattern: None,
             counted: false,

@@ -55,6 +55,8 @@ pub struct Input {
     pub total_bytes: u64,
     /// The part of it that is no zero pages, bytes.
     pub data_bytes: u64,
+    /// It may be off by so much, per cent.
+    pub data_tolerance_percent: u64,
     /// What the guest writes within some spans.
     pub readings: Vec<Reading>,
     /// Its phases, if it showed any.
@@ -172,7 +174,7 @@ impl Forecast {
             .flat_map(|curve| runs(curve, input.law))
             .collect();
         let all: Vec<&Run> = likely.iter().chain(bounds.iter().flatten()).collect();
-        let tolerance = input.link.tolerance_percent;
+        let tolerance = input.link.tolerance_percent + input.data_tolerance_percent;
         let interval = |of: &dyn Fn(&Run) -> u64| Interval::of(&likely, &all, of, tolerance);
         let pause_ms = pause(input, &likely, &all);
         let delta = input.slowdown_ppm;
@@ -210,7 +212,7 @@ impl Forecast {
 }
 
 impl Interval {
-    /// The middle of `likely`, and between which all are, the link being off by `tolerance_percent`.
+    /// The middle of `likely`, and between which all are, link and data being off by `tolerance_percent`.
     fn of(likely: &[Run], all: &[&Run], of: &dyn Fn(&Run) -> u64, tolerance_percent: u64) -> Self {
         let least = all.iter().map(|run| of(run)).min().unwrap_or(0);
         let most = all.iter().map(|run| of(run)).max().unwrap_or(0);

@@ -21,6 +21,7 @@ fn input(mb: [u64; 3]) -> Input {
     Input {
         total_bytes: 1000 * MB,
         data_bytes: 500 * MB,
+        data_tolerance_percent: 0,
         readings: vec![reading(1, one), reading(2, two), reading(4, four)],
         pattern: None,
         counted: false,

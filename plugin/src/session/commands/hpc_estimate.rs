@@ -137,6 +137,7 @@ fn assess(
         traces.data_bytes,
         &mut unknown,
     );
+    let (data_bytes, data_tolerance_percent) = likely_data(data, total_bytes);
     let readings = joined(&measured.readings, &traces.readings);
     if let Some(problem) = &measured.problem {
         unknown.push(format!("what the guest writes now: {problem}"));
@@ -158,7 +159,8 @@ fn assess(
     let limits = Policy::from(&bounds.policy);
     let input = link.map(|(link, tolerance_percent)| Input {
         total_bytes,
-        data_bytes: data.map_or(total_bytes, |data| data.bytes),
+        data_bytes,
+        data_tolerance_percent,
         readings: readings.clone(),
         pattern,
         counted: asked.counted,
@@ -229,6 +231,21 @@ const fn phases(pattern: Pattern) -> Phases {
     }
 }
 
+/// How much of what is known is likely to be data, and by how much that may be off, per cent. Of the pages that the host
+/// has given to a guest, some are zero: 5 to 10 % under KVM and 16 to 22 % under TCG in the guests of the benchmarks, as
+/// their first iterations showed.
+fn likely_data(data: Option<Bytes>, total_bytes: u64) -> (u64, u64) {
+    const ZERO_PERCENT: u64 = 10;
+    match data {
+        Some(Bytes {
+            bytes,
+            origin: Origin::Bound,
+        }) => (bytes - bytes / 100 * ZERO_PERCENT, ZERO_PERCENT),
+        Some(Bytes { bytes, .. }) => (bytes, 0),
+        None => (total_bytes, 0),
+    }
+}
+
 /// The memory that is no zero pages: what the first round of the last migration sent, or else what the host has given
 /// the guest.
 fn data(
@@ -247,7 +264,9 @@ fn data(
     }
     unknown.push(
         match resident {
-            Some(_) => "how many pages that the guest has touched are zero: all of them are taken to be data",
+            Some(_) => {
+                "how many pages that the guest has touched are zero: a tenth of them is taken to be"
+            }
             None => "how much memory is zero pages: all of it is taken to be data",
         }
         .to_owned(),
