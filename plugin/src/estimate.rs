@@ -31,6 +31,7 @@ pub mod precopy;
 pub mod preflight;
 mod prior;
 pub mod text;
+pub mod zeros;
 
 pub use pattern::{Pattern, VcpuTime};
 pub use prior::prior;

@@ -1,4 +1,4 @@
-//! The guest's dirty rate, as QEMU samples it before a migration, and what memory the host has given it.
+//! The guest's dirty rate, as QEMU samples it before a migration, what memory the host has given it, and which is zero.
 
 use core::time::Duration;
 
@@ -16,6 +16,9 @@ const RATE: &str = "dirtyrate.megabytes_per_second";
 
 /// `VIR_DOMAIN_STATS_BALLOON_RSS`, KiB.
 const RESIDENT: &str = "balloon.rss";
+
+/// A page as QEMU sends it.
+const PAGE_BYTES: usize = 4096;
 
 /// How far QEMU is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +100,17 @@ impl Domain {
         let fields = ffi::domain_stats(self.handle(), sys::VIR_DOMAIN_STATS_BALLOON).ok()?;
         let (_, value) = fields.iter().find(|(field, _)| field == RESIDENT)?;
         Some(value.as_count()?.saturating_mul(1024))
+    }
+
+    /// Whether the page at a physical address is zero (`virDomainMemoryPeek`); nothing else of it is kept.
+    ///
+    /// # Errors
+    /// When libvirt refuses: the domain does not run, or another job has it.
+    pub fn is_zero_page(&self, address: u64) -> Result<bool, Error> {
+        let mut page = [0; PAGE_BYTES];
+        ffi::memory_peek(self.handle(), address, &mut page)
+            .named("virDomainMemoryPeek", Some(self.name()))?;
+        Ok(page.iter().all(|byte| *byte == 0))
     }
 
     /// How many snapshots libvirt knows of it.

@@ -24,7 +24,9 @@ use virt_sys as sys;
 pub(crate) use callback::{subscribe, unsubscribe, unwatch_close, watch_close};
 pub(crate) use fields::{domain_stats, job_stats};
 pub(crate) use params::{Params, migrate, migrate_to_uri};
-pub(crate) use preflight::{checkpoints, compare_hypervisor_cpu, snapshots, start_dirty_rate};
+pub(crate) use preflight::{
+    checkpoints, compare_hypervisor_cpu, memory_peek, snapshots, start_dirty_rate,
+};
 
 /// The time of `CLOCK_MONOTONIC`.
 pub(crate) fn now() -> Timestamp {

@@ -12,6 +12,7 @@ use libvirt_hpc_libvirt::pace::Pace;
 use crate::clock;
 use crate::estimate::curve::Reading;
 use crate::estimate::periods::Periods;
+use crate::estimate::zeros::Zeros;
 use crate::estimate::{Pattern, VcpuTime, prior};
 
 /// How often the vCPU time is read at most, and QEMU is asked whether it has measured.
@@ -19,6 +20,12 @@ const EVERY: Duration = Duration::from_millis(100);
 
 /// How much later than its period a measurement may come: QEMU compares pages at its beginning and end.
 const LATE: Duration = Duration::from_secs(2);
+
+/// libvirt's names of the architectures whose RAM begins at zero.
+const X86: [&str; 2] = ["x86_64", "i686"];
+
+/// For so long pages are read at most.
+const READING_MOST: Duration = Duration::from_millis(500);
 
 /// What was measured.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +36,8 @@ pub(crate) struct Measured {
     pub(crate) vcpu: Vec<VcpuTime>,
     /// How long all of it took.
     pub(crate) took: Duration,
+    /// Which of its pages are zero.
+    pub(crate) zeros: Option<Zeros>,
     /// Why it is less than was asked for.
     pub(crate) problem: Option<String>,
 }
@@ -91,6 +100,18 @@ pub(crate) fn measure(domain: &Domain, total_bytes: u64, seconds: u32) -> Measur
     }
     measured.took = clock::now() - begun;
     measured
+}
+
+/// Which of a domain's pages are zero, by some of them; none where its RAM's addresses are not known, or it cannot be read.
+pub(crate) fn zeros(domain: &Domain, total_bytes: u64, arch: Option<&str>) -> Option<Zeros> {
+    if !arch.is_some_and(|arch| X86.contains(&arch)) {
+        return None;
+    }
+    let end = clock::now() + READING_MOST;
+    Zeros::sample(total_bytes, |address| {
+        let is_zero = domain.is_zero_page(address).ok()?;
+        (clock::now() < end).then_some(is_zero)
+    })
 }
 
 impl Measured {

@@ -146,6 +146,20 @@ fn what_is_wrong_between_two_hosts_is_named_and_nothing_else() -> Result<()> {
         .filter(|code| *code != "pml")
         .collect();
     ensure!(wrong.is_empty() && status == 0, "a clean pair: {clean}");
+    let of_data = |field: &str| clean.pointer(&format!("/known/data/{field}"));
+    let data_mib = of_data("bytes")
+        .and_then(Value::as_u64)
+        .map(|bytes| bytes >> 20);
+    println!("data, by pages that are not zero: {data_mib:?} MiB of 256");
+    ensure!(
+        of_data("origin").and_then(Value::as_str) == Some("measured"),
+        "{clean}"
+    );
+    // The workload's 64 MiB, and Linux.
+    ensure!(
+        data_mib.is_some_and(|mib| (64..256).contains(&mib)),
+        "{clean}"
+    );
 
     let (itself, status) = named(&destination("alpha"))?;
     ensure!(

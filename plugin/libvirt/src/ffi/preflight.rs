@@ -16,6 +16,20 @@ pub(crate) fn start_dirty_rate(domain: &Domain, seconds: c_int, mode: c_uint) ->
     check(unsafe { sys::virDomainStartDirtyRateCalc(domain.as_ptr(), seconds, mode) })
 }
 
+/// `virDomainMemoryPeek`: reads physical memory from `address` on.
+pub(crate) fn memory_peek(domain: &Domain, address: u64, buffer: &mut [u8]) -> Result<(), Error> {
+    // SAFETY: the domain is valid, and libvirt writes no more than the buffer's length.
+    check(unsafe {
+        sys::virDomainMemoryPeek(
+            domain.as_ptr(),
+            address,
+            buffer.len(),
+            buffer.as_mut_ptr().cast(),
+            sys::VIR_MEMORY_PHYSICAL,
+        )
+    })
+}
+
 /// The answer of a call that counts.
 fn count(number: c_int) -> Result<u32, Error> {
     check(number)?;

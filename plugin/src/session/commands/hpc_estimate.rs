@@ -4,9 +4,11 @@
 //! | where | the question it answers |
 //! |---|---|
 //! | `facts` | what do libvirt and the hosts say? |
+//! | `data` | how much of its memory has to be sent? |
 //! | `traces` | what did earlier migrations show? |
 //! | here | which of it counts, and what is not known? |
 
+mod data;
 mod facts;
 mod traces;
 
@@ -22,9 +24,7 @@ use libvirt_hpc_libvirt::{Connection, Domain};
 use libvirt_hpc_xml_schemas as xml;
 
 use crate::estimate::Pattern;
-use crate::estimate::assessment::{
-    self, Assessment, Bandwidth, Bytes, Known, Origin, Phases, Written,
-};
+use crate::estimate::assessment::{self, Assessment, Bandwidth, Known, Origin, Phases, Written};
 use crate::estimate::curve::Reading;
 use crate::estimate::earlier::joined;
 use crate::estimate::forecast::{Forecast, Input, Link};
@@ -37,6 +37,7 @@ use crate::migration::bounds::Bounds;
 use crate::migration::{owner, site};
 use crate::session::connect;
 use crate::session::measure::{self, Measured};
+use data::Data;
 use facts::Domains;
 use traces::Traces;
 
@@ -107,7 +108,11 @@ fn policy(domain: &Domain, warnings: &mut Vec<String>) -> Result<xml::Policy> {
 fn measure(domain: &Domain, asked: &Domains, args: &EstimateArgs) -> Measured {
     let source = &asked.facts.source;
     if source.state == RunState::Running && !source.busy {
-        measure::measure(domain, source.memory_bytes, args.seconds)
+        let zeros = measure::zeros(domain, source.memory_bytes, source.traits.arch.as_deref());
+        Measured {
+            zeros,
+            ..measure::measure(domain, source.memory_bytes, args.seconds)
+        }
     } else {
         Measured {
             problem: Some("the guest does not run, or another job has it".to_owned()),
@@ -131,13 +136,13 @@ fn assess(
     let bounds = Bounds::of_running(policy, settings, &asked.guest);
     let mut unknown = not_asked(&asked.facts);
     let total_bytes = asked.facts.source.memory_bytes;
-    let data = data(
+    let data = Data::of(
         total_bytes,
         asked.resident_bytes,
         traces.data_bytes,
-        &mut unknown,
+        measured.zeros,
     );
-    let (data_bytes, data_tolerance_percent) = likely_data(data, total_bytes);
+    unknown.extend(data.unknown.map(str::to_owned));
     let readings = joined(&measured.readings, &traces.readings);
     if let Some(problem) = &measured.problem {
         unknown.push(format!("what the guest writes now: {problem}"));
@@ -159,8 +164,8 @@ fn assess(
     let limits = Policy::from(&bounds.policy);
     let input = link.map(|(link, tolerance_percent)| Input {
         total_bytes,
-        data_bytes,
-        data_tolerance_percent,
+        data_bytes: data.likely_bytes,
+        data_tolerance_percent: data.tolerance_percent,
         readings: readings.clone(),
         pattern,
         counted: asked.counted,
@@ -184,7 +189,7 @@ fn assess(
     }
     let known = Known {
         memory_bytes: total_bytes,
-        data,
+        data: data.known,
         written: readings.iter().map(written).collect(),
         phases: pattern.map(phases),
         link: link.map(|(link, _)| link),
@@ -229,52 +234,6 @@ const fn phases(pattern: Pattern) -> Phases {
         quiet_percent: pattern.quiet_percent,
         vcpus_idle: pattern.idles,
     }
-}
-
-/// How much of what is known is likely to be data, and by how much that may be off, per cent. Of the pages that the host
-/// has given to a guest, some are zero: 5 to 10 % under KVM and 16 to 22 % under TCG in the guests of the benchmarks, as
-/// their first iterations showed.
-fn likely_data(data: Option<Bytes>, total_bytes: u64) -> (u64, u64) {
-    const ZERO_PERCENT: u64 = 10;
-    match data {
-        Some(Bytes {
-            bytes,
-            origin: Origin::Bound,
-        }) => (bytes - bytes / 100 * ZERO_PERCENT, ZERO_PERCENT),
-        Some(Bytes { bytes, .. }) => (bytes, 0),
-        None => (total_bytes, 0),
-    }
-}
-
-/// The memory that is no zero pages: what the first round of the last migration sent, or else what the host has given
-/// the guest.
-fn data(
-    total_bytes: u64,
-    resident_bytes: Option<u64>,
-    sent_bytes: Option<u64>,
-    unknown: &mut Vec<String>,
-) -> Option<Bytes> {
-    let resident = resident_bytes.map(|bytes| bytes.min(total_bytes));
-    let sent = sent_bytes.map(|bytes| bytes.min(total_bytes));
-    if let Some(sent) = sent.filter(|sent| resident.is_none_or(|resident| *sent <= resident)) {
-        return Some(Bytes {
-            bytes: sent,
-            origin: Origin::Trace,
-        });
-    }
-    unknown.push(
-        match resident {
-            Some(_) => {
-                "how many pages that the guest has touched are zero: a tenth of them is taken to be"
-            }
-            None => "how much memory is zero pages: all of it is taken to be data",
-        }
-        .to_owned(),
-    );
-    resident.map(|bytes| Bytes {
-        bytes,
-        origin: Origin::Bound,
-    })
 }
 
 /// The link, and by how much it may be off, per cent.

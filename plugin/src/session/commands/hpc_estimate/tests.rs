@@ -129,19 +129,6 @@ fn a_guest_that_could_not_be_measured_is_estimated_by_its_last_trace() {
 }
 
 #[test]
-fn a_tenth_of_the_pages_that_a_guest_has_touched_is_taken_to_be_zero() {
-    let data = |origin| {
-        Some(Bytes {
-            bytes: 500 * MIB,
-            origin,
-        })
-    };
-    assert_eq!(likely_data(data(Origin::Bound), 900 * MIB), (450 * MIB, 10));
-    assert_eq!(likely_data(data(Origin::Trace), 900 * MIB), (500 * MIB, 0));
-    assert_eq!(likely_data(None, 900 * MIB), (900 * MIB, 0));
-}
-
-#[test]
 fn what_a_destination_does_not_say_is_not_known() {
     let mut asked = asked();
     asked.facts.destination = Destination::Reached(Box::new(Reached {
