@@ -241,6 +241,26 @@ fn a_wrong_counter_changes_nothing() {
     }
 }
 
+/// The trust in the counter, whenever it changed.
+fn trusts(config: &PlantConfig) -> Vec<Trust> {
+    let (_, seen) = run(&mut Plant::new(config), Policy::default());
+    let trust = |(_, event): &(Timestamp, Event)| match event {
+        Event::Counter(trust) => Some(*trust),
+        _ => None,
+    };
+    seen.events.iter().filter_map(trust).collect()
+}
+
+/// The sync finds what was written since the last reading as well.
+#[test]
+fn a_guest_that_turns_busy_just_before_a_sync_does_not_refute_the_counter() {
+    for into_ms in (0..6000).step_by(10) {
+        let config = counted(&spinning(Duration::from_millis(into_ms)), Counter::Exact);
+        let trusts = trusts(&config);
+        assert!(!trusts.contains(&Trust::Refuted), "{into_ms}: {trusts:?}");
+    }
+}
+
 #[test]
 fn the_trace_tells_when_a_sync_confirms_or_refutes_the_counter() {
     for (counter, told) in [

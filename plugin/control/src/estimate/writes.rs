@@ -40,7 +40,7 @@ use crate::sample::{Faults, JobState, Sample};
 use crate::time::Timestamp;
 use curve::Curve;
 use phases::WritePhases;
-use readings::Readings;
+use readings::{AtSync, Readings};
 use rewrites::Rewrites;
 pub use trust::Trust;
 pub(super) use trust::is_near;
@@ -301,17 +301,22 @@ impl Writes {
     fn settle(&mut self, due: Due) {
         let since = self.sync.map(|sync| sync.at);
         let counter = if due.first {
-            self.readings.at_begin(due.at).map(|pages| (pages, 0))
+            let at_begin = |pages| AtSync {
+                pages,
+                interpolated: 0,
+                most: pages,
+            };
+            self.readings.at_begin(due.at).map(at_begin)
         } else {
             self.readings.at(due.at, since)
         };
-        let Some((pages, interpolated)) = counter else {
+        let Some(mut counter) = counter else {
             self.sync = None;
             return;
         };
         if let Some(sync) = self.sync {
-            let counted = pages.saturating_sub(sync.pages);
-            let counted_bytes = bytes(counted);
+            self.judge(sync, &due, &mut counter);
+            let counted_bytes = bytes(counter.pages.saturating_sub(sync.pages));
             let span = due.at.since(sync.at);
             self.curve.record(span, counted_bytes);
             self.last = Whole {
@@ -319,13 +324,12 @@ impl Writes {
                 span,
             };
             self.peaks = (0, self.peaks.0);
-            let interpolated = sync.interpolated.saturating_add(interpolated);
-            let well = interpolated.saturating_mul(INTERPOLATED_PART) <= counted;
-            if let Some(found) = due.found.filter(|_| well) {
-                self.common = found.common(counted_bytes, PROTECTED_BYTES).or(self.common);
-                self.confirmation.judge(&found, counted_bytes);
-            }
         }
+        let AtSync {
+            pages,
+            interpolated,
+            ..
+        } = counter;
         self.curve.begin_round();
         if due.first {
             self.phases.begin(due.at, self.total_bytes);
@@ -342,6 +346,29 @@ impl Writes {
                 u64::MAX
             },
         });
+    }
+
+    /// Compares what the sync `due` found with what was counted since `sync`. Where the guest has turned busy since the
+    /// last reading before it, what was found tells how much of `counter` was counted by then.
+    fn judge(&mut self, sync: Mark, due: &Due, counter: &mut AtSync) {
+        let counted = counter.pages.saturating_sub(sync.pages);
+        let interpolated = sync.interpolated.saturating_add(counter.interpolated);
+        let well = interpolated.saturating_mul(INTERPOLATED_PART) <= counted;
+        let Some(found) = due.found.filter(|_| well) else {
+            return;
+        };
+        self.common = found
+            .common(bytes(counted), PROTECTED_BYTES)
+            .or(self.common);
+        let around = counter.most.saturating_sub(counter.pages);
+        if self
+            .confirmation
+            .judge(&found, bytes(counted), bytes(around))
+        {
+            let written = found.bytes.saturating_sub(found.unsent_bytes) / Faults::PAGE_BYTES;
+            let by_then = sync.pages.saturating_add(written);
+            counter.pages = by_then.clamp(counter.pages, counter.most);
+        }
     }
 
     /// Takes in the counter, in the round of the last known sync.

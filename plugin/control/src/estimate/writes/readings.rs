@@ -22,6 +22,17 @@ pub(super) enum Pushed {
     Backwards,
 }
 
+/// The counter at a sync, pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AtSync {
+    /// Its likely value.
+    pub(super) pages: u64,
+    /// The interpolated part of that.
+    pub(super) interpolated: u64,
+    /// What it had counted when it was read next.
+    pub(super) most: u64,
+}
+
 /// The newest comes first.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Readings([Option<Faults>; KEPT]);
@@ -68,12 +79,12 @@ impl Readings {
         Some(before.or_else(soon)?.pages)
     }
 
-    /// The counter at the sync `at`, and the interpolated part of that, pages; none if it was not read on both sides.
+    /// The counter at the sync `at`; none if it was not read on both sides.
     ///
     /// Right after a sync the counter rises differently, so the rate of the last two readings before it is continued up
     /// to the sync. If the round, which began at `since`, is too short for two, a straight line leads to the reading
     /// after.
-    pub(super) fn at(&self, at: Timestamp, since: Option<Timestamp>) -> Option<(u64, u64)> {
+    pub(super) fn at(&self, at: Timestamp, since: Option<Timestamp>) -> Option<AtSync> {
         let index = self
             .0
             .iter()
@@ -87,7 +98,11 @@ impl Readings {
         let most = after.pages.saturating_sub(before.pages);
         let rise = rise(from, to, at.since(before.at)).min(most);
         let interpolated = if earlier.is_some() { rise } else { most };
-        Some((before.pages.saturating_add(rise), interpolated))
+        Some(AtSync {
+            pages: before.pages.saturating_add(rise),
+            interpolated,
+            most: after.pages,
+        })
     }
 }
 
@@ -121,16 +136,24 @@ mod tests {
         readings
     }
 
+    fn at_sync(pages: u64, interpolated: u64, most: u64) -> Option<AtSync> {
+        Some(AtSync {
+            pages,
+            interpolated,
+            most,
+        })
+    }
+
     #[test]
     fn up_to_a_sync_the_counter_rises_as_before() {
         let swept = readings(&[(0, 0), (100, 10), (200, 20), (300, 90)]);
-        assert_eq!(swept.at(at(250), None), Some((25, 5)));
+        assert_eq!(swept.at(at(250), None), at_sync(25, 5, 90));
         let flat = readings(&[(0, 0), (100, 50), (200, 50), (300, 100)]);
-        assert_eq!(flat.at(at(290), None), Some((50, 0)));
+        assert_eq!(flat.at(at(290), None), at_sync(50, 0, 100));
         let stopped = readings(&[(0, 0), (100, 10), (200, 20), (300, 21)]);
         assert_eq!(
             stopped.at(at(290), None),
-            Some((21, 1)),
+            at_sync(21, 1, 21),
             "no more than was read"
         );
     }
@@ -138,7 +161,7 @@ mod tests {
     #[test]
     fn a_round_too_short_for_two_readings_is_a_straight_line() {
         let short = readings(&[(0, 0), (100, 90), (200, 110)]);
-        assert_eq!(short.at(at(150), Some(at(50))), Some((100, 20)));
+        assert_eq!(short.at(at(150), Some(at(50))), at_sync(100, 20, 110));
     }
 
     #[test]

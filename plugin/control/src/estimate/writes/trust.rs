@@ -9,6 +9,10 @@ const NEAR: (u64, u64) = (3, 4);
 /// Less than this, counted and found, is not judged.
 const TELLING_BYTES: u64 = 4 << 20;
 
+/// A guest that turns busy just before a sync has written more than so many times what was counted: a counter that misses
+/// half finds twice as much.
+const TURNED_TIMES: u64 = 3;
+
 /// So many syncs in a row must agree until a refuted counter is trusted again.
 const AGREEING: u32 = 2;
 
@@ -61,6 +65,8 @@ pub(super) struct Confirmation {
     trust: Trust,
     /// Number of syncs in a row that agree.
     agreeing: u32,
+    /// The last sync was not judged, because the guest may have turned busy just before it.
+    excused: bool,
 }
 
 impl Confirmation {
@@ -68,17 +74,26 @@ impl Confirmation {
         self.trust
     }
 
-    /// Takes in the result of a sync, and the count before it.
-    pub(super) fn judge(&mut self, found: &Found, counted_bytes: u64) {
+    /// Takes in the result of a sync, the count before it, and what was counted from the last reading before the sync to
+    /// the first after it. A guest that has turned busy in between has written a part of that before the sync: so the sync
+    /// judges nothing, unless the one before judged nothing either. Returns whether it is so.
+    pub(super) fn judge(&mut self, found: &Found, counted_bytes: u64, around_bytes: u64) -> bool {
         let expected_bytes = found.expected_bytes(counted_bytes);
         if found.bytes.max(expected_bytes) < TELLING_BYTES {
-            return;
+            return false;
         }
         let near = is_near(found.bytes, expected_bytes);
         if near && !is_near(found.bytes, counted_bytes) {
             // A deaf counter would have found the unsent pages as well.
-            return;
+            return false;
         }
+        let may_have_turned = found.bytes > expected_bytes.saturating_mul(TURNED_TIMES)
+            && found.bytes <= expected_bytes.saturating_add(around_bytes);
+        if !near && may_have_turned && !self.excused {
+            self.excused = true;
+            return true;
+        }
+        self.excused = false;
         self.agreeing = if near {
             self.agreeing.saturating_add(1)
         } else {
@@ -89,6 +104,7 @@ impl Confirmation {
             Trust::Refuted if self.agreeing < AGREEING => Trust::Refuted,
             _ => Trust::Confirmed,
         };
+        false
     }
 }
 
@@ -116,7 +132,7 @@ mod tests {
     fn judged(syncs: &[(u64, u64, u64)]) -> Trust {
         let mut confirmation = Confirmation::default();
         for &(mib, unsent, counted) in syncs {
-            confirmation.judge(&found(mib, unsent), counted * MIB);
+            confirmation.judge(&found(mib, unsent), counted * MIB, 0);
         }
         confirmation.trust()
     }
@@ -162,6 +178,27 @@ mod tests {
     }
 
     #[test]
+    fn a_guest_that_may_have_turned_busy_just_before_a_sync_judges_nothing_once() {
+        // How many of the syncs judged nothing; each: found, counted, and counted around it, MiB.
+        let judged = |syncs: &[(u64, u64, u64)]| {
+            let mut confirmation = Confirmation::default();
+            let mut excused = 0;
+            for &(mib, counted, around) in syncs {
+                let judge = confirmation.judge(&found(mib, 0), counted * MIB, around * MIB);
+                excused += u32::from(judge);
+            }
+            (excused, confirmation.trust())
+        };
+        let (good, woke) = ((100, 100, 0), (100, 20, 120));
+        assert_eq!(judged(&[woke]), (1, Trust::Unconfirmed));
+        assert_eq!(judged(&[woke, good]), (1, Trust::Confirmed));
+        assert_eq!(judged(&[woke, woke]), (1, Trust::Refuted));
+        assert_eq!(judged(&[good, woke]), (1, Trust::Confirmed));
+        assert_eq!(judged(&[(100, 20, 79)]), (0, Trust::Refuted), "too little");
+        assert_eq!(judged(&[(100, 34, 120)]), (0, Trust::Refuted), "half deaf");
+    }
+
+    #[test]
     fn the_common_share_shows_where_something_was_unsent() {
         let common = |mib, unsent| found(mib, unsent).common(100 * MIB, u64::MAX);
         assert_eq!(common(100, 40), Some(1000));
@@ -184,7 +221,7 @@ mod tests {
             unsent_bytes: u64::MAX,
             first_round: false,
         };
-        confirmation.judge(&all, u64::MAX);
+        confirmation.judge(&all, u64::MAX, 0);
         assert_eq!(all.common(u64::MAX, u64::MAX), Some(0));
         assert_eq!(confirmation.trust(), Trust::Confirmed);
     }
