@@ -66,6 +66,12 @@ pub(super) struct Key {
 }
 
 impl Key {
+    /// The guest and the link, as `guests::Cell` names them.
+    #[must_use]
+    pub(super) fn cell_name(&self) -> String {
+        format!("{}-{}", self.guest, self.link)
+    }
+
     /// As a name of a file.
     #[must_use]
     pub(super) fn file_name(&self) -> String {

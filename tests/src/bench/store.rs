@@ -117,18 +117,19 @@ impl Store {
         append(&self.folder.join(CURVES), curve)
     }
 
-    /// Forgets the runs of a law, so that they are made again.
+    /// Forgets the runs of a law with guests on links whose name contains `only`, so that they are made again.
     ///
     /// # Errors
     /// When the files cannot be written.
-    pub fn forget(&mut self, law: &str) -> Result<usize> {
+    pub fn forget(&mut self, law: &str, only: &str) -> Result<usize> {
+        let is_kept = |key: &Key| key.law != law || !key.cell_name().contains(only);
         let before = self.lines.len();
         self.lines.retain(|line| match line {
-            Line::Run(run) => run.key.law != law,
+            Line::Run(run) => is_kept(&run.key),
             Line::Probe(_) => true,
         });
         let mut curves = self.curves()?;
-        curves.retain(|curve| curve.key.law != law);
+        curves.retain(|curve| is_kept(&curve.key));
         replace(&self.folder.join(CURVES), &curves)?;
         replace(&self.folder.join(RESULTS), &self.lines)?;
         self.write_table()?;

@@ -43,7 +43,7 @@ struct Args {
     /// The folder of all traces; the report keeps those it tells of
     #[arg(long, default_value = "target/bench-traces")]
     traces: PathBuf,
-    /// Make the runs of that law again
+    /// Make the runs of that law again, of those that --only names
     #[arg(long, value_name = "LAW")]
     again: Vec<String>,
     /// Only probe each guest on each link: how long iteration 1 takes, whether stock ends
@@ -58,7 +58,10 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let mut store = Store::open(&args.results)?;
     for law in &args.again {
-        println!("{} runs of {law} will be made again", store.forget(law)?);
+        println!(
+            "{} runs of {law} will be made again",
+            store.forget(law, &args.only)?
+        );
     }
     if !args.report_only {
         let default = match args.set {

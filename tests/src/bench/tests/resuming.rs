@@ -67,7 +67,11 @@ fn the_runs_of_a_law_can_be_made_again() {
     for run in benchmark() {
         store.add(Line::Run(Box::new(run))).expect("written");
     }
-    assert_eq!(store.forget("adaptive").expect("written"), 3);
+    assert_eq!(
+        store.forget("adaptive", "another-link").expect("written"),
+        0
+    );
+    assert_eq!(store.forget("adaptive", "").expect("written"), 3);
     let again = Store::open(folder.path()).expect("the same folder");
     assert_eq!(again.runs().count(), benchmark().len() - 3);
     assert!(again.runs().all(|run| run.key.law != "adaptive"));
