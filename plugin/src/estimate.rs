@@ -31,7 +31,7 @@ pub mod precopy;
 pub mod preflight;
 mod prior;
 pub mod text;
-pub mod zeros;
+pub mod zero_pages;
 
 pub use pattern::{Pattern, VcpuTime};
 pub use prior::prior;

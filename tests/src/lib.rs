@@ -10,5 +10,6 @@ mod json_lines;
 pub mod patience;
 pub mod peer;
 pub mod plant;
+pub mod predictions;
 pub mod random_cases;
 pub mod rig;

@@ -12,7 +12,7 @@ use libvirt_hpc_libvirt::pace::Pace;
 use crate::clock;
 use crate::estimate::curve::Reading;
 use crate::estimate::periods::Periods;
-use crate::estimate::zeros::Zeros;
+use crate::estimate::zero_pages::ZeroPages;
 use crate::estimate::{Pattern, VcpuTime, prior};
 
 /// How often the vCPU time is read at most, and QEMU is asked whether it has measured.
@@ -37,7 +37,7 @@ pub(crate) struct Measured {
     /// How long all of it took.
     pub(crate) took: Duration,
     /// Which of its pages are zero.
-    pub(crate) zeros: Option<Zeros>,
+    pub(crate) zero_pages: Option<ZeroPages>,
     /// Why it is less than was asked for.
     pub(crate) problem: Option<String>,
 }
@@ -103,12 +103,16 @@ pub(crate) fn measure(domain: &Domain, total_bytes: u64, seconds: u32) -> Measur
 }
 
 /// Which of a domain's pages are zero, by some of them; none where its RAM's addresses are not known, or it cannot be read.
-pub(crate) fn zeros(domain: &Domain, total_bytes: u64, arch: Option<&str>) -> Option<Zeros> {
+pub(crate) fn zero_pages(
+    domain: &Domain,
+    total_bytes: u64,
+    arch: Option<&str>,
+) -> Option<ZeroPages> {
     if !arch.is_some_and(|arch| X86.contains(&arch)) {
         return None;
     }
     let end = clock::now() + READING_MOST;
-    Zeros::sample(total_bytes, |address| {
+    ZeroPages::sample(total_bytes, |address| {
         let is_zero = domain.is_zero_page(address).ok()?;
         (clock::now() < end).then_some(is_zero)
     })

@@ -76,14 +76,14 @@ impl Key {
     #[must_use]
     pub(super) fn file_name(&self) -> String {
         let Self {
-            guest,
-            link,
             law,
             hpc_law,
             repeat,
+            ..
         } = self;
+        let cell = self.cell_name();
         let setting = hpc_law.find(['=', '@']).map_or("", |at| &hpc_law[at..]);
-        format!("{guest}-{link}-{law}{setting}-{repeat}")
+        format!("{cell}-{law}{setting}-{repeat}")
     }
 }
 

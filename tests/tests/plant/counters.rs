@@ -1,37 +1,15 @@
 //! Predictions of syncs from KVM's counters, for guests whose counters are right, wrong or missing.
 
-use libvirt_hpc_control::estimate::{Rounds, Trust, Writes};
+use libvirt_hpc_control::estimate::{Trust, Writes};
 use libvirt_hpc_control::law::{Decision, View};
 use libvirt_hpc_tests::plant::Counter;
+use libvirt_hpc_tests::predictions::{FEW_POLLS, Prediction, Sync, predictions};
 use libvirt_hpc_tests::random_cases::Case;
 
 use super::*;
 
-/// How long before a sync its prediction is made.
-const BEFORE: Duration = Duration::from_millis(100);
-
 /// As on the test bed: samples before memory flows, as in a real migration.
 const SETUP: Duration = Duration::from_millis(520);
-
-/// Shorter rounds have few samples to predict from: the counter is read every 100 ms.
-const FEW_POLLS: Duration = Duration::from_millis(500);
-
-/// A sync, and its prediction.
-#[derive(Debug)]
-struct Foretold {
-    /// Duration of the round that it ended.
-    round: Duration,
-    found_bytes: u64,
-    estimate_bytes: Option<u64>,
-}
-
-impl Foretold {
-    fn within_percent(&self, percent: u64) -> bool {
-        self.estimate_bytes.is_some_and(|estimate| {
-            estimate.abs_diff(self.found_bytes) * 100 <= self.found_bytes * percent
-        })
-    }
-}
 
 /// The law without a counter: the rounds must not depend on the predictions.
 struct Blind(Adaptive);
@@ -52,35 +30,16 @@ impl Law for Blind {
 }
 
 /// Steers `config` under `counter`: each sync with at least two samples before it, and the trust at the end.
-fn foretold(config: &PlantConfig, counter: Counter) -> (Vec<Foretold>, Trust) {
+fn predicted(config: &PlantConfig, counter: Counter) -> (Vec<Prediction>, Trust) {
     let mut plant = Plant::new(&counted(config, counter));
     let law = Blind(Adaptive::new(Slowdown::DEFAULT));
     let (_, seen) = steer(&mut plant, law, Policy::default());
-    let syncs: Vec<(Timestamp, u64)> = plant
+    let syncs: Vec<Sync> = plant
         .syncs()
         .iter()
         .map(|sync| (Timestamp::default().after(sync.at), sync.remaining_bytes))
         .collect();
-    let (mut rounds, mut writes, mut foretold) = (Rounds::default(), Writes::default(), vec![]);
-    for pair in seen.samples.windows(2) {
-        let (sample, next) = (&pair[0], &pair[1]);
-        writes.update(sample, rounds.update(sample).as_ref());
-        let due = |at: &Timestamp| {
-            let made = at.before(BEFORE);
-            sample.at <= made && made < next.at
-        };
-        let sync = syncs.windows(2).find(|pair| due(&pair[1].0));
-        if let Some([begin, (at, found_bytes)]) = sync
-            && sample.at.since(begin.0) >= BEFORE
-        {
-            foretold.push(Foretold {
-                round: at.since(begin.0),
-                found_bytes: *found_bytes,
-                estimate_bytes: writes.next_sync_bytes(*at),
-            });
-        }
-    }
-    (foretold, writes.trust())
+    predictions(&seen.samples, &syncs)
 }
 
 /// The guests of the scenarios, and random ones.
@@ -110,12 +69,12 @@ fn guests() -> impl Iterator<Item = (String, PlantConfig)> {
 /// How many syncs are predicted within so many per cent, and how many there are, of rounds with more than a few
 /// samples.
 fn score(config: &PlantConfig, counter: Counter, percent: u64) -> [usize; 2] {
-    let (syncs, _) = foretold(config, counter);
+    let (syncs, _) = predicted(config, counter);
     let seen: Vec<_> = syncs
         .iter()
         .filter(|sync| sync.round >= FEW_POLLS)
         .collect();
-    let near = seen.iter().filter(|sync| sync.within_percent(percent));
+    let near = seen.iter().filter(|sync| sync.is_within_percent(percent));
     [near.count(), seen.len()]
 }
 
@@ -154,10 +113,10 @@ fn a_wrong_counter_is_refuted_by_the_first_sync_and_not_used() {
         Counter::Extra { per_s: 40_000 },
     ] {
         for config in steady() {
-            let (syncs, trust) = foretold(&config, counter);
+            let (syncs, trust) = predicted(&config, counter);
             assert_eq!(trust, Trust::Refuted, "{counter:?}: {syncs:?}");
             let later = syncs.iter().skip(1);
-            let silent = later.clone().all(|sync| sync.estimate_bytes.is_none());
+            let silent = later.clone().all(|sync| sync.expected_bytes.is_none());
             assert!(silent, "{counter:?}: {syncs:?}");
         }
     }
@@ -166,9 +125,9 @@ fn a_wrong_counter_is_refuted_by_the_first_sync_and_not_used() {
 #[test]
 fn without_a_counter_nothing_is_predicted() {
     for config in steady() {
-        let (syncs, trust) = foretold(&config, Counter::None);
+        let (syncs, trust) = predicted(&config, Counter::None);
         assert_eq!(trust, Trust::Unconfirmed);
-        assert!(syncs.iter().all(|sync| sync.estimate_bytes.is_none()));
+        assert!(syncs.iter().all(|sync| sync.expected_bytes.is_none()));
     }
 }
 
@@ -242,8 +201,7 @@ fn a_wrong_counter_changes_nothing() {
 }
 
 /// The trust in the counter, whenever it changed.
-fn trusts(config: &PlantConfig) -> Vec<Trust> {
-    let (_, seen) = run(&mut Plant::new(config), Policy::default());
+fn trusts(seen: &Seen) -> Vec<Trust> {
     let trust = |(_, event): &(Timestamp, Event)| match event {
         Event::Counter(trust) => Some(*trust),
         _ => None,
@@ -256,7 +214,8 @@ fn trusts(config: &PlantConfig) -> Vec<Trust> {
 fn a_guest_that_turns_busy_just_before_a_sync_does_not_refute_the_counter() {
     for into_ms in (0..6000).step_by(10) {
         let config = counted(&spinning(Duration::from_millis(into_ms)), Counter::Exact);
-        let trusts = trusts(&config);
+        let (_, seen) = run(&mut Plant::new(&config), Policy::default());
+        let trusts = trusts(&seen);
         assert!(!trusts.contains(&Trust::Refuted), "{into_ms}: {trusts:?}");
     }
 }
@@ -271,11 +230,7 @@ fn the_trace_tells_when_a_sync_confirms_or_refutes_the_counter() {
         let mut plant = Plant::new(&counted(&spinning(Duration::ZERO), counter));
         let law = Blind(Adaptive::new(Slowdown::DEFAULT));
         let (_, seen) = steer(&mut plant, law, Policy::default());
-        let trusts = seen.events.iter().filter_map(|(_, event)| match event {
-            Event::Counter(trust) => Some(*trust),
-            _ => None,
-        });
-        assert_eq!(trusts.collect::<Vec<_>>(), told, "{counter:?}");
+        assert_eq!(trusts(&seen), told, "{counter:?}");
     }
 }
 

@@ -224,6 +224,7 @@ fn a_total_that_is_a_toss_is_estimated_between_its_outcomes() {
     let outcomes = [exact([90, 120, 125]), exact([110, 140, 165])];
     let (least, most) = (outcomes[0].min(outcomes[1]), outcomes[0].max(outcomes[1]));
     assert!(least < most, "{outcomes:?}");
+    assert_ne!(tossed.likely, exact([100, 130, 145]), "one outcome alone");
     assert!(
         (tossed.least..=tossed.most).contains(&tossed.likely),
         "{tossed:?}"

@@ -108,9 +108,10 @@ fn policy(domain: &Domain, warnings: &mut Vec<String>) -> Result<xml::Policy> {
 fn measure(domain: &Domain, asked: &Domains, args: &EstimateArgs) -> Measured {
     let source = &asked.facts.source;
     if source.state == RunState::Running && !source.busy {
-        let zeros = measure::zeros(domain, source.memory_bytes, source.traits.arch.as_deref());
+        let zero_pages =
+            measure::zero_pages(domain, source.memory_bytes, source.traits.arch.as_deref());
         Measured {
-            zeros,
+            zero_pages,
             ..measure::measure(domain, source.memory_bytes, args.seconds)
         }
     } else {
@@ -140,7 +141,7 @@ fn assess(
         total_bytes,
         asked.resident_bytes,
         traces.data_bytes,
-        measured.zeros,
+        measured.zero_pages,
     );
     unknown.extend(data.unknown.map(str::to_owned));
     let readings = joined(&measured.readings, &traces.readings);

@@ -1,7 +1,7 @@
 //! How much of a guest's memory is no zero pages, from what is known of it.
 
 use crate::estimate::assessment::{Bytes, Origin};
-use crate::estimate::zeros::Zeros;
+use crate::estimate::zero_pages::ZeroPages;
 
 /// Of the pages that the host has given to a guest, some are zero: 5 to 10 % under KVM and 16 to 22 % under TCG in the
 /// guests of the benchmarks, as their first iterations showed.
@@ -30,12 +30,12 @@ impl Data {
         total_bytes: u64,
         resident_bytes: Option<u64>,
         sent_bytes: Option<u64>,
-        zeros: Option<Zeros>,
+        zero_pages: Option<ZeroPages>,
     ) -> Self {
         let most_bytes = resident_bytes.unwrap_or(total_bytes).min(total_bytes);
-        let read = zeros.map(|zeros| {
-            let bytes = zeros.data_bytes(total_bytes).min(most_bytes);
-            (bytes, zeros.tolerance_percent())
+        let read = zero_pages.map(|zero_pages| {
+            let bytes = zero_pages.data_bytes(total_bytes).min(most_bytes);
+            (bytes, zero_pages.tolerance_percent())
         });
         let is_so_still = |sent: &u64| {
             let as_read =
@@ -78,9 +78,9 @@ mod tests {
     const MIB: u64 = 1 << 20;
 
     /// So many parts of ten are zero.
-    fn zeros(parts: u64) -> Option<Zeros> {
+    fn zeros(parts: u64) -> Option<ZeroPages> {
         let mut asked = 0;
-        Zeros::sample(1000 * MIB, |_| {
+        ZeroPages::sample(1000 * MIB, |_| {
             asked += 1;
             Some(asked % 10 < parts)
         })

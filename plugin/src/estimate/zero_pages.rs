@@ -1,12 +1,13 @@
 //! How much of a guest's memory is no zero pages, by pages read all over it. QEMU hardly sends zero pages.
 
+use libvirt_hpc_control::sample::Faults;
+
 use super::number::{scale, whole};
 
 /// So many pages are read at most. Their share is then known within 2.5 % of the memory, one standard error.
 const PAGES: u64 = 256;
 /// Fewer tell too little.
 const FEWEST: u64 = 64;
-const PAGE_BYTES: u64 = 4096;
 
 const GIB: u64 = 1 << 30;
 /// On x86 memory below this address is RAM, and from the fourth GiB on what does not fit below the devices' hole: above 2
@@ -21,32 +22,32 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// Pages that were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Zeros {
+pub struct ZeroPages {
     read: u64,
     zero: u64,
 }
 
-impl Zeros {
+impl ZeroPages {
     /// Asks for some pages of an x86 guest of `memory_bytes`, by physical address, whether they are zero, until there is no
     /// answer; none if there were too few.
     #[must_use]
     pub fn sample(memory_bytes: u64, mut is_zero: impl FnMut(u64) -> Option<bool>) -> Option<Self> {
-        let pages = memory_bytes / PAGE_BYTES;
+        let pages = memory_bytes / Faults::PAGE_BYTES;
         let offset = |number: u64| {
             let part = u128::from(number.wrapping_mul(GOLDEN)) * u128::from(pages);
-            u64::try_from(part >> 64).unwrap_or(0) * PAGE_BYTES
+            u64::try_from(part >> 64).unwrap_or(0) * Faults::PAGE_BYTES
         };
         let addresses = (1..=2 * PAGES).filter_map(|number| address(offset(number), memory_bytes));
         let usable = usize::try_from(PAGES).unwrap_or(usize::MAX);
-        let mut zeros = Self { read: 0, zero: 0 };
+        let mut zero_pages = Self { read: 0, zero: 0 };
         for address in addresses.take(usable) {
             let Some(is_zero) = is_zero(address) else {
                 break;
             };
-            zeros.read += 1;
-            zeros.zero += u64::from(is_zero);
+            zero_pages.read += 1;
+            zero_pages.zero += u64::from(is_zero);
         }
-        (zeros.read >= FEWEST).then_some(zeros)
+        (zero_pages.read >= FEWEST).then_some(zero_pages)
     }
 
     /// What is not zero of `memory_bytes`.
@@ -82,21 +83,21 @@ mod tests {
     #[test]
     fn a_share_of_zero_pages_is_found_wherever_they_are() {
         for from in [0, 100, 400] {
-            let zeros = Zeros::sample(500 << 20, |address| {
+            let zero_pages = ZeroPages::sample(500 << 20, |address| {
                 Some((from << 20..(from + 100) << 20).contains(&address))
             });
-            let data_mib = zeros.map(|zeros| zeros.data_bytes(500 << 20) >> 20);
+            let data_mib = zero_pages.map(|zero_pages| zero_pages.data_bytes(500 << 20) >> 20);
             assert!(
                 data_mib.is_some_and(|mib| mib.abs_diff(400) < 10),
                 "{data_mib:?}"
             );
         }
-        let half = Zeros {
+        let half = ZeroPages {
             read: 256,
             zero: 128,
         };
         assert_eq!(half.tolerance_percent(), 13);
-        let none = Zeros { read: 256, zero: 0 };
+        let none = ZeroPages { read: 256, zero: 0 };
         assert_eq!((none.data_bytes(512), none.tolerance_percent()), (512, 1));
     }
 
@@ -104,11 +105,11 @@ mod tests {
     fn only_ram_is_read() {
         let asked = |memory_bytes: u64| {
             let mut asked = Vec::new();
-            let zeros = Zeros::sample(memory_bytes, |address| {
+            let zero_pages = ZeroPages::sample(memory_bytes, |address| {
                 asked.push(address);
                 Some(false)
             });
-            assert!(zeros.is_some());
+            assert!(zero_pages.is_some());
             asked
         };
         assert!(asked(1 << 30).iter().all(|address| *address < 1 << 30));
@@ -127,9 +128,9 @@ mod tests {
 
     #[test]
     fn too_few_answers_tell_nothing() {
-        assert_eq!(Zeros::sample(1 << 30, |_| None), None);
+        assert_eq!(ZeroPages::sample(1 << 30, |_| None), None);
         assert_eq!(
-            Zeros::sample(0, |_| Some(true)).map(|zeros| zeros.data_bytes(0)),
+            ZeroPages::sample(0, |_| Some(true)).map(|zero_pages| zero_pages.data_bytes(0)),
             Some(0)
         );
         let mut left = 63;
@@ -137,6 +138,6 @@ mod tests {
             left -= 1;
             (left >= 0).then_some(true)
         };
-        assert_eq!(Zeros::sample(1 << 30, some), None);
+        assert_eq!(ZeroPages::sample(1 << 30, some), None);
     }
 }
