@@ -9,7 +9,8 @@
 //!   wait          delta (w + S) + (H - S)                             w: until the next idle phase; S: in that phase
 //! ```
 //! H is the remainder of the busy guest. If the last idle phase left more than H - S, because the guest writes in it,
-//! that takes its place. The cheapest is done, and judged anew at the next sync.
+//! that takes its place. What is sent in the last moments of an idle phase is no part of S, because the guest can no
+//! longer be stopped in it: a phase of 300 ms is worth nothing. The cheapest is done, and judged anew at the next sync.
 
 use core::time::Duration;
 
@@ -50,6 +51,8 @@ pub(super) struct Forecast {
     last_moment: bool,
     /// Bytes that can certainly be sent in it until the guest must be stopped.
     sure: u64,
+    /// Bytes expected to be sent in it by then: all, if its length is not known.
+    expected: u64,
 }
 
 /// The remainder of a round.
@@ -72,7 +75,10 @@ impl Forecast {
         let rest = in_span(bytes_per_s, rest_of_phase(phases));
         let whole = |span: Option<Duration>| in_span(bytes_per_s, span.unwrap_or(phases.age));
         let counted = |bytes| scale(bytes, COUNTED_PERCENT, 100);
-        let next = counted(whole(phases.idle_span));
+        let in_time = |bytes: u64| bytes.saturating_sub(in_span(bytes_per_s, LAST_MOMENT));
+        let known = |bytes: u64| phases.idle_span.map_or(bytes, |_| in_time(bytes));
+        let idle = whole(phases.idle_span);
+        let next = counted(idle).min(known(idle));
         if phases.idle {
             let until = rest.saturating_add(whole(phases.busy_span));
             // A guessed end is no reason to stop a guest.
@@ -86,7 +92,8 @@ impl Forecast {
                 until,
                 next,
                 last_moment,
-                sure: rest.saturating_sub(in_span(bytes_per_s, LAST_MOMENT)),
+                sure: in_time(rest),
+                expected: known(rest),
             };
         }
         Self {
@@ -95,6 +102,7 @@ impl Forecast {
             next,
             last_moment: false,
             sure: 0,
+            expected: 0,
         }
     }
 
@@ -137,7 +145,7 @@ impl Forecast {
 
     /// The cheapest choice, where a share `of` of bytes is lost.
     pub(super) fn best(&self, remainder: &Remainder, of: impl Fn(u64) -> u64 + Copy) -> Best {
-        let sent = remainder.remaining.min(self.now);
+        let sent = remainder.remaining.min(self.expected);
         let run = of(sent.max(remainder.shortest))
             .saturating_add(remainder.remaining - sent)
             .saturating_add(remainder.dirtied);
@@ -255,6 +263,26 @@ mod tests {
         assert_eq!(best(&short(10), 1000), Best::Wait);
         assert_eq!(best(&short(10), 850), Best::SwitchOver);
         assert_eq!(best(&short(39), 1000), Best::SwitchOver);
+    }
+
+    /// As a guest has them that rewrites its memory at once and then seems to rest until the next sync.
+    #[test]
+    fn a_phase_too_short_to_stop_in_is_worth_nothing() {
+        let flicker = |idle, idle_ms| Phases {
+            age: Duration::from_millis(100),
+            busy_span: Some(Duration::from_secs(1)),
+            idle_span: Some(Duration::from_millis(idle_ms)),
+            ..phases(idle, 0)
+        };
+        for (idle, idle_ms, expected) in [
+            (true, 300, Best::SwitchOver),
+            (false, 300, Best::SwitchOver),
+            (true, 800, Best::RunOn),
+            (false, 800, Best::Wait),
+        ] {
+            let best = best(&flicker(idle, idle_ms), 1000);
+            assert_eq!(best, expected, "{idle} for {idle_ms} ms");
+        }
     }
 
     #[test]

@@ -28,6 +28,10 @@ const TELLING_BYTES: u64 = 1 << 20;
 /// ... and, in the first round, in which the working set is not known, so great a part of all memory.
 const TELLING_PART_OF_ALL: u64 = 128;
 
+/// A guest that has written more than this part of its working set since the sync does not turn quiet by writing no
+/// more: the rest may not be due. A busy round that wrote more than most, or later, would make all others seem quiet.
+const REWRITTEN_PART: u64 = 2;
+
 /// Nothing is judged so soon after a sync: neither its time nor a reading's is exact to a few milliseconds, in which a fast
 /// guest writes much.
 const SOON: Duration = Duration::from_millis(50);
@@ -114,6 +118,7 @@ impl WritePhases {
         let waking = most.min(set_bytes.saturating_sub(last_bytes));
         let was_quiet = self.phases.idle() == Some(true);
         let quiet = is_little(seen, expected) || (was_quiet && is_little(more, waking));
+        let rewritten = bytes > set_bytes / REWRITTEN_PART;
         let since = if quiet { self.from.at } else { last };
         // One that writes little, of which no more is expected, may be either.
         let as_busy = most_within(at.since(self.from.at)).unwrap_or(0);
@@ -123,6 +128,9 @@ impl WritePhases {
             bytes,
             expected_bytes: expected_bytes.max(bytes.saturating_add(self.uncertain_bytes)),
         };
+        if quiet && !was_quiet && rewritten {
+            return;
+        }
         self.judged = true;
         self.turn(quiet, since, Timestamp::midpoint);
         if !quiet {

@@ -305,6 +305,34 @@ fn once_the_working_set_is_written_nothing_is_judged() {
     assert_eq!(polls.phases().busy_in_round, Duration::from_millis(100));
 }
 
+/// As multigrid does: 80 MB within 400 ms of each sync, and 40 MB more now and then.
+#[test]
+fn a_round_that_wrote_more_than_others_does_not_make_them_quiet() {
+    let usual: Written = |age| paced(age).min(80 * MB);
+    let more: Written = |age| (age * 200 * MB / 1000).min(120 * MB);
+    let mut polls = Polls::default();
+    for written in [usual, usual, more, usual, more, usual, usual] {
+        let judged = polls.round(900, written);
+        assert!(!judged.contains(&Some(true)), "{judged:?}");
+    }
+    assert_eq!(polls.phases.phases(), None);
+}
+
+/// With half of its working set unwritten, more is due.
+#[test]
+fn a_guest_that_stops_before_half_of_its_working_set_is_written_turns_quiet() {
+    let parts: [(Written, bool); 2] = [
+        (|age| paced(age).min(64 * MB), true),
+        (|age| paced(age).min(65 * MB), false),
+    ];
+    for (written, is_quiet) in parts {
+        let mut polls = Polls::default();
+        polls.round(4000, paced);
+        let judged = polls.round(1000, written);
+        assert_eq!(judged.last(), Some(&Some(is_quiet)), "{judged:?}");
+    }
+}
+
 #[test]
 fn little_tells_nothing() {
     let mut polls = Polls::default();
