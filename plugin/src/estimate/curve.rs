@@ -229,7 +229,8 @@ impl Seen {
         )
     }
 
-    /// How often the rise has decayed by e within the first span: by the first two readings, if they tell.
+    /// How often the rise has decayed by e within the first span: by the first two readings, if they tell. They are taken
+    /// to differ by no more than is certain: programs rewrite their memory within a second (docs/operations.md, section 6).
     fn first_decay(&self) -> f64 {
         /// Nothing is known within one span: nine tenths of what is written in it are in its first half.
         const UNKNOWN: f64 = 4.6;
@@ -237,7 +238,8 @@ impl Seen {
             return UNKNOWN;
         };
         let earlier = first.1 / first.0;
-        let later = (second.1 - first.1) / (second.0 - first.0);
+        let error = (first.2 * first.2 + second.2 * second.2).sqrt();
+        let later = (second.1 - first.1 - error).max(0.0) / (second.0 - first.0);
         // Mean rises of two spans that follow one another; their middles are so many first spans apart.
         let apart = second.0 / first.0 / 2.0;
         match earlier / later.max(f64::MIN_POSITIVE) {

@@ -93,6 +93,11 @@ struct Reader {
 
 impl Reader {
     fn take(&mut self, sample: &Sample) {
+        if sample.state == JobState::Setup {
+            // As the law does: the counter is read before memory flows, and the guest already works in its phases.
+            self.activity.update(sample);
+            self.writes.update(sample, None);
+        }
         if sample.state != JobState::Precopy || sample.iteration == 0 {
             return;
         }

@@ -254,7 +254,9 @@ impl<'a> Precopy<'a> {
         };
         let most_ns = TICK_NS.min(until_ns - self.now_ns);
         let data_ns = span_ns(self.pending_bytes, rate);
-        if data_ns > 0 {
+        // Untouched memory mostly lies behind the rest. What a sync leaves of it is next in turn, for QEMU goes on there.
+        let data_first = self.iteration == 1 || self.zero_bytes == 0;
+        if data_ns > 0 && data_first {
             let span = most_ns.min(data_ns);
             let sent = if span == data_ns {
                 self.pending_bytes
@@ -265,9 +267,10 @@ impl<'a> Precopy<'a> {
             self.sent_bytes = self.sent_bytes.saturating_add(sent);
             self.now_ns += span;
         } else {
-            self.sent_bytes = self
-                .sent_bytes
-                .saturating_add(std::mem::take(&mut self.pending_bytes));
+            if data_ns == 0 {
+                let rest = std::mem::take(&mut self.pending_bytes);
+                self.sent_bytes = self.sent_bytes.saturating_add(rest);
+            }
             let zero_ns = span_ns(self.zero_bytes, ZERO_BYTES_PER_S);
             let span = most_ns.min(zero_ns.max(1));
             let told = if span >= zero_ns {
@@ -327,7 +330,7 @@ impl<'a> Precopy<'a> {
             .min(unsent);
         self.counted_bytes = self.counted_bytes.saturating_add(written);
         self.pending_bytes = (written + unsent - common).min(self.guest.total_bytes);
-        self.found_bytes = self.pending_bytes.saturating_add(self.zero_bytes);
+        self.found_bytes = self.pending_bytes;
         self.synced_ns = self.now_ns;
         self.iteration += 1;
     }

@@ -55,6 +55,17 @@ fn names() -> Vec<String> {
         .collect()
 }
 
+/// In these two the counter was read again only when much had been written already: what it had counted before memory
+/// flowed tells how much. Otherwise the first sync would refute it, and W(x) be unknown within a round.
+#[test]
+fn a_trace_tells_what_was_written_within_its_first_round() {
+    for name in ["kvm-flat-stop-8", "kvm-flat-2000-stop-6"] {
+        let earlier = committed(&format!("{name}.trace"));
+        let shortest = earlier.readings.iter().map(|reading| reading.span).min();
+        assert_eq!(shortest, Some(Duration::from_millis(100)), "{name}");
+    }
+}
+
 /// The rounds of a migration, as the law sees them.
 fn rounds(name: &str) -> Vec<Round> {
     let mut reader = Reader::default();

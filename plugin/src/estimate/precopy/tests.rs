@@ -68,6 +68,19 @@ fn a_slow_sweep_falls_until_the_limit_stops_it() {
     assert_eq!(job.flush_ns(), span_ns(job.left_bytes, LINK));
 }
 
+/// The first sync leaves 50 MB of zero pages and finds 100 MB: too much. If the zero pages were kept to the end, the next
+/// ones would find as much.
+#[test]
+fn zero_pages_that_a_sync_leaves_are_next_in_turn() {
+    let guest = Guest {
+        data_bytes: 650 * MB,
+        ..guest(&[(u64::MAX / NANOS_PER_S, curve(100, 100))])
+    };
+    let (found, job) = syncs(&guest, 1100, 60_000);
+    assert_eq!(job.end, End::SwitchedOver);
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
 #[test]
 fn a_high_limit_makes_a_sync_on_demand_count_each_page_once() {
     let guest = guest(&[(u64::MAX / NANOS_PER_S, curve(200, 200))]);
