@@ -25,8 +25,12 @@ in_net() {
 shape() {
     local host
     for host in "${HOSTS[@]}"; do
+        if [ "$1" = unshaped ]; then
+            in_net "$host" tc qdisc replace dev eth0 root pfifo_fast
+            continue
+        fi
         in_net "$host" tc qdisc replace dev eth0 root tbf rate "$1" burst 256kb latency 20ms ||
-            die "link: '$1' is no rate that tc knows (as 1gbit, 200mbit)"
+            die "link: '$1' is no rate that tc knows (as 1gbit, 200mbit), nor 'unshaped'"
     done
     echo "$1" >"$STATE/rate"
 }

@@ -142,7 +142,7 @@ impl<'a> Block<'a> {
         let (estimate, estimate_again) = if task.law.is_estimated() {
             let place = self.place();
             (
-                place.estimate(NOWHERE, Some(self.cell.link))?,
+                place.estimate(NOWHERE, self.cell.rate())?,
                 place.estimate(TRACES, None)?,
             )
         } else {

@@ -12,7 +12,7 @@ pub enum Set {
     Default,
     /// Six guests, two links each, every law, peers as published and scaled, five forced stops: hours
     Full,
-    /// Five guests under KVM, two links each, scaled peers and three forced stops: an hour and a half
+    /// Five guests under KVM, three links each, scaled peers and three forced stops: two hours and a half
     Kvm,
 }
 
@@ -42,7 +42,9 @@ impl Set {
                 .map(|(_, cell)| cell)
                 .collect(),
             Self::Full => over(&GUESTS, 1).chain(over(&GUESTS, 0)).collect(),
-            Self::Kvm => over(&KVM_GUESTS, 0).chain(over(&KVM_GUESTS, 1)).collect(),
+            Self::Kvm => (0..KVM_GUESTS[0].links.len())
+                .flat_map(|link| over(&KVM_GUESTS, link))
+                .collect(),
         }
     }
 

@@ -164,8 +164,8 @@ in turn, the order drawn anew for each repeat.
 * A migration that has not ended after the time stated with its guest is aborted and counts as not completed.
 * A law whose clock was made for larger guests is run as published, and with its times scaled to the guest's iteration 1
   over that of 64 GiB at 10 Gbit/s ({:.1} s). On each guest and link **the better of the two** counts.
-* XBZRLE sends only the changed bytes of a page. *Adaptive* is libvirt-hpc's law, which enables it on links as slow as
-  these; oVirt and Proxmox always do, together with auto-converge; the others, adaptive with post-copy, and the forced
+* XBZRLE sends only the changed bytes of a page. *Adaptive* is libvirt-hpc's law, which enables it on links of up to 400
+  MB/s; oVirt and Proxmox always do, together with auto-converge; the others, adaptive with post-copy, and the forced
   stops go without. *Adaptive, without XBZRLE* shows its share. Its cache is QEMU's 64 MiB for them, and for adaptive 64 or
   128, by the first sync: as much as these guests rewrite. For a larger guest QEMU's cache would hold next to nothing.
 ",
