@@ -10,7 +10,7 @@
 //! ```
 //! H is the remainder of the busy guest. If the last idle phase left more than H - S, because the guest writes in it,
 //! that takes its place. What is sent in the last moments of an idle phase is no part of S, because the guest can no
-//! longer be stopped in it: a phase of 300 ms is worth nothing. The cheapest is done, and judged anew at the next sync.
+//! longer be stopped in it: one of 300 ms is worth nothing. The cheapest is done, and judged anew at the next sync.
 
 use core::time::Duration;
 
@@ -51,7 +51,7 @@ pub(super) struct Forecast {
     last_moment: bool,
     /// Bytes that can certainly be sent in it until the guest must be stopped.
     sure: u64,
-    /// Bytes expected to be sent in it by then: all, if its length is not known.
+    /// Bytes expected to be sent in it by then: all, if its length was not seen.
     expected: u64,
 }
 
@@ -76,14 +76,14 @@ impl Forecast {
         let whole = |span: Option<Duration>| in_span(bytes_per_s, span.unwrap_or(phases.age));
         let counted = |bytes| scale(bytes, COUNTED_PERCENT, 100);
         let in_time = |bytes: u64| bytes.saturating_sub(in_span(bytes_per_s, LAST_MOMENT));
-        let known = |bytes: u64| phases.idle_span.map_or(bytes, |_| in_time(bytes));
+        // A guessed end is no reason to stop a guest.
+        let certain = phases.idle_span.filter(|_| phases.idle_whole);
+        let known = |bytes: u64| certain.map_or(bytes, |_| in_time(bytes));
         let idle = whole(phases.idle_span);
         let next = counted(idle).min(known(idle));
         if phases.idle {
             let until = rest.saturating_add(whole(phases.busy_span));
-            // A guessed end is no reason to stop a guest.
-            let whole = phases.idle_span.filter(|_| phases.idle_whole);
-            let last_moment = whole.is_some_and(|span| {
+            let last_moment = certain.is_some_and(|span| {
                 let part = span.saturating_mul(LAST_MOMENT_PERCENT) / 100;
                 rest_of_phase(phases) < LAST_MOMENT.saturating_add(part)
             });
