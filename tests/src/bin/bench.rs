@@ -66,7 +66,7 @@ fn main() -> Result<()> {
     if !args.report_only {
         let default = match args.set {
             Set::Default => DEFAULT_MINUTES,
-            Set::Full | Set::Kvm => 0,
+            Set::Full | Set::Kvm | Set::KvmUnshaped => 0,
         };
         let minutes = args.minutes.unwrap_or(default);
         let mut bench = Bench {
