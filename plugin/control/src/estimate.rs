@@ -11,7 +11,7 @@ mod writes;
 
 pub use activity::Activity;
 pub use bandwidth::Bandwidth;
-pub use compression::{CACHE_DEFAULT, Compression};
+pub use compression::{CACHE_DEFAULT, Compression, XBZRLE_LINK_BYTES_PER_S};
 pub use device_state::DeviceState;
 pub use phases::Phases;
 pub use prior::{CheckedPrior, PhaseSpans, Prior};

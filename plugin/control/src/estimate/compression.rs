@@ -21,7 +21,7 @@ const CACHE_NONE: u64 = 64 << 10;
 /// The fastest link on which XBZRLE pays, bytes per second. The sending thread compares the pages. Where whole pages
 /// change it does 640 MB/s (measured: 1.57 ms of a core for a MB, 0.26 without; QEMU 10.0 on an EPYC), and a faster
 /// link would wait for it. Other processors are slower.
-const LINK_MOST: u64 = 400_000_000;
+pub const XBZRLE_LINK_BYTES_PER_S: u64 = 400_000_000;
 
 /// Chooses the cache of XBZRLE, unless somebody else has chosen one.
 #[derive(Clone, Copy, Debug)]
@@ -53,13 +53,14 @@ impl Compression {
         if !may_choose || sample.iteration < 2 {
             return None;
         }
-        let wanted_bytes = *self
-            .wanted_bytes
-            .get_or_insert(if link_bytes_per_s > LINK_MOST {
-                CACHE_NONE
-            } else {
-                cache(sample.remaining_bytes, sample.total_bytes, self.most_bytes)
-            });
+        let wanted_bytes =
+            *self
+                .wanted_bytes
+                .get_or_insert(if link_bytes_per_s > XBZRLE_LINK_BYTES_PER_S {
+                    CACHE_NONE
+                } else {
+                    cache(sample.remaining_bytes, sample.total_bytes, self.most_bytes)
+                });
         (wanted_bytes != cache_bytes).then_some(wanted_bytes)
     }
 
@@ -169,8 +170,8 @@ mod tests {
     #[test]
     fn a_faster_link_does_without_xbzrle() {
         let wanted = |link| Compression::new(1 << 30).wanted_bytes(&sample(2, 10, 64), link);
-        assert_eq!(wanted(LINK_MOST), None);
-        assert_eq!(wanted(LINK_MOST + 1), Some(CACHE_NONE));
+        assert_eq!(wanted(XBZRLE_LINK_BYTES_PER_S), None);
+        assert_eq!(wanted(XBZRLE_LINK_BYTES_PER_S + 1), Some(CACHE_NONE));
         let mut compression = Compression::new(1 << 30);
         compression.refused();
         assert_eq!(compression.wanted_bytes(&sample(2, 10, 64), u64::MAX), None);

@@ -49,10 +49,8 @@ pub(super) struct Forecast {
     next: u64,
     /// Whether this idle phase is about to end.
     last_moment: bool,
-    /// Bytes that can certainly be sent in it until the guest must be stopped.
-    sure: u64,
-    /// Bytes expected to be sent in it by then: all, if its length was not seen.
-    expected: u64,
+    /// Bytes that can be sent in it until the guest must be stopped: all, if its length was not seen.
+    in_time: u64,
 }
 
 /// The remainder of a round.
@@ -75,12 +73,12 @@ impl Forecast {
         let rest = in_span(bytes_per_s, rest_of_phase(phases));
         let whole = |span: Option<Duration>| in_span(bytes_per_s, span.unwrap_or(phases.age));
         let counted = |bytes| scale(bytes, COUNTED_PERCENT, 100);
-        let in_time = |bytes: u64| bytes.saturating_sub(in_span(bytes_per_s, LAST_MOMENT));
         // A guessed end is no reason to stop a guest.
         let certain = phases.idle_span.filter(|_| phases.idle_whole);
-        let known = |bytes: u64| certain.map_or(bytes, |_| in_time(bytes));
+        let last_bytes = certain.map_or(0, |_| in_span(bytes_per_s, LAST_MOMENT));
+        let in_time = |bytes: u64| bytes.saturating_sub(last_bytes);
         let idle = whole(phases.idle_span);
-        let next = counted(idle).min(known(idle));
+        let next = counted(idle).min(in_time(idle));
         if phases.idle {
             let until = rest.saturating_add(whole(phases.busy_span));
             let last_moment = certain.is_some_and(|span| {
@@ -92,8 +90,7 @@ impl Forecast {
                 until,
                 next,
                 last_moment,
-                sure: in_time(rest),
-                expected: known(rest),
+                in_time: in_time(rest),
             };
         }
         Self {
@@ -101,8 +98,7 @@ impl Forecast {
             until: rest,
             next,
             last_moment: false,
-            sure: 0,
-            expected: 0,
+            in_time: 0,
         }
     }
 
@@ -118,7 +114,7 @@ impl Forecast {
 
     /// Whether this idle phase is about to end with something remaining, and waiting for the next costs more.
     pub(super) fn ends_with(&self, remainder: &Remainder, of: impl Fn(u64) -> u64) -> bool {
-        let some_remains = remainder.remaining > self.sure;
+        let some_remains = remainder.remaining > self.in_time;
         self.last_moment && some_remains && remainder.remaining <= self.wait(remainder, of)
     }
 
@@ -145,7 +141,7 @@ impl Forecast {
 
     /// The cheapest choice, where a share `of` of bytes is lost.
     pub(super) fn best(&self, remainder: &Remainder, of: impl Fn(u64) -> u64 + Copy) -> Best {
-        let sent = remainder.remaining.min(self.expected);
+        let sent = remainder.remaining.min(self.in_time);
         let run = of(sent.max(remainder.shortest))
             .saturating_add(remainder.remaining - sent)
             .saturating_add(remainder.dirtied);

@@ -17,7 +17,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use libvirt_hpc_control::estimate::{CACHE_DEFAULT, Prior};
+use libvirt_hpc_control::estimate::{CACHE_DEFAULT, Prior, XBZRLE_LINK_BYTES_PER_S};
 use libvirt_hpc_control::policy::Policy;
 use libvirt_hpc_control::sample::Settings;
 use libvirt_hpc_libvirt::{Connection, Domain};
@@ -40,9 +40,6 @@ use crate::session::measure::{self, Measured};
 use data::Data;
 use facts::Domains;
 use traces::Traces;
-
-/// XBZRLE is off on links faster than this, bytes per second, as for the law (docs/control-law.md, section 4).
-const XBZRLE_LINK_BYTES_PER_S: u64 = 400_000_000;
 
 /// A link that the user tells may be off by so much, per cent; one from a trace by more.
 const TOLD_PERCENT: u64 = 5;
